@@ -1,0 +1,183 @@
+//! What other threads may do to a wait: [`Canceller`], and the signals and gates the timed loop looks at.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use crate::sys::wake;
+
+/// Ends every wait whose limit names it, from any thread, for ever.
+///
+/// Cancelling is sticky: calls that begin later fail at once too, and there is no way back. Clones share one state.
+/// `cancel` takes a lock, so it must not be called from a signal handler.
+///
+/// ```
+/// use shotclock::{Canceller, Family, Kind, socketpair};
+///
+/// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// let canceller = Canceller::new();
+/// let theirs = canceller.clone();
+/// let thread = std::thread::spawn(move || theirs.cancel());
+/// let error = ours.cancelled_by(&canceller).recv(1).unwrap_err();
+/// assert!(error.is_cancelled());
+/// thread.join().unwrap();
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Canceller(Arc<Signal>);
+
+impl Canceller {
+    /// A canceller that has not been used.
+    ///
+    /// ```
+    /// assert!(!shotclock::Canceller::new().is_cancelled());
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends all waits under this canceller with an error whose `is_cancelled()` is true.
+    ///
+    /// ```
+    /// let canceller = shotclock::Canceller::new();
+    /// canceller.cancel();
+    /// assert!(canceller.is_cancelled());
+    /// ```
+    pub fn cancel(&self) {
+        self.0.set();
+    }
+
+    /// Whether `cancel` was called on this canceller or a clone of it.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_set()
+    }
+
+    pub(crate) fn signal(&self) -> &Signal {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Canceller").field("cancelled", &self.is_cancelled()).finish()
+    }
+}
+
+/// A flag that wakes whoever waits for it: a cancellation, a finished lookup. Set once, for ever.
+#[derive(Debug, Default)]
+pub struct Signal(AtomicBool);
+
+impl Signal {
+    /// The number of the bell that is rung when the flag is set. Waiters borrow the flag, so it cannot move under them.
+    pub(crate) fn key(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
+    /// Whether the flag is set.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Sets the flag and wakes its waiters.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+        wake::ring(self.key());
+    }
+}
+
+/// A socket's state that its waiters look at: closed or not, files that still use the descriptor, and what is known
+/// about O_NONBLOCK.
+#[derive(Debug, Default)]
+pub struct Gate(AtomicU32);
+
+impl Gate {
+    const CLOSED: u32 = 1;
+    const BURIED: u32 = 2;
+    const NONBLOCKING: u32 = 4;
+    const SHARED: u32 = 8;
+    const ONE_FILE: u32 = 16;
+
+    /// The gate of a socket that was made non-blocking when it was made.
+    pub(crate) const fn nonblocking() -> Self {
+        Self(AtomicU32::new(Self::NONBLOCKING))
+    }
+
+    /// Whether the socket was closed by its own handle.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & Self::CLOSED != 0
+    }
+
+    /// Marks the socket closed; true if the descriptor must go now, because no file uses it.
+    pub(crate) fn close(&self) -> bool {
+        let before = self.0.fetch_or(Self::CLOSED, Ordering::AcqRel);
+        before & Self::CLOSED == 0 && before < Self::ONE_FILE
+    }
+
+    /// Counts one more file on the descriptor; false if the socket is closed.
+    pub(crate) fn enter_file(&self) -> bool {
+        let enter = |state: u32| (state & Self::CLOSED == 0).then(|| state + Self::ONE_FILE);
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, enter).is_ok()
+    }
+
+    /// Counts one file less; true if the descriptor must go now, because its socket is closed and this file was the last.
+    pub(crate) fn leave_file(&self) -> bool {
+        let before = self.0.fetch_sub(Self::ONE_FILE, Ordering::AcqRel);
+        before & Self::CLOSED != 0 && before < 2 * Self::ONE_FILE
+    }
+
+    /// Says that the number now stands for a dead descriptor.
+    pub(crate) fn set_buried(&self) {
+        self.0.fetch_or(Self::BURIED, Ordering::Release);
+    }
+
+    /// Whether the number stands for a dead descriptor.
+    pub(crate) fn is_buried(&self) -> bool {
+        self.0.load(Ordering::Acquire) & Self::BURIED != 0
+    }
+
+    /// Whether O_NONBLOCK is known to be set, by us, on an open file description nobody else has.
+    #[inline]
+    pub(crate) fn is_nonblocking(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & (Self::NONBLOCKING | Self::SHARED) == Self::NONBLOCKING
+    }
+
+    pub(crate) fn set_nonblocking(&self) {
+        self.0.fetch_or(Self::NONBLOCKING, Ordering::Relaxed);
+    }
+
+    /// Another descriptor shares the open file description now, and may change O_NONBLOCK at any time.
+    pub(crate) fn set_shared(&self) {
+        self.0.fetch_or(Self::SHARED, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_descriptor_goes_with_the_last_user() {
+        let gate = Gate::default();
+        assert!(gate.enter_file() && gate.enter_file());
+        assert!(!gate.close(), "two files still use it");
+        assert!(!gate.close() && gate.is_closed(), "closing twice is one close");
+        assert!(!gate.enter_file(), "no file on a closed socket");
+        assert!(!gate.leave_file());
+        assert!(gate.leave_file(), "the last file takes the descriptor along");
+
+        let gate = Gate::nonblocking();
+        assert!(gate.enter_file());
+        assert!(!gate.leave_file(), "the socket still uses it");
+        assert!(gate.close());
+    }
+
+    #[test]
+    fn a_shared_description_is_never_trusted() {
+        let gate = Gate::nonblocking();
+        assert!(gate.is_nonblocking());
+        gate.set_shared();
+        gate.set_nonblocking();
+        assert!(!gate.is_nonblocking());
+    }
+}

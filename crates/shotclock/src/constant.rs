@@ -1,0 +1,240 @@
+//! Typed newtypes for the socket interface's integers: families, kinds, protocols, flags.
+//!
+//! Each wraps the system's own number, so a value that has no name here can always be made: `Family(40)`.
+
+use std::fmt;
+
+use crate::sys::c;
+
+/// Declares a newtype over `i32` with named values, and a `Debug` that prints the system's name where there is one.
+macro_rules! named_numbers {
+    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $number:expr, $label:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i32);
+
+        impl $name {
+            $($(#[$value_doc])* #[doc(alias = $label)] pub const $value: Self = Self($number);)*
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $(if *self == Self::$value { return f.write_str($label); })*
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self, f)
+            }
+        }
+
+        impl From<i32> for $name {
+            fn from(number: i32) -> Self {
+                Self(number)
+            }
+        }
+    };
+}
+
+/// Adds set operations to a newtype of flags.
+macro_rules! flag_set {
+    ($name:ident) => {
+        impl $name {
+            /// Whether every flag of `other` is set here.
+            pub const fn contains(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+        }
+
+        impl std::ops::BitOr for $name {
+            type Output = Self;
+            fn bitor(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+        }
+
+        impl std::ops::BitOrAssign for $name {
+            fn bitor_assign(&mut self, other: Self) {
+                self.0 |= other.0;
+            }
+        }
+    };
+}
+
+named_numbers! {
+    /// An address family: what a socket's addresses look like. Source: socket(2), address_families(7).
+    ///
+    /// ```
+    /// use shotclock::Family;
+    /// assert_eq!(format!("{:?} {:?}", Family::INET, Family(1000)), "AF_INET Family(1000)");
+    /// ```
+    Family {
+        /// Any family; in lookups, "both IPv4 and IPv6".
+        UNSPEC = c::AF_UNSPEC, "AF_UNSPEC";
+        /// Local sockets, unix(7).
+        UNIX = c::AF_UNIX, "AF_UNIX";
+        /// IPv4, ip(7).
+        INET = c::AF_INET, "AF_INET";
+        /// IPv6, ipv6(7).
+        INET6 = c::AF_INET6, "AF_INET6";
+        /// The kernel's message bus, netlink(7).
+        NETLINK = c::AF_NETLINK, "AF_NETLINK";
+        /// Link-level packets, packet(7).
+        PACKET = c::AF_PACKET, "AF_PACKET";
+        /// Virtual machines and their host, vsock(7).
+        VSOCK = c::AF_VSOCK, "AF_VSOCK";
+        /// The kernel's cryptography.
+        ALG = c::AF_ALG, "AF_ALG";
+        /// Controller area network.
+        CAN = c::AF_CAN, "AF_CAN";
+        /// Bluetooth.
+        BLUETOOTH = c::AF_BLUETOOTH, "AF_BLUETOOTH";
+        /// Transparent inter-process communication.
+        TIPC = c::AF_TIPC, "AF_TIPC";
+        /// Express data path.
+        XDP = c::AF_XDP, "AF_XDP";
+    }
+}
+
+named_numbers! {
+    /// A socket's kind, which the system calls its type. Source: socket(2).
+    ///
+    /// `SOCK_NONBLOCK` and `SOCK_CLOEXEC` are not kinds: every socket made here has both.
+    Kind {
+        /// A reliable stream of bytes: TCP, Unix streams.
+        STREAM = c::SOCK_STREAM, "SOCK_STREAM";
+        /// Datagrams: UDP, Unix datagrams.
+        DGRAM = c::SOCK_DGRAM, "SOCK_DGRAM";
+        /// Raw packets of a protocol; needs privilege.
+        RAW = c::SOCK_RAW, "SOCK_RAW";
+        /// Reliable datagrams.
+        RDM = c::SOCK_RDM, "SOCK_RDM";
+        /// A reliable sequence of datagrams.
+        SEQPACKET = c::SOCK_SEQPACKET, "SOCK_SEQPACKET";
+    }
+}
+
+named_numbers! {
+    /// A protocol's number. Source: protocols(5).
+    Protocol {
+        /// The one that family and kind imply.
+        DEFAULT = 0, "IPPROTO_IP";
+        /// ICMP.
+        ICMP = c::IPPROTO_ICMP, "IPPROTO_ICMP";
+        /// TCP.
+        TCP = c::IPPROTO_TCP, "IPPROTO_TCP";
+        /// UDP.
+        UDP = c::IPPROTO_UDP, "IPPROTO_UDP";
+        /// IPv6 in IPv4.
+        IPV6 = c::IPPROTO_IPV6, "IPPROTO_IPV6";
+        /// ICMP for IPv6.
+        ICMPV6 = c::IPPROTO_ICMPV6, "IPPROTO_ICMPV6";
+        /// SCTP.
+        SCTP = c::IPPROTO_SCTP, "IPPROTO_SCTP";
+        /// UDP-Lite.
+        UDPLITE = c::IPPROTO_UDPLITE, "IPPROTO_UDPLITE";
+        /// Raw IP packets.
+        RAW = c::IPPROTO_RAW, "IPPROTO_RAW";
+        /// Multipath TCP.
+        MPTCP = c::IPPROTO_MPTCP, "IPPROTO_MPTCP";
+    }
+}
+
+named_numbers! {
+    /// Flags of a send or receive. Source: send(2), recv(2).
+    ///
+    /// ```
+    /// use shotclock::MessageFlags;
+    /// let flags = MessageFlags::PEEK | MessageFlags::TRUNC;
+    /// assert!(flags.contains(MessageFlags::PEEK));
+    /// ```
+    MessageFlags {
+        /// None.
+        NONE = 0, "0";
+        /// Out-of-band data.
+        OOB = c::MSG_OOB, "MSG_OOB";
+        /// Look at the data and leave it in the queue.
+        PEEK = c::MSG_PEEK, "MSG_PEEK";
+        /// Do not use a gateway.
+        DONTROUTE = c::MSG_DONTROUTE, "MSG_DONTROUTE";
+        /// Received: control messages did not fit and were cut.
+        CTRUNC = c::MSG_CTRUNC, "MSG_CTRUNC";
+        /// Received: the datagram was longer than the buffer. Asked for: tell the datagram's real length.
+        TRUNC = c::MSG_TRUNC, "MSG_TRUNC";
+        /// Try once: this call does not wait, whatever the limits.
+        DONTWAIT = c::MSG_DONTWAIT, "MSG_DONTWAIT";
+        /// End of a record.
+        EOR = c::MSG_EOR, "MSG_EOR";
+        /// Fill the whole buffer. A single receive here never waits for more than its first bytes: use `recv_exact`.
+        WAITALL = c::MSG_WAITALL, "MSG_WAITALL";
+        /// Tell the link layer that progress happened.
+        CONFIRM = c::MSG_CONFIRM, "MSG_CONFIRM";
+        /// Receive from the error queue.
+        ERRQUEUE = c::MSG_ERRQUEUE, "MSG_ERRQUEUE";
+        /// No SIGPIPE; always set here.
+        NOSIGNAL = c::MSG_NOSIGNAL, "MSG_NOSIGNAL";
+        /// More data follows.
+        MORE = c::MSG_MORE, "MSG_MORE";
+        /// TCP Fast Open: data in the first packet of a connection.
+        FASTOPEN = c::MSG_FASTOPEN, "MSG_FASTOPEN";
+        /// Received descriptors are close-on-exec; always set here.
+        CMSG_CLOEXEC = c::MSG_CMSG_CLOEXEC, "MSG_CMSG_CLOEXEC";
+    }
+}
+flag_set!(MessageFlags);
+
+named_numbers! {
+    /// Which directions of a connection to shut down. Source: shutdown(2).
+    Shutdown {
+        /// Receiving.
+        READ = c::SHUT_RD, "SHUT_RD";
+        /// Sending: the peer sees the end of the data.
+        WRITE = c::SHUT_WR, "SHUT_WR";
+        /// Both.
+        BOTH = c::SHUT_RDWR, "SHUT_RDWR";
+    }
+}
+
+named_numbers! {
+    /// Flags of a `getaddrinfo` call. Source: getaddrinfo(3).
+    AddressInfoFlags {
+        /// None.
+        NONE = 0, "0";
+        /// No host means the wildcard address, for `bind`.
+        PASSIVE = c::AI_PASSIVE, "AI_PASSIVE";
+        /// Tell the canonical name.
+        CANONNAME = c::AI_CANONNAME, "AI_CANONNAME";
+        /// The host is a numeric address: no lookup.
+        NUMERICHOST = c::AI_NUMERICHOST, "AI_NUMERICHOST";
+        /// IPv4 addresses as mapped IPv6 ones where there are no IPv6 ones.
+        V4MAPPED = c::AI_V4MAPPED, "AI_V4MAPPED";
+        /// With `V4MAPPED`: both sorts.
+        ALL = c::AI_ALL, "AI_ALL";
+        /// Only families for which this machine has an address.
+        ADDRCONFIG = c::AI_ADDRCONFIG, "AI_ADDRCONFIG";
+        /// The service is a number: no lookup.
+        NUMERICSERV = c::AI_NUMERICSERV, "AI_NUMERICSERV";
+    }
+}
+flag_set!(AddressInfoFlags);
+
+named_numbers! {
+    /// Flags of a `getnameinfo` call. Source: getnameinfo(3).
+    NameInfoFlags {
+        /// None.
+        NONE = 0, "0";
+        /// The host as a number: no lookup.
+        NUMERICHOST = c::NI_NUMERICHOST, "NI_NUMERICHOST";
+        /// The service as a number.
+        NUMERICSERV = c::NI_NUMERICSERV, "NI_NUMERICSERV";
+        /// The bare host name for hosts of the local domain.
+        NOFQDN = c::NI_NOFQDN, "NI_NOFQDN";
+        /// A host that has no name is an error.
+        NAMEREQD = c::NI_NAMEREQD, "NI_NAMEREQD";
+        /// The service is a datagram one.
+        DGRAM = c::NI_DGRAM, "NI_DGRAM";
+    }
+}
+flag_set!(NameInfoFlags);

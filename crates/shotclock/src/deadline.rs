@@ -1,0 +1,209 @@
+//! Relative and absolute time: [`Timeout`] and [`Deadline`].
+
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::sys;
+
+/// How long one call may take: for ever ([`Timeout::NEVER`]), one try without waiting ([`Timeout::ZERO`]), or a
+/// number of nanoseconds.
+///
+/// A timeout is relative. It becomes a [`Deadline`] when a call first has to wait; calls made of many steps
+/// (`sendall`, `recv_exact`, `sendfile`, reads and writes of a file) turn it into one deadline when they begin.
+/// The longest finite timeout is a little over 584 years; a longer [`Duration`] becomes `NEVER`.
+///
+/// ```
+/// use shotclock::Timeout;
+/// use std::time::Duration;
+///
+/// assert_eq!(Timeout::from(None), Timeout::NEVER);
+/// assert_eq!(Timeout::from(Duration::from_millis(250)).duration(), Some(Duration::from_millis(250)));
+/// assert_eq!(Timeout::from(Duration::MAX), Timeout::NEVER);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timeout(u64);
+
+impl Timeout {
+    /// Wait for ever: Python's `None`.
+    pub const NEVER: Self = Self(u64::MAX);
+    /// Try once, do not wait: a non-blocking socket.
+    pub const ZERO: Self = Self(0);
+
+    /// A timeout of so many seconds, as Python's `settimeout` takes it; rounded up to the next nanosecond.
+    ///
+    /// # Errors
+    /// Negative numbers, NaN, infinities and more than 584 years are refused by an error that names the value.
+    ///
+    /// ```
+    /// use shotclock::Timeout;
+    ///
+    /// assert_eq!(Timeout::from_secs_f64(0.0)?, Timeout::ZERO);
+    /// assert!(Timeout::from_secs_f64(-1.0).unwrap_err().to_string().contains("-1"));
+    /// assert!(Timeout::from_secs_f64(f64::NAN).is_err());
+    /// assert!(Timeout::from_secs_f64(1e300).is_err());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn from_secs_f64(seconds: f64) -> Result<Self, Error> {
+        let nanos = (seconds * 1e9).ceil();
+        // 2^64 as a float is one more than the largest value, so `<` keeps the conversion below exact in range.
+        if seconds >= 0.0 && nanos < u64::MAX as f64 {
+            return Ok(Self(nanos as u64));
+        }
+        Err(Error::invalid(
+            "timeout",
+            format!("{seconds} s: expected 0 to 18446744073 seconds (584 years), or no timeout"),
+        ))
+    }
+
+    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The timeout as a [`Duration`]; `None` for [`Timeout::NEVER`].
+    ///
+    /// ```
+    /// assert_eq!(shotclock::Timeout::NEVER.duration(), None);
+    /// ```
+    pub const fn duration(self) -> Option<Duration> {
+        if self.0 == u64::MAX { None } else { Some(Duration::from_nanos(self.0)) }
+    }
+}
+
+impl From<Duration> for Timeout {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Option<Duration>> for Timeout {
+    fn from(duration: Option<Duration>) -> Self {
+        duration.map_or(Self::NEVER, Self::from)
+    }
+}
+
+/// A moment by which something must have ended, on the system's monotonic clock.
+///
+/// The clock is `CLOCK_MONOTONIC`: it never steps with the time of day, and it stands still while the machine is
+/// suspended. Arithmetic saturates at [`Deadline::NEVER`], so no `Duration` can make it panic.
+/// Source: clock_gettime(2).
+///
+/// ```
+/// use shotclock::{Deadline, Timeout};
+/// use std::time::Duration;
+///
+/// let deadline = Deadline::after(Duration::from_secs(5));
+/// assert!(!deadline.has_passed());
+/// assert!(deadline.remaining() <= Timeout::from(Duration::from_secs(5)));
+/// assert_eq!(Deadline::after(Timeout::NEVER), Deadline::NEVER);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Deadline(u64);
+
+impl Deadline {
+    /// No deadline.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// This moment.
+    ///
+    /// ```
+    /// use shotclock::Deadline;
+    /// assert!(Deadline::now() < Deadline::NEVER);
+    /// ```
+    pub fn now() -> Self {
+        Self(sys::monotonic_nanos())
+    }
+
+    /// The moment `timeout` from now.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// assert!(shotclock::Deadline::after(Duration::ZERO).has_passed());
+    /// ```
+    pub fn after(timeout: impl Into<Timeout>) -> Self {
+        Self::now().plus(timeout.into())
+    }
+
+    /// This deadline moved later by `timeout`.
+    ///
+    /// ```
+    /// use shotclock::{Deadline, Timeout};
+    /// assert_eq!(Deadline::now().plus(Timeout::NEVER), Deadline::NEVER);
+    /// ```
+    #[must_use]
+    pub const fn plus(self, timeout: Timeout) -> Self {
+        Self(self.0.saturating_add(timeout.0))
+    }
+
+    /// The time left: zero once it has passed, [`Timeout::NEVER`] for [`Deadline::NEVER`].
+    ///
+    /// ```
+    /// use shotclock::{Deadline, Timeout};
+    /// assert_eq!(Deadline::NEVER.remaining(), Timeout::NEVER);
+    /// ```
+    pub fn remaining(self) -> Timeout {
+        if self == Self::NEVER { Timeout::NEVER } else { self.since(Self::now()) }
+    }
+
+    /// Whether the moment has come.
+    ///
+    /// ```
+    /// assert!(!shotclock::Deadline::NEVER.has_passed());
+    /// ```
+    pub fn has_passed(self) -> bool {
+        self != Self::NEVER && Self::now() >= self
+    }
+
+    /// The time from `earlier` to this moment; zero if `earlier` is later (a clock that stepped back).
+    pub(crate) const fn since(self, earlier: Self) -> Timeout {
+        Timeout(self.0.saturating_sub(earlier.0))
+    }
+
+    pub(crate) const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+}
+
+impl From<Instant> for Deadline {
+    fn from(instant: Instant) -> Self {
+        Self::after(instant.saturating_duration_since(Instant::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_rounded_up_and_checked() {
+        assert_eq!(Timeout::from_secs_f64(1.5).unwrap().nanos(), 1_500_000_000);
+        assert_eq!(Timeout::from_secs_f64(1e-12).unwrap().nanos(), 1, "a tiny timeout must not become non-blocking");
+        assert_eq!(Timeout::from_secs_f64(-0.0).unwrap(), Timeout::ZERO);
+        let century = Timeout::from_secs_f64(3_155_760_000.0).unwrap();
+        assert_eq!(century.duration(), Some(Duration::from_secs(3_155_760_000)));
+        for bad in [-1.0, -1e-9, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, 1.9e10] {
+            let error = Timeout::from_secs_f64(bad).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(&bad.to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        assert_eq!(Deadline::from_nanos(5).plus(Timeout::NEVER), Deadline::NEVER);
+        assert_eq!(Deadline::from_nanos(5).since(Deadline::from_nanos(9)), Timeout::ZERO);
+        assert_eq!(Timeout::from(Duration::MAX), Timeout::NEVER);
+        assert_eq!(Deadline::after(Duration::MAX).remaining(), Timeout::NEVER);
+    }
+
+    #[test]
+    fn instants_convert() {
+        let deadline = Deadline::from(Instant::now() + Duration::from_secs(60));
+        let left = deadline.remaining().duration().unwrap();
+        assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(60));
+        assert!(Deadline::from(Instant::now()).has_passed());
+    }
+}

@@ -1,0 +1,339 @@
+//! The crate's one error type.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::deadline::Timeout;
+use crate::sys::{self, Errno};
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call did not do what it was asked to.
+///
+/// It is one word in size and says: which operation, on which address or name, which limit ran out and after how
+/// long, how many bytes had moved before, and the system's or resolver's own code.
+///
+/// ```
+/// use shotclock::{Family, Kind, socketpair};
+/// use std::time::Duration;
+///
+/// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// ours.set_timeout(Duration::from_millis(10));
+/// let error = ours.recv(100).unwrap_err();
+/// assert!(error.is_timeout());
+/// assert_eq!(error.operation(), "recv");
+/// assert_eq!(error.bytes_moved(), 0);
+/// assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::TimedOut);
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+pub struct Error(Box<Cause>);
+
+/// Which limit ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LimitKind {
+    /// The socket's own timeout, set by `set_timeout` or taken from the default.
+    SocketTimeout(Timeout),
+    /// The deadline of this call: `until`, `within`, or a budget such as `create_connection`'s.
+    CallDeadline,
+}
+
+/// Where a lookup error's number comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LookupCode {
+    /// An `EAI_` number of getaddrinfo(3) and getnameinfo(3).
+    AddressInfo(i32),
+    /// An `h_errno` number of gethostbyname(3) and gethostbyaddr(3).
+    Host(i32),
+}
+
+struct Cause {
+    operation: &'static str,
+    target: Option<String>,
+    bytes_moved: u64,
+    reason: Reason,
+}
+
+pub(crate) enum Reason {
+    TimedOut { limit: LimitKind, elapsed: Duration },
+    WouldBlock,
+    Cancelled,
+    Closed,
+    System(Errno),
+    Lookup { code: LookupCode, text: String, errno: Option<Errno> },
+    Invalid(String),
+    OutOfMemory(String),
+    Ended(String),
+    NotFound(String),
+    TooLong(String),
+    Truncated(String),
+    Unsupported(String),
+    WorkerLimit { limit: LimitKind, elapsed: Duration, cap: usize },
+    Attempts { failures: Vec<Error>, limit: Option<(LimitKind, Duration)> },
+    File(io::Error),
+}
+
+impl Error {
+    #[cold]
+    pub(crate) fn new(operation: &'static str, reason: Reason) -> Self {
+        Self(Box::new(Cause { operation, target: None, bytes_moved: 0, reason }))
+    }
+
+    /// Bad input: `text` names the value and what was expected.
+    #[cold]
+    pub(crate) fn invalid(operation: &'static str, text: impl Into<String>) -> Self {
+        Self::new(operation, Reason::Invalid(text.into()))
+    }
+
+    #[cold]
+    pub(crate) fn system(operation: &'static str, errno: Errno) -> Self {
+        // A descriptor of ours that has gone bad was closed, by `close` here or from another thread.
+        let reason = if errno == Errno::BADF { Reason::Closed } else { Reason::System(errno) };
+        Self::new(operation, reason)
+    }
+
+    #[must_use]
+    pub(crate) fn moved(mut self, bytes: u64) -> Self {
+        self.0.bytes_moved = bytes;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn to(mut self, target: impl fmt::Display) -> Self {
+        self.0.target = Some(target.to_string());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn during(mut self, operation: &'static str) -> Self {
+        self.0.operation = operation;
+        self
+    }
+
+    pub(crate) fn reason(&self) -> &Reason {
+        &self.0.reason
+    }
+
+    /// The operation that failed, by the name of its method or function: `"recv"`, `"getaddrinfo"`.
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    /// The address or name the operation was about, as text, where it is known.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// let nobody_listens = ([127, 0, 0, 1], 1);
+    /// assert_eq!(socket.connect(nobody_listens).unwrap_err().target(), Some("127.0.0.1:1"));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn target(&self) -> Option<&str> {
+        self.0.target.as_deref()
+    }
+
+    /// How many bytes this call had sent or received before it failed; they are gone from your buffer, or in it.
+    pub fn bytes_moved(&self) -> u64 {
+        self.0.bytes_moved
+    }
+
+    /// Whether one of our limits ended a wait. The network's own ETIMEDOUT is a system error and not meant.
+    pub fn is_timeout(&self) -> bool {
+        match &self.0.reason {
+            Reason::TimedOut { .. } | Reason::WorkerLimit { .. } => true,
+            Reason::Attempts { limit, .. } => limit.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether a [`Canceller`](crate::Canceller) ended the call.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0.reason, Reason::Cancelled)
+    }
+
+    /// Whether the socket had been closed, before the call or under it from another thread.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.0.reason, Reason::Closed)
+    }
+
+    /// Whether a call on a non-blocking socket (timeout zero) would have had to wait.
+    pub fn is_would_block(&self) -> bool {
+        matches!(self.0.reason, Reason::WouldBlock)
+    }
+
+    /// Whether the resolver said no: Python's `gaierror` and `herror`.
+    pub fn is_lookup(&self) -> bool {
+        self.lookup_code().is_some()
+    }
+
+    /// The resolver's code, if the resolver said no.
+    pub fn lookup_code(&self) -> Option<LookupCode> {
+        match &self.0.reason {
+            Reason::Lookup { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// The limit that ended the wait, if one did.
+    pub fn limit(&self) -> Option<LimitKind> {
+        self.expiry().map(|(limit, _)| limit)
+    }
+
+    /// How long the call had waited when its limit passed, if one did.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.expiry().map(|(_, elapsed)| elapsed)
+    }
+
+    pub(crate) fn expiry(&self) -> Option<(LimitKind, Duration)> {
+        match &self.0.reason {
+            Reason::TimedOut { limit, elapsed } | Reason::WorkerLimit { limit, elapsed, .. } => {
+                Some((*limit, *elapsed))
+            }
+            Reason::Attempts { limit, .. } => *limit,
+            _ => None,
+        }
+    }
+
+    /// The system's error number, where the system gave one. A cancelled, closed or timed-out call has none.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match &self.0.reason {
+            Reason::System(errno) => Some(errno.raw_os_error()),
+            Reason::Lookup { errno, .. } => errno.map(Errno::raw_os_error),
+            Reason::File(error) => error.raw_os_error(),
+            _ => None,
+        }
+    }
+
+    /// What befell each address that `create_connection` tried, in order; empty for other errors.
+    pub fn attempts(&self) -> &[Error] {
+        match &self.0.reason {
+            Reason::Attempts { failures, .. } => failures,
+            _ => &[],
+        }
+    }
+
+    /// The nearest of std's kinds: `TimedOut` for a limit, `WouldBlock` for a non-blocking socket, `InvalidInput`
+    /// for bad input, the system's own where there is a number. Never `Interrupted`, which std's loops retry.
+    pub fn kind(&self) -> io::ErrorKind {
+        use io::ErrorKind as Kind;
+        match &self.0.reason {
+            Reason::TimedOut { .. } | Reason::WorkerLimit { .. } => Kind::TimedOut,
+            Reason::Attempts { limit: Some(_), .. } => Kind::TimedOut,
+            Reason::Attempts { failures, .. } => failures.last().map_or(Kind::NotFound, Error::kind),
+            Reason::WouldBlock => Kind::WouldBlock,
+            Reason::Cancelled => Kind::Other,
+            Reason::Closed => Kind::NotConnected,
+            Reason::System(errno) => match errno.kind() {
+                Kind::Interrupted => Kind::Other,
+                // The network's ETIMEDOUT keeps its number; the kind says what it is, a connection that broke.
+                kind => kind,
+            },
+            Reason::Lookup { .. } | Reason::NotFound(_) => Kind::NotFound,
+            Reason::Invalid(_) => Kind::InvalidInput,
+            Reason::OutOfMemory(_) => Kind::OutOfMemory,
+            Reason::Ended(_) => Kind::UnexpectedEof,
+            Reason::TooLong(_) | Reason::Truncated(_) => Kind::InvalidData,
+            Reason::Unsupported(_) => Kind::Unsupported,
+            Reason::File(error) => error.kind(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.operation)?;
+        if let Some(target) = &self.0.target {
+            write!(f, " {target}")?;
+        }
+        write!(f, ": {}", self.0.reason)?;
+        match self.0.bytes_moved {
+            0 => Ok(()),
+            1 => f.write_str(", after 1 byte"),
+            n => write!(f, ", after {n} bytes"),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut { limit, elapsed } => write!(f, "timed out after {:.3} s ({limit})", elapsed.as_secs_f64()),
+            Self::WorkerLimit { limit, elapsed, cap } => write!(
+                f,
+                "timed out after {:.3} s ({limit}) in the queue: all {cap} lookup workers are busy",
+                elapsed.as_secs_f64()
+            ),
+            Self::WouldBlock => f.write_str("would block, and the socket's timeout is 0"),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::Closed => f.write_str("the socket is closed"),
+            Self::System(errno) => write!(f, "{} (os error {})", sys::describe(*errno), errno.raw_os_error()),
+            Self::Lookup { code, text, errno } => {
+                write!(f, "{text} ({code})")?;
+                errno.map_or(Ok(()), |errno| write!(f, ": {}", sys::describe(errno)))
+            }
+            Self::Attempts { failures, limit } => {
+                match limit {
+                    Some((limit, elapsed)) => {
+                        write!(f, "timed out after {:.3} s ({limit})", elapsed.as_secs_f64())?;
+                    }
+                    None => f.write_str("no address could be reached")?,
+                }
+                failures.iter().try_for_each(|failure| write!(f, "; {failure}"))
+            }
+            Self::File(error) => write!(f, "{error}"),
+            Self::Invalid(text)
+            | Self::OutOfMemory(text)
+            | Self::Ended(text)
+            | Self::NotFound(text)
+            | Self::TooLong(text)
+            | Self::Truncated(text)
+            | Self::Unsupported(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for LimitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SocketTimeout(timeout) => match timeout.duration() {
+                Some(duration) => write!(f, "the socket's timeout of {} s", duration.as_secs_f64()),
+                None => f.write_str("the socket's timeout"),
+            },
+            Self::CallDeadline => f.write_str("the call's deadline"),
+        }
+    }
+}
+
+impl fmt::Display for LookupCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddressInfo(code) => write!(f, "EAI code {code}"),
+            Self::Host(code) => write!(f, "h_errno {code}"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({self})")
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.reason {
+            Reason::Attempts { failures, .. } => failures.last().map(|failure| failure as _),
+            Reason::File(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind(), error)
+    }
+}

@@ -1,0 +1,24 @@
+//! The system: the only home of libc and rustix, and of `unsafe`.
+//!
+//! # What a platform must offer
+//! * `Errno`, `PollFd`, `Readiness`, `c` (the C numbers), `describe(errno)`.
+//! * `monotonic_nanos`: a clock that never steps.
+//! * `poll(fds, timeout)`: waits for readiness, no longer than asked, and says so when interrupted.
+//! * `socket`: every socket call as one non-blocking try, close-on-exec and without SIGPIPE.
+//! * `message`: sendmsg and recvmsg with control messages; no descriptor is lost.
+//! * `address`: bytes of a sockaddr.
+//! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`, `descriptor_key`.
+//! * `resolver`: the system's own lookups, reentrant, in owned values.
+//! * `thread`: a detached thread that takes no signals.
+//! * `fork`: values that start anew in a forked child.
+//!
+//! Nothing here loops or waits but `poll`.
+#![allow(unsafe_code)]
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod unix;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) use unix::*;
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+mod unsupported;

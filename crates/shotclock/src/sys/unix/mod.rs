@@ -1,0 +1,49 @@
+//! Linux with the GNU C library: raw system calls by rustix where they are hot, libc for the rest.
+
+pub(crate) mod address;
+pub(crate) mod fork;
+pub(crate) mod message;
+pub(crate) mod resolver;
+pub(crate) mod signal;
+pub(crate) mod socket;
+pub(crate) mod thread;
+pub(crate) mod wake;
+
+pub(crate) use libc as c;
+pub use rustix::event::{PollFd, PollFlags as Readiness};
+pub use rustix::io::Errno;
+
+use rustix::event::Timespec;
+use rustix::time::{ClockId, clock_gettime};
+
+/// The time of CLOCK_MONOTONIC in nanoseconds.
+#[inline]
+pub(crate) fn monotonic_nanos() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    // Nanoseconds since boot: positive, and under 2^64 for 584 years.
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+/// Waits until one of `fds` is ready, for `nanos` at most; for ever if `None`. The kernel rounds the time up.
+#[allow(clippy::disallowed_methods, reason = "the one place that polls")]
+pub(crate) fn poll(fds: &mut [PollFd<'_>], nanos: Option<u64>) -> Result<usize, Errno> {
+    let timeout = nanos.map(|nanos| Timespec {
+        tv_sec: i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX),
+        tv_nsec: i64::try_from(nanos % 1_000_000_000).unwrap_or(0),
+    });
+    rustix::event::poll(fds, timeout.as_ref())
+}
+
+/// The system's words for an error number, without the number.
+pub(crate) fn describe(errno: Errno) -> String {
+    let text = std::io::Error::from(errno).to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// The error number the last libc call left on this thread.
+pub(crate) fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)
+}

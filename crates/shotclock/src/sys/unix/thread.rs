@@ -1,0 +1,21 @@
+//! Detached threads that take no signals.
+
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::thread::Builder;
+
+/// Starts a detached thread in which every signal is blocked, so that handlers of the program never run on it.
+pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let mut everything = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets are ours and large enough; sigfillset initialises the one, pthread_sigmask the other. A new
+    // thread inherits the mask, so it is set around the spawn and put back after it.
+    unsafe {
+        libc::sigfillset(everything.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, everything.as_ptr(), before.as_mut_ptr());
+    }
+    let spawned = Builder::new().name(name.to_owned()).spawn(work).map(drop);
+    // SAFETY: `before` was filled by the call above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    spawned
+}

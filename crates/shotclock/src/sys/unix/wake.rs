@@ -1,0 +1,61 @@
+//! Bells: a few wake-up descriptors for the whole process, shared by key and made on first need.
+//!
+//! A bell rings once and is thrown away, so nothing is ever drained and no ring can be lost or stale. Keys that share
+//! a slot wake each other for nothing, which the timed loop copes with. No lock is held during a wait.
+
+use std::os::fd::{OwnedFd, RawFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::fork::PerProcess;
+
+/// What a waiter polls beside its own descriptors.
+pub(crate) type Bell = Arc<OwnedFd>;
+
+/// The most wake-up descriptors the process ever keeps.
+const SLOTS: usize = 64;
+
+type Bells = [Mutex<Option<Bell>>; SLOTS];
+
+static BELLS: PerProcess<Bells> = PerProcess::new(|| [const { Mutex::new(None) }; SLOTS], forget_bells);
+
+extern "C" fn forget_bells() {
+    BELLS.forget();
+}
+
+/// The key of whoever waits on a descriptor.
+pub(crate) fn descriptor_key(fd: RawFd) -> usize {
+    fd.unsigned_abs() as usize
+}
+
+/// The bell that `ring` with this key will ring next; `None` if the process is out of descriptors.
+pub(crate) fn bell(key: usize) -> Option<Bell> {
+    let mut slot = slot(key);
+    if slot.is_none() {
+        *slot = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok().map(Arc::new);
+    }
+    slot.clone()
+}
+
+/// Wakes whoever holds the bell of this key.
+pub(crate) fn ring(key: usize) {
+    let rung = slot(key).take();
+    if let Some(bell) = rung {
+        // A fresh counter cannot overflow, and nothing else can go wrong with a descriptor that we hold.
+        let _ = rustix::io::write(&bell, &1_u64.to_ne_bytes());
+    }
+}
+
+/// Throws away a rung bell that is still in its slot: another process rang it (a copy inherited before a fork).
+pub(crate) fn retire(key: usize, rung: &Bell) {
+    let mut slot = slot(key);
+    if slot.as_ref().is_some_and(|bell| Arc::ptr_eq(bell, rung)) {
+        *slot = None;
+    }
+}
+
+fn slot(key: usize) -> MutexGuard<'static, Option<Bell>> {
+    // Addresses of signals are multiples of 16 or so: fold the higher bits in.
+    BELLS.get()[(key ^ (key >> 6) ^ (key >> 12)) % SLOTS].lock().unwrap_or_else(PoisonError::into_inner)
+}

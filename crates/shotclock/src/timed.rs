@@ -1,0 +1,339 @@
+//! The one timed loop: [`drive`] and its cold half [`wait_out`], through which every operation of the project waits.
+
+use std::convert::Infallible;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::cancel::{Canceller, Gate, Signal};
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, LimitKind, Reason};
+use crate::sys::{self, Errno, PollFd, Readiness, wake};
+
+/// Everything that can end a wait.
+#[derive(Clone, Copy)]
+pub struct Limit<'c> {
+    /// The socket's timeout; it starts to run at the first would-block, for composite operations at their start.
+    pub timeout: Timeout,
+    /// The call's deadline; the clock is asked before each try, so that a peer that floods cannot outrun it.
+    pub deadline: Deadline,
+    /// Whoever may cancel the call.
+    pub canceller: Option<&'c Canceller>,
+    /// The socket's gate, if its closing is to end the call.
+    pub gate: Option<&'c Gate>,
+}
+
+impl Limit<'_> {
+    /// No limit at all.
+    pub const NONE: Limit<'static> =
+        Limit { timeout: Timeout::NEVER, deadline: Deadline::NEVER, canceller: None, gate: None };
+
+    fn is_closed(&self) -> bool {
+        self.gate.is_some_and(Gate::is_closed)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.canceller.is_some_and(Canceller::is_cancelled)
+    }
+
+    /// The earlier of the two ends, and its name. A non-blocking socket never waits: no clock concerns it.
+    fn end(&self, started: Deadline) -> (Deadline, LimitKind) {
+        if self.timeout == Timeout::ZERO {
+            return (Deadline::NEVER, LimitKind::CallDeadline);
+        }
+        let by_timeout = started.plus(self.timeout);
+        if by_timeout < self.deadline {
+            (by_timeout, LimitKind::SocketTimeout(self.timeout))
+        } else {
+            (self.deadline, LimitKind::CallDeadline)
+        }
+    }
+}
+
+/// Why a try did not give a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// It would have to wait.
+    WouldBlock,
+    /// It moved on, or was interrupted: try again at once, if the limit allows.
+    Progress,
+    /// The system said no.
+    Failed(Errno),
+}
+
+impl From<Errno> for Pause {
+    #[inline]
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::AGAIN => Self::WouldBlock,
+            Errno::INTR => Self::Progress,
+            errno => Self::Failed(errno),
+        }
+    }
+}
+
+/// One thing to do, as a value: it can be tried, and it knows what to wait for.
+pub trait Operation {
+    /// What it gives when done.
+    type Output;
+    /// Whether it is made of many steps: then the timeout runs from its start, and bounds them all together.
+    const COMPOSITE: bool = false;
+    /// One try that never waits. `ready` is what the last wait saw, empty at the first try.
+    fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause>;
+    /// Names what to wait for. Asked only after a try that would have had to wait.
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>);
+}
+
+/// What an operation waits for: any number of descriptors and signals, and a timer of its own.
+#[derive(Default)]
+pub struct Interest<'s> {
+    fds: SmallVec<[(BorrowedFd<'s>, Readiness); 2]>,
+    signals: SmallVec<[&'s Signal; 2]>,
+    until: Option<Deadline>,
+    backing_off: bool,
+}
+
+impl<'s> Interest<'s> {
+    /// Wait until the descriptor is ready in one of these ways.
+    pub fn readiness(&mut self, fd: BorrowedFd<'s>, ready: Readiness) {
+        self.fds.push((fd, ready));
+    }
+
+    /// Wait until the signal is set.
+    pub fn signal(&mut self, signal: &'s Signal) {
+        self.signals.push(signal);
+    }
+
+    /// Wake up at this moment, whatever happens.
+    pub fn timer(&mut self, at: Deadline) {
+        self.until = Some(self.until.map_or(at, |until| until.min(at)));
+    }
+
+    /// Whether readiness has lied too often, so that this wait leaves the descriptors out (their bells still count).
+    pub fn is_backing_off(&self) -> bool {
+        self.backing_off
+    }
+
+    /// The descriptors, with what they are waited for.
+    pub fn descriptors(&self) -> &[(BorrowedFd<'s>, Readiness)] {
+        &self.fds
+    }
+}
+
+/// Why an operation ended without a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop<I = Infallible> {
+    /// It would have to wait, and the timeout is zero.
+    WouldBlock,
+    /// A limit passed.
+    TimedOut {
+        /// Which one.
+        limit: LimitKind,
+        /// How long the call had waited.
+        elapsed: Duration,
+    },
+    /// A canceller ended it.
+    Cancelled,
+    /// The socket was closed.
+    Closed,
+    /// The system said no.
+    System(Errno),
+    /// The waiter broke in.
+    Interrupt(I),
+}
+
+/// Whoever can wait: [`PollWaiter`], a script with its own clock in tests, another face's own.
+pub trait Waiter {
+    /// What may break in.
+    type Interrupt;
+    /// The time.
+    fn now(&self) -> Deadline;
+    /// Returns at readiness, at `until`, when a bell rings, or for no reason: [`wait_out`] copes with each alike.
+    ///
+    /// # Errors
+    /// Its own interrupt, or the system's refusal to wait.
+    fn wait(&mut self, wanted: &Interest<'_>, until: Deadline) -> Result<Readiness, Stop<Self::Interrupt>>;
+}
+
+/// Tries the operation, and waits and tries again until it is done or the limit passes.
+///
+/// With data there and no deadline this is one try: no clock, no lock, one system call.
+///
+/// # Errors
+/// Why it ended without a result.
+#[inline]
+pub fn drive<O: Operation, W: Waiter>(
+    operation: &mut O,
+    limit: &Limit<'_>,
+    waiter: &mut W,
+) -> Result<O::Output, Stop<W::Interrupt>> {
+    if O::COMPOSITE || limit.deadline != Deadline::NEVER || limit.canceller.is_some() || limit.is_closed() {
+        return wait_out(operation, limit, waiter, Pause::Progress);
+    }
+    match operation.attempt(Readiness::empty()) {
+        Ok(output) => Ok(output),
+        Err(Pause::Failed(errno)) => Err(Stop::System(errno)),
+        Err(pause) => wait_out(operation, limit, waiter, pause),
+    }
+}
+
+/// The one loop. `pause` is what the last try said; `Progress` if there was none.
+///
+/// # Errors
+/// Why it ended without a result.
+#[cold]
+#[inline(never)]
+pub fn wait_out<O: Operation, W: Waiter>(
+    operation: &mut O,
+    limit: &Limit<'_>,
+    waiter: &mut W,
+    mut pause: Pause,
+) -> Result<O::Output, Stop<W::Interrupt>> {
+    let started = waiter.now();
+    let (deadline, kind) = limit.end(started);
+    let (mut now, mut lies) = (started, Lies::default());
+    loop {
+        if limit.is_closed() {
+            return Err(Stop::Closed);
+        }
+        if limit.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        if deadline != Deadline::NEVER && now >= deadline {
+            let elapsed = now.since(started).duration().unwrap_or(Duration::MAX);
+            return Err(Stop::TimedOut { limit: kind, elapsed });
+        }
+        let mut ready = Readiness::empty();
+        if pause == Pause::WouldBlock {
+            if limit.timeout == Timeout::ZERO {
+                return Err(Stop::WouldBlock);
+            }
+            ready = wait_once(operation, limit, waiter, &lies, now, deadline)?;
+        }
+        match operation.attempt(ready) {
+            Ok(output) => return Ok(output),
+            Err(Pause::Failed(errno)) => return Err(Stop::System(errno)),
+            Err(again) => pause = again,
+        }
+        let before = std::mem::replace(&mut now, waiter.now());
+        lies.judge(!ready.is_empty() && pause == Pause::WouldBlock, now.since(before));
+    }
+}
+
+fn wait_once<O: Operation, W: Waiter>(
+    operation: &O,
+    limit: &Limit<'_>,
+    waiter: &mut W,
+    lies: &Lies,
+    now: Deadline,
+    deadline: Deadline,
+) -> Result<Readiness, Stop<W::Interrupt>> {
+    let mut wanted = Interest::default();
+    operation.interest(&mut wanted);
+    if let Some(canceller) = limit.canceller {
+        wanted.signal(canceller.signal());
+    }
+    if let Some(pause) = lies.pause() {
+        wanted.backing_off = true;
+        wanted.timer(now.plus(pause));
+    }
+    let until = wanted.until.map_or(deadline, |at| at.min(deadline));
+    waiter.wait(&wanted, until)
+}
+
+/// Counts wake-ups that said "ready" while the try said "not yet": an AF_UNIX connect to a full backlog, a full
+/// datagram queue, a pending error queue do so for ever. After three in a row the descriptor is left out for
+/// 1, 2, 4 .. 32 ms at a time, so that such a wait burns no core.
+#[derive(Default)]
+struct Lies(u32);
+
+impl Lies {
+    const TOLERATED: u32 = 3;
+    /// A wait that took this long was a wait, whatever came of it.
+    const AT_ONCE: Timeout = Timeout::from_nanos(50_000);
+
+    fn judge(&mut self, lied: bool, waited: Timeout) {
+        let backing_off = self.0 >= Self::TOLERATED;
+        self.0 = if backing_off || (lied && waited < Self::AT_ONCE) { self.0.saturating_add(1) } else { 0 };
+    }
+
+    fn pause(&self) -> Option<Timeout> {
+        let beyond = self.0.checked_sub(Self::TOLERATED)?;
+        Some(Timeout::from_nanos(1_000_000 << beyond.min(5)))
+    }
+}
+
+/// Waits by ppoll(2), with the bells of the waited-for descriptors and signals beside them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PollWaiter;
+
+impl PollWaiter {
+    /// How often a wait that could not get its bell (no descriptors left) looks for itself.
+    const WITHOUT_A_BELL: Timeout = Timeout::from_nanos(50_000_000);
+}
+
+impl Waiter for PollWaiter {
+    type Interrupt = Infallible;
+
+    fn now(&self) -> Deadline {
+        Deadline::now()
+    }
+
+    fn wait(&mut self, wanted: &Interest<'_>, mut until: Deadline) -> Result<Readiness, Stop> {
+        let keys = wanted.fds.iter().map(|(fd, _)| wake::descriptor_key(fd.as_raw_fd()));
+        let bells: SmallVec<[(usize, Option<wake::Bell>); 3]> =
+            keys.chain(wanted.signals.iter().map(|signal| signal.key())).map(|key| (key, wake::bell(key))).collect();
+        // Only now, with the bells in hand: a signal set before this line is seen, one set after it rings.
+        if wanted.signals.iter().any(|signal| signal.is_set()) {
+            return Ok(Readiness::empty());
+        }
+        let now = self.now();
+        if bells.iter().any(|(_, bell)| bell.is_none()) {
+            until = until.min(now.plus(Self::WITHOUT_A_BELL));
+        }
+        let mut fds: SmallVec<[PollFd<'_>; 4]> = SmallVec::new();
+        if !wanted.backing_off {
+            fds.extend(wanted.fds.iter().map(|(fd, ready)| PollFd::from_borrowed_fd(*fd, *ready)));
+        }
+        let own = fds.len();
+        let ringing = bells.iter().filter_map(|(_, bell)| bell.as_ref());
+        fds.extend(ringing.map(|bell| PollFd::from_borrowed_fd(bell.as_fd(), Readiness::IN)));
+        let left = (until != Deadline::NEVER).then(|| until.since(now));
+        match sys::poll(&mut fds, left.map(Timeout::nanos)) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(Readiness::empty()),
+            Err(errno) => return Err(Stop::System(errno)),
+        }
+        let rung = fds[own..].iter().map(|fd| !fd.revents().is_empty());
+        // Each bell by itself: to retire a silent one would lose its rings.
+        for ((key, bell), _) in bells.iter().filter(|(_, bell)| bell.is_some()).zip(rung).filter(|(_, rung)| *rung) {
+            bell.iter().for_each(|bell| wake::retire(*key, bell));
+        }
+        Ok(fds[..own].iter().fold(Readiness::empty(), |all, fd| all | fd.revents()))
+    }
+}
+
+/// Runs an operation under a limit with the poll waiter, and names it in the error.
+#[inline]
+pub(crate) fn run<O: Operation>(name: &'static str, operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, Error> {
+    drive(operation, limit, &mut PollWaiter).map_err(|stop| Error::stopped(name, stop))
+}
+
+impl Error {
+    #[cold]
+    pub(crate) fn stopped(operation: &'static str, stop: Stop) -> Self {
+        match stop {
+            Stop::WouldBlock => Self::new(operation, Reason::WouldBlock),
+            Stop::TimedOut { limit, elapsed } => Self::new(operation, Reason::TimedOut { limit, elapsed }),
+            Stop::Cancelled => Self::new(operation, Reason::Cancelled),
+            Stop::Closed => Self::new(operation, Reason::Closed),
+            Stop::System(errno) => Self::system(operation, errno),
+            Stop::Interrupt(never) => match never {},
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "timed_tests.rs"]
+mod tests;
