@@ -18,6 +18,10 @@ pub struct Limit<'c> {
     pub timeout: Timeout,
     /// The call's deadline; the clock is asked before each try, so that a peer that floods cannot outrun it.
     pub deadline: Deadline,
+    /// Whose deadline that is, for the error.
+    pub deadline_kind: LimitKind,
+    /// When a call of several waits began, if it did; `NEVER` if this wait is the whole call.
+    pub since: Deadline,
     /// Whoever may cancel the call.
     pub canceller: Option<&'c Canceller>,
     /// The socket's gate, if its closing is to end the call.
@@ -26,8 +30,32 @@ pub struct Limit<'c> {
 
 impl Limit<'_> {
     /// No limit at all.
-    pub const NONE: Limit<'static> =
-        Limit { timeout: Timeout::NEVER, deadline: Deadline::NEVER, canceller: None, gate: None };
+    pub const NONE: Limit<'static> = Limit {
+        timeout: Timeout::NEVER,
+        deadline: Deadline::NEVER,
+        deadline_kind: LimitKind::CallDeadline,
+        since: Deadline::NEVER,
+        canceller: None,
+        gate: None,
+    };
+
+    /// Whether anything at all can end a wait, beside the closing of the socket.
+    pub fn is_none(&self) -> bool {
+        self.timeout == Timeout::NEVER && self.deadline == Deadline::NEVER && self.canceller.is_none()
+    }
+
+    /// The limit of a call of several waits that begins now: its timeout runs once, for all of them together.
+    #[must_use]
+    pub fn begun(mut self, now: Deadline) -> Self {
+        if self.timeout != Timeout::ZERO {
+            (self.deadline, self.deadline_kind) = self.end(now);
+            self.timeout = Timeout::NEVER;
+        }
+        if self.since == Deadline::NEVER {
+            self.since = now;
+        }
+        self
+    }
 
     fn is_closed(&self) -> bool {
         self.gate.is_some_and(Gate::is_closed)
@@ -40,13 +68,13 @@ impl Limit<'_> {
     /// The earlier of the two ends, and its name. A non-blocking socket never waits: no clock concerns it.
     fn end(&self, started: Deadline) -> (Deadline, LimitKind) {
         if self.timeout == Timeout::ZERO {
-            return (Deadline::NEVER, LimitKind::CallDeadline);
+            return (Deadline::NEVER, self.deadline_kind);
         }
         let by_timeout = started.plus(self.timeout);
         if by_timeout < self.deadline {
             (by_timeout, LimitKind::SocketTimeout(self.timeout))
         } else {
-            (self.deadline, LimitKind::CallDeadline)
+            (self.deadline, self.deadline_kind)
         }
     }
 }
@@ -190,9 +218,10 @@ pub fn wait_out<O: Operation, W: Waiter>(
     waiter: &mut W,
     mut pause: Pause,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
-    let started = waiter.now();
-    let (deadline, kind) = limit.end(started);
-    let (mut now, mut lies) = (started, Lies::default());
+    let mut now = waiter.now();
+    let (deadline, kind) = limit.end(now);
+    let started = if limit.since == Deadline::NEVER { now } else { limit.since };
+    let mut lies = Lies::default();
     loop {
         if limit.is_closed() {
             return Err(Stop::Closed);

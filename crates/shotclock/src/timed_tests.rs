@@ -1,1 +1,316 @@
+//! Whole timing tests in microseconds: a scripted operation, a scripted waiter, a fake clock.
 
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::*;
+use crate::sys::socket;
+
+/// An operation that answers from a list; it must not be tried more often than the list is long.
+struct Script {
+    answers: Vec<Result<u32, Pause>>,
+    seen: Vec<Readiness>,
+    fd: OwnedFd,
+}
+
+impl Script {
+    fn new(answers: &[Result<u32, Pause>]) -> Self {
+        let fd = socket::socket(crate::Family::INET.0, crate::Kind::DGRAM.0, 0).unwrap();
+        Self { answers: answers.iter().rev().copied().collect(), seen: Vec::new(), fd }
+    }
+}
+
+impl Operation for Script {
+    type Output = u32;
+
+    fn attempt(&mut self, ready: Readiness) -> Result<u32, Pause> {
+        self.seen.push(ready);
+        self.answers.pop().expect("tried more often than scripted")
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd.as_fd(), Readiness::IN);
+    }
+}
+
+/// The same, made of many steps.
+struct Composite(Script);
+
+impl Operation for Composite {
+    type Output = u32;
+    const COMPOSITE: bool = true;
+
+    fn attempt(&mut self, ready: Readiness) -> Result<u32, Pause> {
+        self.0.attempt(ready)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        self.0.interest(wanted);
+    }
+}
+
+/// A waiter with its own clock. Each wait takes the next of `waits` and says "ready"; beyond the list it sleeps until
+/// its end and says nothing, or breaks in.
+#[derive(Default)]
+struct Clock {
+    now: std::cell::Cell<u64>,
+    /// What each look at the clock costs.
+    tick: u64,
+    waits: Vec<i64>,
+    until: Vec<Deadline>,
+    backing_off: Vec<bool>,
+    breaks_in: Option<&'static str>,
+    cancels: Option<Canceller>,
+}
+
+impl Waiter for Clock {
+    type Interrupt = &'static str;
+
+    fn now(&self) -> Deadline {
+        self.now.set(self.now.get() + self.tick);
+        at(self.now.get())
+    }
+
+    fn wait(&mut self, wanted: &Interest<'_>, until: Deadline) -> Result<Readiness, Stop<&'static str>> {
+        self.until.push(until);
+        self.backing_off.push(wanted.is_backing_off());
+        if let Some(canceller) = &self.cancels {
+            canceller.cancel();
+        }
+        if let Some(by) = self.waits.pop() {
+            self.now.set(self.now.get().saturating_add_signed(by));
+            return Ok(if wanted.is_backing_off() { Readiness::empty() } else { Readiness::IN });
+        }
+        match self.breaks_in {
+            Some(why) => Err(Stop::Interrupt(why)),
+            None if until == Deadline::NEVER => panic!("an endless wait"),
+            None => {
+                self.now.set(self.now.get().max(until.since(at(0)).nanos()));
+                Ok(Readiness::empty())
+            }
+        }
+    }
+}
+
+fn at(nanos: u64) -> Deadline {
+    Deadline::from_nanos(nanos)
+}
+
+fn clock(waits: &[i64]) -> Clock {
+    let clock = Clock { waits: waits.iter().rev().copied().collect(), ..Clock::default() };
+    clock.now.set(START);
+    clock
+}
+
+fn timeout(nanos: u64) -> Limit<'static> {
+    Limit { timeout: Timeout::from_nanos(nanos), ..Limit::NONE }
+}
+
+fn deadline(nanos: u64) -> Limit<'static> {
+    Limit { deadline: at(nanos), ..Limit::NONE }
+}
+
+fn timed_out<T>(limit: LimitKind, elapsed: u64) -> Result<T, Stop<&'static str>> {
+    Err(Stop::TimedOut { limit, elapsed: Duration::from_nanos(elapsed) })
+}
+
+const START: u64 = 1_000_000;
+const MS: u64 = 1_000_000;
+const AGAIN: Result<u32, Pause> = Err(Pause::WouldBlock);
+const PROGRESS: Result<u32, Pause> = Err(Pause::Progress);
+
+#[test]
+fn data_there_neither_waits_nor_reads_the_clock() {
+    let mut clock = Clock { tick: 1, ..clock(&[]) };
+    assert_eq!(drive(&mut Script::new(&[Ok(7)]), &timeout(5), &mut clock), Ok(7));
+    assert!(clock.until.is_empty());
+    assert_eq!(clock.now.get(), START, "the clock was read");
+}
+
+#[test]
+fn a_zero_timeout_never_waits() {
+    let mut clock = clock(&[]);
+    assert_eq!(drive(&mut Script::new(&[AGAIN]), &timeout(0), &mut clock), Err(Stop::WouldBlock));
+    let mut composite = Composite(Script::new(&[PROGRESS, PROGRESS, AGAIN]));
+    assert_eq!(drive(&mut composite, &timeout(0), &mut clock), Err(Stop::WouldBlock));
+    let passed = Limit { deadline: at(1), ..timeout(0) };
+    assert_eq!(drive(&mut Script::new(&[Ok(3)]), &passed, &mut clock), Ok(3), "no clock concerns it");
+    assert!(clock.until.is_empty());
+}
+
+#[test]
+fn false_readiness_and_interruptions_keep_the_end() {
+    let mut clock = clock(&[100_000, 100_000, 100_000]);
+    let mut script = Script::new(&[AGAIN, AGAIN, PROGRESS, AGAIN, Ok(1)]);
+    assert_eq!(drive(&mut script, &timeout(MS), &mut clock), Ok(1));
+    assert_eq!(clock.until, [at(START + MS); 3]);
+    let empty = Readiness::empty();
+    assert_eq!(script.seen, [empty, Readiness::IN, Readiness::IN, empty, Readiness::IN]);
+}
+
+#[test]
+fn it_expires_exactly_and_never_early() {
+    let mut clock1 = clock(&[]);
+    let by_timeout = LimitKind::SocketTimeout(Timeout::from_nanos(9));
+    assert_eq!(drive(&mut Script::new(&[AGAIN, AGAIN]), &timeout(9), &mut clock1), timed_out(by_timeout, 9));
+    assert_eq!(clock1.now.get(), START + 9);
+
+    // A waiter that returns a nanosecond early is sent to wait again.
+    let mut clock2 = clock(&[99_999]);
+    let by_timeout = LimitKind::SocketTimeout(Timeout::from_nanos(100_000));
+    let result = drive(&mut Script::new(&[AGAIN, AGAIN, AGAIN]), &timeout(100_000), &mut clock2);
+    assert_eq!(result, timed_out(by_timeout, 100_000));
+    assert_eq!(clock2.until.len(), 2);
+}
+
+#[test]
+fn data_that_came_with_the_end_is_taken() {
+    assert_eq!(drive(&mut Script::new(&[AGAIN, Ok(4)]), &timeout(9), &mut clock(&[9])), Ok(4));
+}
+
+#[test]
+fn a_passed_deadline_is_not_even_tried() {
+    let result = drive(&mut Script::new(&[]), &deadline(START), &mut clock(&[]));
+    assert_eq!(result, timed_out(LimitKind::CallDeadline, 0));
+}
+
+#[test]
+fn a_flood_cannot_outrun_a_deadline() {
+    // Never a would-block: each try makes progress, and each look at the clock costs a little.
+    let flood = [PROGRESS; 100];
+    let mut clock1 = Clock { tick: 10, ..clock(&[]) };
+    let result = drive(&mut Script::new(&flood), &deadline(START + 95), &mut clock1);
+    assert!(matches!(result, Err(Stop::TimedOut { limit: LimitKind::CallDeadline, .. })));
+    assert!(clock1.now.get() < START + 120 && clock1.until.is_empty());
+
+    let mut clock2 = Clock { tick: 10, ..clock(&[]) };
+    let result = drive(&mut Composite(Script::new(&flood)), &timeout(95), &mut clock2);
+    assert!(matches!(result, Err(Stop::TimedOut { limit: LimitKind::SocketTimeout(_), .. })));
+}
+
+#[test]
+fn many_steps_share_one_timeout() {
+    // Progress after each wait does not start the clock again.
+    let mut clock = clock(&[400_000, 400_000]);
+    let mut composite = Composite(Script::new(&[PROGRESS, AGAIN, PROGRESS, AGAIN, PROGRESS, AGAIN, AGAIN]));
+    let by_timeout = LimitKind::SocketTimeout(Timeout::from_nanos(MS));
+    assert_eq!(drive(&mut composite, &timeout(MS), &mut clock), timed_out(by_timeout, MS));
+    assert_eq!(clock.until, [at(START + MS); 3]);
+}
+
+#[test]
+fn a_call_of_several_waits_has_one_budget() {
+    let begun = timeout(MS).begun(at(START));
+    let mut clock = clock(&[]);
+    clock.now.set(START + 600_000);
+    let by_timeout = LimitKind::SocketTimeout(Timeout::from_nanos(MS));
+    assert_eq!(drive(&mut Script::new(&[AGAIN, AGAIN]), &begun, &mut clock), timed_out(by_timeout, MS));
+    assert_eq!(timeout(0).begun(at(START)).timeout, Timeout::ZERO, "non-blocking stays so");
+}
+
+#[test]
+fn the_earlier_limit_is_named() {
+    let both = |timeout: u64, end: u64| Limit { deadline: at(START + end), ..self::timeout(timeout) };
+    let end = |limit| match drive(&mut Script::new(&[AGAIN, AGAIN]), &limit, &mut clock(&[])) {
+        Err(Stop::TimedOut { limit, .. }) => limit,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(end(both(5, 9)), LimitKind::SocketTimeout(Timeout::from_nanos(5)));
+    let mut deadline_first = clock(&[]);
+    let result = drive(&mut Script::new(&[AGAIN, AGAIN]), &both(9, 5), &mut deadline_first);
+    assert_eq!(result, timed_out(LimitKind::CallDeadline, 5));
+}
+
+#[test]
+fn endless_false_readiness_backs_off() {
+    let mut clock = clock(&[0, 0, 0]);
+    let result = drive(&mut Script::new(&[AGAIN; 40]), &timeout(100 * MS), &mut clock);
+    assert!(matches!(result, Err(Stop::TimedOut { .. })));
+    assert_eq!(clock.now.get(), START + 100 * MS);
+    assert_eq!(clock.backing_off[..4], [false, false, false, true]);
+    let pauses: Vec<u64> = clock.until[3..].windows(2).map(|pair| pair[1].since(pair[0]).nanos() / MS).collect();
+    assert_eq!(pauses[..6], [2, 4, 8, 16, 32, 32], "1 ms first, then these");
+}
+
+#[test]
+fn slow_or_fruitful_waits_do_not_back_off() {
+    let mut slow = clock(&[60_000; 20]);
+    assert_eq!(drive(&mut Script::new(&[&[AGAIN; 20][..], &[Ok(1)]].concat()), &timeout(MS * 10), &mut slow), Ok(1));
+    assert!(!slow.backing_off.contains(&true));
+    let mut fruitful = clock(&[0; 20]);
+    let answers = [&[AGAIN, PROGRESS].repeat(10)[..], &[Ok(1)]].concat();
+    assert_eq!(drive(&mut Script::new(&answers), &timeout(MS), &mut fruitful), Ok(1));
+    assert!(!fruitful.backing_off.contains(&true));
+}
+
+#[test]
+fn cancelling_ends_a_wait_and_is_sticky() {
+    let canceller = Canceller::new();
+    let limit = Limit { canceller: Some(&canceller), ..Limit::NONE };
+    let mut clock1 = Clock { cancels: Some(canceller.clone()), ..clock(&[5]) };
+    assert_eq!(drive(&mut Script::new(&[AGAIN, AGAIN]), &limit, &mut clock1), Err(Stop::Cancelled));
+    assert_eq!(drive(&mut Script::new(&[]), &limit, &mut clock(&[])), Err(Stop::Cancelled), "not even tried");
+}
+
+#[test]
+fn closing_ends_a_wait() {
+    let gate = Gate::default();
+    gate.close();
+    let limit = Limit { gate: Some(&gate), ..Limit::NONE };
+    assert_eq!(drive(&mut Script::new(&[]), &limit, &mut clock(&[])), Err(Stop::Closed));
+}
+
+#[test]
+fn clock_steps_do_no_harm() {
+    // Backwards: it waits on, towards the same end. Forwards: it ends.
+    let mut back = clock(&[-500_000, 0]);
+    assert!(matches!(drive(&mut Script::new(&[AGAIN; 4]), &timeout(MS), &mut back), Err(Stop::TimedOut { .. })));
+    assert_eq!(back.now.get(), START + MS);
+    let mut forth = clock(&[i64::MAX]);
+    assert!(matches!(drive(&mut Script::new(&[AGAIN, AGAIN]), &timeout(MS), &mut forth), Err(Stop::TimedOut { .. })));
+    assert_eq!(forth.until.len(), 1);
+}
+
+#[test]
+fn the_longest_timeout_does_not_overflow() {
+    let longest = Limit { timeout: Timeout::from(Duration::from_secs(18_446_744_073)), ..Limit::NONE };
+    let mut clock = clock(&[5]);
+    assert_eq!(drive(&mut Script::new(&[AGAIN, Ok(3)]), &longest, &mut clock), Ok(3));
+}
+
+#[test]
+fn errors_and_interrupts_come_through() {
+    let refused = Err(Pause::Failed(Errno::CONNREFUSED));
+    assert_eq!(
+        drive(&mut Script::new(&[refused]), &timeout(5), &mut clock(&[])),
+        Err(Stop::System(Errno::CONNREFUSED))
+    );
+    let late = drive(&mut Script::new(&[AGAIN, refused]), &timeout(5), &mut clock(&[1]));
+    assert_eq!(late, Err(Stop::System(Errno::CONNREFUSED)));
+    let mut breaks_in = Clock { breaks_in: Some("KeyboardInterrupt"), ..clock(&[]) };
+    let result = drive(&mut Script::new(&[AGAIN]), &Limit::NONE, &mut breaks_in);
+    assert_eq!(result, Err(Stop::Interrupt("KeyboardInterrupt")));
+}
+
+#[test]
+fn an_interrupted_first_try_is_tried_again() {
+    assert_eq!(drive(&mut Script::new(&[PROGRESS, Ok(2)]), &timeout(5), &mut clock(&[])), Ok(2));
+    assert_eq!(Pause::from(Errno::INTR), Pause::Progress);
+}
+
+#[test]
+fn an_operations_own_timer_wakes_it() {
+    struct Staggered(Deadline, u32);
+    impl Operation for Staggered {
+        type Output = u32;
+        fn attempt(&mut self, _: Readiness) -> Result<u32, Pause> {
+            self.1 += 1;
+            if self.1 == 2 { Ok(self.1) } else { Err(Pause::WouldBlock) }
+        }
+        fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+            wanted.timer(self.0);
+        }
+    }
+    let mut clock = clock(&[]);
+    assert_eq!(drive(&mut Staggered(at(START + 7), 0), &timeout(MS), &mut clock), Ok(2));
+    assert_eq!(clock.until, [at(START + 7)]);
+}

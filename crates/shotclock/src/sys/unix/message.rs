@@ -1,1 +1,219 @@
-//! Placeholder.
+//! sendmsg(2) and recvmsg(2), and the layout of control messages.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::{self, MaybeUninit};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::io::Errno;
+
+use super::address::RawAddress;
+use super::last_errno;
+
+/// The bytes before a control message's data.
+pub(crate) const HEADER: usize = mem::size_of::<libc::cmsghdr>();
+/// What control messages are aligned to.
+pub(crate) const ALIGNMENT: usize = mem::size_of::<usize>();
+
+/// One control message as the system has it.
+#[derive(Debug)]
+pub(crate) struct RawControl {
+    pub(crate) level: i32,
+    pub(crate) kind: i32,
+    pub(crate) data: Vec<u8>,
+    /// The descriptors, if it is an SCM_RIGHTS; then `data` is empty.
+    pub(crate) rights: Vec<OwnedFd>,
+}
+
+/// What one recvmsg gave beside the data.
+#[derive(Debug)]
+pub(crate) struct RawMessage {
+    pub(crate) len: usize,
+    pub(crate) flags: i32,
+    pub(crate) address: Option<RawAddress>,
+    pub(crate) control: Vec<RawControl>,
+}
+
+/// Control messages ready to be sent, aligned.
+#[derive(Debug, Default)]
+pub(crate) struct ControlBuffer(Vec<usize>, usize);
+
+impl ControlBuffer {
+    /// Room for `bytes` of received control messages.
+    pub(crate) fn with_room(bytes: usize) -> Result<Self, Errno> {
+        let words = bytes.div_ceil(ALIGNMENT);
+        let mut room = Vec::new();
+        room.try_reserve_exact(words).map_err(|_| Errno::NOMEM)?;
+        room.resize(words, 0);
+        Ok(Self(room, bytes))
+    }
+
+    /// Adds one message.
+    pub(crate) fn push(&mut self, level: i32, kind: i32, data: &[u8]) {
+        let mut bytes = Vec::with_capacity(HEADER + data.len() + ALIGNMENT);
+        // The header is the length (a size_t with glibc), level and kind; nothing stands between them.
+        bytes.extend_from_slice(&(HEADER + data.len()).to_ne_bytes());
+        bytes.extend_from_slice(&level.to_ne_bytes());
+        bytes.extend_from_slice(&kind.to_ne_bytes());
+        bytes.extend_from_slice(data);
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+        self.0.extend(
+            bytes.chunks_exact(ALIGNMENT).map(|word| usize::from_ne_bytes(word.try_into().unwrap_or_default())),
+        );
+        self.1 = self.0.len() * ALIGNMENT;
+    }
+}
+
+/// One try to send `data` with the control messages to `to`, or to the connected peer.
+pub(crate) fn sendmsg(
+    fd: BorrowedFd<'_>,
+    data: &[IoSlice<'_>],
+    control: &ControlBuffer,
+    to: Option<&RawAddress>,
+    flags: i32,
+) -> Result<usize, Errno> {
+    let mut header = empty_header();
+    if let Some(to) = to {
+        header.msg_name = to.as_bytes().as_ptr().cast_mut().cast();
+        header.msg_namelen = to.as_bytes().len() as libc::socklen_t;
+    }
+    header.msg_iov = data.as_ptr().cast_mut().cast();
+    header.msg_iovlen = data.len();
+    if control.1 > 0 {
+        header.msg_control = control.0.as_ptr().cast_mut().cast();
+        header.msg_controllen = control.1;
+    }
+    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: sendmsg only reads through the header's pointers, each of which is to a live borrow of the length given
+    // beside it; IoSlice is guaranteed by std to have the layout of iovec.
+    let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &header, flags) };
+    usize::try_from(sent).map_err(|_| last_errno())
+}
+
+/// One try to receive into `data`, with control messages into `control`. Received descriptors are close-on-exec, and
+/// owned, so that none is lost whatever becomes of the message.
+pub(crate) fn recvmsg(
+    fd: BorrowedFd<'_>,
+    data: &mut [IoSliceMut<'_>],
+    control: &mut ControlBuffer,
+    flags: i32,
+) -> Result<RawMessage, Errno> {
+    let mut name = [0_u64; RawAddress::CAPACITY / 8];
+    let mut header = empty_header();
+    header.msg_name = name.as_mut_ptr().cast();
+    header.msg_namelen = RawAddress::CAPACITY as libc::socklen_t;
+    header.msg_iov = data.as_mut_ptr().cast();
+    header.msg_iovlen = data.len();
+    header.msg_control = control.0.as_mut_ptr().cast();
+    header.msg_controllen = control.1;
+    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+    // SAFETY: the header's pointers are to live mutable borrows of the lengths given beside them; IoSliceMut is
+    // guaranteed by std to have the layout of iovec.
+    let received = unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, flags) };
+    let len = usize::try_from(received).map_err(|_| last_errno())?;
+    let name_bytes: Vec<u8> = name.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let name_len = (header.msg_namelen as usize).min(RawAddress::CAPACITY);
+    let bytes: Vec<u8> = control.0.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let control = parse_control(&bytes[..header.msg_controllen.min(bytes.len())]);
+    Ok(RawMessage {
+        len,
+        flags: header.msg_flags,
+        // Connected streams leave the name alone, or say it has no bytes.
+        address: RawAddress::new(&name_bytes[..name_len]).filter(|address| address.family() != libc::AF_UNSPEC),
+        control: control.into_iter().map(own).collect(),
+    })
+}
+
+/// A control message's place among the bytes; its data may have been cut short.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ControlSlice<'b> {
+    pub(crate) level: i32,
+    pub(crate) kind: i32,
+    pub(crate) data: &'b [u8],
+}
+
+/// Splits control bytes into messages. Total: whatever the bytes, it ends, and every slice lies within them.
+pub(crate) fn parse_control(mut bytes: &[u8]) -> Vec<ControlSlice<'_>> {
+    let mut messages = Vec::new();
+    while let Some((header, rest)) = bytes.split_at_checked(HEADER) {
+        let word = |at: usize| i32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let mut len = [0; ALIGNMENT];
+        len.copy_from_slice(&header[..ALIGNMENT]);
+        let len = usize::from_ne_bytes(len);
+        if len < HEADER {
+            break;
+        }
+        // A message that was cut says how long it was; what is there is what counts.
+        let data = &rest[..(len - HEADER).min(rest.len())];
+        messages.push(ControlSlice { level: word(ALIGNMENT), kind: word(ALIGNMENT + 4), data });
+        let next = len.checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX);
+        bytes = bytes.get(next..).unwrap_or_default();
+    }
+    messages
+}
+
+/// Takes ownership of what a message that the kernel has just delivered carries.
+fn own(message: ControlSlice<'_>) -> RawControl {
+    let ControlSlice { level, kind, data } = message;
+    if (level, kind) != (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+        return RawControl { level, kind, data: data.to_vec(), rights: Vec::new() };
+    }
+    let numbers = data.chunks_exact(4).map(|number| i32::from_ne_bytes([number[0], number[1], number[2], number[3]]));
+    // SAFETY: the kernel installed these descriptors for this very message, in this process, and nobody else knows
+    // their numbers yet. Only whole numbers count; the kernel cuts rights at whole ones.
+    let rights = numbers.filter(|number| *number >= 0).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect();
+    RawControl { level, kind, data: Vec::new(), rights }
+}
+
+fn empty_header() -> libc::msghdr {
+    // SAFETY: msghdr is plain numbers and pointers, for which all zeroes is the empty message.
+    unsafe { MaybeUninit::<libc::msghdr>::zeroed().assume_init() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(buffer: &ControlBuffer) -> Vec<u8> {
+        buffer.0.iter().flat_map(|word| word.to_ne_bytes()).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut buffer = ControlBuffer::default();
+        buffer.push(1, 2, b"abc");
+        buffer.push(3, 4, b"");
+        buffer.push(5, 6, b"12345678");
+        let bytes = bytes(&buffer);
+        let read = parse_control(&bytes);
+        let read: Vec<_> = read.iter().map(|m| (m.level, m.kind, m.data)).collect();
+        assert_eq!(read, [(1, 2, &b"abc"[..]), (3, 4, b""), (5, 6, b"12345678")]);
+    }
+
+    #[test]
+    fn the_layout_is_the_systems() {
+        let mut buffer = ControlBuffer::default();
+        buffer.push(7, 8, b"xyz");
+        let bytes = bytes(&buffer);
+        // SAFETY: CMSG_SPACE is arithmetic on its argument.
+        assert_eq!(bytes.len(), unsafe { libc::CMSG_SPACE(3) } as usize);
+        let at = |offset: usize| i32::from_ne_bytes(bytes[offset..offset + 4].try_into().unwrap());
+        assert_eq!(at(mem::offset_of!(libc::cmsghdr, cmsg_level)), 7);
+        assert_eq!(at(mem::offset_of!(libc::cmsghdr, cmsg_type)), 8);
+    }
+
+    #[test]
+    fn cut_and_mad_bytes_are_survived() {
+        let mut buffer = ControlBuffer::default();
+        buffer.push(1, 2, &[9; 20]);
+        let whole = bytes(&buffer);
+        for cut in 0..whole.len() {
+            let messages = parse_control(&whole[..cut]);
+            assert_eq!(messages.len(), usize::from(cut >= HEADER));
+            assert!(messages.iter().all(|message| message.data.len() <= cut - HEADER));
+        }
+        assert_eq!(parse_control(&[0; 64]), [], "a length below the header's ends the list");
+        let mut mad = [0; HEADER];
+        mad[..ALIGNMENT].copy_from_slice(&usize::MAX.to_ne_bytes());
+        assert_eq!(parse_control(&mad).len(), 1);
+    }
+}

@@ -1,1 +1,192 @@
-//! Placeholder.
+//! Socket calls, each one try that never waits, close-on-exec and without SIGPIPE.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
+use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
+use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny, SocketFlags};
+
+use super::address::RawAddress;
+use super::{last_errno, signal};
+
+/// How many of `send`'s flags are always set: no SIGPIPE, no waiting whatever the descriptor's state.
+const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+
+pub(crate) fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
+    // SAFETY: socket(2) takes plain numbers; a descriptor it returns is new and nobody else's.
+    unsafe {
+        let fd = libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, protocol);
+        if fd < 0 { Err(last_errno()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
+    }
+}
+
+pub(crate) fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
+    let mut fds = [-1; 2];
+    // SAFETY: `fds` has room for the two numbers; on success both are new and nobody else's.
+    unsafe {
+        let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        if libc::socketpair(family, kind, protocol, fds.as_mut_ptr()) < 0 {
+            return Err(last_errno());
+        }
+        Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
+    }
+}
+
+pub(crate) fn bind(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
+    net::bind(fd, address)
+}
+
+pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<(), Errno> {
+    net::listen(fd, backlog)
+}
+
+/// A connection of the queue, non-blocking and close-on-exec from birth, and who connected.
+#[inline]
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
+    let (fd, peer) = net::acceptfrom_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    Ok((fd, known(peer)))
+}
+
+pub(crate) fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
+    net::connect(fd, address)
+}
+
+pub(crate) fn getsockname(fd: BorrowedFd<'_>) -> Result<RawAddress, Errno> {
+    RawAddress::from_system(&net::getsockname(fd)?).ok_or(Errno::INVAL)
+}
+
+pub(crate) fn getpeername(fd: BorrowedFd<'_>) -> Result<Option<RawAddress>, Errno> {
+    Ok(known(net::getpeername(fd)?))
+}
+
+pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: i32) -> Result<(), Errno> {
+    // SAFETY: plain numbers, and a descriptor that the borrow keeps open.
+    if unsafe { libc::shutdown(fd.as_raw_fd(), how) } < 0 { Err(last_errno()) } else { Ok(()) }
+}
+
+/// One receive into `into`; the length is the system's, which with MSG_TRUNC may be more than fits.
+#[inline]
+pub(crate) fn recv(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<usize, Errno> {
+    Ok(net::recv(fd, into, receive_flags(flags))?.1)
+}
+
+/// One receive into the room that `into` has left. Not for MSG_TRUNC, with which TCP counts bytes it does not write.
+#[inline]
+pub(crate) fn recv_spare(fd: BorrowedFd<'_>, into: &mut Vec<u8>, flags: i32) -> Result<usize, Errno> {
+    debug_assert_eq!(flags & libc::MSG_TRUNC, 0);
+    Ok(net::recv(fd, spare_capacity(into), receive_flags(flags & !libc::MSG_TRUNC))?.1)
+}
+
+#[inline]
+pub(crate) fn recvfrom(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<(usize, Option<RawAddress>), Errno> {
+    let (_, len, from) = net::recvfrom(fd, into, receive_flags(flags))?;
+    Ok((len, known(from)))
+}
+
+#[inline]
+pub(crate) fn send(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize, Errno> {
+    net::send(fd, from, send_flags(flags))
+}
+
+#[inline]
+pub(crate) fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &RawAddress) -> Result<usize, Errno> {
+    net::sendto(fd, from, send_flags(flags), to)
+}
+
+/// One sendfile(2) from `offset`, which moves on by what was sent.
+pub(crate) fn sendfile(
+    fd: BorrowedFd<'_>,
+    file: BorrowedFd<'_>,
+    offset: &mut u64,
+    count: usize,
+) -> Result<usize, Errno> {
+    signal::without_sigpipe(|| rustix::fs::sendfile(fd, file, Some(offset), count))
+}
+
+/// Reads from `offset` of a file, without moving its position.
+pub(crate) fn pread(file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    rustix::io::pread(file, into, offset)
+}
+
+/// Reads an option's bytes into `into`; gives how many there were.
+pub(crate) fn getsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, into: &mut [u8]) -> Result<usize, Errno> {
+    let mut len = libc::socklen_t::try_from(into.len()).map_err(|_| Errno::INVAL)?;
+    // SAFETY: `into` is writable for `len` bytes, the kernel writes no more and says how many in `len`.
+    if unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, into.as_mut_ptr().cast(), &mut len) } < 0 {
+        return Err(last_errno());
+    }
+    Ok(into.len().min(len as usize))
+}
+
+/// Sets an option to these bytes.
+pub(crate) fn setsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
+    let len = libc::socklen_t::try_from(value.len()).map_err(|_| Errno::INVAL)?;
+    // SAFETY: `value` is readable for `len` bytes.
+    if unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast(), len) } < 0 {
+        return Err(last_errno());
+    }
+    Ok(())
+}
+
+pub(crate) fn dup(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    fcntl_dupfd_cloexec(fd, 0)
+}
+
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(), Errno> {
+    let before = fcntl_getfl(fd)?;
+    let mut after = before;
+    after.set(OFlags::NONBLOCK, nonblocking);
+    if after == before { Ok(()) } else { fcntl_setfl(fd, after) }
+}
+
+pub(crate) fn is_inheritable(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    Ok(!fcntl_getfd(fd)?.contains(FdFlags::CLOEXEC))
+}
+
+pub(crate) fn set_inheritable(fd: BorrowedFd<'_>, inheritable: bool) -> Result<(), Errno> {
+    let mut flags = fcntl_getfd(fd)?;
+    flags.set(FdFlags::CLOEXEC, !inheritable);
+    fcntl_setfd(fd, flags)
+}
+
+/// Puts a dead descriptor under the number, atomically: what the number stood for is closed, the number stays taken.
+///
+/// The dead descriptor is one of /dev/null opened with O_PATH: every socket call on it says EBADF. It is opened anew
+/// each time; one kept for the process could be closed by strangers (daemons do) and its number be somebody else's.
+pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let dead = open(c"/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    // SAFETY: both numbers are open and stay so. The caller owns `fd`'s number; after dup3 it is open still, so that
+    // whoever borrowed it keeps a valid, if dead, descriptor.
+    if unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
+        return Err(last_errno());
+    }
+    Ok(())
+}
+
+/// A borrowed descriptor from a number.
+///
+/// Borrowing has no owner to name here, so the number may go bad meanwhile: then every call on it is EBADF, or, if the
+/// program gave it away, is about another file of this process. Neither touches memory.
+pub(crate) fn borrow_number(number: i32) -> Option<BorrowedFd<'static>> {
+    // SAFETY: -1, the one value that BorrowedFd must not have, is excluded; what remains is as said above.
+    (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+fn known(address: Option<SocketAddrAny>) -> Option<RawAddress> {
+    address.as_ref().and_then(RawAddress::from_system)
+}
+
+fn receive_flags(flags: i32) -> RecvFlags {
+    RecvFlags::from_bits_retain(flags.cast_unsigned()) | RecvFlags::DONTWAIT
+}
+
+fn send_flags(flags: i32) -> SendFlags {
+    SendFlags::from_bits_retain(flags.cast_unsigned()) | SEND
+}
+
+/// Whether the descriptor is a socket at all.
+pub(crate) fn check_is_socket(fd: impl AsFd) -> Result<(), Errno> {
+    let mut kind = [0; 4];
+    getsockopt(fd.as_fd(), libc::SOL_SOCKET, libc::SO_TYPE, &mut kind).map(drop)
+}
