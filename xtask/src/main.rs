@@ -1,1 +1,59 @@
-fn main() {}
+//! Every chore of the project by name: `cargo xtask --help`.
+
+mod bench;
+mod docs;
+mod fuzz;
+mod homes;
+mod lint;
+mod msrv;
+mod python;
+mod run;
+mod skips;
+mod summary;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a chore failed, for people.
+type Failure = Box<dyn std::error::Error>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The chores of the project; CI runs only these")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run all tests: Rust, documentation examples, Python
+    Test(test::Arguments),
+    /// Formatting, clippy, documentation, the one-loop rule, the oldest Rust, licences
+    Lint,
+    /// Build the documentation
+    Docs(docs::Arguments),
+    /// Run a benchmark and print its table
+    Bench(bench::Arguments),
+    /// Run every fuzz target for a while
+    Fuzz(fuzz::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Test(arguments) => test::run(&arguments),
+        Chore::Lint => lint::run(),
+        Chore::Docs(arguments) => docs::run(&arguments),
+        Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

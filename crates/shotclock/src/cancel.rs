@@ -92,10 +92,9 @@ pub struct Gate(AtomicU32);
 
 impl Gate {
     const CLOSED: u32 = 1;
-    const BURIED: u32 = 2;
-    const NONBLOCKING: u32 = 4;
-    const SHARED: u32 = 8;
-    const ONE_FILE: u32 = 16;
+    const NONBLOCKING: u32 = 2;
+    const SHARED: u32 = 4;
+    const ONE_FILE: u32 = 8;
 
     /// The gate of a socket that was made non-blocking when it was made.
     pub(crate) const fn nonblocking() -> Self {
@@ -124,16 +123,6 @@ impl Gate {
     pub(crate) fn leave_file(&self) -> bool {
         let before = self.0.fetch_sub(Self::ONE_FILE, Ordering::AcqRel);
         before & Self::CLOSED != 0 && before < 2 * Self::ONE_FILE
-    }
-
-    /// Says that the number now stands for a dead descriptor.
-    pub(crate) fn set_buried(&self) {
-        self.0.fetch_or(Self::BURIED, Ordering::Release);
-    }
-
-    /// Whether the number stands for a dead descriptor.
-    pub(crate) fn is_buried(&self) -> bool {
-        self.0.load(Ordering::Acquire) & Self::BURIED != 0
     }
 
     /// Whether O_NONBLOCK is known to be set, by us, on an open file description nobody else has.

@@ -69,7 +69,6 @@ pub(crate) enum Reason {
     Ended(String),
     NotFound(String),
     TooLong(String),
-    Truncated(String),
     Unsupported(String),
     WorkerLimit { limit: LimitKind, elapsed: Duration, cap: usize },
     Attempts { failures: Vec<Error>, limit: Option<(LimitKind, Duration)> },
@@ -235,7 +234,7 @@ impl Error {
             Reason::Invalid(_) => Kind::InvalidInput,
             Reason::OutOfMemory(_) => Kind::OutOfMemory,
             Reason::Ended(_) => Kind::UnexpectedEof,
-            Reason::TooLong(_) | Reason::Truncated(_) => Kind::InvalidData,
+            Reason::TooLong(_) => Kind::InvalidData,
             Reason::Unsupported(_) => Kind::Unsupported,
             Reason::File(error) => error.kind(),
         }
@@ -289,7 +288,6 @@ impl fmt::Display for Reason {
             | Self::Ended(text)
             | Self::NotFound(text)
             | Self::TooLong(text)
-            | Self::Truncated(text)
             | Self::Unsupported(text) => f.write_str(text),
         }
     }

@@ -1,15 +1,89 @@
-//! Sockets on the clock.
+//! **Sockets on the clock**: plain blocking sockets in which everything that can wait, name lookup included, ends in
+//! time.
+//!
+//! The names are those of the socket interface and of Python's `socket` module; std's customary names find them in the
+//! search box. Every call obeys the socket's timeout, and a deadline or a canceller where you give one:
+//!
+//! ```
+//! use shotclock::{create_connection, create_server};
+//! use std::time::Duration;
+//!
+//! let listener = create_server(("localhost", 0))?;
+//! let port = listener.getsockname()?.port().unwrap();
+//!
+//! // One budget for the lookup and every address; then the socket's timeout.
+//! let client = create_connection(("localhost", port), Duration::from_secs(5))?;
+//! let (server, _) = listener.within(Duration::from_secs(5)).accept()?;
+//! client.sendall(b"hello\n")?;
+//! assert_eq!(server.makefile_reader()?.readline()?, b"hello\n");
+//!
+//! // Nothing more comes: the wait ends, and the error says which limit ended it.
+//! let error = server.within(Duration::from_millis(20)).recv(100).unwrap_err();
+//! assert!(error.is_timeout());
+//! # Ok::<(), shotclock::Error>(())
+//! ```
+//!
+//! # Where to look
+//! * [`Socket`]: every call on a socket; [`Timed`]: the same calls under a deadline or a canceller.
+//! * [`create_connection`], [`create_server`]: the usual ways to a socket.
+//! * [`SocketFile`], [`SocketReader`], [`SocketWriter`]: buffered files that lose no byte to a timeout.
+//! * [`getaddrinfo`], [`gethostbyname_ex`], [`gethostbyaddr`], [`getfqdn`] and their kin; [`Lookup`]: the same in time.
+//! * [`Error`]: which operation, which limit, how long, how many bytes.
+//!
+//! # Platforms
+//! Linux with the GNU C library.
+//!
+//! # Features
+//! * `idna`: non-ASCII host names, converted by UTS 46 before they are looked up.
 #![deny(unsafe_code)]
 
 mod sys;
 
-mod cancel;
-mod constant;
 mod deadline;
 mod error;
+
+mod cancel;
 mod timed;
 
+mod constant;
+
+mod addr;
+mod interface;
+mod order;
+
+mod names;
+
+mod ops;
+
+mod option;
+
+mod ancillary;
+mod target;
+
+mod socket;
+
+mod file;
+
+mod dial;
+
+pub mod raw;
+
+pub use addr::{Address, NetlinkAddress, PacketAddress, UnixAddress};
+pub use ancillary::{Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
 pub use cancel::Canceller;
 pub use constant::{AddressInfoFlags, Family, Kind, MessageFlags, NameInfoFlags, Protocol, Shutdown};
 pub use deadline::{Deadline, Timeout};
+pub use dial::{Connector, ServerBuilder, create_connection, create_server, has_dualstack_ipv6};
 pub use error::{Error, LimitKind, LookupCode, Result};
+pub use file::{LINE_LIMIT, SocketFile, SocketHandle, SocketReader, SocketWriter};
+pub use interface::{Interface, if_indextoname, if_nameindex, if_nametoindex};
+pub use names::{
+    AddressInfo, AddressInfoHints, HostEntry, LOOKUP_WORKERS, Lookup, Service, getaddrinfo, getfqdn, gethostbyaddr,
+    gethostbyname, gethostbyname_ex, gethostname, getnameinfo, getprotobyname, getservbyname, getservbyport,
+    sethostname,
+};
+pub use option::{Credentials, Membership, Membership6, OptionValue, SocketOption};
+pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};
+pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair};
+pub use sys::address::RawAddress;
+pub use target::Target;

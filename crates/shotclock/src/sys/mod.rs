@@ -7,6 +7,7 @@
 //! * `socket`: every socket call as one non-blocking try, close-on-exec and without SIGPIPE.
 //! * `message`: sendmsg and recvmsg with control messages; no descriptor is lost.
 //! * `address`: bytes of a sockaddr.
+//! * `interface`: network interfaces by name and index.
 //! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`, `descriptor_key`.
 //! * `resolver`: the system's own lookups, reentrant, in owned values.
 //! * `thread`: a detached thread that takes no signals.
@@ -19,6 +20,9 @@
 mod unix;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) use unix::*;
+// Part of what the crate shows, hence by name: a glob takes only what every item allows.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub use unix::{Errno, Readiness};
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 mod unsupported;

@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod fork;
+pub(crate) mod interface;
 pub(crate) mod message;
 pub(crate) mod resolver;
 pub(crate) mod signal;
@@ -10,7 +11,8 @@ pub(crate) mod thread;
 pub(crate) mod wake;
 
 pub(crate) use libc as c;
-pub use rustix::event::{PollFd, PollFlags as Readiness};
+pub(crate) use rustix::event::PollFd;
+pub use rustix::event::PollFlags as Readiness;
 pub use rustix::io::Errno;
 
 use rustix::event::Timespec;

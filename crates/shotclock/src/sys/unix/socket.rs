@@ -164,15 +164,6 @@ pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-/// A borrowed descriptor from a number.
-///
-/// Borrowing has no owner to name here, so the number may go bad meanwhile: then every call on it is EBADF, or, if the
-/// program gave it away, is about another file of this process. Neither touches memory.
-pub(crate) fn borrow_number(number: i32) -> Option<BorrowedFd<'static>> {
-    // SAFETY: -1, the one value that BorrowedFd must not have, is excluded; what remains is as said above.
-    (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
-}
-
 fn known(address: Option<SocketAddrAny>) -> Option<RawAddress> {
     address.as_ref().and_then(RawAddress::from_system)
 }

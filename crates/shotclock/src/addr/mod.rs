@@ -1,0 +1,358 @@
+//! Socket addresses: typed values outside, the system's bytes at the edge.
+//!
+//! Nothing here allocates, looks a name up, or fails on strange bytes from the system.
+
+mod inet;
+mod netlink;
+mod packet;
+mod unix;
+
+use std::fmt::{self, Write};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+pub use netlink::NetlinkAddress;
+pub use packet::PacketAddress;
+pub use unix::UnixAddress;
+
+use crate::constant::Family;
+use crate::error::Error;
+use crate::sys::address::RawAddress;
+
+/// A socket's address, of whatever family.
+///
+/// It comes from std's address types, from `(ip, port)`, and from this crate's address types, by `From`. It never
+/// comes from a name: that is a lookup.
+///
+/// ```
+/// use shotclock::{Address, Family, UnixAddress};
+///
+/// let address = Address::from(([127, 0, 0, 1], 8881));
+/// assert_eq!(address.family(), Family::INET);
+/// assert_eq!(address.port(), Some(8881));
+/// assert_eq!(address.to_string(), "127.0.0.1:8881");
+///
+/// let address = Address::from(UnixAddress::from_path("/run/echo")?);
+/// assert_eq!(address.port(), None);
+/// assert_eq!(address.to_string(), "/run/echo");
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// IPv4, ip(7).
+    V4(SocketAddrV4),
+    /// IPv6, ipv6(7).
+    ///
+    /// The flow information is, as everywhere in std, the system's number unchanged: its bytes are in network order.
+    /// Python's tuple holds `u32::from_be(address.flowinfo())`.
+    V6(SocketAddrV6),
+    /// A local socket's, unix(7).
+    Unix(UnixAddress),
+    /// On the kernel's message bus, netlink(7).
+    Netlink(NetlinkAddress),
+    /// Of the link level, packet(7).
+    Packet(PacketAddress),
+    /// Of a family without a type here, or bytes that make no address of their family.
+    Other(RawAddress),
+}
+
+impl Address {
+    /// No address: what the system gave for one had no bytes but an unspecified family.
+    pub(crate) const UNSPECIFIED: Self = Self::Other(RawAddress::UNSPECIFIED);
+
+    /// The address in the system's bytes; what is malformed or of another family becomes [`Address::Other`].
+    ///
+    /// Bytes that the system ignores (padding, what follows a path's NUL) are not kept.
+    ///
+    /// ```
+    /// use shotclock::{Address, RawAddress};
+    ///
+    /// let vsock = RawAddress::new(&[40, 0, 0, 0]).unwrap();
+    /// assert_eq!(Address::from_raw(&vsock), Address::Other(vsock));
+    /// let known = Address::from(([127, 0, 0, 1], 80));
+    /// assert_eq!(Address::from_raw(&known.to_raw()), known);
+    /// ```
+    #[must_use]
+    pub fn from_raw(raw: &RawAddress) -> Self {
+        let bytes = raw.as_bytes();
+        let known = match Family(raw.family()) {
+            Family::INET => inet::decode_v4(bytes).map(Self::V4),
+            Family::INET6 => inet::decode_v6(bytes).map(Self::V6),
+            Family::UNIX => UnixAddress::decode(bytes).map(Self::Unix),
+            Family::NETLINK => NetlinkAddress::decode(bytes).map(Self::Netlink),
+            Family::PACKET => PacketAddress::decode(bytes).map(Self::Packet),
+            _ => None,
+        };
+        known.unwrap_or(Self::Other(*raw))
+    }
+
+    /// The address in the system's bytes.
+    ///
+    /// ```
+    /// use shotclock::{Address, Family};
+    ///
+    /// let raw = Address::from(([127, 0, 0, 1], 80)).to_raw();
+    /// assert_eq!(raw.family(), Family::INET.0);
+    /// assert_eq!(raw.as_bytes()[2..8], [0, 80, 127, 0, 0, 1]);
+    /// ```
+    #[must_use]
+    pub fn to_raw(&self) -> RawAddress {
+        match self {
+            Self::V4(address) => inet::encode_v4(*address),
+            Self::V6(address) => inet::encode_v6(address),
+            Self::Unix(address) => address.encode(),
+            Self::Netlink(address) => address.encode(),
+            Self::Packet(address) => address.encode(),
+            Self::Other(raw) => *raw,
+        }
+    }
+
+    /// The family.
+    ///
+    /// ```
+    /// use shotclock::{Address, Family, UnixAddress};
+    ///
+    /// assert_eq!(Address::from(UnixAddress::UNNAMED).family(), Family::UNIX);
+    /// ```
+    #[must_use]
+    pub fn family(&self) -> Family {
+        match self {
+            Self::V4(_) => Family::INET,
+            Self::V6(_) => Family::INET6,
+            Self::Unix(_) => Family::UNIX,
+            Self::Netlink(_) => Family::NETLINK,
+            Self::Packet(_) => Family::PACKET,
+            Self::Other(raw) => Family(raw.family()),
+        }
+    }
+
+    /// The port of an IPv4 or IPv6 address; other families have none.
+    ///
+    /// ```
+    /// use shotclock::{Address, NetlinkAddress};
+    ///
+    /// assert_eq!(Address::from(([127, 0, 0, 1], 80)).port(), Some(80));
+    /// assert_eq!(Address::from(NetlinkAddress::KERNEL).port(), None);
+    /// ```
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.as_inet().map(|address| address.port())
+    }
+
+    /// The IPv4 or IPv6 address without its port; other families have none.
+    ///
+    /// ```
+    /// use shotclock::Address;
+    /// use std::net::Ipv6Addr;
+    ///
+    /// assert_eq!(Address::from((Ipv6Addr::LOCALHOST, 80)).ip(), Some(Ipv6Addr::LOCALHOST.into()));
+    /// ```
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.as_inet().map(|address| address.ip())
+    }
+
+    /// The IPv4 or IPv6 address as std's type; `None` for other families.
+    ///
+    /// ```
+    /// use shotclock::Address;
+    /// use std::net::SocketAddr;
+    ///
+    /// let address: SocketAddr = "[::1]:80".parse().unwrap();
+    /// assert_eq!(Address::from(address).as_inet(), Some(address));
+    /// ```
+    #[must_use]
+    pub fn as_inet(&self) -> Option<SocketAddr> {
+        match self {
+            Self::V4(address) => Some(SocketAddr::V4(*address)),
+            Self::V6(address) => Some(SocketAddr::V6(*address)),
+            _ => None,
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        match address {
+            SocketAddr::V4(address) => Self::V4(address),
+            SocketAddr::V6(address) => Self::V6(address),
+        }
+    }
+}
+
+impl From<SocketAddrV4> for Address {
+    fn from(address: SocketAddrV4) -> Self {
+        Self::V4(address)
+    }
+}
+
+impl From<SocketAddrV6> for Address {
+    fn from(address: SocketAddrV6) -> Self {
+        Self::V6(address)
+    }
+}
+
+/// An IP address and a port: `(IpAddr, u16)`, `(Ipv4Addr, u16)`, `(Ipv6Addr, u16)`, `([u8; 4], u16)` and the like.
+impl<I: Into<IpAddr>> From<(I, u16)> for Address {
+    fn from((ip, port): (I, u16)) -> Self {
+        Self::from(SocketAddr::new(ip.into(), port))
+    }
+}
+
+impl From<UnixAddress> for Address {
+    fn from(address: UnixAddress) -> Self {
+        Self::Unix(address)
+    }
+}
+
+impl From<NetlinkAddress> for Address {
+    fn from(address: NetlinkAddress) -> Self {
+        Self::Netlink(address)
+    }
+}
+
+impl From<PacketAddress> for Address {
+    fn from(address: PacketAddress) -> Self {
+        Self::Packet(address)
+    }
+}
+
+/// The same as [`Address::from_raw`].
+impl From<RawAddress> for Address {
+    fn from(raw: RawAddress) -> Self {
+        Self::from_raw(&raw)
+    }
+}
+
+impl From<std::os::unix::net::SocketAddr> for Address {
+    fn from(address: std::os::unix::net::SocketAddr) -> Self {
+        Self::Unix(address.into())
+    }
+}
+
+/// Fails for an address that is neither IPv4 nor IPv6; the error names it.
+impl TryFrom<Address> for SocketAddr {
+    type Error = Error;
+
+    fn try_from(address: Address) -> Result<Self, Error> {
+        address.as_inet().ok_or_else(|| wrong_family(&address, "an IPv4 or IPv6 address"))
+    }
+}
+
+/// Fails for an address that is not a local socket's, and for a path of 108 bytes, which std cannot hold.
+impl TryFrom<Address> for std::os::unix::net::SocketAddr {
+    type Error = Error;
+
+    fn try_from(address: Address) -> Result<Self, Error> {
+        match address {
+            Address::Unix(address) => address.try_into(),
+            _ => Err(wrong_family(&address, "the address of a local socket")),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(address) => fmt::Display::fmt(address, f),
+            Self::V6(address) => fmt::Display::fmt(address, f),
+            Self::Unix(address) => fmt::Display::fmt(address, f),
+            Self::Netlink(address) => fmt::Display::fmt(address, f),
+            Self::Packet(address) => fmt::Display::fmt(address, f),
+            Self::Other(raw) => {
+                write!(f, "family {}:", raw.family())?;
+                raw.as_bytes().iter().skip(2).try_for_each(|byte| write!(f, " {byte:02x}"))
+            }
+        }
+    }
+}
+
+fn wrong_family(address: &Address, expected: &str) -> Error {
+    Error::invalid("try_from", format!("{address} ({}): expected {expected}", address.family()))
+}
+
+/// The first two bytes of an address.
+fn family_bytes(family: Family) -> [u8; 2] {
+    // The families of this module are small positive numbers.
+    (family.0 as u16).to_ne_bytes()
+}
+
+/// The `N` bytes that begin at `start`, if there are so many.
+fn field<const N: usize>(bytes: &[u8], start: usize) -> Option<[u8; N]> {
+    bytes.get(start..)?.first_chunk().copied()
+}
+
+/// Writes bytes as text: what a terminal could stumble over, and a backslash, as an escape.
+fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\'' | '"' => f.write_char(character)?,
+                '\0'..='\x1f' | '\x7f' => write!(f, "\\x{:02x}", u32::from(character))?,
+                _ => write!(f, "{}", character.escape_debug())?,
+            }
+        }
+        chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    fn with_family(family: Family, rest: &[u8]) -> RawAddress {
+        RawAddress::new(&[&family_bytes(family)[..], rest].concat()).unwrap()
+    }
+
+    #[test]
+    fn every_source_makes_its_variant() {
+        let v4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 80);
+        let v6 = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 7, 2);
+        assert_eq!(Address::from(v4), Address::V4(v4));
+        assert_eq!(Address::from(SocketAddr::V4(v4)), Address::V4(v4));
+        assert_eq!(Address::from(SocketAddr::V6(v6)), Address::V6(v6));
+        assert_eq!(Address::from((Ipv4Addr::LOCALHOST, 80)), Address::V4(v4));
+        assert_eq!(Address::from((IpAddr::V4(Ipv4Addr::LOCALHOST), 80)), Address::V4(v4));
+        assert_eq!(Address::from(([127, 0, 0, 1], 80)), Address::V4(v4));
+        assert_eq!(Address::from((Ipv6Addr::LOCALHOST, 80)).port(), Some(80));
+        assert_eq!(Address::from(Address::V6(v6).to_raw()), Address::V6(v6));
+    }
+
+    #[test]
+    fn text_is_as_people_write_it() {
+        let v6 = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 0, 2);
+        assert_eq!(Address::from(v6).to_string(), "[::1%2]:80");
+        assert_eq!(Address::from(([127, 0, 0, 1], 8881)).to_string(), "127.0.0.1:8881");
+        assert_eq!(Address::from(with_family(Family::VSOCK, &[1, 2, 255])).to_string(), "family 40: 01 02 ff");
+        assert_eq!(Address::from(with_family(Family::VSOCK, &[])).to_string(), "family 40:");
+    }
+
+    #[test]
+    fn malformed_bytes_of_known_families_stay_as_they_are() {
+        for family in [Family::INET, Family::INET6, Family::NETLINK, Family::PACKET] {
+            for len in 0..=126 {
+                let raw = with_family(family, &vec![0xff; len]);
+                let address = Address::from_raw(&raw);
+                assert_eq!(address.family(), family);
+                if matches!(address, Address::Other(_)) {
+                    assert_eq!(address.to_raw(), raw);
+                } else {
+                    assert_eq!(Address::from_raw(&address.to_raw()), address);
+                }
+            }
+        }
+        let truncated = with_family(Family::INET, &[0, 80, 127, 0, 0, 1]);
+        assert_eq!(Address::from_raw(&truncated), Address::Other(truncated));
+    }
+
+    #[test]
+    fn the_wrong_family_is_named() {
+        let error = SocketAddr::try_from(Address::from(UnixAddress::from_path("/x").unwrap())).unwrap_err();
+        assert_eq!(error.to_string(), "try_from: /x (AF_UNIX): expected an IPv4 or IPv6 address");
+        let error = std::os::unix::net::SocketAddr::try_from(Address::from(([127, 0, 0, 1], 80))).unwrap_err();
+        assert_eq!(error.to_string(), "try_from: 127.0.0.1:80 (AF_INET): expected the address of a local socket");
+    }
+}

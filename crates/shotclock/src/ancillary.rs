@@ -1,0 +1,129 @@
+//! Control messages: what travels beside the data of sendmsg and recvmsg.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use crate::addr::Address;
+use crate::constant::MessageFlags;
+use crate::option::{Credentials, OptionValue};
+use crate::sys::c;
+use crate::sys::message::{ControlBuffer, RawControl, RawMessage};
+
+/// A control message to send. Source: cmsg(3), unix(7).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Ancillary<'a> {
+    /// Descriptors for the peer (AF_UNIX), at most 253.
+    Rights(&'a [BorrowedFd<'a>]),
+    /// Who sends (AF_UNIX); the kernel checks it.
+    Credentials(Credentials),
+    /// Any other message, by its numbers.
+    Other {
+        /// Its level, such as SOL_SOCKET.
+        level: i32,
+        /// Its type in that level.
+        kind: i32,
+        /// Its data, in the system's layout.
+        data: &'a [u8],
+    },
+}
+
+/// A control message that was received. Source: cmsg(3), unix(7).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ControlMessage {
+    /// Descriptors from the peer, close-on-exec; those you do not take are closed when this is dropped.
+    Rights(Vec<OwnedFd>),
+    /// Who sent (AF_UNIX with `PASSCRED`).
+    Credentials(Credentials),
+    /// Any other message, by its numbers; its data is cut short where `MessageFlags::CTRUNC` is set.
+    Other {
+        /// Its level, such as SOL_SOCKET.
+        level: i32,
+        /// Its type in that level.
+        kind: i32,
+        /// Its data, in the system's layout.
+        data: Vec<u8>,
+    },
+}
+
+/// A message that `recvmsg` received.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Message {
+    /// The bytes.
+    pub data: Vec<u8>,
+    /// What came beside them.
+    pub ancillary: Vec<ControlMessage>,
+    /// What the system says of it: `TRUNC`, `CTRUNC`, `EOR`, `OOB`, `ERRQUEUE`.
+    pub flags: MessageFlags,
+    /// Who sent it; `None` on a connected stream, or from an unnamed sender.
+    pub address: Option<Address>,
+}
+
+/// A message that `recvmsg_into` received.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct MessageInto {
+    /// How many bytes went into the buffers; with `TRUNC` asked for, how long the datagram was.
+    pub len: usize,
+    /// What came beside them.
+    pub ancillary: Vec<ControlMessage>,
+    /// What the system says of it: `TRUNC`, `CTRUNC`, `EOR`, `OOB`, `ERRQUEUE`.
+    pub flags: MessageFlags,
+    /// Who sent it; `None` on a connected stream, or from an unnamed sender.
+    pub address: Option<Address>,
+}
+
+/// What `recv_fds` received.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ReceivedFds {
+    /// The bytes.
+    pub data: Vec<u8>,
+    /// The descriptors, close-on-exec; those you do not take are closed when this is dropped.
+    pub fds: Vec<OwnedFd>,
+    /// What the system says of it; `CTRUNC` if descriptors did not fit and were closed.
+    pub flags: MessageFlags,
+    /// Who sent it, if the sender has a name.
+    pub address: Option<Address>,
+}
+
+/// The bytes of control messages, as sendmsg(2) takes them.
+pub(crate) fn encode(ancillary: &[Ancillary<'_>]) -> ControlBuffer {
+    let mut buffer = ControlBuffer::default();
+    for message in ancillary {
+        match message {
+            Ancillary::Rights(fds) => {
+                let numbers: Vec<u8> = fds.iter().flat_map(|fd| fd.as_raw_fd().to_ne_bytes()).collect();
+                buffer.push(c::SOL_SOCKET, c::SCM_RIGHTS, &numbers);
+            }
+            Ancillary::Credentials(who) => buffer.push(c::SOL_SOCKET, c::SCM_CREDENTIALS, &who.encode()),
+            Ancillary::Other { level, kind, data } => buffer.push(*level, *kind, data),
+        }
+    }
+    buffer
+}
+
+impl From<RawControl> for ControlMessage {
+    fn from(raw: RawControl) -> Self {
+        let RawControl { level, kind, data, rights } = raw;
+        if (level, kind) == (c::SOL_SOCKET, c::SCM_RIGHTS) {
+            return Self::Rights(rights);
+        }
+        match Credentials::decode(&data) {
+            Some(who) if (level, kind) == (c::SOL_SOCKET, c::SCM_CREDENTIALS) => Self::Credentials(who),
+            _ => Self::Other { level, kind, data },
+        }
+    }
+}
+
+impl From<RawMessage> for MessageInto {
+    fn from(raw: RawMessage) -> Self {
+        Self {
+            len: raw.len,
+            ancillary: raw.control.into_iter().map(ControlMessage::from).collect(),
+            flags: MessageFlags(raw.flags),
+            address: raw.address.as_ref().map(Address::from_raw),
+        }
+    }
+}

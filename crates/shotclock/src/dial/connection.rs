@@ -1,0 +1,171 @@
+//! `create_connection`: from a name to a connected socket, under one budget.
+
+use crate::addr::Address;
+use crate::cancel::Canceller;
+use crate::constant::{AddressInfoFlags, Kind, Protocol};
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, Reason, Result};
+use crate::names::{AddressInfoHints, Lookup};
+use crate::socket::{Socket, default_timeout};
+use crate::target::Target;
+use crate::timed::Limit;
+
+/// Connects a TCP socket to an address, or to a host's name and a port, of which every address is tried in the
+/// resolver's order until one answers. `timeout` is **one budget** for the lookup and all attempts together, and then
+/// the socket's timeout; `None` is for ever. Source: Python's `socket.create_connection`, whose timeout begins anew at
+/// each address and does not bound the lookup.
+///
+/// # Errors
+/// One error that carries every attempt's ([`Error::attempts`]); a failed lookup.
+///
+/// ```
+/// use shotclock::{create_connection, create_server};
+/// use std::time::Duration;
+/// let listener = create_server(("localhost", 0))?;
+/// let port = listener.getsockname()?.port().unwrap();
+/// let socket = create_connection(("localhost", port), Duration::from_secs(5))?;
+/// assert_eq!(socket.getpeername()?.port(), Some(port));
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+pub fn create_connection<'t>(target: impl Into<Target<'t>>, timeout: impl Into<Timeout>) -> Result<Socket> {
+    Connector::new().timeout(timeout).connect(target)
+}
+
+/// How [`create_connection`] is to go about it: limits, a local address.
+///
+/// ```
+/// use shotclock::{Connector, Deadline, create_server};
+/// use std::time::Duration;
+/// let listener = create_server(("127.0.0.1", 0))?;
+/// let connector = Connector::new().until(Deadline::after(Duration::from_secs(5))).local_address(([127, 0, 0, 2], 0));
+/// let socket = connector.connect(listener.getsockname()?)?;
+/// assert_eq!(socket.getsockname()?.ip().unwrap().to_string(), "127.0.0.2");
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Connector<'c> {
+    timeout: Timeout,
+    deadline: Deadline,
+    canceller: Option<&'c Canceller>,
+    local_address: Option<Address>,
+}
+
+impl Default for Connector<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'c> Connector<'c> {
+    /// The default timeout for new sockets, and any local address.
+    ///
+    /// ```
+    /// let nobody_listens = ([127, 0, 0, 1], 1);
+    /// assert_eq!(shotclock::Connector::new().connect(nobody_listens).unwrap_err().attempts().len(), 1);
+    /// ```
+    pub fn new() -> Self {
+        Self { timeout: default_timeout(), deadline: Deadline::NEVER, canceller: None, local_address: None }
+    }
+
+    /// The budget of the whole, from the lookup to the connection, and afterwards the socket's own timeout. Zero is
+    /// an error, since nothing connects without waiting.
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// No later than this; the socket's own timeout is not concerned.
+    #[must_use]
+    pub fn until(mut self, deadline: Deadline) -> Self {
+        self.deadline = self.deadline.min(deadline);
+        self
+    }
+
+    /// No later than so long from now; the socket's own timeout is not concerned.
+    #[must_use]
+    pub fn within(self, timeout: impl Into<Timeout>) -> Self {
+        self.until(Deadline::after(timeout))
+    }
+
+    /// No longer than until `canceller` says so.
+    #[must_use]
+    pub fn cancelled_by(mut self, canceller: &'c Canceller) -> Self {
+        self.canceller = Some(canceller);
+        self
+    }
+
+    /// The address to connect from; only the target's addresses of its family can be reached.
+    #[must_use]
+    pub fn local_address(mut self, address: impl Into<Address>) -> Self {
+        self.local_address = Some(address.into());
+        self
+    }
+
+    /// Connects; see [`create_connection`].
+    ///
+    /// # Errors
+    /// As there; a cancellation.
+    pub fn connect<'t>(&self, target: impl Into<Target<'t>>) -> Result<Socket> {
+        let target = target.into();
+        if self.timeout == Timeout::ZERO {
+            let text = "a timeout of 0: expected more, or none; nothing connects without waiting";
+            return Err(Error::invalid("create_connection", text).to(target));
+        }
+        let limit = Limit { timeout: self.timeout, deadline: self.deadline, canceller: self.canceller, ..Limit::NONE };
+        let begun = Deadline::now();
+        let limit = limit.begun(begun);
+        let mut failures = Vec::new();
+        for candidate in candidates(target, limit)? {
+            match self.attempt(&candidate, limit) {
+                Ok(socket) => return Ok(socket),
+                Err(error) if error.is_cancelled() => return Err(error.during("create_connection")),
+                Err(error) => failures.push(error),
+            }
+            if failures.last().is_some_and(Error::is_timeout) {
+                break;
+            }
+        }
+        let ran_out = failures.last().and_then(Error::limit).map(|kind| (kind, elapsed_since(begun)));
+        Err(Error::new("create_connection", Reason::Attempts { failures, limit: ran_out }).to(target))
+    }
+
+    fn attempt(&self, candidate: &Candidate, limit: Limit<'_>) -> Result<Socket> {
+        let Candidate { address, kind, protocol } = *candidate;
+        let socket = Socket::with_protocol(address.family(), kind, protocol)?;
+        if let Some(local) = self.local_address {
+            socket.bind(local)?;
+        }
+        socket.connect_under(limit, &address)?;
+        socket.set_timeout(self.timeout);
+        Ok(socket)
+    }
+}
+
+/// One address to try.
+struct Candidate {
+    address: Address,
+    kind: Kind,
+    protocol: Protocol,
+}
+
+/// The addresses to try, looked up under the limit if need be.
+fn candidates(target: Target<'_>, limit: Limit<'_>) -> Result<Vec<Candidate>> {
+    let (host, port) = match target {
+        Target::Address(address) => {
+            return Ok(vec![Candidate { address, kind: Kind::STREAM, protocol: Protocol::DEFAULT }]);
+        }
+        Target::Name { host, port } => (host, port),
+    };
+    let hints = AddressInfoHints { kind: Kind::STREAM, flags: AddressInfoFlags::NONE, ..AddressInfoHints::default() };
+    // As in Python, no host at all is this machine.
+    let host = (!host.is_empty()).then_some(host);
+    let found = Lookup::under(limit).getaddrinfo(host, port, &hints);
+    let candidate =
+        |info: crate::names::AddressInfo| Candidate { address: info.address, kind: info.kind, protocol: info.protocol };
+    Ok(found.map_err(|error| error.to(target))?.into_iter().map(candidate).collect())
+}
+
+fn elapsed_since(begun: Deadline) -> std::time::Duration {
+    Deadline::now().since(begun).duration().unwrap_or_default()
+}

@@ -1,0 +1,7 @@
+//! Making connections and servers in one call.
+
+mod connection;
+mod server;
+
+pub use connection::{Connector, create_connection};
+pub use server::{ServerBuilder, create_server, has_dualstack_ipv6};

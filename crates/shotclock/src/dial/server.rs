@@ -1,0 +1,144 @@
+//! `create_server`: a listening socket with the settings servers want.
+
+use crate::constant::{Family, Kind};
+use crate::error::{Error, Result};
+use crate::option::SocketOption;
+use crate::order::inet_pton;
+use crate::socket::Socket;
+use crate::target::Target;
+
+/// A TCP socket that listens on the address; host `""` is every IPv4 address. `SO_REUSEADDR` is set, so that a server
+/// can start again at once. Source: Python's `socket.create_server`.
+///
+/// # Errors
+/// The system's, EADDRINUSE first of all; a failed lookup.
+///
+/// ```
+/// let listener = shotclock::create_server(("127.0.0.1", 0))?;
+/// assert_ne!(listener.getsockname()?.port(), Some(0));
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+pub fn create_server<'t>(target: impl Into<Target<'t>>) -> Result<Socket> {
+    ServerBuilder::new().listen(target)
+}
+
+/// Whether one socket can serve both IPv6 and IPv4 here. Source: Python's `socket.has_dualstack_ipv6`.
+///
+/// ```
+/// println!("{}", shotclock::has_dualstack_ipv6());
+/// ```
+pub fn has_dualstack_ipv6() -> bool {
+    let both = |socket: Socket| socket.setsockopt(SocketOption::V6ONLY, false);
+    Socket::new(Family::INET6, Kind::STREAM).and_then(both).is_ok()
+}
+
+/// How [`create_server`] is to go about it.
+///
+/// ```
+/// use shotclock::{Family, ServerBuilder};
+/// let listener = ServerBuilder::new().backlog(16).reuse_port(true).listen(("::1", 0));
+/// // Where there is no IPv6, the system says so.
+/// assert!(listener.is_err() || listener?.family()? == Family::INET6);
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ServerBuilder {
+    family: Option<Family>,
+    backlog: i32,
+    reuse_port: bool,
+    dualstack_ipv6: bool,
+}
+
+impl Default for ServerBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ServerBuilder {
+    /// The address's own family, for names IPv4; a backlog of 128; neither shared port nor dual stack.
+    pub fn new() -> Self {
+        Self { family: None, backlog: 128, reuse_port: false, dualstack_ipv6: false }
+    }
+
+    /// The family of the socket, for a host that is a name.
+    #[must_use]
+    pub fn family(mut self, family: Family) -> Self {
+        self.family = Some(family);
+        self
+    }
+
+    /// How many connections may wait to be accepted; the system has a cap of its own.
+    #[must_use]
+    pub fn backlog(mut self, connections: i32) -> Self {
+        self.backlog = connections;
+        self
+    }
+
+    /// Whether several sockets may listen on the same address and share its connections.
+    #[must_use]
+    pub fn reuse_port(mut self, reuse: bool) -> Self {
+        self.reuse_port = reuse;
+        self
+    }
+
+    /// Whether an IPv6 socket takes IPv4 connections too; an error where the system cannot. Host `""` is then every
+    /// address of both.
+    #[must_use]
+    pub fn dualstack_ipv6(mut self, both: bool) -> Self {
+        self.dualstack_ipv6 = both;
+        self
+    }
+
+    /// Makes the socket, binds it and lets it listen; see [`create_server`].
+    ///
+    /// # Errors
+    /// As there; dual stack asked for with another family, or where the system has none.
+    ///
+    /// ```
+    /// use shotclock::{ServerBuilder, has_dualstack_ipv6};
+    /// if has_dualstack_ipv6() {
+    ///     let listener = ServerBuilder::new().dualstack_ipv6(true).listen(("", 0))?;
+    ///     let port = listener.getsockname()?.port().unwrap();
+    ///     shotclock::create_connection(("127.0.0.1", port), None)?;
+    /// }
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn listen<'t>(&self, target: impl Into<Target<'t>>) -> Result<Socket> {
+        let target = target.into();
+        let family = self.family_for(target);
+        if self.dualstack_ipv6 && family != Family::INET6 {
+            let text = format!("dual stack needs AF_INET6: expected that family, got {family}");
+            return Err(Error::invalid("create_server", text).to(target));
+        }
+        let make = || {
+            let socket = Socket::new(family, Kind::STREAM)?;
+            if matches!(family, Family::INET | Family::INET6) {
+                socket.setsockopt(SocketOption::REUSEADDR, true)?;
+            }
+            if self.reuse_port {
+                socket.setsockopt(SocketOption::REUSEPORT, true)?;
+            }
+            if family == Family::INET6 {
+                socket.setsockopt(SocketOption::V6ONLY, !self.dualstack_ipv6)?;
+            }
+            socket.bind(target)?;
+            socket.listen(self.backlog)?;
+            Ok(socket)
+        };
+        make().map_err(|error: Error| error.during("create_server").to(target))
+    }
+
+    fn family_for(&self, target: Target<'_>) -> Family {
+        match target {
+            Target::Address(address) => address.family(),
+            Target::Name { host, .. } => {
+                if let Some(family) = self.family {
+                    return family;
+                }
+                let ipv6 = self.dualstack_ipv6 || inet_pton(Family::INET6, host).is_ok();
+                if ipv6 { Family::INET6 } else { Family::INET }
+            }
+        }
+    }
+}

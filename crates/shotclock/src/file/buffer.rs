@@ -1,0 +1,235 @@
+//! The buffers of a file, which give up bytes only for good.
+
+use std::io::{self, Read};
+use std::os::fd::BorrowedFd;
+
+use super::{LINE_LIMIT, ended};
+use crate::constant::MessageFlags;
+use crate::error::{Error, Reason, Result};
+use crate::ops::{SendAll, SendVectored};
+use crate::socket::Timed;
+use crate::sys::{Readiness, socket};
+use crate::timed::{Interest, Operation, Pause, run};
+
+/// The buffers' size, in bytes; the reading one grows to hold a longer line.
+const SIZE: usize = 8 << 10;
+
+/// Bytes that were received and not yet taken: `bytes[start..end]`.
+#[derive(Debug)]
+pub(super) struct ReadBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    pub(super) line_limit: usize,
+}
+
+impl Default for ReadBuffer {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), start: 0, end: 0, line_limit: LINE_LIMIT }
+    }
+}
+
+impl ReadBuffer {
+    fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    fn waiting(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// The first `len` bytes, which stay.
+    pub(super) fn peek(&self, len: usize) -> &[u8] {
+        &self.waiting()[..len]
+    }
+
+    /// Lets go of the first `len` bytes.
+    pub(super) fn consume(&mut self, len: usize) {
+        self.start = (self.start + len).min(self.end);
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// What waits; receives once if nothing does. Empty at the end of the data.
+    pub(super) fn fill(&mut self, view: Timed<'_>) -> Result<&[u8]> {
+        if self.len() == 0 {
+            self.make_room(SIZE);
+            let result = view.recv_into(&mut self.bytes);
+            self.end = result.map_err(|error| error.during("read"))?;
+        }
+        Ok(self.waiting())
+    }
+
+    /// One read: what waits, or what one receive gives.
+    pub(super) fn read(&mut self, into: &mut [u8], view: Timed<'_>) -> Result<usize> {
+        if self.len() == 0 && into.len() >= SIZE {
+            return view.recv_into(into).map_err(|error| error.during("read"));
+        }
+        if into.is_empty() {
+            return Ok(0);
+        }
+        let waiting = self.fill(view)?;
+        let len = waiting.len().min(into.len());
+        into[..len].copy_from_slice(&waiting[..len]);
+        self.consume(len);
+        Ok(len)
+    }
+
+    /// The length of what comes before and with `delimiter`; at the end of the data, of all that is left. Consumes
+    /// nothing.
+    pub(super) fn until(&mut self, delimiter: u8, view: Timed<'_>) -> Result<usize> {
+        let mut op = FillUntil { fd: view.fd(), scanned: 0, delimiter, buffer: self };
+        if let Some(found) = op.scan() {
+            return found;
+        }
+        match run("readline", &mut op, view.limit()) {
+            Ok(found) => found,
+            Err(error) => Err(view.name_peer(error)),
+        }
+    }
+
+    /// Fills `into`; if that fails, what had come stays in the buffer.
+    pub(super) fn read_exact(&mut self, into: &mut [u8], view: Timed<'_>) -> Result<()> {
+        let waiting = self.len().min(into.len());
+        into[..waiting].copy_from_slice(self.peek(waiting));
+        let Err(error) = view.recv_exact(&mut into[waiting..]) else {
+            self.consume(waiting);
+            return Ok(());
+        };
+        let came = usize::try_from(error.bytes_moved()).unwrap_or(0);
+        self.append(&into[waiting..waiting + came]);
+        match error.reason() {
+            Reason::Ended(_) => Err(ended(into.len(), waiting + came)),
+            _ => Err(error.during("read_exact")),
+        }
+    }
+
+    /// Takes everything up to the end of the data; if that fails, what had come is in `into`.
+    pub(super) fn read_to_end(&mut self, into: &mut Vec<u8>, mut view: Timed<'_>) -> io::Result<usize> {
+        let waiting = self.len();
+        into.extend_from_slice(self.waiting());
+        self.consume(waiting);
+        Ok(waiting + view.read_to_end(into)?)
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.make_room(bytes.len());
+        self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
+    }
+
+    /// Makes at least so much room behind what waits.
+    fn make_room(&mut self, room: usize) {
+        if self.bytes.len() - self.end >= room {
+            return;
+        }
+        self.bytes.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.len());
+        if self.bytes.len() - self.end < room {
+            // At least doubled, so that a long line is copied a few times and not each time something comes.
+            let size = (self.end + room).max(self.bytes.len() * 2).max(SIZE);
+            self.bytes.resize(size, 0);
+        }
+    }
+}
+
+/// Receives into the buffer until a delimiter is in it.
+struct FillUntil<'a> {
+    fd: BorrowedFd<'a>,
+    buffer: &'a mut ReadBuffer,
+    delimiter: u8,
+    /// How much of what waits has been looked at.
+    scanned: usize,
+}
+
+impl FillUntil<'_> {
+    /// The length up to the delimiter, if it is there; an error if it comes too late.
+    fn scan(&mut self) -> Option<Result<usize>> {
+        let limit = self.buffer.line_limit;
+        let waiting = self.buffer.waiting();
+        let within = &waiting[self.scanned..waiting.len().min(limit).max(self.scanned)];
+        if let Some(found) = within.iter().position(|byte| *byte == self.delimiter) {
+            return Some(Ok(self.scanned + found + 1));
+        }
+        self.scanned += within.len();
+        (waiting.len() >= limit).then(|| {
+            let text = format!("a line is longer than the limit of {limit} bytes");
+            Err(Error::new("readline", Reason::TooLong(text)))
+        })
+    }
+}
+
+impl Operation for FillUntil<'_> {
+    type Output = Result<usize>;
+    const COMPOSITE: bool = true;
+
+    fn attempt(&mut self, _: Readiness) -> Result<Self::Output, Pause> {
+        self.buffer.make_room(1);
+        let room = self.buffer.end;
+        match socket::recv(self.fd, &mut self.buffer.bytes[room..], 0)? {
+            0 => return Ok(Ok(self.buffer.len())),
+            received => self.buffer.end += received,
+        }
+        self.scan().ok_or(Pause::Progress)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::IN);
+    }
+}
+
+/// Bytes that were written and not yet sent.
+#[derive(Debug, Default)]
+pub(super) struct WriteBuffer(Vec<u8>);
+
+impl WriteBuffer {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives up what was not sent.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// Takes what fits of `data`; sends first if nothing does. After an error none of `data` was taken.
+    pub(super) fn write(&mut self, data: &[u8], view: Timed<'_>) -> Result<usize> {
+        if self.len() >= SIZE {
+            self.flush(view).map_err(|error| error.during("write"))?;
+        }
+        if self.len() == 0 && data.len() >= SIZE {
+            return view.send(data).map_err(|error| error.during("write"));
+        }
+        let len = data.len().min(SIZE - self.len());
+        self.0.extend_from_slice(&data[..len]);
+        Ok(len)
+    }
+
+    /// Takes all of `data`, and sends if it does not fit. After an error what was not sent is in the buffer.
+    pub(super) fn write_all(&mut self, data: &[u8], view: Timed<'_>) -> Result<()> {
+        if self.len() + data.len() <= SIZE {
+            self.0.extend_from_slice(data);
+            return Ok(());
+        }
+        let mut op = SendVectored { fd: view.fd(), first: &self.0, second: data, sent: 0 };
+        let result = run("write_all", &mut op, view.limit());
+        let sent = op.sent;
+        let (from_buffer, from_data) = (sent.min(self.len()), sent.saturating_sub(self.len()));
+        self.0.drain(..from_buffer);
+        self.0.extend_from_slice(&data[from_data..]);
+        result.map_err(|error| view.name_peer(error.moved(sent as u64)))
+    }
+
+    /// Sends everything. After an error what was not sent is still here.
+    pub(super) fn flush(&mut self, view: Timed<'_>) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let mut op = SendAll { fd: view.fd(), from: &self.0, flags: MessageFlags::NONE, sent: 0 };
+        let result = run("flush", &mut op, view.limit());
+        let sent = op.sent;
+        self.0.drain(..sent);
+        result.map_err(|error| view.name_peer(error.moved(sent as u64)))
+    }
+}

@@ -1,0 +1,72 @@
+//! What a file can be over, and its share in the descriptor.
+
+use std::sync::Arc;
+
+use super::file_view;
+use crate::error::{Error, Reason, Result};
+use crate::socket::{Socket, Timed};
+
+/// What a buffered file can be over: `&Socket`, `Arc<Socket>`, `Socket`, or a view with its limit. Sealed.
+pub trait SocketHandle: sealed::Sealed {
+    #[doc(hidden)]
+    fn timed(&self) -> Timed<'_>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Socket {}
+    impl Sealed for &super::Socket {}
+    impl Sealed for std::sync::Arc<super::Socket> {}
+    impl Sealed for super::Timed<'_> {}
+}
+
+impl SocketHandle for Socket {
+    fn timed(&self) -> Timed<'_> {
+        self.view()
+    }
+}
+
+impl SocketHandle for &Socket {
+    fn timed(&self) -> Timed<'_> {
+        self.view()
+    }
+}
+
+impl SocketHandle for Arc<Socket> {
+    fn timed(&self) -> Timed<'_> {
+        self.view()
+    }
+}
+
+impl SocketHandle for Timed<'_> {
+    fn timed(&self) -> Timed<'_> {
+        *self
+    }
+}
+
+/// A handle that counts as a user of the descriptor: the socket's `close` leaves it open until this is dropped.
+#[derive(Debug)]
+pub(super) struct Held<S: SocketHandle>(S);
+
+impl<S: SocketHandle> Held<S> {
+    pub(super) fn new(handle: S) -> Result<Self> {
+        if handle.timed().socket().gate().enter_file() {
+            Ok(Self(handle))
+        } else {
+            Err(Error::new("makefile", Reason::Closed))
+        }
+    }
+
+    pub(super) fn view(&self) -> Timed<'_> {
+        file_view(&self.0)
+    }
+}
+
+impl<S: SocketHandle> Drop for Held<S> {
+    fn drop(&mut self) {
+        let view = self.0.timed();
+        if view.socket().gate().leave_file() {
+            let _nobody_to_tell = view.socket().bury();
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Buffered files over sockets: what Python's `makefile` gives.
+
+mod buffer;
+mod handle;
+
+use std::io::{self, BufRead, IoSlice, Read, Write};
+
+pub use handle::SocketHandle;
+
+use buffer::{ReadBuffer, WriteBuffer};
+use handle::Held;
+
+use crate::error::{Error, Reason, Result};
+use crate::socket::Timed;
+
+/// How long a line may be, in bytes, its end included, unless `set_line_limit` says otherwise: 64 KiB.
+pub const LINE_LIMIT: usize = 64 << 10;
+
+/// A buffered reader over a socket: Python's `makefile("rb")`.
+///
+/// Every call obeys the socket's timeout, or the view's limit, as one limit for the whole call. **No byte is lost to a
+/// timeout**: a line, or what `read_exact` wants, leaves the buffer only when it is whole, so that after a timeout in
+/// the middle of a line the next call gives the whole line.
+///
+/// ```
+/// use shotclock::{Family, Kind, SocketReader, socketpair};
+/// use std::time::Duration;
+///
+/// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// other.set_timeout(Duration::from_millis(10));
+/// let mut reader = SocketReader::new(&other)?;
+/// one.sendall(b"first li")?;
+/// assert!(reader.readline().unwrap_err().is_timeout());
+/// one.sendall(b"ne\nsecond")?;
+/// assert_eq!(reader.readline()?, b"first line\n");
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SocketReader<S: SocketHandle> {
+    socket: Held<S>,
+    input: ReadBuffer,
+}
+
+/// A buffered writer over a socket: Python's `makefile("wb")`.
+///
+/// Bytes go out when the buffer (8 KiB) is full, by `flush`, by [`close`](Self::close), and when the writer is dropped:
+/// then under the socket's own limit, and with any error lost. **No byte is lost to a timeout**: the error says how
+/// many went out, the rest stays in the buffer, and `flush` goes on with it. After an error of `write_all` do not
+/// write the same data again: it was taken over as a whole.
+///
+/// ```
+/// use shotclock::{Family, Kind, SocketWriter, socketpair};
+/// use std::io::Write;
+///
+/// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// let mut writer = SocketWriter::new(&one)?;
+/// writer.write_all(b"hello").unwrap();
+/// assert_eq!(writer.buffered(), 5);
+/// writer.close()?;
+/// assert_eq!(other.recv(100)?, b"hello");
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SocketWriter<S: SocketHandle> {
+    output: WriteBuffer,
+    socket: Held<S>,
+}
+
+/// A buffered reader and writer over a socket: Python's `makefile("rwb")`. See [`SocketReader`] and [`SocketWriter`].
+///
+/// ```
+/// use shotclock::{Family, Kind, SocketFile, socketpair};
+/// use std::io::{BufRead, Write};
+/// use std::sync::Arc;
+///
+/// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// let one = Arc::new(one);
+/// let mut file = SocketFile::new(Arc::clone(&one))?;
+/// one.close()?; // the file goes on
+/// other.sendall(b"question\n")?;
+/// assert_eq!(file.readline()?, b"question\n");
+/// file.write_all(b"answer\n").unwrap();
+/// file.close()?; // now the connection ends
+/// assert_eq!(other.makefile_reader()?.lines().count(), 1);
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SocketFile<S: SocketHandle> {
+    output: WriteBuffer,
+    socket: Held<S>,
+    input: ReadBuffer,
+}
+
+impl<S: SocketHandle> SocketReader<S> {
+    /// A reader over a socket: a `&Socket`, an `Arc<Socket>`, a `Socket`, or a view with its limit.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, SocketReader, socketpair};
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.close()?;
+    /// assert!(SocketReader::new(one).unwrap_err().is_closed());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn new(socket: S) -> Result<Self> {
+        Ok(Self { socket: Held::new(socket)?, input: ReadBuffer::default() })
+    }
+
+    /// Gives up the file; the connection ends here if the socket is closed too. What was read ahead is lost.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.makefile_reader()?.close();
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn close(self) {}
+}
+
+impl<S: SocketHandle> SocketWriter<S> {
+    /// A writer over a socket: a `&Socket`, an `Arc<Socket>`, a `Socket`, or a view with its limit.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, SocketWriter, socketpair};
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// assert_eq!(SocketWriter::new(one)?.buffered(), 0);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn new(socket: S) -> Result<Self> {
+        Ok(Self { output: WriteBuffer::default(), socket: Held::new(socket)? })
+    }
+}
+
+impl<S: SocketHandle> SocketFile<S> {
+    /// A file over a socket: a `&Socket`, an `Arc<Socket>`, a `Socket`, or a view with its limit.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, SocketFile, socketpair};
+    /// use std::time::Duration;
+    /// let (one, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let mut file = SocketFile::new(one.within(Duration::from_millis(10)))?;
+    /// assert!(file.readline().unwrap_err().is_timeout());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn new(socket: S) -> Result<Self> {
+        Ok(Self { output: WriteBuffer::default(), socket: Held::new(socket)?, input: ReadBuffer::default() })
+    }
+}
+
+/// The reading half, for both types that have one.
+macro_rules! reading {
+    ($file:ident) => {
+        impl<S: SocketHandle> $file<S> {
+            /// The next line with its `\n`; without one at the end of the data; empty after that. Nothing leaves the
+            /// buffer before the line is whole. Source: Python's `io.IOBase.readline`.
+            ///
+            /// # Errors
+            /// A timeout and the like; a line longer than the limit ([`LINE_LIMIT`] at first), `ErrorKind::InvalidData`,
+            /// of which nothing is consumed.
+            ///
+            /// ```
+            /// use shotclock::{Family, Kind, socketpair};
+            /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+            /// one.sendall(b"a line\nand no end")?;
+            /// one.close()?;
+            /// let mut file = other.makefile()?;
+            /// assert_eq!(file.readline()?, b"a line\n");
+            /// assert_eq!(file.readline()?, b"and no end");
+            /// assert_eq!(file.readline()?, b"");
+            /// # Ok::<(), shotclock::Error>(())
+            /// ```
+            pub fn readline(&mut self) -> Result<Vec<u8>> {
+                let line = self.input.until(b'\n', self.socket.view())?;
+                let line = self.input.peek(line).to_vec();
+                self.input.consume(line.len());
+                Ok(line)
+            }
+
+            /// Sets how long a line may be, in bytes, its end included.
+            ///
+            /// ```
+            /// use shotclock::{Family, Kind, socketpair};
+            /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+            /// one.sendall(b"much too long")?;
+            /// let mut file = other.makefile()?;
+            /// file.set_line_limit(4);
+            /// let error = file.readline().unwrap_err();
+            /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+            /// # Ok::<(), shotclock::Error>(())
+            /// ```
+            pub fn set_line_limit(&mut self, bytes: usize) {
+                self.input.line_limit = bytes;
+            }
+        }
+
+        impl<S: SocketHandle> Read for $file<S> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                Ok(self.input.read(into, self.socket.view())?)
+            }
+
+            // std's own would start the timeout anew at each part, and lose what had come.
+            fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
+                Ok(self.input.read_exact(into, self.socket.view())?)
+            }
+
+            fn read_to_end(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+                self.input.read_to_end(into, self.socket.view())
+            }
+        }
+
+        impl<S: SocketHandle> BufRead for $file<S> {
+            fn fill_buf(&mut self) -> io::Result<&[u8]> {
+                Ok(self.input.fill(self.socket.view())?)
+            }
+
+            fn consume(&mut self, bytes: usize) {
+                self.input.consume(bytes);
+            }
+
+            // std's own would take an unfinished line out of the buffer, and lose it to a timeout.
+            fn read_until(&mut self, delimiter: u8, into: &mut Vec<u8>) -> io::Result<usize> {
+                let len = self.input.until(delimiter, self.socket.view())?;
+                into.extend_from_slice(self.input.peek(len));
+                self.input.consume(len);
+                Ok(len)
+            }
+
+            /// As std's: a line that is not UTF-8 is consumed and lost, with `ErrorKind::InvalidData`.
+            fn read_line(&mut self, into: &mut String) -> io::Result<usize> {
+                let line = self.readline()?;
+                let text =
+                    std::str::from_utf8(&line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+                into.push_str(text?);
+                Ok(line.len())
+            }
+        }
+    };
+}
+
+reading!(SocketReader);
+reading!(SocketFile);
+
+/// The writing half, for both types that have one.
+macro_rules! writing {
+    ($file:ident) => {
+        impl<S: SocketHandle> $file<S> {
+            /// How many bytes wait to be sent.
+            ///
+            /// ```
+            /// use shotclock::{Family, Kind, socketpair};
+            /// use std::io::Write;
+            /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+            /// let mut file = one.makefile()?;
+            /// file.write_all(b"hello").unwrap();
+            /// assert_eq!(file.buffered(), 5);
+            /// # Ok::<(), shotclock::Error>(())
+            /// ```
+            pub fn buffered(&self) -> usize {
+                self.output.len()
+            }
+
+            /// Sends what waits, and gives up the file; the connection ends here if the socket is closed too.
+            ///
+            /// # Errors
+            /// Whatever sending met, with `bytes_moved()`; what could not be sent is lost. To keep it, `flush` first.
+            ///
+            /// ```
+            /// use shotclock::{Family, Kind, socketpair};
+            /// use std::io::Write;
+            /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+            /// let mut file = one.makefile()?;
+            /// file.write_all(b"hello").unwrap();
+            /// file.close()?;
+            /// assert_eq!(other.recv(100)?, b"hello");
+            /// # Ok::<(), shotclock::Error>(())
+            /// ```
+            pub fn close(mut self) -> Result<()> {
+                let flushed = self.output.flush(self.socket.view());
+                self.output.forget();
+                flushed
+            }
+        }
+
+        impl<S: SocketHandle> Write for $file<S> {
+            fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+                Ok(self.output.write(data, self.socket.view())?)
+            }
+
+            /// Takes all of `data` over, whatever comes: after an error go on with `flush`.
+            fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
+                Ok(self.output.write_all(data, self.socket.view())?)
+            }
+
+            fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+                let first = data.iter().find(|piece| !piece.is_empty());
+                first.map_or(Ok(0), |piece| self.write(piece))
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(self.output.flush(self.socket.view())?)
+            }
+        }
+
+        impl<S: SocketHandle> Drop for $file<S> {
+            fn drop(&mut self) {
+                if self.output.len() > 0 && !std::thread::panicking() {
+                    let _nobody_to_tell = self.output.flush(self.socket.view());
+                }
+            }
+        }
+    };
+}
+
+writing!(SocketWriter);
+writing!(SocketFile);
+
+/// The end of the data came before what was asked for was whole.
+fn ended(wanted: usize, there: usize) -> Error {
+    Error::new("read_exact", Reason::Ended(format!("the peer ended the data: expected {wanted} bytes, got {there}")))
+}
+
+/// The view a file works through. It outlives the socket's own closing.
+fn file_view<S: SocketHandle>(socket: &S) -> Timed<'_> {
+    socket.timed().for_file()
+}

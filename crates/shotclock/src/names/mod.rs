@@ -1,0 +1,238 @@
+//! Names: hosts, services and protocols, looked up by the system's own resolver, each in time.
+//!
+//! Every function of Python's `socket` module that looks something up is here twice: as a function, which waits for as
+//! long as the system does, and as a method of [`Lookup`], which carries a limit.
+//!
+//! Python source: <https://docs.python.org/3/library/socket.html>. C sources: getaddrinfo(3), getnameinfo(3),
+//! gethostbyname(3), getservent(3), getprotoent(3), nsswitch.conf(5).
+
+use std::ffi::CString;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::addr::Address;
+use crate::cancel::Canceller;
+use crate::deadline::Deadline;
+use crate::error::{Error, LookupCode, Reason, Result};
+use crate::sys::Readiness;
+use crate::sys::address::RawAddress;
+use crate::sys::resolver::{self, Failure};
+use crate::timed::{self, Interest, Limit, Operation, Pause};
+
+mod address_info;
+mod fqdn;
+mod host_name;
+mod hosts;
+mod idna;
+mod request;
+mod services;
+mod workers;
+
+pub use address_info::{AddressInfo, AddressInfoHints, Service, getaddrinfo, getnameinfo};
+pub use fqdn::getfqdn;
+pub use hosts::{HostEntry, gethostbyaddr, gethostbyname, gethostbyname_ex, gethostname, sethostname};
+pub use services::{getprotobyname, getservbyname, getservbyport};
+pub use workers::LOOKUP_WORKERS;
+
+use request::{Answer, Request};
+use workers::Outcome;
+
+/// A limit to look names up under: a small view that is passed by value, with the lookup functions as its methods.
+///
+/// Without a limit the system's resolver is called on the calling thread, and may take as long as it likes (with a dead
+/// name server, glibc gives up after 10 s or more). With a limit, the call runs on one of at most [`LOOKUP_WORKERS`]
+/// threads of this process, and the caller leaves when its limit passes or its canceller is used. Numeric hosts with
+/// numeric services are answered at once and never go there.
+///
+/// About the workers:
+/// * The answers are the system's own, hosts file and nsswitch.conf(5) and all.
+/// * Equal lookups in flight are one lookup. An answer that comes after everyone left is thrown away.
+/// * All workers busy: callers queue until their limit, and only then get an error, which says so.
+/// * Workers are started when needed, end when there is nothing to do, and are never joined: they do not delay the end
+///   of the program. Every signal is blocked in them. A child of fork(2) starts without any.
+/// * A network namespace or credentials that only the *calling thread* has (unshare(2), setns(2)) do not hold there:
+///   make such lookups without a limit.
+///
+/// ```
+/// use shotclock::{AddressInfoHints, Canceller, Lookup};
+/// use std::time::Duration;
+///
+/// let canceller = Canceller::new();
+/// let lookup = Lookup::within(Duration::from_secs(5)).cancelled_by(&canceller);
+/// assert_eq!(lookup.gethostbyname("127.0.0.1")?.octets(), [127, 0, 0, 1]);
+/// assert!(!lookup.getaddrinfo("::1", 80, &AddressInfoHints::default())?.is_empty());
+///
+/// canceller.cancel();
+/// assert!(lookup.gethostbyaddr("127.0.0.1").unwrap_err().is_cancelled());
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Lookup<'c> {
+    limit: Limit<'c>,
+}
+
+impl Lookup<'static> {
+    /// No limit: each call runs on the calling thread, and takes as long as the system's resolver does.
+    ///
+    /// ```
+    /// assert_eq!(shotclock::Lookup::new().getservbyname("http", Some("tcp"))?, 80);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub const fn new() -> Self {
+        Self::under(Limit::NONE)
+    }
+
+    /// All lookups made with this value, together, may take so long from now: `until(Deadline::after(time))`.
+    ///
+    /// ```
+    /// use shotclock::Lookup;
+    /// use std::time::Duration;
+    ///
+    /// let error = Lookup::within(Duration::ZERO).getservbyname("http", None).unwrap_err();
+    /// assert!(error.is_timeout());
+    /// assert_eq!(error.operation(), "getservbyname");
+    /// ```
+    pub fn within(time: Duration) -> Self {
+        Self::until(Deadline::after(time))
+    }
+
+    /// Lookups must have ended by this moment. Once it has passed, each call fails at once with a timeout.
+    ///
+    /// ```
+    /// use shotclock::{Deadline, Lookup};
+    /// use std::time::Duration;
+    ///
+    /// let deadline = Deadline::after(Duration::from_secs(5));
+    /// assert_eq!(Lookup::until(deadline).getservbyport(80, Some("tcp"))?, "http");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub const fn until(deadline: Deadline) -> Self {
+        let mut limit = Limit::NONE;
+        limit.deadline = deadline;
+        Self::under(limit)
+    }
+}
+
+impl<'c> Lookup<'c> {
+    /// The same limit, and the canceller ends the wait too. The system's own call cannot be interrupted: its thread goes
+    /// on, and its answer is thrown away.
+    ///
+    /// ```
+    /// use shotclock::{Canceller, Lookup};
+    ///
+    /// let canceller = Canceller::new();
+    /// canceller.cancel();
+    /// let error = Lookup::new().cancelled_by(&canceller).gethostbyname("example.invalid").unwrap_err();
+    /// assert!(error.is_cancelled());
+    /// assert_eq!(error.target(), Some("example.invalid"));
+    /// ```
+    #[must_use]
+    pub const fn cancelled_by<'d>(self, canceller: &'d Canceller) -> Lookup<'d>
+    where
+        'c: 'd,
+    {
+        let mut limit: Limit<'d> = self.limit;
+        limit.canceller = Some(canceller);
+        Lookup::under(limit)
+    }
+
+    /// Under the limit of the call that needs the name. A socket's timeout counts; a timeout of zero answers only what
+    /// needs no lookup, and for the rest says that it would block.
+    pub(crate) const fn under(limit: Limit<'c>) -> Self {
+        Self { limit }
+    }
+
+    /// Runs a request under the limit. `target` is what the error says it was about; `pick` takes the answer apart.
+    fn ask<T>(
+        &self,
+        operation: &'static str,
+        target: impl fmt::Display,
+        request: Request,
+        pick: fn(Answer) -> Option<T>,
+    ) -> Result<T> {
+        let no_such = request.describe();
+        let answer = self.outcome(operation, request).and_then(|outcome| match outcome {
+            Outcome::Answer(answer) => answer.map_err(|failure| failed(operation, failure, no_such)),
+            Outcome::Panicked(message) => {
+                let error = io::Error::other(format!("the lookup panicked: {message}"));
+                Err(Error::new(operation, Reason::File(error)))
+            }
+            Outcome::NoWorker(errno) => Err(Error::system(operation, errno)),
+        });
+        // Each request has its one sort of answer; a wrong one would be a mistake in `Request::run`.
+        let picked = answer.and_then(|answer| {
+            pick(answer).ok_or_else(|| Error::invalid(operation, "the lookup gave an answer of another sort"))
+        });
+        picked.map_err(|error| error.to(target))
+    }
+
+    fn outcome(&self, operation: &'static str, request: Request) -> Result<Outcome<Result<Answer, Failure>>> {
+        if self.limit.is_none() {
+            Ok(Outcome::Answer(request.run()))
+        } else if request.is_immediate() {
+            timed::run(operation, &mut Immediate(&request), &self.limit).map(Outcome::Answer)
+        } else {
+            request::workers().ask(operation, request, &self.limit)
+        }
+    }
+}
+
+impl Default for Lookup<'static> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Lookup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limit { timeout, deadline, canceller, .. } = &self.limit;
+        f.debug_struct("Lookup")
+            .field("timeout", timeout)
+            .field("deadline", deadline)
+            .field("canceller", canceller)
+            .finish()
+    }
+}
+
+/// A request that never waits; the loop still sees to it that a limit that has passed is kept.
+struct Immediate<'r>(&'r Request);
+
+impl Operation for Immediate<'_> {
+    type Output = Result<Answer, Failure>;
+
+    fn attempt(&mut self, _ready: Readiness) -> Result<Self::Output, Pause> {
+        Ok(self.0.run())
+    }
+
+    fn interest<'s>(&'s self, _wanted: &mut Interest<'s>) {}
+}
+
+fn failed(operation: &'static str, failure: Failure, no_such: String) -> Error {
+    let reason = match failure {
+        Failure::AddressInfo(code, errno) => {
+            Reason::Lookup { code: LookupCode::AddressInfo(code), text: resolver::address_info_text(code), errno }
+        }
+        Failure::Host(code, errno) => {
+            Reason::Lookup { code: LookupCode::Host(code), text: resolver::host_text(code), errno }
+        }
+        Failure::NotFound => Reason::NotFound(no_such),
+        Failure::System(errno) => Reason::System(errno),
+    };
+    Error::new(operation, reason)
+}
+
+/// A name for the system; one with a NUL in it is an error that shows the name.
+fn c_string(operation: &'static str, what: &str, text: &str) -> Result<CString> {
+    let refused = |_| Error::invalid(operation, format!("the {what} {text:?} contains a NUL character"));
+    CString::new(text).map_err(refused)
+}
+
+fn ip_address(address: &RawAddress) -> Option<IpAddr> {
+    match Address::from_raw(address) {
+        Address::V4(address) => Some(IpAddr::V4(*address.ip())),
+        Address::V6(address) => Some(IpAddr::V6(*address.ip())),
+        _ => None,
+    }
+}

@@ -1,0 +1,125 @@
+//! A lookup as a value: it can be compared with others in flight, carried to a worker, and run.
+
+use std::ffi::{CStr, CString};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::workers::{LOOKUP_WORKERS, Pool};
+use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags};
+use crate::sys::address::RawAddress;
+use crate::sys::fork::PerProcess;
+use crate::sys::resolver::{self, AddressRecord, Failure, Hints, HostRecord};
+use crate::sys::{c, thread};
+
+/// What is asked of the system. Two equal requests have the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Request {
+    AddressInfo {
+        host: Option<CString>,
+        service: Option<CString>,
+        hints: Hints,
+    },
+    NameInfo {
+        address: RawAddress,
+        flags: NameInfoFlags,
+    },
+    HostByName(CString),
+    HostByAddress(IpAddr),
+    /// A name whose first address is looked up, and then that address's own entry.
+    HostByAddressOf(CString),
+    Service {
+        name: CString,
+        protocol: Option<CString>,
+    },
+    Port {
+        number: u16,
+        protocol: Option<CString>,
+    },
+    Protocol(CString),
+}
+
+/// What the system answered.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    Addresses(Vec<AddressRecord>),
+    HostAndService(String, String),
+    Host(HostRecord),
+    Number(i32),
+    Name(String),
+}
+
+impl Request {
+    /// Whether the answer needs no file and no network: then it does not go to a worker, whatever the limit.
+    pub(super) fn is_immediate(&self) -> bool {
+        match self {
+            Self::AddressInfo { host, service, hints } => {
+                let flags = AddressInfoFlags(hints.flags);
+                (host.is_none() || flags.contains(AddressInfoFlags::NUMERICHOST))
+                    && (service.is_none() || flags.contains(AddressInfoFlags::NUMERICSERV))
+            }
+            Self::NameInfo { flags, .. } => flags.contains(NameInfoFlags::NUMERICHOST | NameInfoFlags::NUMERICSERV),
+            _ => false,
+        }
+    }
+
+    /// Asks the system on this thread, for as long as it takes.
+    pub(super) fn run(&self) -> Result<Answer, Failure> {
+        match self {
+            Self::AddressInfo { host, service, hints } => {
+                resolver::address_info(host.as_deref(), service.as_deref(), hints).map(Answer::Addresses)
+            }
+            Self::NameInfo { address, flags } => {
+                resolver::name_info(address, flags.0).map(|(host, service)| Answer::HostAndService(host, service))
+            }
+            Self::HostByName(name) => resolver::host_by_name(name, Family::INET.0).map(Answer::Host),
+            Self::HostByAddress(address) => resolver::host_by_address(*address).map(Answer::Host),
+            Self::HostByAddressOf(name) => first_address(name).and_then(resolver::host_by_address).map(Answer::Host),
+            Self::Service { name, protocol } => {
+                resolver::service_by_name(name, protocol.as_deref()).map(|port| Answer::Number(i32::from(port)))
+            }
+            Self::Port { number, protocol } => {
+                resolver::service_by_port(*number, protocol.as_deref()).map(Answer::Name)
+            }
+            Self::Protocol(name) => resolver::protocol_by_name(name).map(Answer::Number),
+        }
+    }
+
+    /// What is missing if the answer is "not found", for requests that have no code of the resolver's.
+    pub(super) fn describe(&self) -> String {
+        let of = |protocol: &Option<CString>| match protocol {
+            Some(protocol) => format!("protocol {protocol:?}"),
+            None => "any protocol".to_owned(),
+        };
+        match self {
+            Self::Service { name, protocol } => format!("no service {name:?} of {} is known", of(protocol)),
+            Self::Port { number, protocol } => format!("no service on port {number} of {} is known", of(protocol)),
+            Self::Protocol(name) => format!("no protocol {name:?} is known"),
+            _ => "not found".to_owned(),
+        }
+    }
+}
+
+fn first_address(name: &CStr) -> Result<IpAddr, Failure> {
+    let hints = Hints { flags: 0, family: Family::UNSPEC.0, kind: Kind::STREAM.0, protocol: 0 };
+    let records = resolver::address_info(Some(name), None, &hints)?;
+    let first = records.first().and_then(|record| super::ip_address(&record.address));
+    first.ok_or(Failure::AddressInfo(c::EAI_NONAME, None))
+}
+
+pub(super) type LookupPool = Pool<Request, Result<Answer, Failure>>;
+
+/// The workers of this process. A forked child finds none and makes its own, and no lock is taken to find out.
+pub(super) fn workers() -> &'static Arc<LookupPool> {
+    WORKERS.get()
+}
+
+static WORKERS: PerProcess<Arc<LookupPool>> = PerProcess::new(make_workers, forget_workers);
+
+fn make_workers() -> Arc<LookupPool> {
+    let spawn = |work: Box<dyn FnOnce() + Send>| thread::spawn_detached("shotclock-lookup", work);
+    Pool::new(LOOKUP_WORKERS, Box::new(spawn), Request::run)
+}
+
+extern "C" fn forget_workers() {
+    WORKERS.forget();
+}

@@ -1,0 +1,284 @@
+//! The pool with a stand-in for the resolver: it stalls until its latch is opened. Real threads, no sleeps.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::cancel::Canceller;
+use crate::deadline::Deadline;
+use crate::error::LimitKind;
+
+const SHORT: Duration = Duration::from_millis(60);
+const PATIENT: Duration = Duration::from_secs(20);
+
+type TestPool = Arc<Pool<&'static str, String>>;
+
+/// A pool whose every lookup says that it started, and then stalls until it gets leave to answer.
+struct Stalled {
+    pool: TestPool,
+    started: Receiver<&'static str>,
+    leave: Sender<()>,
+    runs: Arc<AtomicUsize>,
+}
+
+impl Stalled {
+    fn new(cap: usize) -> Self {
+        let (say_started, started) = channel();
+        let (leave, wait_for_leave) = channel::<()>();
+        let (wait_for_leave, runs) = (Mutex::new(wait_for_leave), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&runs);
+        let pool = Pool::new(cap, threads(), move |request: &&'static str| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let _ = say_started.send(*request);
+            // Ends at the latest with the test, which drops the other end.
+            let _ = wait_for_leave.lock().unwrap().recv();
+            format!("answer to {request}")
+        });
+        Self { pool, started, leave, runs }
+    }
+
+    fn await_start(&self) -> &'static str {
+        self.started.recv_timeout(PATIENT).expect("a worker takes the job up")
+    }
+
+    fn runs(&self) -> usize {
+        self.runs.load(Ordering::SeqCst)
+    }
+}
+
+fn threads() -> Spawn {
+    Box::new(|work| thread::Builder::new().spawn(work).map(drop))
+}
+
+fn within(time: Duration) -> Limit<'static> {
+    Limit { deadline: Deadline::after(time), ..Limit::NONE }
+}
+
+fn answer(outcome: Result<Outcome<String>>) -> String {
+    match outcome.expect("in time") {
+        Outcome::Answer(answer) => answer,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits for the answer that a share was taken of.
+fn wait_for(pool: &TestPool, share: Share<&'static str, String>, limit: &Limit<'_>) -> Outcome<String> {
+    let mut asking = Asking { pool, request: share.job.request, share: Some(share) };
+    drive(&mut asking, limit, &mut PollWaiter).expect("in time")
+}
+
+/// Every worker ends when there is nothing left to do; that is soon, but not at a moment that can be waited for.
+#[track_caller]
+fn assert_all_workers_end(pool: &TestPool) {
+    let deadline = Deadline::after(PATIENT);
+    while pool.lock().workers > 0 {
+        assert!(!deadline.has_passed(), "a worker is left");
+        thread::yield_now();
+    }
+    let state = pool.lock();
+    assert!(state.queue.is_empty() && state.flights.is_empty());
+}
+
+#[test]
+fn the_limit_ends_the_wait_and_never_early() {
+    let stalled = Stalled::new(4);
+    let started = Instant::now();
+    let error = stalled.pool.ask("getaddrinfo", "a", &within(SHORT)).unwrap_err();
+    let elapsed = started.elapsed();
+    assert!(elapsed >= SHORT && elapsed < PATIENT, "{elapsed:?}");
+    assert!(error.is_timeout());
+    assert_eq!(error.limit(), Some(LimitKind::CallDeadline));
+    assert!(error.elapsed().unwrap() >= SHORT - Duration::from_millis(1));
+    assert!(matches!(error.reason(), Reason::TimedOut { .. }), "a worker had it: {error}");
+}
+
+#[test]
+fn a_sockets_timeout_counts_and_is_named() {
+    let stalled = Stalled::new(4);
+    let limit = Limit { timeout: SHORT.into(), ..Limit::NONE };
+    let started = Instant::now();
+    let error = stalled.pool.ask("connect", "a", &limit).unwrap_err();
+    assert!(started.elapsed() >= SHORT);
+    assert_eq!(error.limit(), Some(LimitKind::SocketTimeout(SHORT.into())));
+}
+
+#[test]
+fn without_waiting_no_worker_is_bothered() {
+    let stalled = Stalled::new(4);
+    let limit = Limit { timeout: Timeout::ZERO, ..Limit::NONE };
+    assert!(stalled.pool.ask("connect", "a", &limit).unwrap_err().is_would_block());
+    assert!(stalled.pool.ask("getaddrinfo", "a", &within(Duration::ZERO)).unwrap_err().is_timeout());
+    assert_eq!((stalled.runs(), stalled.pool.lock().workers), (0, 0));
+}
+
+#[test]
+fn equal_lookups_in_flight_are_one() {
+    let stalled = Stalled::new(64);
+    let shares: Vec<_> = (0..8).map(|_| stalled.pool.join(&"a")).collect();
+    let other = stalled.pool.join(&"b");
+    let mut started = [stalled.await_start(), stalled.await_start()];
+    started.sort_unstable();
+    assert_eq!(started, ["a", "b"]);
+    // One of the callers leaves; the others' answer comes all the same.
+    let error = stalled.pool.ask("getaddrinfo", "a", &within(Duration::from_millis(1))).unwrap_err();
+    assert!(error.is_timeout());
+    thread::scope(|scope| {
+        for share in shares {
+            let pool = &stalled.pool;
+            scope.spawn(move || {
+                let outcome = wait_for(pool, share, &within(PATIENT));
+                assert!(matches!(outcome, Outcome::Answer(answer) if answer == "answer to a"));
+            });
+        }
+        stalled.leave.send(()).unwrap();
+        stalled.leave.send(()).unwrap();
+    });
+    assert!(matches!(wait_for(&stalled.pool, other, &within(PATIENT)), Outcome::Answer(b) if b == "answer to b"));
+    assert_eq!(stalled.runs(), 2);
+    assert_all_workers_end(&stalled.pool);
+}
+
+#[test]
+fn a_finished_lookup_is_not_kept() {
+    let stalled = Stalled::new(4);
+    for runs in 1..=2 {
+        stalled.leave.send(()).unwrap();
+        assert_eq!(answer(stalled.pool.ask("getaddrinfo", "a", &within(PATIENT))), "answer to a");
+        assert_eq!(stalled.runs(), runs);
+    }
+    assert_all_workers_end(&stalled.pool);
+}
+
+#[test]
+fn a_full_pool_is_named_only_to_those_whose_job_never_started() {
+    let stalled = Stalled::new(1);
+    let running = stalled.pool.join(&"a");
+    assert_eq!(stalled.await_start(), "a");
+    let started = Instant::now();
+    let error = stalled.pool.ask("getaddrinfo", "b", &within(SHORT)).unwrap_err();
+    assert!(started.elapsed() >= SHORT, "it queued until its limit");
+    assert!(matches!(error.reason(), Reason::WorkerLimit { cap: 1, .. }), "{error}");
+    assert!(error.is_timeout() && error.to_string().contains("all 1 lookup workers"), "{error}");
+    let error = stalled.pool.ask("getaddrinfo", "a", &within(SHORT)).unwrap_err();
+    assert!(matches!(error.reason(), Reason::TimedOut { .. }), "it was running: {error}");
+    drop(running);
+}
+
+#[test]
+fn a_queued_job_that_nobody_waits_for_is_not_run() {
+    let stalled = Stalled::new(1);
+    let first = stalled.pool.join(&"a");
+    assert_eq!(stalled.await_start(), "a");
+    let abandoned = [stalled.pool.join(&"b"), stalled.pool.join(&"b")];
+    let kept = stalled.pool.join(&"c");
+    drop(abandoned);
+    assert_eq!(stalled.pool.lock().queue.len(), 1);
+    stalled.leave.send(()).unwrap();
+    stalled.leave.send(()).unwrap();
+    assert!(matches!(wait_for(&stalled.pool, kept, &within(PATIENT)), Outcome::Answer(c) if c == "answer to c"));
+    drop(first);
+    assert_eq!(stalled.await_start(), "c", "next after a, by the same worker");
+    assert_eq!(stalled.runs(), 2);
+    assert_all_workers_end(&stalled.pool);
+}
+
+#[test]
+fn a_running_job_that_everyone_left_can_be_joined_again() {
+    let stalled = Stalled::new(4);
+    let first = stalled.pool.join(&"a");
+    assert_eq!(stalled.await_start(), "a");
+    drop(first);
+    let again = stalled.pool.join(&"a");
+    stalled.leave.send(()).unwrap();
+    assert!(matches!(wait_for(&stalled.pool, again, &within(PATIENT)), Outcome::Answer(_)));
+    assert_eq!(stalled.runs(), 1);
+}
+
+#[test]
+fn a_panic_reaches_those_who_wait() {
+    let pool: TestPool = Pool::new(1, threads(), |request: &&'static str| panic!("no {request} today"));
+    for _ in 0..2 {
+        match pool.ask("getaddrinfo", "a", &within(PATIENT)) {
+            Ok(Outcome::Panicked(message)) => assert_eq!(message, "no a today"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_all_workers_end(&pool);
+}
+
+#[test]
+fn cancelling_wakes_the_caller() {
+    let stalled = Stalled::new(4);
+    let canceller = Canceller::new();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let limit = Limit { canceller: Some(&canceller), ..Limit::NONE };
+            stalled.pool.ask("getaddrinfo", "a", &limit).unwrap_err()
+        });
+        assert_eq!(stalled.await_start(), "a");
+        canceller.cancel();
+        assert!(waiting.join().unwrap().is_cancelled());
+    });
+}
+
+#[test]
+fn no_thread_is_an_error_unless_another_worker_is_alive() {
+    let refuse = Arc::new(AtomicUsize::new(1));
+    let refused = Arc::clone(&refuse);
+    let (leave, wait_for_leave) = channel::<()>();
+    let wait_for_leave = Mutex::new(wait_for_leave);
+    let (say_started, started) = channel();
+    let spawn: Spawn = Box::new(move |work| {
+        if refused.load(Ordering::SeqCst) == 1 {
+            return Err(io::Error::from_raw_os_error(Errno::AGAIN.raw_os_error()));
+        }
+        thread::Builder::new().spawn(work).map(drop)
+    });
+    let pool: TestPool = Pool::new(4, spawn, move |request: &&'static str| {
+        let _ = say_started.send(*request);
+        let _ = wait_for_leave.lock().unwrap().recv();
+        (*request).to_owned()
+    });
+    let outcome = pool.ask("getaddrinfo", "a", &within(PATIENT));
+    assert!(matches!(outcome, Ok(Outcome::NoWorker(Errno::AGAIN))), "{outcome:?}");
+    assert_all_workers_end(&pool);
+
+    refuse.store(0, Ordering::SeqCst);
+    let first = pool.join(&"a");
+    assert_eq!(started.recv_timeout(PATIENT), Ok("a"));
+    refuse.store(1, Ordering::SeqCst);
+    let second = pool.join(&"b");
+    leave.send(()).unwrap();
+    leave.send(()).unwrap();
+    assert!(matches!(wait_for(&pool, first, &within(PATIENT)), Outcome::Answer(_)));
+    assert!(matches!(wait_for(&pool, second, &within(PATIENT)), Outcome::Answer(b) if b == "b"));
+    assert_all_workers_end(&pool);
+}
+
+#[test]
+fn many_callers_and_few_workers() {
+    let pool: Arc<Pool<(usize, usize), usize>> =
+        Pool::new(3, threads(), |(thread, turn): &(usize, usize)| thread * turn);
+    thread::scope(|scope| {
+        for caller in 0..8 {
+            let pool = &pool;
+            scope.spawn(move || {
+                for turn in 0..200 {
+                    // Two callers ask each question, now and then at the same time.
+                    let question = (caller / 2, turn);
+                    match pool.ask("getaddrinfo", question, &within(PATIENT)).expect("in time") {
+                        Outcome::Answer(answer) => assert_eq!(answer, question.0 * question.1),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            });
+        }
+    });
+    let deadline = Deadline::after(PATIENT);
+    while pool.lock().workers > 0 {
+        assert!(!deadline.has_passed());
+        thread::yield_now();
+    }
+}

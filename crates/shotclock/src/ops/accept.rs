@@ -1,0 +1,42 @@
+//! Accepting a connection.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use crate::sys::address::RawAddress;
+use crate::sys::{Errno, Readiness, socket};
+use crate::timed::{Interest, Operation, Pause};
+
+/// Takes the first connection of the queue. The descriptor must be non-blocking: accept(2) has no flag against waiting.
+pub struct Accept<'a> {
+    /// The listening socket.
+    pub fd: BorrowedFd<'a>,
+}
+
+impl Operation for Accept<'_> {
+    type Output = (OwnedFd, Option<RawAddress>);
+
+    #[inline]
+    fn attempt(&mut self, _: Readiness) -> Result<Self::Output, Pause> {
+        socket::accept(self.fd).map_err(|errno| if is_the_connections(errno) { Pause::Progress } else { errno.into() })
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::IN);
+    }
+}
+
+/// Errors of a connection that died in the queue, which Linux hands to accept: the next one may be well. Source:
+/// accept(2), "Error handling". EOPNOTSUPP stands there too, but says as well that this is no listening stream.
+fn is_the_connections(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::CONNABORTED
+            | Errno::NETDOWN
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+            | Errno::HOSTDOWN
+            | Errno::NONET
+            | Errno::HOSTUNREACH
+            | Errno::NETUNREACH
+    )
+}

@@ -1,0 +1,52 @@
+//! Messages with control data.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::BorrowedFd;
+
+use super::recv::receive_readiness;
+use crate::constant::MessageFlags;
+use crate::sys::Readiness;
+use crate::sys::address::RawAddress;
+use crate::sys::message::{self, ControlBuffer, RawMessage};
+use crate::timed::{Interest, Operation, Pause};
+
+/// Sends one message with control data.
+pub(crate) struct SendMessage<'a> {
+    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) data: &'a [IoSlice<'a>],
+    pub(crate) control: &'a ControlBuffer,
+    pub(crate) to: Option<&'a RawAddress>,
+    pub(crate) flags: MessageFlags,
+}
+
+impl Operation for SendMessage<'_> {
+    type Output = usize;
+
+    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
+        Ok(message::sendmsg(self.fd, self.data, self.control, self.to, self.flags.0)?)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::OUT);
+    }
+}
+
+/// Receives one message with its control data.
+pub(crate) struct ReceiveMessage<'a, 'b> {
+    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) into: &'a mut [IoSliceMut<'b>],
+    pub(crate) control: ControlBuffer,
+    pub(crate) flags: MessageFlags,
+}
+
+impl Operation for ReceiveMessage<'_, '_> {
+    type Output = RawMessage;
+
+    fn attempt(&mut self, _: Readiness) -> Result<RawMessage, Pause> {
+        Ok(message::recvmsg(self.fd, self.into, &mut self.control, self.flags.0)?)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+}

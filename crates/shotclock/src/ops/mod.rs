@@ -1,0 +1,19 @@
+//! The operations: values with one non-blocking try each, all driven by [`timed::drive`](crate::timed::drive).
+
+mod accept;
+mod connect;
+mod drain;
+mod message;
+mod recv;
+mod send;
+mod sendfile;
+
+pub use accept::Accept;
+pub use connect::Connect;
+pub(crate) use drain::Drain;
+pub(crate) use message::{ReceiveMessage, SendMessage};
+pub(crate) use recv::RecvSpare;
+pub use recv::{Recv, RecvExact, RecvFrom};
+pub(crate) use send::SendVectored;
+pub use send::{Send, SendAll, SendTo};
+pub(crate) use sendfile::SendFile;

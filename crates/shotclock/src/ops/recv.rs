@@ -1,0 +1,118 @@
+//! Receiving bytes.
+
+use std::os::fd::BorrowedFd;
+
+use crate::constant::MessageFlags;
+use crate::sys::address::RawAddress;
+use crate::sys::{Readiness, socket};
+use crate::timed::{Interest, Operation, Pause};
+
+/// Receives what is there, once.
+pub struct Recv<'a> {
+    /// The socket.
+    pub fd: BorrowedFd<'a>,
+    /// Where the bytes go.
+    pub into: &'a mut [u8],
+    /// Flags of recv(2).
+    pub flags: MessageFlags,
+}
+
+impl Operation for Recv<'_> {
+    type Output = usize;
+
+    #[inline]
+    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
+        Ok(socket::recv(self.fd, self.into, self.flags.0)?)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+}
+
+/// Receives what is there, once, into the room a vector has left.
+pub(crate) struct RecvSpare<'a> {
+    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) into: &'a mut Vec<u8>,
+    pub(crate) flags: MessageFlags,
+}
+
+impl Operation for RecvSpare<'_> {
+    type Output = usize;
+
+    #[inline]
+    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
+        Ok(socket::recv_spare(self.fd, self.into, self.flags.0)?)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+}
+
+/// Receives what is there, once, and says from whom.
+pub struct RecvFrom<'a> {
+    /// The socket.
+    pub fd: BorrowedFd<'a>,
+    /// Where the bytes go.
+    pub into: &'a mut [u8],
+    /// Flags of recvfrom(2).
+    pub flags: MessageFlags,
+}
+
+impl Operation for RecvFrom<'_> {
+    type Output = (usize, Option<RawAddress>);
+
+    #[inline]
+    fn attempt(&mut self, _: Readiness) -> Result<Self::Output, Pause> {
+        Ok(socket::recvfrom(self.fd, self.into, self.flags.0)?)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+}
+
+/// Receives until the buffer is full or the peer has ended; true if full. `filled` outlives a failure.
+pub struct RecvExact<'a> {
+    /// The socket.
+    pub fd: BorrowedFd<'a>,
+    /// Where the bytes go.
+    pub into: &'a mut [u8],
+    /// How many of them are there.
+    pub filled: usize,
+}
+
+impl Operation for RecvExact<'_> {
+    type Output = bool;
+    const COMPOSITE: bool = true;
+
+    fn attempt(&mut self, _: Readiness) -> Result<bool, Pause> {
+        if self.filled == self.into.len() {
+            return Ok(true);
+        }
+        match socket::recv(self.fd, &mut self.into[self.filled..], 0)? {
+            0 => Ok(false),
+            n => {
+                self.filled += n;
+                if self.filled == self.into.len() { Ok(true) } else { Err(Pause::Progress) }
+            }
+        }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::IN);
+    }
+}
+
+/// What a receive with these flags waits for. The error queue announces itself without being asked for, and must not
+/// be waited for by way of ordinary data, which would be there again and again.
+pub(super) fn receive_readiness(flags: MessageFlags) -> Readiness {
+    if flags.contains(MessageFlags::ERRQUEUE) {
+        Readiness::ERR
+    } else if flags.contains(MessageFlags::OOB) {
+        Readiness::PRI
+    } else {
+        Readiness::IN
+    }
+}

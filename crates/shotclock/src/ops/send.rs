@@ -1,0 +1,113 @@
+//! Sending bytes.
+
+use std::io::IoSlice;
+use std::os::fd::BorrowedFd;
+
+use crate::constant::MessageFlags;
+use crate::sys::address::RawAddress;
+use crate::sys::message::{self, ControlBuffer};
+use crate::sys::{Readiness, socket};
+use crate::timed::{Interest, Operation, Pause};
+
+/// Sends as much as fits, once.
+pub struct Send<'a> {
+    /// The socket.
+    pub fd: BorrowedFd<'a>,
+    /// The bytes.
+    pub from: &'a [u8],
+    /// Flags of send(2).
+    pub flags: MessageFlags,
+}
+
+impl Operation for Send<'_> {
+    type Output = usize;
+
+    #[inline]
+    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
+        Ok(socket::send(self.fd, self.from, self.flags.0)?)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::OUT);
+    }
+}
+
+/// Sends all of the bytes. `sent` outlives a failure.
+pub struct SendAll<'a> {
+    /// The socket.
+    pub fd: BorrowedFd<'a>,
+    /// The bytes.
+    pub from: &'a [u8],
+    /// Flags of send(2).
+    pub flags: MessageFlags,
+    /// How many bytes have gone out.
+    pub sent: usize,
+}
+
+impl Operation for SendAll<'_> {
+    type Output = ();
+    const COMPOSITE: bool = true;
+
+    fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
+        self.sent += socket::send(self.fd, &self.from[self.sent..], self.flags.0)?;
+        if self.sent == self.from.len() { Ok(()) } else { Err(Pause::Progress) }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::OUT);
+    }
+}
+
+/// Sends one datagram, or as much of a stream as fits, to an address.
+pub struct SendTo<'a> {
+    /// The socket.
+    pub fd: BorrowedFd<'a>,
+    /// The bytes.
+    pub from: &'a [u8],
+    /// Flags of sendto(2).
+    pub flags: MessageFlags,
+    /// Where to.
+    pub to: &'a RawAddress,
+}
+
+impl Operation for SendTo<'_> {
+    type Output = usize;
+
+    #[inline]
+    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
+        Ok(socket::sendto(self.fd, self.from, self.flags.0, self.to)?)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::OUT);
+    }
+}
+
+/// Sends all of two pieces, in order, without joining them first. `sent` outlives a failure.
+pub(crate) struct SendVectored<'a> {
+    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) first: &'a [u8],
+    pub(crate) second: &'a [u8],
+    pub(crate) sent: usize,
+}
+
+impl Operation for SendVectored<'_> {
+    type Output = ();
+    const COMPOSITE: bool = true;
+
+    fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
+        let first = &self.first[self.sent.min(self.first.len())..];
+        let second = &self.second[self.sent.saturating_sub(self.first.len())..];
+        self.sent += if first.is_empty() {
+            socket::send(self.fd, second, 0)?
+        } else {
+            let pieces = [IoSlice::new(first), IoSlice::new(second)];
+            message::sendmsg(self.fd, &pieces, &ControlBuffer::default(), None, 0)?
+        };
+        if self.sent == self.first.len() + self.second.len() { Ok(()) } else { Err(Pause::Progress) }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::OUT);
+    }
+}

@@ -1,0 +1,743 @@
+//! [`Socket`]: making one, binding, listening, closing, and what it says of itself.
+
+mod calls;
+mod convert;
+mod view;
+
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use view::Timed;
+
+use crate::addr::Address;
+use crate::cancel::{Canceller, Gate};
+use crate::constant::{Family, Kind, MessageFlags, Protocol, Shutdown};
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, Reason, Result};
+use crate::file::{SocketFile, SocketReader, SocketWriter};
+use crate::option::{self, OptionValue, SocketOption};
+use crate::sys::{Errno, socket as calls_of_system};
+use crate::target::Target;
+use crate::timed::Limit;
+
+/// The timeout that new sockets begin with.
+static DEFAULT_TIMEOUT: AtomicU64 = AtomicU64::new(Timeout::NEVER.nanos());
+
+/// Sets the timeout that sockets made from now on begin with, in the whole process: connected, accepted, duplicated
+/// from numbers. `None` is for ever, as it is at first. Source: Python's `socket.setdefaulttimeout`.
+///
+/// ```
+/// use shotclock::{Timeout, default_timeout, set_default_timeout};
+/// use std::time::Duration;
+///
+/// set_default_timeout(Duration::from_secs(30));
+/// assert_eq!(default_timeout(), Timeout::from(Duration::from_secs(30)));
+/// set_default_timeout(None);
+/// ```
+#[doc(alias = "setdefaulttimeout")]
+pub fn set_default_timeout(timeout: impl Into<Timeout>) {
+    DEFAULT_TIMEOUT.store(timeout.into().nanos(), Ordering::Relaxed);
+}
+
+/// The timeout that new sockets begin with. Source: Python's `socket.getdefaulttimeout`.
+///
+/// ```
+/// assert_eq!(shotclock::default_timeout(), shotclock::Timeout::NEVER);
+/// ```
+#[doc(alias = "getdefaulttimeout")]
+pub fn default_timeout() -> Timeout {
+    Timeout::from_nanos(DEFAULT_TIMEOUT.load(Ordering::Relaxed))
+}
+
+/// Two connected sockets, of which one end is written and the other read. Source: socketpair(2).
+///
+/// # Errors
+/// The system's; most families have no pairs, AF_UNIX has.
+///
+/// ```
+/// use shotclock::{Family, Kind, socketpair};
+/// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// one.sendall(b"hello")?;
+/// assert_eq!(other.recv(100)?, b"hello");
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+pub fn socketpair(family: Family, kind: Kind) -> Result<(Socket, Socket)> {
+    let pair = calls_of_system::socketpair(family.0, kind.0, Protocol::DEFAULT.0);
+    let (one, other) = pair.map_err(|errno| Error::system("socketpair", errno))?;
+    Ok((Socket::adopt_nonblocking(one), Socket::adopt_nonblocking(other)))
+}
+
+/// A socket on the clock: plain blocking calls, each of which ends in time.
+///
+/// It is 16 bytes and takes `&self` throughout, so a reader and a writer may share it between threads. How long a call
+/// may wait is the socket's own timeout ([`set_timeout`](Self::set_timeout)), which begins as the process-wide default
+/// ([`set_default_timeout`]), and what a view adds: [`until`](Self::until), [`within`](Self::within),
+/// [`cancelled_by`](Self::cancelled_by). Every descriptor is close-on-exec, and no call raises SIGPIPE.
+///
+/// ```
+/// use shotclock::{Family, Kind, Socket};
+/// use std::time::Duration;
+///
+/// let listener = Socket::new(Family::INET, Kind::STREAM)?;
+/// listener.bind(("127.0.0.1", 0))?;
+/// listener.listen(5)?;
+///
+/// let client = Socket::new(Family::INET, Kind::STREAM)?;
+/// client.set_timeout(Duration::from_secs(5));
+/// client.connect(listener.getsockname()?)?;
+/// let (server, from) = listener.accept()?;
+/// assert_eq!(from, client.getsockname()?);
+/// client.sendall(b"hello")?;
+/// assert_eq!(server.recv(1024)?, b"hello");
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+///
+/// On the descriptor itself O_NONBLOCK is set; it belongs to the open file description, which a child process or a
+/// duplicate may share. [`detach`](Self::detach) and the conversions into std's types clear it.
+pub struct Socket {
+    fd: OwnedFd,
+    gate: Gate,
+    timeout: AtomicU64,
+}
+
+impl Socket {
+    /// A new socket of the family and kind, with the protocol these imply. Source: socket(2).
+    ///
+    /// # Errors
+    /// The system's: a family or kind it does not have, no privilege, no descriptors left.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET6, Kind::DGRAM)?;
+    /// assert_eq!((socket.family()?, socket.kind()?), (Family::INET6, Kind::DGRAM));
+    /// assert!(Socket::new(Family(9999), Kind::STREAM).unwrap_err().to_string().contains("Family(9999)"));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "socket")]
+    pub fn new(family: Family, kind: Kind) -> Result<Self> {
+        Self::with_protocol(family, kind, Protocol::DEFAULT)
+    }
+
+    /// A new socket of the family, kind and protocol. Source: socket(2).
+    ///
+    /// # Errors
+    /// As for [`Socket::new`].
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Protocol, Socket};
+    /// let socket = Socket::with_protocol(Family::INET, Kind::STREAM, Protocol::TCP)?;
+    /// assert_eq!(socket.protocol()?, Protocol::TCP);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn with_protocol(family: Family, kind: Kind, protocol: Protocol) -> Result<Self> {
+        let made = calls_of_system::socket(family.0, kind.0, protocol.0);
+        let fail = |errno| Error::system("socket", errno).to(format_args!("({family}, {kind}, {protocol:?})"));
+        made.map(Self::adopt_nonblocking).map_err(fail)
+    }
+
+    /// A socket on a duplicate of somebody else's descriptor, which must be a socket's. Source: Python's `socket.fromfd`.
+    ///
+    /// # Errors
+    /// A descriptor that is no socket, or no descriptors left.
+    ///
+    /// ```
+    /// use shotclock::Socket;
+    /// let theirs = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    /// let ours = Socket::fromfd(&theirs)?;
+    /// assert_eq!(ours.getsockname()?.port(), Some(theirs.local_addr().unwrap().port()));
+    /// assert!(Socket::fromfd(std::fs::File::open("/dev/null").unwrap()).is_err());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn fromfd(fd: impl AsFd) -> Result<Self> {
+        let fail = |errno| Error::system("fromfd", errno);
+        calls_of_system::check_is_socket(fd.as_fd()).map_err(fail)?;
+        let socket = Self::from(calls_of_system::dup(fd.as_fd()).map_err(fail)?);
+        socket.gate.set_shared();
+        Ok(socket)
+    }
+
+    pub(crate) fn adopt_nonblocking(fd: OwnedFd) -> Self {
+        Self { fd, gate: Gate::nonblocking(), timeout: AtomicU64::new(default_timeout().nanos()) }
+    }
+
+    pub(crate) fn adopt(fd: OwnedFd) -> Self {
+        Self { fd, gate: Gate::default(), timeout: AtomicU64::new(default_timeout().nanos()) }
+    }
+
+    /// Gives the socket an address of its own. A name is looked up under the socket's limit. Source: bind(2).
+    ///
+    /// # Errors
+    /// The system's (EADDRINUSE, EACCES; EINVAL for a second bind), a failed lookup, or an address of another family.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// socket.bind(("127.0.0.1", 0))?;
+    /// assert_ne!(socket.getsockname()?.port(), Some(0));
+    /// assert!(socket.bind(("127.0.0.1", 0)).is_err(), "it has one already");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn bind<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
+        let target = target.into();
+        let address = match target {
+            Target::Address(address) => address,
+            name => name.resolve("bind", self.family()?, self.kind()?, *self.view().limit())?,
+        };
+        let bound = self.checked("bind", |fd| calls_of_system::bind(fd, &address.to_raw()));
+        bound.map_err(|error| self.explain_family(error, &address).to(target))
+    }
+
+    /// Lets connections queue up for `accept`: about `backlog` of them, no more than the system's own cap
+    /// (`net.core.somaxconn`); a negative number counts as 0. Source: listen(2).
+    ///
+    /// # Errors
+    /// The system's; a datagram socket cannot listen.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// assert!(Socket::new(Family::INET, Kind::DGRAM)?.listen(5).is_err());
+    /// Socket::new(Family::INET, Kind::STREAM)?.listen(5)?;
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn listen(&self, backlog: i32) -> Result<()> {
+        self.checked("listen", |fd| calls_of_system::listen(fd, backlog.max(0)))
+    }
+
+    /// Shuts down one direction of a connection or both; who waits in it, in any thread, is woken. Source: shutdown(2).
+    ///
+    /// # Errors
+    /// The system's; ENOTCONN if there is no connection.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Shutdown, socketpair};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.shutdown(Shutdown::WRITE)?;
+    /// assert_eq!(other.recv(1)?, b"", "the end of the data");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn shutdown(&self, how: Shutdown) -> Result<()> {
+        self.checked("shutdown", |fd| calls_of_system::shutdown(fd, how.0))
+    }
+
+    /// Closes the socket: every later call on it, and every wait under way in any thread, fails with an error whose
+    /// `is_closed()` is true. Closing twice is not an error.
+    ///
+    /// Files that [`makefile`](Self::makefile) made go on; the connection ends when they are closed too. The
+    /// descriptor's *number* stays taken, by a dead descriptor, until the `Socket` is dropped: no call of another
+    /// thread can hit a stranger's socket.
+    ///
+    /// With [`SocketOption::LINGER`] above zero the system makes close wait for the peer's acknowledgement, non-blocking
+    /// or not. Under a finite limit this call waits for that itself, no longer than the limit, and leaves the rest to
+    /// the background. Dropping a lingering socket waits without a limit. Source: close(2), socket(7).
+    ///
+    /// # Errors
+    /// A timeout while lingering; the socket is closed all the same.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.close()?;
+    /// one.close()?;
+    /// assert!(one.send(b"x").unwrap_err().is_closed());
+    /// assert_eq!(other.recv(1)?, b"");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn close(&self) -> Result<()> {
+        self.view().close()
+    }
+
+    /// Puts the dead descriptor under our number.
+    pub(crate) fn bury(&self) -> Result<()> {
+        if let Err(errno) = calls_of_system::bury(self.fd.as_fd()) {
+            // No descriptor left for the dead one. The connection is ended as well as can be; the gate refuses calls.
+            let _may_not_be_connected = calls_of_system::shutdown(self.fd.as_fd(), Shutdown::BOTH.0);
+            if !matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOENT | Errno::ACCESS) {
+                return Err(Error::system("close", errno));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up the descriptor, in blocking mode, without closing it. Source: Python's `socket.detach`.
+    ///
+    /// Clearing O_NONBLOCK is best effort: on a closed socket what comes back is its dead descriptor.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let fd: std::os::fd::OwnedFd = Socket::new(Family::INET, Kind::STREAM)?.detach();
+    /// let again = Socket::from(fd);
+    /// assert_eq!(again.kind()?, Kind::STREAM);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "into_fd")]
+    pub fn detach(self) -> OwnedFd {
+        let _on_a_dead_one_it_is_an_error = calls_of_system::set_nonblocking(self.fd.as_fd(), false);
+        self.fd
+    }
+
+    /// Another socket on a duplicate of the descriptor, with the same timeout. Source: dup(2), Python's `socket.dup`.
+    ///
+    /// # Errors
+    /// No descriptors left, or the socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let copy = one.dup()?;
+    /// one.close()?;
+    /// copy.sendall(b"still here")?;
+    /// assert_eq!(other.recv(100)?, b"still here");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "try_clone")]
+    pub fn dup(&self) -> Result<Self> {
+        let copy = Self::adopt(self.checked("dup", calls_of_system::dup)?);
+        // Both have one open file description now: either may change O_NONBLOCK under the other.
+        self.gate.set_shared();
+        copy.gate.set_shared();
+        copy.set_timeout(self.timeout());
+        Ok(copy)
+    }
+
+    /// The descriptor's number, for messages and foreign interfaces; [`AsFd`] is the safe way.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// assert!(Socket::new(Family::INET, Kind::STREAM)?.fileno() > 2);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn fileno(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// Whether programs started by this process inherit the descriptor; false at first. Source: Python's PEP 446.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// assert!(!socket.get_inheritable()?);
+    /// socket.set_inheritable(true)?;
+    /// assert!(socket.get_inheritable()?);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn get_inheritable(&self) -> Result<bool> {
+        self.checked("get_inheritable", calls_of_system::is_inheritable)
+    }
+
+    /// Sets whether programs started by this process inherit the descriptor.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// Socket::new(Family::INET, Kind::STREAM)?.set_inheritable(true)?;
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn set_inheritable(&self, inheritable: bool) -> Result<()> {
+        self.checked("set_inheritable", |fd| calls_of_system::set_inheritable(fd, inheritable))
+    }
+
+    /// The socket's timeout. Source: Python's `socket.gettimeout`.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket, Timeout};
+    /// assert_eq!(Socket::new(Family::INET, Kind::STREAM)?.timeout(), Timeout::NEVER);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "gettimeout")]
+    #[doc(alias = "get_timeout")]
+    pub fn timeout(&self) -> Timeout {
+        Timeout::from_nanos(self.timeout.load(Ordering::Relaxed))
+    }
+
+    /// Sets how long each call may wait: a `Duration`, `None` for ever, zero for one try. Calls under way keep theirs.
+    /// Nothing is asked of the system. Source: Python's `socket.settimeout`.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket, Timeout};
+    /// use std::time::Duration;
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// socket.set_timeout(Duration::from_secs(30));
+    /// socket.set_timeout(None);
+    /// socket.set_timeout(Timeout::from_secs_f64(0.25)?);
+    /// assert_eq!(socket.timeout().duration(), Some(Duration::from_millis(250)));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "settimeout")]
+    #[doc(alias = "set_read_timeout")]
+    pub fn set_timeout(&self, timeout: impl Into<Timeout>) {
+        self.timeout.store(timeout.into().nanos(), Ordering::Relaxed);
+    }
+
+    /// Never waits from now on (a timeout of zero), or waits for ever (none).
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// socket.set_nonblocking(true);
+    /// assert!(socket.recv(1).unwrap_err().is_would_block());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn set_nonblocking(&self, nonblocking: bool) {
+        self.set_timeout(if nonblocking { Timeout::ZERO } else { Timeout::NEVER });
+    }
+
+    /// Waits for ever from now on (no timeout), or never (a timeout of zero). Source: Python's `socket.setblocking`.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// socket.set_blocking(false);
+    /// assert!(!socket.is_blocking());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "setblocking")]
+    pub fn set_blocking(&self, blocking: bool) {
+        self.set_nonblocking(!blocking);
+    }
+
+    /// Whether calls may wait at all: the timeout is not zero. Source: Python's `socket.getblocking`.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// assert!(Socket::new(Family::INET, Kind::DGRAM)?.is_blocking());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "getblocking")]
+    pub fn is_blocking(&self) -> bool {
+        self.timeout() != Timeout::ZERO
+    }
+
+    /// The socket's own address. Source: getsockname(2).
+    ///
+    /// # Errors
+    /// The socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// assert_eq!(socket.getsockname()?.to_string(), "0.0.0.0:0");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "local_addr")]
+    pub fn getsockname(&self) -> Result<Address> {
+        self.checked("getsockname", calls_of_system::getsockname).map(|raw| Address::from_raw(&raw))
+    }
+
+    /// The address of the other end. Source: getpeername(2).
+    ///
+    /// # Errors
+    /// ENOTCONN if there is no other end; the socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// assert!(socket.getpeername().is_err());
+    /// socket.connect(([127, 0, 0, 1], 9))?;
+    /// assert_eq!(socket.getpeername()?.to_string(), "127.0.0.1:9");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "peer_addr")]
+    pub fn getpeername(&self) -> Result<Address> {
+        let peer = self.checked("getpeername", calls_of_system::getpeername)?;
+        Ok(peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_raw))
+    }
+
+    /// An option's value. Source: getsockopt(2).
+    ///
+    /// # Errors
+    /// The system's, such as an option the socket does not have.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket, SocketOption};
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// assert_eq!(socket.getsockopt(SocketOption::ERROR)?, 0);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn getsockopt<T: OptionValue>(&self, option: SocketOption<T>) -> Result<T> {
+        let mut bytes = vec![0; T::SIZE];
+        let len = self.getsockopt_raw(option.level, option.name, &mut bytes)?;
+        option::decode(option, &bytes[..len])
+    }
+
+    /// Sets an option. Source: setsockopt(2).
+    ///
+    /// # Errors
+    /// The system's, such as an option the socket does not have.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket, SocketOption};
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// socket.setsockopt(SocketOption::NODELAY, true)?;
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn setsockopt<T: OptionValue>(&self, option: SocketOption<T>, value: T) -> Result<()> {
+        self.setsockopt_raw(option.level, option.name, &value.encode())
+    }
+
+    /// An option's bytes, into `value`; gives how many there were.
+    ///
+    /// # Errors
+    /// The system's.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// let mut kind = [0; 4];
+    /// assert_eq!(socket.getsockopt_raw(1, 3, &mut kind)?, 4); // SOL_SOCKET, SO_TYPE
+    /// assert_eq!(i32::from_ne_bytes(kind), Kind::STREAM.0);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn getsockopt_raw(&self, level: i32, name: i32, value: &mut [u8]) -> Result<usize> {
+        let result = self.checked("getsockopt", |fd| calls_of_system::getsockopt(fd, level, name, value));
+        result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
+    }
+
+    /// Sets an option to these bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// socket.setsockopt_raw(1, 2, &1_i32.to_ne_bytes())?; // SOL_SOCKET, SO_REUSEADDR
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn setsockopt_raw(&self, level: i32, name: i32, value: &[u8]) -> Result<()> {
+        let result = self.checked("setsockopt", |fd| calls_of_system::setsockopt(fd, level, name, value));
+        result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
+    }
+
+    /// The socket's family.
+    ///
+    /// # Errors
+    /// The socket is closed, or the descriptor is no socket.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// assert_eq!(socketpair(Family::UNIX, Kind::DGRAM)?.0.family()?, Family::UNIX);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn family(&self) -> Result<Family> {
+        self.getsockopt(SocketOption::DOMAIN)
+    }
+
+    /// The socket's kind, which the system calls its type.
+    ///
+    /// # Errors
+    /// The socket is closed, or the descriptor is no socket.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// assert_eq!(socketpair(Family::UNIX, Kind::DGRAM)?.0.kind()?, Kind::DGRAM);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "type")]
+    pub fn kind(&self) -> Result<Kind> {
+        self.getsockopt(SocketOption::TYPE)
+    }
+
+    /// The socket's protocol.
+    ///
+    /// # Errors
+    /// The socket is closed, or the descriptor is no socket.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Protocol, Socket};
+    /// assert_eq!(Socket::new(Family::INET, Kind::DGRAM)?.protocol()?, Protocol::UDP);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "proto")]
+    pub fn protocol(&self) -> Result<Protocol> {
+        self.getsockopt(SocketOption::PROTOCOL)
+    }
+
+    /// The socket with a deadline for all that is called through the view.
+    ///
+    /// ```
+    /// use shotclock::{Deadline, Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let deadline = Deadline::after(Duration::from_millis(10));
+    /// assert!(ours.until(deadline).recv(1).unwrap_err().is_timeout());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn until(&self, deadline: Deadline) -> Timed<'_> {
+        self.view().until(deadline)
+    }
+
+    /// The socket with a deadline so long from now, for all that is called through the view.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// assert!(ours.within(Duration::from_millis(10)).recv(1).unwrap_err().is_timeout());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn within(&self, timeout: impl Into<Timeout>) -> Timed<'_> {
+        self.view().within(timeout)
+    }
+
+    /// The socket with somebody who may cancel what is called through the view.
+    ///
+    /// ```
+    /// use shotclock::{Canceller, Family, Kind, socketpair};
+    /// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let canceller = Canceller::new();
+    /// canceller.cancel();
+    /// assert!(ours.cancelled_by(&canceller).recv(1).unwrap_err().is_cancelled());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn cancelled_by<'s>(&'s self, canceller: &'s Canceller) -> Timed<'s> {
+        self.view().cancelled_by(canceller)
+    }
+
+    /// The socket with flags for each send and receive through the view.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, MessageFlags, socketpair};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"hello")?;
+    /// assert_eq!(other.with_flags(MessageFlags::PEEK).recv(100)?, b"hello");
+    /// assert_eq!(other.recv(100)?, b"hello", "it was only looked at");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn with_flags(&self, flags: MessageFlags) -> Timed<'_> {
+        self.view().with_flags(flags)
+    }
+
+    /// A buffered file over the socket, to be read and written. Source: Python's `socket.makefile`.
+    ///
+    /// The file borrows the socket; [`SocketFile::new`] makes one of an `Arc<Socket>`, which the two share, of a
+    /// `Socket`, which the file then owns, or of a view, whose limit then holds for the file.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::io::{BufRead, Write};
+    ///
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let mut file = one.makefile()?;
+    /// file.write_all(b"hello\n").unwrap();
+    /// file.flush().unwrap();
+    /// assert_eq!(other.makefile_reader()?.lines().next().unwrap().unwrap(), "hello");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn makefile(&self) -> Result<SocketFile<&Self>> {
+        SocketFile::new(self)
+    }
+
+    /// A buffered file over the socket, to be read: Python's `makefile("rb")`.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"a line\n")?;
+    /// assert_eq!(other.makefile_reader()?.readline()?, b"a line\n");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn makefile_reader(&self) -> Result<SocketReader<&Self>> {
+        SocketReader::new(self)
+    }
+
+    /// A buffered file over the socket, to be written: Python's `makefile("wb")`.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::io::Write;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let mut writer = one.makefile_writer()?;
+    /// write!(writer, "{} {}", "two", "words").unwrap();
+    /// writer.close()?;
+    /// assert_eq!(other.recv(100)?, b"two words");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn makefile_writer(&self) -> Result<SocketWriter<&Self>> {
+        SocketWriter::new(self)
+    }
+
+    /// Connects under a limit that has begun, whatever the socket's own timeout.
+    pub(crate) fn connect_under(&self, limit: Limit<'_>, to: &Address) -> Result<()> {
+        Timed { socket: self, limit, flags: MessageFlags::NONE }.connect(to)
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The socket under its own timeout alone.
+    #[inline]
+    pub(crate) fn view(&self) -> Timed<'_> {
+        let limit = Limit { timeout: self.timeout(), gate: Some(&self.gate), ..Limit::NONE };
+        Timed { socket: self, limit, flags: MessageFlags::NONE }
+    }
+
+    /// Makes sure that accept, connect and sendfile, which have no flag against waiting, do not wait in the system.
+    #[inline]
+    fn ensure_nonblocking(&self, operation: &'static str) -> Result<()> {
+        if self.gate.is_nonblocking() { Ok(()) } else { self.make_nonblocking(operation) }
+    }
+
+    #[cold]
+    fn make_nonblocking(&self, operation: &'static str) -> Result<()> {
+        self.checked(operation, |fd| calls_of_system::set_nonblocking(fd, true))?;
+        self.gate.set_nonblocking();
+        Ok(())
+    }
+
+    /// Runs a call that does not wait, unless the socket is closed.
+    fn checked<T>(&self, operation: &'static str, call: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>) -> Result<T> {
+        if self.gate.is_closed() {
+            return Err(Error::new(operation, Reason::Closed));
+        }
+        call(self.fd.as_fd()).map_err(|errno| Error::system(operation, errno))
+    }
+
+    /// An address of another family gets different answers from different protocols; say what it is.
+    #[cold]
+    fn explain_family(&self, error: Error, address: &Address) -> Error {
+        let suspicious = matches!(error.reason(), Reason::System(Errno::AFNOSUPPORT | Errno::INVAL));
+        match self.family() {
+            Ok(family) if suspicious && family != address.family() => {
+                let text = format!("the address is one of {}, the socket's family is {family}", address.family());
+                Error::invalid(error.operation(), text)
+            }
+            _ => error,
+        }
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut socket = f.debug_struct("Socket");
+        socket.field("fd", &self.fileno()).field("timeout", &self.timeout());
+        if self.gate.is_closed() {
+            return socket.field("closed", &true).finish();
+        }
+        if let (Ok(family), Ok(kind)) = (self.family(), self.kind()) {
+            socket.field("family", &family).field("kind", &kind);
+        }
+        if let Ok(name) = self.getsockname() {
+            socket.field("name", &format_args!("{name}"));
+        }
+        if let Ok(peer) = self.getpeername() {
+            socket.field("peer", &format_args!("{peer}"));
+        }
+        socket.finish()
+    }
+}

@@ -1,0 +1,471 @@
+//! [`Timed`]: a socket under other limits. Every call that can wait is written here, once.
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::Socket;
+use crate::addr::Address;
+use crate::ancillary::{self, Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
+use crate::cancel::Canceller;
+use crate::constant::{Family, MessageFlags};
+use crate::deadline::{Deadline, Timeout};
+use crate::error::{Error, Reason, Result};
+use crate::ops;
+use crate::option::SocketOption;
+use crate::sys::message::ControlBuffer;
+use crate::sys::socket as calls;
+use crate::sys::{Errno, wake};
+use crate::target::Target;
+use crate::timed::{Limit, Operation, run};
+
+/// A socket seen under more limits than its own timeout, or with message flags: `socket.until(deadline)`,
+/// `socket.within(duration)`, `socket.cancelled_by(&canceller)`, `socket.with_flags(flags)`, in any combination.
+///
+/// It has the socket's calls that can wait. Whatever passes first ends a call: the socket's timeout, the deadline, the
+/// canceller. A deadline is one for all calls made through the view. Cheap to make and to copy.
+///
+/// ```
+/// use shotclock::{Canceller, Family, Kind, socketpair};
+/// use std::time::Duration;
+///
+/// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// let canceller = Canceller::new();
+/// let error = ours.within(Duration::from_millis(10)).cancelled_by(&canceller).recv(1).unwrap_err();
+/// assert!(error.is_timeout());
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Timed<'s> {
+    pub(super) socket: &'s Socket,
+    pub(super) limit: Limit<'s>,
+    pub(super) flags: MessageFlags,
+}
+
+impl<'s> Timed<'s> {
+    /// The same, and no later than `deadline`.
+    #[must_use]
+    pub fn until(mut self, deadline: Deadline) -> Self {
+        self.limit.deadline = self.limit.deadline.min(deadline);
+        self
+    }
+
+    /// The same, and no later than so long from now.
+    #[must_use]
+    pub fn within(self, timeout: impl Into<Timeout>) -> Self {
+        self.until(Deadline::after(timeout))
+    }
+
+    /// The same, and no longer than until `canceller` says so.
+    #[must_use]
+    pub fn cancelled_by(mut self, canceller: &'s Canceller) -> Self {
+        self.limit.canceller = Some(canceller);
+        self
+    }
+
+    /// The same, with these flags for each send and receive.
+    #[must_use]
+    pub fn with_flags(mut self, flags: MessageFlags) -> Self {
+        self.flags |= flags;
+        if flags.contains(MessageFlags::DONTWAIT) {
+            self.limit.timeout = Timeout::ZERO;
+        }
+        self
+    }
+
+    /// The socket behind the view.
+    pub fn socket(&self) -> &'s Socket {
+        self.socket
+    }
+
+    /// Receives up to `size` bytes; see [`Socket::recv`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recv(&self, size: usize) -> Result<Vec<u8>> {
+        let mut data = allocate("recv", size)?;
+        if self.flags.contains(MessageFlags::TRUNC) {
+            data.resize(size, 0);
+            let len = self.recv_into(&mut data)?;
+            data.truncate(len);
+        } else {
+            let mut op = ops::RecvSpare { fd: self.fd(), into: &mut data, flags: self.flags };
+            self.run("recv", &mut op).map_err(|error| self.name_peer(error))?;
+        }
+        // A little data in a big allocation is not worth keeping so.
+        if data.len() < data.capacity() / 2 {
+            data.shrink_to_fit();
+        }
+        Ok(data)
+    }
+
+    /// Receives into `buffer`; see [`Socket::recv_into`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
+        let mut op = ops::Recv { fd: self.fd(), into: buffer, flags: self.flags };
+        self.run("recv", &mut op).map_err(|error| self.name_peer(error))
+    }
+
+    /// Fills `buffer`; see [`Socket::recv_exact`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recv_exact(&self, buffer: &mut [u8]) -> Result<()> {
+        let wanted = buffer.len();
+        let mut op = ops::RecvExact { fd: self.fd(), into: buffer, filled: 0 };
+        let error = match self.run("recv_exact", &mut op) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                let text = format!("the peer ended the data: expected {wanted} bytes, got {}", op.filled);
+                Error::new("recv_exact", Reason::Ended(text))
+            }
+            Err(error) => error,
+        };
+        Err(self.name_peer(error.moved(op.filled as u64)))
+    }
+
+    /// Receives up to `size` bytes and their sender; see [`Socket::recvfrom`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recvfrom(&self, size: usize) -> Result<(Vec<u8>, Option<Address>)> {
+        let mut data = allocate("recvfrom", size)?;
+        data.resize(size, 0);
+        let (len, from) = self.recvfrom_into(&mut data)?;
+        data.truncate(len);
+        data.shrink_to_fit();
+        Ok((data, from))
+    }
+
+    /// Receives into `buffer`, and tells the sender; see [`Socket::recvfrom_into`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
+        let mut op = ops::RecvFrom { fd: self.fd(), into: buffer, flags: self.flags };
+        let (len, from) = self.run("recvfrom", &mut op)?;
+        Ok((len, from.as_ref().map(Address::from_raw)))
+    }
+
+    /// Receives a message and its control messages; see [`Socket::recvmsg`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recvmsg(&self, size: usize, ancillary_size: usize) -> Result<Message> {
+        let mut data = allocate("recvmsg", size)?;
+        data.resize(size, 0);
+        let message = self.recvmsg_into(&mut [IoSliceMut::new(&mut data)], ancillary_size)?;
+        let MessageInto { len, ancillary, flags, address } = message;
+        data.truncate(len);
+        data.shrink_to_fit();
+        Ok(Message { data, ancillary, flags, address })
+    }
+
+    /// Receives a message into several buffers; see [`Socket::recvmsg_into`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recvmsg_into(&self, buffers: &mut [IoSliceMut<'_>], ancillary_size: usize) -> Result<MessageInto> {
+        let control = ControlBuffer::with_room(ancillary_size).map_err(|_| out_of_memory("recvmsg", ancillary_size))?;
+        let mut op = ops::ReceiveMessage { fd: self.fd(), into: buffers, control, flags: self.flags };
+        Ok(self.run("recvmsg", &mut op)?.into())
+    }
+
+    /// Receives bytes and descriptors; see [`Socket::recv_fds`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recv_fds(&self, size: usize, most: usize) -> Result<ReceivedFds> {
+        let room = most.checked_mul(4).ok_or_else(|| out_of_memory("recv_fds", most))?;
+        let message = self.recvmsg(size, crate::order::cmsg_len(room)?).map_err(|error| error.during("recv_fds"))?;
+        let Message { data, ancillary, flags, address } = message;
+        let rights = ancillary.into_iter().filter_map(|message| match message {
+            ControlMessage::Rights(fds) => Some(fds),
+            _ => None,
+        });
+        Ok(ReceivedFds { data, fds: rights.flatten().collect(), flags, address })
+    }
+
+    /// Sends what fits of `data`; see [`Socket::send`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn send(&self, data: &[u8]) -> Result<usize> {
+        let mut op = ops::Send { fd: self.fd(), from: data, flags: self.flags };
+        self.run("send", &mut op).map_err(|error| self.name_peer(error))
+    }
+
+    /// Sends all of `data`; see [`Socket::sendall`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sendall(&self, data: &[u8]) -> Result<()> {
+        let mut op = ops::SendAll { fd: self.fd(), from: data, flags: self.flags, sent: 0 };
+        self.run("sendall", &mut op).map_err(|error| self.name_peer(error.moved(op.sent as u64)))
+    }
+
+    /// Sends `data` to an address; see [`Socket::sendto`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sendto<'t>(&self, data: &[u8], target: impl Into<Target<'t>>) -> Result<usize> {
+        let target = target.into();
+        let (to, limit) = self.resolve("sendto", target)?;
+        let raw = to.to_raw();
+        let mut op = ops::SendTo { fd: self.fd(), from: data, flags: self.flags, to: &raw };
+        run("sendto", &mut op, &limit).map_err(|error| self.explain_address(error, target, &to))
+    }
+
+    /// Sends one message with control messages; see [`Socket::sendmsg`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sendmsg(&self, data: &[IoSlice<'_>], ancillary: &[Ancillary<'_>], to: Option<Target<'_>>) -> Result<usize> {
+        let control = ancillary::encode(ancillary);
+        let Some(target) = to else {
+            let mut op = ops::SendMessage { fd: self.fd(), data, control: &control, to: None, flags: self.flags };
+            return self.run("sendmsg", &mut op).map_err(|error| self.name_peer(error));
+        };
+        let (to, limit) = self.resolve("sendmsg", target)?;
+        let raw = to.to_raw();
+        let mut op = ops::SendMessage { fd: self.fd(), data, control: &control, to: Some(&raw), flags: self.flags };
+        run("sendmsg", &mut op, &limit).map_err(|error| self.explain_address(error, target, &to))
+    }
+
+    /// Sends bytes and descriptors; see [`Socket::send_fds`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_fds(&self, data: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> Result<usize> {
+        self.sendmsg(data, &[Ancillary::Rights(fds)], None).map_err(|error| error.during("send_fds"))
+    }
+
+    /// Sends a file's content; see [`Socket::sendfile`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sendfile(&self, file: impl AsFd, offset: u64, count: Option<u64>) -> Result<u64> {
+        self.socket.ensure_nonblocking("sendfile")?;
+        let mut op = ops::SendFile::new(self.fd(), file.as_fd(), offset, count);
+        self.run("sendfile", &mut op).map_err(|error| self.name_peer(error.moved(op.sent)))
+    }
+
+    /// Takes a connection from the queue; see [`Socket::accept`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn accept(&self) -> Result<(Socket, Address)> {
+        self.socket.ensure_nonblocking("accept")?;
+        let (fd, peer) = self.run("accept", &mut ops::Accept { fd: self.fd() })?;
+        Ok((Socket::adopt_nonblocking(fd), peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_raw)))
+    }
+
+    /// Connects; see [`Socket::connect`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
+        let target = target.into();
+        let (to, limit) = self.resolve("connect", target)?;
+        self.socket.ensure_nonblocking("connect")?;
+        let result = run("connect", &mut ops::Connect::new(self.fd(), &to.to_raw()), &limit);
+        result.map_err(|error| self.explain_address(error, target, &to))
+    }
+
+    /// Connects, and gives the system's error number; see [`Socket::connect_ex`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect_ex<'t>(&self, target: impl Into<Target<'t>>) -> Result<i32> {
+        match self.connect(target) {
+            Ok(()) => Ok(0),
+            Err(error) if error.is_timeout() && error.operation() == "connect" => Ok(Errno::AGAIN.raw_os_error()),
+            // A Unix socket's connect is not under way: its peer's queue is full.
+            Err(error) if error.is_would_block() && self.socket.family()? == Family::UNIX => {
+                Ok(Errno::AGAIN.raw_os_error())
+            }
+            Err(error) if error.is_would_block() => Ok(Errno::INPROGRESS.raw_os_error()),
+            Err(error) => match error.reason() {
+                Reason::System(errno) if error.operation() == "connect" => Ok(errno.raw_os_error()),
+                Reason::Closed => Ok(Errno::BADF.raw_os_error()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Closes, and waits no longer for a lingering connection than the limit allows; see [`Socket::close`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn close(&self) -> Result<()> {
+        if self.socket.gate.is_closed() {
+            return Ok(());
+        }
+        let lingered = self.linger();
+        if self.socket.gate.close() {
+            self.socket.bury()?;
+        }
+        // Whoever waits on the socket itself is to learn of it even where a file keeps the descriptor.
+        wake::ring(wake::descriptor_key(self.socket.fileno()));
+        lingered
+    }
+
+    /// Waits, under the limit, for what close(2) would wait for without one; the rest goes on in the background.
+    fn linger(&self) -> Result<()> {
+        let time = match self.socket.getsockopt(SocketOption::LINGER) {
+            Ok(Some(time))
+                if !time.is_zero() && self.limit.deadline.min(self.limit_of_timeout()) != Deadline::NEVER =>
+            {
+                time
+            }
+            _ => return Ok(()),
+        };
+        if calls::shutdown(self.fd(), crate::Shutdown::WRITE.0).is_err() {
+            return Ok(());
+        }
+        // The linger time is the system's own limit, and no error when it passes.
+        let mut limit = self.limit.begun(Deadline::now());
+        let by_linger = Deadline::after(time);
+        let first = limit.deadline.min(by_linger);
+        let lingers_less = first == by_linger;
+        limit.deadline = first;
+        let drained = run("close", &mut ops::Drain::new(self.fd()), &limit);
+        self.socket.setsockopt(SocketOption::LINGER, None)?;
+        match drained {
+            Err(error) if error.is_timeout() && !lingers_less => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn limit_of_timeout(&self) -> Deadline {
+        Deadline::from_nanos(self.limit.timeout.nanos())
+    }
+
+    /// The same, as one call that begins now: its timeout runs once for all that follows.
+    #[must_use]
+    pub(crate) fn begun(mut self) -> Self {
+        self.limit = self.limit.begun(Deadline::now());
+        self
+    }
+
+    /// The same for a file on the socket, which outlives the socket's own closing.
+    pub(crate) fn for_file(mut self) -> Self {
+        self.limit.gate = None;
+        self
+    }
+
+    pub(crate) fn limit(&self) -> &Limit<'s> {
+        &self.limit
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'s> {
+        self.socket.as_fd()
+    }
+
+    #[inline]
+    fn run<O: Operation>(&self, name: &'static str, op: &mut O) -> Result<O::Output> {
+        run(name, op, &self.limit)
+    }
+
+    /// The target's address, and the limit that is left: a lookup and what follows share one budget.
+    fn resolve(&self, operation: &'static str, target: Target<'_>) -> Result<(Address, Limit<'s>)> {
+        if let Target::Address(address) = target {
+            return Ok((address, self.limit));
+        }
+        let limit = self.limit.begun(Deadline::now());
+        let (family, kind) = (self.socket.family()?, self.socket.kind()?);
+        Ok((target.resolve(operation, family, kind, limit)?, limit))
+    }
+
+    /// Adds the peer to an error, where there is one to be named. Not to a would-block: event loops see many of them.
+    #[cold]
+    pub(crate) fn name_peer(&self, error: Error) -> Error {
+        if error.is_would_block() || error.is_closed() {
+            return error;
+        }
+        match calls::getpeername(self.fd()) {
+            Ok(Some(peer)) => error.to(Address::from_raw(&peer)),
+            _ => error,
+        }
+    }
+
+    #[cold]
+    fn explain_address(&self, error: Error, target: Target<'_>, address: &Address) -> Error {
+        self.socket.explain_family(error, address).to(target)
+    }
+}
+
+impl std::fmt::Debug for Timed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Limit { timeout, deadline, canceller, .. } = &self.limit;
+        let mut view = f.debug_struct("Timed");
+        view.field("socket", self.socket).field("timeout", timeout).field("deadline", deadline);
+        view.field("canceller", canceller).field("flags", &self.flags).finish()
+    }
+}
+
+/// Room for so many bytes, or an error instead of an abort.
+fn allocate(operation: &'static str, size: usize) -> Result<Vec<u8>> {
+    let mut data = Vec::new();
+    data.try_reserve_exact(size).map_err(|_| out_of_memory(operation, size))?;
+    Ok(data)
+}
+
+fn out_of_memory(operation: &'static str, size: usize) -> Error {
+    Error::new(operation, Reason::OutOfMemory(format!("no memory for a buffer of {size} bytes")))
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.recv_into(buffer)?)
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        Ok(self.recvmsg_into(buffers, 0)?.len)
+    }
+
+    // std's own would start the timeout anew at each part.
+    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        Ok(self.recv_exact(buffer)?)
+    }
+
+    fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        OneCall(self.begun()).read_to_end(buffer)
+    }
+
+    fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
+        OneCall(self.begun()).read_to_string(buffer)
+    }
+}
+
+/// Reads part by part under a limit that has begun, by std's own default methods.
+struct OneCall<'s>(Timed<'s>);
+
+impl Read for OneCall<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self.0.recv_into(buffer)?)
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        Ok(self.send(data)?)
+    }
+
+    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(self.sendmsg(data, &[], None)?)
+    }
+
+    // std's own would start the timeout anew at each part.
+    fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
+        Ok(self.sendall(data)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

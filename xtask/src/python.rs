@@ -1,0 +1,35 @@
+//! The virtual environment of the Python tests.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Failure, run, workspace};
+
+const REQUIREMENTS: &str = "python/requirements-test.txt";
+
+/// pytest on our Python tests, in a virtual environment of its own that is made if need be.
+pub(crate) fn pytest(target: &Path) -> Result<Command, Failure> {
+    let venv = target.join("venv");
+    let python = venv.join("bin").join("python");
+    prepare(&venv, &python)?;
+    let mut pytest = run::command(&python.to_string_lossy(), ["-m", "pytest", "-rs", "--color=no", "python/tests"]);
+    pytest.env("SHOTCLOCK_BIN", target.join("debug").join("shotclock"));
+    pytest.env("SHOTCLOCK_EXAMPLES", target.join("debug").join("examples"));
+    // No cache files in the tree.
+    pytest.env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(pytest)
+}
+
+fn prepare(venv: &Path, python: &Path) -> Result<(), Failure> {
+    let wanted = fs::read_to_string(workspace::root().join(REQUIREMENTS))?;
+    let stamp = venv.join("installed.txt");
+    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    run::check(&mut run::command("python3", ["-m", "venv", "--clear", &venv.to_string_lossy()]))?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
+    run::check(&mut run::command(&python.to_string_lossy(), install))?;
+    // Written last: a half-made environment is made again.
+    Ok(fs::write(stamp, wanted)?)
+}

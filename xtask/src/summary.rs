@@ -1,0 +1,94 @@
+//! The closing lines of test runners, and their totals.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+/// How many tests ended in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+}
+
+impl Totals {
+    /// The counts in a closing line; all zero if there are none in it.
+    pub(crate) fn of_line(line: &str) -> Self {
+        let mut totals = Self::default();
+        let words: Vec<&str> = line.split([' ', ',', ';', '(', ')', '=']).filter(|word| !word.is_empty()).collect();
+        for pair in words.windows(2) {
+            let Ok(count) = pair[0].parse::<u64>() else { continue };
+            match pair[1] {
+                "passed" | "xfailed" => totals.passed += count,
+                // nextest: "2 timed out", "1 exec failed"; pytest: "1 error".
+                "failed" | "timed" | "exec" | "error" | "errors" | "xpassed" => totals.failed += count,
+                "skipped" | "ignored" => totals.skipped += count,
+                _ => {}
+            }
+        }
+        totals
+    }
+
+    /// Counts tests that passed only because they skipped themselves as skipped.
+    pub(crate) fn reclassify(&mut self, skipped: u64) {
+        let moved = skipped.min(self.passed);
+        self.passed -= moved;
+        self.skipped += moved;
+    }
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+}
+
+/// Whether this is the line with which nextest, cargo test or pytest sums up.
+pub(crate) fn is_closing(line: &str) -> bool {
+    let line = line.trim();
+    let nextest = line.starts_with("Summary [");
+    let libtest = line.starts_with("test result:");
+    let pytest = line.ends_with('=') && line.contains(" in ") && Totals::of_line(line) != Totals::default();
+    nextest || libtest || pytest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_counted() {
+        let cases = [
+            (
+                "     Summary [   0.005s] 9 tests run: 6 passed (1 slow, 1 leaky), 2 failed, 1 timed out, 4 skipped",
+                6,
+                3,
+                4,
+            ),
+            ("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.1s", 3, 0, 1),
+            ("=========== 2 failed, 5 passed, 1 skipped, 1 error in 0.12s ===========", 5, 3, 1),
+        ];
+        for (line, passed, failed, skipped) in cases {
+            assert!(is_closing(line), "{line}");
+            assert_eq!(Totals::of_line(line), Totals { passed, failed, skipped }, "{line}");
+        }
+        for other in ["test a ... ok", "==== FAILURES ====", "3 passed", "==== test session starts ===="] {
+            assert!(!is_closing(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_test_that_skipped_itself_did_not_pass() {
+        let mut totals = Totals { passed: 5, failed: 0, skipped: 1 };
+        totals.reclassify(2);
+        assert_eq!(totals.to_string(), "3 passed, 0 failed, 3 skipped");
+    }
+}
