@@ -101,16 +101,28 @@ impl Gate {
         Self(AtomicU32::new(Self::NONBLOCKING))
     }
 
+    /// The number of the bell that is rung when the socket is closed. Waiters borrow the gate, so it cannot move under
+    /// them.
+    pub(crate) fn key(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
     /// Whether the socket was closed by its own handle.
     #[inline]
     pub fn is_closed(&self) -> bool {
         self.0.load(Ordering::Relaxed) & Self::CLOSED != 0
     }
 
-    /// Marks the socket closed; true if the descriptor must go now, because no file uses it.
+    /// Marks the socket closed; true if the descriptor must go now, because no file uses it. Whoever waits on the
+    /// socket learns of it by `ring`, after the descriptor has gone.
     pub(crate) fn close(&self) -> bool {
         let before = self.0.fetch_or(Self::CLOSED, Ordering::AcqRel);
         before & Self::CLOSED == 0 && before < Self::ONE_FILE
+    }
+
+    /// Wakes whoever waits on the socket.
+    pub(crate) fn ring(&self) {
+        wake::ring(self.key());
     }
 
     /// Counts one more file on the descriptor; false if the socket is closed.

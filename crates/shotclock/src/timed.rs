@@ -119,6 +119,7 @@ pub struct Interest<'s> {
     fds: SmallVec<[(BorrowedFd<'s>, Readiness); 2]>,
     signals: SmallVec<[&'s Signal; 2]>,
     until: Option<Deadline>,
+    gate: Option<&'s Gate>,
     backing_off: bool,
 }
 
@@ -141,6 +142,21 @@ impl<'s> Interest<'s> {
     /// Whether readiness has lied too often, so that this wait leaves the descriptors out (their bells still count).
     pub fn is_backing_off(&self) -> bool {
         self.backing_off
+    }
+
+    /// The keys of the bells that end the wait: the signals', and that of the socket's closing. Whoever closes a socket
+    /// rings its gate; a wait without one (by number, of another face) goes by the descriptors' numbers.
+    pub fn keys(&self) -> SmallVec<[usize; 3]> {
+        let signals = self.signals.iter().map(|signal| signal.key());
+        match self.gate {
+            Some(gate) => signals.chain([gate.key()]).collect(),
+            None => signals.chain(self.fds.iter().map(|(fd, _)| wake::descriptor_key(fd.as_raw_fd()))).collect(),
+        }
+    }
+
+    /// Whether something happened that ends the wait before it begins. Ask with the bells in hand, or a ring is lost.
+    pub fn is_called_off(&self) -> bool {
+        self.signals.iter().any(|signal| signal.is_set()) || self.gate.is_some_and(Gate::is_closed)
     }
 
     /// The descriptors, with what they are waited for.
@@ -263,6 +279,7 @@ fn wait_once<O: Operation, W: Waiter>(
     if let Some(canceller) = limit.canceller {
         wanted.signal(canceller.signal());
     }
+    wanted.gate = limit.gate;
     if let Some(pause) = lies.pause() {
         wanted.backing_off = true;
         wanted.timer(now.plus(pause));
@@ -310,11 +327,10 @@ impl Waiter for PollWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, mut until: Deadline) -> Result<Readiness, Stop> {
-        let keys = wanted.fds.iter().map(|(fd, _)| wake::descriptor_key(fd.as_raw_fd()));
         let bells: SmallVec<[(usize, Option<wake::Bell>); 3]> =
-            keys.chain(wanted.signals.iter().map(|signal| signal.key())).map(|key| (key, wake::bell(key))).collect();
-        // Only now, with the bells in hand: a signal set before this line is seen, one set after it rings.
-        if wanted.signals.iter().any(|signal| signal.is_set()) {
+            wanted.keys().into_iter().map(|key| (key, wake::bell(key))).collect();
+        // Only now, with the bells in hand: what was set before this line is seen, what is set after it rings.
+        if wanted.is_called_off() {
             return Ok(Readiness::empty());
         }
         let now = self.now();

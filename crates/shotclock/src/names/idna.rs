@@ -4,21 +4,23 @@
 //! 2003) and differs in four letters: it maps `ß` to `ss` and the final sigma `ς` to `σ`, and drops the two zero-width
 //! joiners, while UTS 46 keeps them, so that `faß.example` may be another host than in Python.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 
 /// The host name in the form that DNS knows.
-#[cfg(feature = "idna")]
 pub(super) fn to_ascii(operation: &'static str, host: &str) -> Result<String> {
-    let refused = |_| Error::invalid(operation, format!("the host name {host:?} is not a valid international one"));
-    ::idna::domain_to_ascii(host).map_err(refused)
+    let Some(convert) = CONVERTER else {
+        let text = format!("the host name {host:?} is not ASCII: build shotclock with its cargo feature `idna`");
+        return Err(Error::new(operation, Reason::Unsupported(text)));
+    };
+    let refused = || Error::invalid(operation, format!("the host name {host:?} is not a valid international one"));
+    convert(host).ok_or_else(refused)
 }
 
-/// Without the feature there is no such form.
+#[cfg(feature = "idna")]
+const CONVERTER: Option<fn(&str) -> Option<String>> = Some(|host| ::idna::domain_to_ascii(host).ok());
+
 #[cfg(not(feature = "idna"))]
-pub(super) fn to_ascii(operation: &'static str, host: &str) -> Result<String> {
-    let text = format!("the host name {host:?} is not ASCII: build shotclock with its cargo feature `idna`");
-    Err(Error::new(operation, crate::error::Reason::Unsupported(text)))
-}
+const CONVERTER: Option<fn(&str) -> Option<String>> = None;
 
 #[cfg(test)]
 mod tests {

@@ -476,6 +476,7 @@ impl Socket {
     /// socket.setsockopt(SocketOption::NODELAY, true)?;
     /// # Ok::<(), shotclock::Error>(())
     /// ```
+    #[allow(clippy::needless_pass_by_value, reason = "values are small, and written in place")]
     pub fn setsockopt<T: OptionValue>(&self, option: SocketOption<T>, value: T) -> Result<()> {
         self.setsockopt_raw(option.level, option.name, &value.encode())
     }

@@ -12,9 +12,9 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::ops;
 use crate::option::SocketOption;
+use crate::sys::Errno;
 use crate::sys::message::ControlBuffer;
 use crate::sys::socket as calls;
-use crate::sys::{Errno, wake};
 use crate::target::Target;
 use crate::timed::{Limit, Operation, run};
 
@@ -83,7 +83,7 @@ impl<'s> Timed<'s> {
     /// As there.
     pub fn recv(&self, size: usize) -> Result<Vec<u8>> {
         let mut data = allocate("recv", size)?;
-        if self.flags.contains(MessageFlags::TRUNC) {
+        if size == 0 || self.flags.contains(MessageFlags::TRUNC) {
             data.resize(size, 0);
             let len = self.recv_into(&mut data)?;
             data.truncate(len);
@@ -104,6 +104,10 @@ impl<'s> Timed<'s> {
     /// As there.
     #[inline]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
+        // No bytes are there at once; the system would wait for some.
+        if buffer.is_empty() {
+            return self.socket.checked("recv", |_| Ok(0));
+        }
         let mut op = ops::Recv { fd: self.fd(), into: buffer, flags: self.flags };
         self.run("recv", &mut op).map_err(|error| self.name_peer(error))
     }
@@ -309,8 +313,8 @@ impl<'s> Timed<'s> {
         if self.socket.gate.close() {
             self.socket.bury()?;
         }
-        // Whoever waits on the socket itself is to learn of it even where a file keeps the descriptor.
-        wake::ring(wake::descriptor_key(self.socket.fileno()));
+        // Whoever waits on the socket itself is to learn of it, even where a file keeps the descriptor.
+        self.socket.gate.ring();
         lingered
     }
 

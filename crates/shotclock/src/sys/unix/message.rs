@@ -116,10 +116,11 @@ pub(crate) fn recvmsg(
     let control = parse_control(&bytes[..header.msg_controllen.min(bytes.len())]);
     Ok(RawMessage {
         len,
-        flags: header.msg_flags,
+        // The kernel repeats the one flag that is always asked for.
+        flags: header.msg_flags & !libc::MSG_CMSG_CLOEXEC,
         // Connected streams leave the name alone, or say it has no bytes.
         address: RawAddress::new(&name_bytes[..name_len]).filter(|address| address.family() != libc::AF_UNSPEC),
-        control: control.into_iter().map(own).collect(),
+        control: control.iter().map(own).collect(),
     })
 }
 
@@ -152,8 +153,8 @@ pub(crate) fn parse_control(mut bytes: &[u8]) -> Vec<ControlSlice<'_>> {
 }
 
 /// Takes ownership of what a message that the kernel has just delivered carries.
-fn own(message: ControlSlice<'_>) -> RawControl {
-    let ControlSlice { level, kind, data } = message;
+fn own(message: &ControlSlice<'_>) -> RawControl {
+    let ControlSlice { level, kind, data } = *message;
     if (level, kind) != (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
         return RawControl { level, kind, data: data.to_vec(), rights: Vec::new() };
     }

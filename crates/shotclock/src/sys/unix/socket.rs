@@ -1,6 +1,6 @@
 //! Socket calls, each one try that never waits, close-on-exec and without SIGPIPE.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
@@ -45,7 +45,7 @@ pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<(), Errno> {
 #[inline]
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
     let (fd, peer) = net::acceptfrom_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
-    Ok((fd, known(peer)))
+    Ok((fd, known(peer.as_ref())))
 }
 
 pub(crate) fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
@@ -57,7 +57,7 @@ pub(crate) fn getsockname(fd: BorrowedFd<'_>) -> Result<RawAddress, Errno> {
 }
 
 pub(crate) fn getpeername(fd: BorrowedFd<'_>) -> Result<Option<RawAddress>, Errno> {
-    Ok(known(net::getpeername(fd)?))
+    Ok(known(net::getpeername(fd)?.as_ref()))
 }
 
 pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: i32) -> Result<(), Errno> {
@@ -81,7 +81,7 @@ pub(crate) fn recv_spare(fd: BorrowedFd<'_>, into: &mut Vec<u8>, flags: i32) -> 
 #[inline]
 pub(crate) fn recvfrom(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<(usize, Option<RawAddress>), Errno> {
     let (_, len, from) = net::recvfrom(fd, into, receive_flags(flags))?;
-    Ok((len, known(from)))
+    Ok((len, known(from.as_ref())))
 }
 
 #[inline]
@@ -164,8 +164,8 @@ pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-fn known(address: Option<SocketAddrAny>) -> Option<RawAddress> {
-    address.as_ref().and_then(RawAddress::from_system)
+fn known(address: Option<&SocketAddrAny>) -> Option<RawAddress> {
+    address.and_then(RawAddress::from_system)
 }
 
 fn receive_flags(flags: i32) -> RecvFlags {
@@ -177,7 +177,7 @@ fn send_flags(flags: i32) -> SendFlags {
 }
 
 /// Whether the descriptor is a socket at all.
-pub(crate) fn check_is_socket(fd: impl AsFd) -> Result<(), Errno> {
+pub(crate) fn check_is_socket(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut kind = [0; 4];
-    getsockopt(fd.as_fd(), libc::SOL_SOCKET, libc::SO_TYPE, &mut kind).map(drop)
+    getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, &mut kind).map(drop)
 }

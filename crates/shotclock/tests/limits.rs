@@ -1,0 +1,328 @@
+//! Limits on real sockets: never early, and one for the whole of a call.
+
+mod peers;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use peers::{LIMIT, full_backlog, tcp_pair, thread_time, times_out, udp};
+use shotclock::{
+    Connector, Deadline, Family, Kind, LimitKind, MessageFlags, ServerBuilder, Socket, SocketOption, Timeout,
+    UnixAddress, create_connection, create_server, socketpair,
+};
+
+#[test]
+fn every_wait_ends_at_the_sockets_timeout() {
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    let (client, _silent) = tcp_pair();
+    let datagrams = udp();
+    for socket in [&listener, &client, &datagrams] {
+        socket.set_timeout(LIMIT);
+    }
+    times_out(LIMIT, || listener.accept());
+    times_out(LIMIT, || client.recv(1));
+    times_out(LIMIT, || client.recv_into(&mut [0]));
+    times_out(LIMIT, || client.recv_exact(&mut [0]));
+    times_out(LIMIT, || client.recvmsg(1, 0));
+    times_out(LIMIT, || client.recv_fds(1, 1));
+    times_out(LIMIT, || datagrams.recvfrom(1));
+    times_out(LIMIT, || datagrams.recvfrom_into(&mut [0]));
+    let error = times_out(LIMIT, || client.makefile().unwrap().readline());
+    assert_eq!(error.limit(), Some(LimitKind::SocketTimeout(LIMIT.into())));
+    assert_eq!(error.raw_os_error(), None);
+    assert_eq!(error.target(), Some(&*client.getpeername().unwrap().to_string()));
+}
+
+#[test]
+fn every_send_to_a_peer_that_never_reads_ends() {
+    let (client, _never_reads) = tcp_pair();
+    client.set_timeout(LIMIT);
+    let data = vec![7; 16 << 20];
+    let error = times_out(LIMIT, || client.sendall(&data));
+    assert!(error.bytes_moved() > 0 && error.bytes_moved() < data.len() as u64, "{error}");
+    times_out(LIMIT, || client.send(&data));
+    times_out(LIMIT, || client.sendto(&data, client.getpeername().unwrap()));
+    times_out(LIMIT, || client.sendmsg(&[std::io::IoSlice::new(&data)], &[], None));
+    let file = temporary_file(&data);
+    let error = times_out(LIMIT, || client.sendfile(&file, 0, None));
+    assert_eq!(error.bytes_moved(), 0, "the queue was full before");
+    let mut writer = client.makefile_writer().unwrap();
+    assert_eq!(writer.write_all(&data).unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(writer.buffered(), data.len());
+    // The writer's own drop would wait as well, for one timeout more.
+    client.close().unwrap();
+}
+
+#[test]
+fn connect_ends_in_time_and_goes_on_when_asked_again() {
+    let full = full_backlog();
+    let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    client.set_timeout(LIMIT);
+    times_out(LIMIT, || client.connect(full.address));
+    let error = times_out(LIMIT, || client.connect(full.address));
+    assert_eq!(error.target(), Some(&*full.address.to_string()));
+    assert_eq!(client.connect_ex(full.address).unwrap(), 11, "EAGAIN, as in Python");
+    // Room in the queue: the same attempt succeeds, at the system's next try.
+    for _ in 0..2 {
+        full.listener.within(Duration::from_secs(10)).accept().unwrap();
+    }
+    client.set_timeout(Duration::from_secs(20));
+    client.connect(full.address).unwrap();
+}
+
+#[test]
+fn create_connection_has_one_budget() {
+    let full = full_backlog();
+    let budget = LIMIT * 3;
+    let error = times_out(budget, || create_connection(full.address, budget));
+    assert_eq!(error.attempts().len(), 1);
+    assert_eq!(error.limit(), Some(LimitKind::SocketTimeout(budget.into())));
+    times_out(LIMIT, || Connector::new().within(LIMIT).connect(full.address));
+    assert!(create_connection(full.address, Duration::ZERO).unwrap_err().to_string().contains("timeout of 0"));
+}
+
+#[test]
+fn a_drip_does_not_stretch_a_call_of_many_parts() {
+    let (client, server) = tcp_pair();
+    client.set_timeout(LIMIT * 3);
+    let (stop, stopped) = mpsc::channel::<()>();
+    let drip = thread::spawn(move || {
+        while stopped.recv_timeout(LIMIT / 3) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if server.send(b"x").is_err() {
+                break;
+            }
+        }
+    });
+    let error = times_out(LIMIT * 3, || client.recv_exact(&mut [0; 1000]));
+    assert!(error.bytes_moved() > 0);
+    times_out(LIMIT * 3, || client.makefile().unwrap().readline());
+    let begun = Instant::now();
+    let error = (&client).read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    assert!(begun.elapsed() >= LIMIT * 3);
+    stop.send(()).unwrap();
+    drip.join().unwrap();
+}
+
+#[test]
+fn a_sip_does_not_stretch_sendall() {
+    let (client, server) = tcp_pair();
+    client.setsockopt(SocketOption::SNDBUF, 4096).unwrap();
+    let reader = thread::spawn(move || {
+        while let Ok(bytes) = server.recv(512) {
+            if bytes.is_empty() {
+                break;
+            }
+        }
+    });
+    let data = vec![0; 1 << 30];
+    times_out(LIMIT, || client.within(LIMIT).sendall(&data));
+    client.close().unwrap();
+    reader.join().unwrap();
+}
+
+#[test]
+fn a_flood_without_end_is_ended_by_a_deadline() {
+    let (client, server) = tcp_pair();
+    let flood = thread::spawn(move || while server.sendall(&[7; 4096]).is_ok() {});
+    let view = client.within(LIMIT);
+    let begun = Instant::now();
+    let error = loop {
+        if let Err(error) = view.recv_into(&mut [0]) {
+            break error;
+        }
+    };
+    assert!(error.is_timeout() && begun.elapsed() >= LIMIT, "{error}");
+    assert_eq!(error.limit(), Some(LimitKind::CallDeadline));
+
+    let mut file = client.makefile_reader().unwrap();
+    let error = file.readline().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "an endless line: {error}");
+    file.set_line_limit(usize::MAX);
+    client.set_timeout(LIMIT);
+    times_out(LIMIT, || file.readline());
+    drop(file);
+    client.close().unwrap();
+    flood.join().unwrap();
+}
+
+#[test]
+fn waits_on_lying_readiness_burn_no_core() {
+    // Poll says "writable" for ever: a full backlog and a full datagram queue of AF_UNIX.
+    let name = UnixAddress::from_abstract_name(format!("shotclock-lies-{}", std::process::id())).unwrap();
+    let listener = ServerBuilder::new().backlog(0).listen(name).unwrap();
+    let first = Socket::new(Family::UNIX, Kind::STREAM).unwrap();
+    first.connect(name).unwrap();
+    let second = Socket::new(Family::UNIX, Kind::STREAM).unwrap();
+    let limit = Duration::from_millis(300);
+    let before = thread_time();
+    times_out(limit, || second.within(limit).connect(name));
+    assert!(thread_time() - before < limit / 4, "a spinning connect: {:?}", thread_time() - before);
+    let accepts = thread::spawn(move || (listener.accept().unwrap(), listener));
+    second.within(Duration::from_secs(20)).connect(name).unwrap();
+    accepts.join().unwrap();
+
+    let receiver = Socket::new(Family::UNIX, Kind::DGRAM).unwrap();
+    let name = UnixAddress::from_abstract_name(format!("shotclock-queue-{}", std::process::id())).unwrap();
+    receiver.bind(name).unwrap();
+    let sender = Socket::new(Family::UNIX, Kind::DGRAM).unwrap();
+    let full = sender.with_flags(MessageFlags::DONTWAIT);
+    while full.sendto(b"x", name).is_ok() {}
+    let before = thread_time();
+    times_out(limit, || sender.within(limit).sendto(b"x", name));
+    assert!(thread_time() - before < limit / 4, "a spinning sendto: {:?}", thread_time() - before);
+}
+
+#[test]
+fn a_pending_error_queue_burns_no_core() {
+    let socket = udp();
+    socket.setsockopt(SocketOption::RECVERR, true).unwrap();
+    // Nobody is there: the refusal comes back and stays in the error queue, which poll announces for ever.
+    let nobody = udp();
+    let address = nobody.getsockname().unwrap();
+    drop(nobody);
+    socket.sendto(b"x", address).unwrap();
+    let refused = socket.within(Duration::from_secs(10)).recv(1).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(111), "{refused}");
+    let limit = Duration::from_millis(300);
+    let before = thread_time();
+    times_out(limit, || socket.within(limit).recv(1));
+    assert!(thread_time() - before < limit / 4, "a spinning recv: {:?}", thread_time() - before);
+    let queued = socket.with_flags(MessageFlags::ERRQUEUE).recvmsg(100, 512).unwrap();
+    assert!(queued.flags.contains(MessageFlags::ERRQUEUE) && queued.ancillary.len() == 1, "{queued:?}");
+    times_out(LIMIT, || socket.within(LIMIT).with_flags(MessageFlags::ERRQUEUE).recvmsg(100, 512));
+}
+
+#[test]
+fn zero_is_one_try_and_none_is_for_ever() {
+    let (client, server) = tcp_pair();
+    client.set_timeout(Timeout::ZERO);
+    let error = client.recv(1).unwrap_err();
+    assert!(error.is_would_block() && !error.is_timeout());
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(client.until(Deadline::now()).recv(1).unwrap_err().is_would_block(), "a deadline does not concern it");
+    server.sendall(b"x").unwrap();
+    client.set_timeout(None);
+    assert_eq!(client.recv(1).unwrap(), b"x");
+    assert!(client.with_flags(MessageFlags::DONTWAIT).recv(1).unwrap_err().is_would_block());
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    listener.set_nonblocking(true);
+    assert!(listener.accept().unwrap_err().is_would_block());
+    let full = full_backlog();
+    let connecting = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    connecting.set_nonblocking(true);
+    assert_eq!(connecting.connect_ex(full.address).unwrap(), 115, "EINPROGRESS, as in Python");
+    client.set_timeout(Duration::from_secs(100 * 365 * 86400));
+    server.sendall(b"y").unwrap();
+    assert_eq!(client.recv(1).unwrap(), b"y");
+}
+
+#[test]
+fn a_passed_deadline_is_a_timeout_even_with_data_there() {
+    let (client, server) = tcp_pair();
+    server.sendall(b"x").unwrap();
+    assert!(client.until(Deadline::now()).recv(1).unwrap_err().is_timeout());
+    assert_eq!(client.recv(1).unwrap(), b"x", "and nothing was taken");
+}
+
+#[test]
+fn accepted_sockets_take_the_default_never_the_listeners() {
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    listener.set_timeout(Duration::from_secs(7));
+    let _client = create_connection(listener.getsockname().unwrap(), Duration::from_secs(9)).unwrap();
+    assert_eq!(_client.timeout(), Timeout::from(Duration::from_secs(9)), "as in Python");
+    assert_eq!(listener.accept().unwrap().0.timeout(), shotclock::default_timeout());
+}
+
+#[test]
+fn a_descriptor_that_others_make_blocking_does_not_block_us() {
+    // Foreign descriptors come in blocking mode, and duplicates share it.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = Socket::from(listener);
+    times_out(LIMIT, || ours.within(LIMIT).accept());
+    let copy = ours.dup().unwrap();
+    drop(std::net::TcpListener::from(copy));
+    times_out(LIMIT, || ours.within(LIMIT).accept());
+
+    let (client, server) = tcp_pair();
+    let theirs: TcpStream = client.dup().unwrap().into();
+    times_out(LIMIT, || client.within(LIMIT).recv(1));
+    times_out(LIMIT, || client.within(LIMIT).sendall(&vec![0; 32 << 20]));
+    drop((theirs, server));
+}
+
+#[test]
+fn conversions_to_std_block_as_std_expects() {
+    let (client, server) = tcp_pair();
+    let mut stream = TcpStream::from(client);
+    let writer = thread::spawn(move || {
+        times_out(LIMIT, || server.within(LIMIT).recv(1));
+        server.sendall(b"late").unwrap();
+    });
+    let mut data = [0; 4];
+    stream.read_exact(&mut data).unwrap();
+    assert_eq!(&data, b"late");
+    writer.join().unwrap();
+}
+
+#[test]
+fn sendfile_waits_for_its_peer_and_stops_at_the_limit() {
+    let (client, server) = tcp_pair();
+    let data: Vec<u8> = (0..8_u32 << 20).map(|n| n as u8).collect();
+    let file = temporary_file(&data);
+    let reader = thread::spawn(move || {
+        let mut received = Vec::new();
+        (&server).read_to_end(&mut received).unwrap();
+        received
+    });
+    assert_eq!(client.sendfile(file.as_fd(), 0, None).unwrap(), data.len() as u64);
+    assert_eq!(client.sendfile(file.as_fd(), 5, Some(10)).unwrap(), 10);
+    assert_eq!(client.sendfile(file.as_fd(), 1 << 40, None).unwrap(), 0, "beyond the end");
+    client.close().unwrap();
+    let received = reader.join().unwrap();
+    assert_eq!(received.len(), data.len() + 10);
+    assert!(received[..data.len()] == data && received[data.len()..] == data[5..15]);
+
+    // What the system cannot send by itself is read and sent; a pipe cannot be read from an offset.
+    let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let proc = std::fs::File::open("/proc/self/cmdline").unwrap();
+    let sent = one.sendfile(&proc, 0, None).unwrap();
+    assert_eq!(other.recv(100_000).unwrap().len() as u64, sent);
+    let (pipe, _writer) = std::io::pipe().unwrap();
+    assert_eq!(one.within(LIMIT).sendfile(&pipe, 0, None).unwrap_err().raw_os_error(), Some(29), "ESPIPE");
+}
+
+#[test]
+fn a_lingering_close_is_bounded() {
+    let (client, _never_reads) = tcp_pair();
+    client.setsockopt(SocketOption::LINGER, Some(Duration::from_secs(30))).unwrap();
+    client.with_flags(MessageFlags::DONTWAIT).sendall(&vec![0; 16 << 20]).unwrap_err();
+    let begun = Instant::now();
+    let error = client.within(LIMIT).close().unwrap_err();
+    assert!(error.is_timeout() && begun.elapsed() >= LIMIT && begun.elapsed() < Duration::from_secs(10), "{error}");
+    assert!(client.send(b"x").unwrap_err().is_closed());
+    let begun = Instant::now();
+    drop(client);
+    assert!(begun.elapsed() < Duration::from_secs(10), "the drop must not linger again");
+
+    // With everything acknowledged it ends at once, and without an error.
+    let (client, server) = tcp_pair();
+    client.setsockopt(SocketOption::LINGER, Some(Duration::from_secs(30))).unwrap();
+    client.set_timeout(Duration::from_secs(20));
+    client.sendall(b"x").unwrap();
+    client.close().unwrap();
+    assert_eq!(server.recv(9).unwrap(), b"x");
+    assert_eq!(server.recv(9).unwrap(), b"");
+}
+
+fn temporary_file(content: &[u8]) -> std::fs::File {
+    let path = std::env::temp_dir().join(format!("shotclock-{}-{:?}", std::process::id(), thread::current().id()));
+    let mut file = std::fs::File::options().create(true).truncate(true).read(true).write(true).open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    file.write_all(content).unwrap();
+    file
+}

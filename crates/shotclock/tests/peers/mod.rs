@@ -1,0 +1,80 @@
+//! Peers that misbehave on purpose, and what to expect of a call that has a limit.
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
+#![allow(clippy::unwrap_used, reason = "this is a test, though clippy sees no #[test] here")]
+
+use std::time::{Duration, Instant};
+
+use shotclock::{Address, Error, Family, Kind, Result, ServerBuilder, Socket, create_server};
+
+/// A limit long enough to be told from "at once", and short enough to wait for.
+pub const LIMIT: Duration = Duration::from_millis(60);
+/// How late a call may end on a loaded machine. How late it ends on a quiet one is the benchmark's business.
+pub const LOOSE: Duration = Duration::from_secs(3);
+
+/// Two ends of a TCP connection over loopback.
+#[track_caller]
+pub fn tcp_pair() -> (Socket, Socket) {
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    client.connect(listener.getsockname().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    (client, server)
+}
+
+/// A UDP socket with an address of its own.
+#[track_caller]
+pub fn udp() -> Socket {
+    let socket = Socket::new(Family::INET, Kind::DGRAM).unwrap();
+    socket.bind(("127.0.0.1", 0)).unwrap();
+    socket
+}
+
+/// A listener whose queue is full, so that the next connect hangs, and the clients that fill it.
+pub struct FullBacklog {
+    pub listener: Socket,
+    pub address: Address,
+    clients: Vec<Socket>,
+}
+
+#[track_caller]
+pub fn full_backlog() -> FullBacklog {
+    let listener = ServerBuilder::new().backlog(0).listen(("127.0.0.1", 0)).unwrap();
+    let address = listener.getsockname().unwrap();
+    let mut clients = Vec::new();
+    loop {
+        let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
+        match client.within(Duration::from_millis(100)).connect(address) {
+            Ok(()) => clients.push(client),
+            Err(error) if error.is_timeout() && clients.len() < 10 => {
+                return FullBacklog { listener, address, clients };
+            }
+            Err(error) => panic!("the backlog would not fill up: {error}"),
+        }
+    }
+}
+
+/// The call must fail by its limit: not before it, and not long after.
+#[track_caller]
+pub fn times_out<T>(limit: Duration, call: impl FnOnce() -> Result<T>) -> Error {
+    let begun = Instant::now();
+    let result = call();
+    let elapsed = begun.elapsed();
+    let Err(error) = result else { panic!("it succeeded after {elapsed:?}, with nothing there to succeed with") };
+    assert!(error.is_timeout(), "it failed in another way: {error}");
+    assert!(elapsed >= limit, "early: {elapsed:?} of {limit:?}");
+    assert!(elapsed < limit + LOOSE, "late: {elapsed:?} of {limit:?}");
+    let said = error.elapsed().unwrap();
+    assert!(said <= elapsed && said + LOOSE > elapsed, "it took {elapsed:?} and says {said:?}");
+    error
+}
+
+/// The number of descriptors this process has open.
+pub fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// The processor time this thread has used.
+pub fn thread_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split_whitespace().next().unwrap().parse().unwrap())
+}
