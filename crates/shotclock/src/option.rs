@@ -269,7 +269,7 @@ impl OptionValue for Option<Duration> {
     const SIZE: usize = 8;
 
     fn encode(&self) -> Vec<u8> {
-        let seconds = self.map_or(0, |time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
+        let seconds = self.map_or(0, |time| time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)));
         let seconds = i32::try_from(seconds).unwrap_or(i32::MAX);
         [i32::from(self.is_some()).to_ne_bytes(), seconds.to_ne_bytes()].concat()
     }

@@ -1,4 +1,5 @@
 //! Limits on real sockets: never early, and one for the whole of a call.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod peers;
 

@@ -511,7 +511,7 @@ fn reader_and_writer_share_a_socket() {
         }
     });
     let writer = Arc::clone(&client);
-    let data: Vec<u8> = (0..4_u32 << 20).map(|n| (n * 7 >> 3) as u8).collect();
+    let data: Vec<u8> = (0..4_u32 << 20).map(|n| (n >> 3) as u8).collect();
     let sent = data.clone();
     let writes = thread::spawn(move || writer.sendall(&sent).unwrap());
     let mut back = vec![0; data.len()];

@@ -1,8 +1,7 @@
 //! Values that start anew in a forked child, whatever locks another thread held in the parent.
 
 use std::ptr;
-use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// A lazily made process-wide value that a forked child does not share: the child finds none and makes its own. The
 /// parent's is leaked there, since another thread may have been in the middle of changing it.
@@ -10,13 +9,13 @@ pub(crate) struct PerProcess<T: 'static> {
     value: AtomicPtr<T>,
     forget: extern "C" fn(),
     make: fn() -> T,
-    registered: Once,
+    registered: AtomicBool,
 }
 
 impl<T: Sync> PerProcess<T> {
     /// `forget` must call [`PerProcess::forget`] on this very static; it runs in the child, before anything else.
     pub(crate) const fn new(make: fn() -> T, forget: extern "C" fn()) -> Self {
-        Self { value: AtomicPtr::new(ptr::null_mut()), forget, make, registered: Once::new() }
+        Self { value: AtomicPtr::new(ptr::null_mut()), forget, make, registered: AtomicBool::new(false) }
     }
 
     /// The value of this process.
@@ -34,11 +33,14 @@ impl<T: Sync> PerProcess<T> {
 
     #[cold]
     fn make_one(&'static self) -> &'static T {
-        self.registered.call_once(|| {
+        // No Once: a fork while another thread is inside it would leave the child waiting for ever. Two threads, or a
+        // parent and its child, may register twice; to forget twice is to forget.
+        if !self.registered.load(Ordering::Acquire) {
             // SAFETY: `forget` is an extern "C" function that lives for ever and only stores to an atomic. Out of
             // memory leaves it unregistered: then a child of fork shares the parent's value, as it would without us.
             unsafe { libc::pthread_atfork(None, None, Some(self.forget)) };
-        });
+            self.registered.store(true, Ordering::Release);
+        }
         let made = ptr::from_mut(Box::leak(Box::new((self.make)())));
         let swapped = self.value.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
         let value = match swapped {
