@@ -214,6 +214,30 @@ impl Error {
         }
     }
 
+    /// The error of this crate that another error carries, at whatever depth: `io::Error`s from std's traits, TLS and
+    /// protocol libraries that wrap them.
+    ///
+    /// ```
+    /// use shotclock::{Error, Family, Kind, socketpair};
+    /// use std::{io::Read, time::Duration};
+    /// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let io_error = ours.within(Duration::from_millis(10)).read(&mut [0]).unwrap_err();
+    /// assert!(Error::find_in(&io_error).unwrap().is_timeout());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn find_in<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref::<Self>() {
+                return Some(found);
+            }
+            // An io::Error's source is that of the error inside, which would be passed over.
+            let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            next = inside.map(|inside| inside as _).or_else(|| error.source());
+        }
+        None
+    }
+
     /// The nearest of std's kinds: `TimedOut` for a limit, `WouldBlock` for a non-blocking socket, `InvalidInput`
     /// for bad input, the system's own where there is a number. Never `Interrupted`, which std's loops retry.
     pub fn kind(&self) -> io::ErrorKind {
@@ -259,12 +283,11 @@ impl fmt::Display for Error {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimedOut { limit, elapsed } => write!(f, "timed out after {:.3} s ({limit})", elapsed.as_secs_f64()),
-            Self::WorkerLimit { limit, elapsed, cap } => write!(
-                f,
-                "timed out after {:.3} s ({limit}) in the queue: all {cap} lookup workers are busy",
-                elapsed.as_secs_f64()
-            ),
+            Self::TimedOut { limit, elapsed } => expired(f, *limit, *elapsed),
+            Self::WorkerLimit { limit, elapsed, cap } => {
+                expired(f, *limit, *elapsed)?;
+                write!(f, ", in the queue: all {cap} lookup workers are busy")
+            }
             Self::WouldBlock => f.write_str("would block, and the socket's timeout is 0"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::Closed => f.write_str("the socket is closed"),
@@ -275,9 +298,7 @@ impl fmt::Display for Reason {
             }
             Self::Attempts { failures, limit } => {
                 match limit {
-                    Some((limit, elapsed)) => {
-                        write!(f, "timed out after {:.3} s ({limit})", elapsed.as_secs_f64())?;
-                    }
+                    Some((limit, elapsed)) => expired(f, *limit, *elapsed)?,
                     None => f.write_str("no address could be reached")?,
                 }
                 failures.iter().try_for_each(|failure| write!(f, "; {failure}"))
@@ -290,6 +311,15 @@ impl fmt::Display for Reason {
             | Self::TooLong(text)
             | Self::Unsupported(text) => f.write_str(text),
         }
+    }
+}
+
+/// Says which limit passed. A deadline may have been set long before this call, so its wait says little of it.
+fn expired(f: &mut fmt::Formatter<'_>, limit: LimitKind, elapsed: Duration) -> fmt::Result {
+    let elapsed = elapsed.as_secs_f64();
+    match limit {
+        LimitKind::SocketTimeout(_) => write!(f, "timed out after {elapsed:.3} s ({limit})"),
+        LimitKind::CallDeadline => write!(f, "timed out: {limit} passed, after {elapsed:.3} s in this call"),
     }
 }
 
@@ -308,15 +338,22 @@ impl fmt::Display for LimitKind {
 impl fmt::Display for LookupCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AddressInfo(code) => write!(f, "EAI code {code}"),
-            Self::Host(code) => write!(f, "h_errno {code}"),
+            Self::AddressInfo(code) => match sys::resolver::address_info_code_name(*code) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "EAI code {code}"),
+            },
+            Self::Host(code) => match sys::resolver::host_code_name(*code) {
+                Some(name) => f.write_str(name),
+                None => write!(f, "h_errno {code}"),
+            },
         }
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Error({self})")
+        // What `fn main() -> Result` prints.
+        fmt::Display::fmt(self, f)
     }
 }
 

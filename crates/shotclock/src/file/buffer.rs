@@ -181,16 +181,25 @@ impl Operation for FillUntil<'_> {
 
 /// Bytes that were written and not yet sent.
 #[derive(Debug, Default)]
-pub(super) struct WriteBuffer(Vec<u8>);
+pub(super) struct WriteBuffer {
+    bytes: Vec<u8>,
+    /// Whether the last sending failed: then a drop does not wait for another failure.
+    failed: bool,
+}
 
 impl WriteBuffer {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
+    }
+
+    /// Whether there is something to send, and hope for it.
+    pub(super) fn wants_flush(&self) -> bool {
+        !self.bytes.is_empty() && !self.failed
     }
 
     /// Gives up what was not sent.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.bytes.clear();
     }
 
     /// Takes what fits of `data`; sends first if nothing does. After an error none of `data` was taken.
@@ -202,34 +211,36 @@ impl WriteBuffer {
             return view.send(data).map_err(|error| error.during("write"));
         }
         let len = data.len().min(SIZE - self.len());
-        self.0.extend_from_slice(&data[..len]);
+        self.bytes.extend_from_slice(&data[..len]);
         Ok(len)
     }
 
     /// Takes all of `data`, and sends if it does not fit. After an error what was not sent is in the buffer.
     pub(super) fn write_all(&mut self, data: &[u8], view: Timed<'_>) -> Result<()> {
         if self.len() + data.len() <= SIZE {
-            self.0.extend_from_slice(data);
+            self.bytes.extend_from_slice(data);
             return Ok(());
         }
-        let mut op = SendVectored { fd: view.fd(), first: &self.0, second: data, sent: 0 };
+        let mut op = SendVectored { fd: view.fd(), first: &self.bytes, second: data, sent: 0 };
         let result = run("write_all", &mut op, view.limit());
         let sent = op.sent;
         let (from_buffer, from_data) = (sent.min(self.len()), sent.saturating_sub(self.len()));
-        self.0.drain(..from_buffer);
-        self.0.extend_from_slice(&data[from_data..]);
+        self.bytes.drain(..from_buffer);
+        self.bytes.extend_from_slice(&data[from_data..]);
+        self.failed = result.is_err();
         result.map_err(|error| view.name_peer(error.moved(sent as u64)))
     }
 
     /// Sends everything. After an error what was not sent is still here.
     pub(super) fn flush(&mut self, view: Timed<'_>) -> Result<()> {
-        if self.0.is_empty() {
+        if self.bytes.is_empty() {
             return Ok(());
         }
-        let mut op = SendAll { fd: view.fd(), from: &self.0, flags: MessageFlags::NONE, sent: 0 };
+        let mut op = SendAll { fd: view.fd(), from: &self.bytes, flags: MessageFlags::NONE, sent: 0 };
         let result = run("flush", &mut op, view.limit());
         let sent = op.sent;
-        self.0.drain(..sent);
+        self.bytes.drain(..sent);
+        self.failed = result.is_err();
         result.map_err(|error| view.name_peer(error.moved(sent as u64)))
     }
 }

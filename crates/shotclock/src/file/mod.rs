@@ -44,7 +44,7 @@ pub struct SocketReader<S: SocketHandle> {
 /// A buffered writer over a socket: Python's `makefile("wb")`.
 ///
 /// Bytes go out when the buffer (8 KiB) is full, by `flush`, by [`close`](Self::close), and when the writer is dropped:
-/// then under the socket's own limit, and with any error lost. **No byte is lost to a timeout**: the error says how
+/// then under the socket's own limit, with any error lost, and not if the last sending had failed. **No byte is lost to a timeout**: the error says how
 /// many went out, the rest stays in the buffer, and `flush` goes on with it. After an error of `write_all` do not
 /// write the same data again: it was taken over as a whole.
 ///
@@ -267,6 +267,23 @@ macro_rules! writing {
                 self.output.len()
             }
 
+            /// Throws away what waits to be sent, and says how many bytes that was.
+            ///
+            /// ```
+            /// use shotclock::{Family, Kind, socketpair};
+            /// use std::io::Write;
+            /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+            /// let mut file = one.makefile()?;
+            /// file.write_all(b"hello").unwrap();
+            /// assert_eq!(file.discard(), 5);
+            /// # Ok::<(), shotclock::Error>(())
+            /// ```
+            pub fn discard(&mut self) -> usize {
+                let waiting = self.output.len();
+                self.output.forget();
+                waiting
+            }
+
             /// Sends what waits, and gives up the file; the connection ends here if the socket is closed too.
             ///
             /// # Errors
@@ -311,7 +328,7 @@ macro_rules! writing {
 
         impl<S: SocketHandle> Drop for $file<S> {
             fn drop(&mut self) {
-                if self.output.len() > 0 && !std::thread::panicking() {
+                if self.output.wants_flush() && !std::thread::panicking() {
                     let _nobody_to_tell = self.output.flush(self.socket.view());
                 }
             }

@@ -392,7 +392,10 @@ impl<'s> Timed<'s> {
             return error;
         }
         match calls::getpeername(self.fd()) {
-            Ok(Some(peer)) => error.to(Address::from_raw(&peer)),
+            Ok(Some(peer)) => match Address::from_raw(&peer) {
+                Address::Unix(name) if name.is_unnamed() => error,
+                peer => error.to(peer),
+            },
             _ => error,
         }
     }

@@ -236,6 +236,35 @@ pub(crate) fn set_host_name(name: &str) -> Result<(), Errno> {
     Ok(())
 }
 
+/// The name of an `EAI_` code, for messages.
+pub(crate) fn address_info_code_name(code: i32) -> Option<&'static str> {
+    Some(match code {
+        libc::EAI_AGAIN => "EAI_AGAIN",
+        libc::EAI_BADFLAGS => "EAI_BADFLAGS",
+        libc::EAI_FAIL => "EAI_FAIL",
+        libc::EAI_FAMILY => "EAI_FAMILY",
+        libc::EAI_MEMORY => "EAI_MEMORY",
+        libc::EAI_NODATA => "EAI_NODATA",
+        libc::EAI_NONAME => "EAI_NONAME",
+        libc::EAI_OVERFLOW => "EAI_OVERFLOW",
+        libc::EAI_SERVICE => "EAI_SERVICE",
+        libc::EAI_SOCKTYPE => "EAI_SOCKTYPE",
+        libc::EAI_SYSTEM => "EAI_SYSTEM",
+        _ => return None,
+    })
+}
+
+/// The name of an `h_errno` code, for messages. Source: netdb.h.
+pub(crate) fn host_code_name(code: i32) -> Option<&'static str> {
+    Some(match code {
+        1 => "HOST_NOT_FOUND",
+        2 => "TRY_AGAIN",
+        3 => "NO_RECOVERY",
+        4 => "NO_DATA",
+        _ => return None,
+    })
+}
+
 /// gai_strerror(3): the resolver's words for an `EAI_` code.
 pub(crate) fn address_info_text(code: i32) -> String {
     // SAFETY: gai_strerror returns a C string that lives for ever, for any number.
