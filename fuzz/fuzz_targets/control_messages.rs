@@ -1,14 +1,17 @@
-//! Descriptors sent into any room, large enough or not: no panic, and none is lost.
+//! Any bytes as control messages, and descriptors sent into any room: no panic, and none is lost.
 #![no_main]
 
 use std::io::IoSlice;
 use std::os::fd::AsFd;
 
 use libfuzzer_sys::fuzz_target;
-use shotclock::{ControlMessage, Family, Kind, Timeout, socketpair};
+use shotclock::{ControlMessage, Family, Kind, Timeout, raw, socketpair};
 
 fuzz_target!(|input: (u8, u8, u16, Vec<u8>)| {
     let (count, most, room, payload) = input;
+    let parsed = raw::control_messages(&payload);
+    assert!(parsed.iter().map(|(_, _, data)| data.len()).sum::<usize>() <= payload.len());
+
     let (ours, theirs) = socketpair(Family::UNIX, Kind::DGRAM).expect("a pair of sockets");
     ours.set_timeout(Timeout::ZERO);
     theirs.set_timeout(Timeout::ZERO);

@@ -103,7 +103,7 @@ fn unknown_hosts_carry_the_resolvers_code_and_text() {
         assert_eq!((error.operation(), error.target()), ("getaddrinfo", Some("not.a.number.invalid")));
         assert_eq!(error.raw_os_error(), None, "the resolver's codes are no error numbers");
         let text = error.to_string();
-        assert!(text.starts_with("getaddrinfo not.a.number.invalid: ") && text.contains("EAI code -2"), "{text}");
+        assert!(text.starts_with("getaddrinfo not.a.number.invalid: ") && text.contains("EAI_NONAME"), "{text}");
         // An IPv6 address where IPv4 was asked for.
         assert!(lookup.gethostbyname("::1").unwrap_err().is_lookup());
         assert!(lookup.gethostbyname_ex("::1").unwrap_err().is_lookup());
