@@ -1,4 +1,4 @@
-//! `cargo xtask bench NAME`: the benchmarks of the core.
+//! `cargo xtask bench NAME`: the benchmarks of the core. Each ends itself if it hangs, and fails where a count misses its goal.
 
 use crate::{Failure, run};
 
@@ -6,7 +6,7 @@ use crate::{Failure, run};
 pub(crate) struct Arguments {
     /// Which one
     name: Name,
-    /// What the benchmark itself is told
+    /// What the benchmark itself is told, after `--`: perop `--only NAME`, `--rounds N`; lateness `--long`
     #[arg(last = true)]
     rest: Vec<String>,
 }
@@ -15,11 +15,14 @@ pub(crate) struct Arguments {
 enum Name {
     /// What one operation costs: system calls, instructions, time
     Perop,
+    /// How late a wait ends after its limit
+    Lateness,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let bench = match arguments.name {
         Name::Perop => "perop",
+        Name::Lateness => "lateness",
     };
     let mut command = run::cargo(["bench", "--package=shotclock", "--bench", bench, "--"]);
     run::check(command.args(&arguments.rest))

@@ -1,1 +1,79 @@
-fn main() {}
+//! The command `shotclock`: echo servers and clients, lookups, and a demonstration of waits that end in time.
+//!
+//! Every wait goes through the core's sockets, deadlines and cancellers. Data goes to standard output, talk to standard
+//! error, and the exit code says which limit ended it.
+
+mod arguments;
+mod completions;
+mod demo;
+mod exit;
+mod output;
+mod resolve;
+mod send;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Plain blocking sockets in which every wait has a name and a limit.
+#[derive(Parser)]
+#[command(name = "shotclock", version, after_help = "See `shotclock help` for the exit codes.")]
+#[command(after_long_help = exit::HELP, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Arguments),
+    Serve(serve::Arguments),
+    Send(send::Arguments),
+    Resolve(resolve::Arguments),
+    Completions(completions::Arguments),
+}
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Send(arguments) => send::run(&arguments),
+        Command::Resolve(arguments) => resolve::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+    };
+    exit::code(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn bad_input_is_named() {
+        for (line, value) in [
+            ("serve --port 70000", "70000"),
+            ("serve --port -1", "-1"),
+            ("serve --timeout -1", "-1"),
+            ("serve --timeout nan", "nan"),
+            ("serve --timeout 1e300", "1e300"),
+            ("serve --max-connections 0", "0"),
+            ("serve --max-rate -5", "-5"),
+            ("serve sctp", "sctp"),
+            ("send tcp localhost 70000 x", "70000"),
+            ("send tcp localhost 0 x", "0"),
+            ("send tcp localhost 1 --total soon", "soon"),
+            ("resolve x --timeout -0.5", "-0.5"),
+        ] {
+            let words = std::iter::once("shotclock").chain(line.split(' '));
+            let error = Cli::try_parse_from(words).err().unwrap_or_else(|| panic!("{line}: accepted"));
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(&format!("'{value}'")), "{line}: {error}");
+        }
+    }
+}

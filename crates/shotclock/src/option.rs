@@ -90,6 +90,10 @@ options!(bool {
     PKTINFO = IPPROTO_IP, IP_PKTINFO;
     /// Receive the destination address and interface of each datagram (IPv6).
     RECVPKTINFO = IPPROTO_IPV6, IPV6_RECVPKTINFO;
+    /// Receive the time to live of each datagram (IPv4), as a control message.
+    RECVTTL = IPPROTO_IP, IP_RECVTTL;
+    /// Receive the hop limit of each datagram (IPv6), as a control message.
+    RECVHOPLIMIT = IPPROTO_IPV6, IPV6_RECVHOPLIMIT;
     /// Queue errors of the network for MSG_ERRQUEUE (IPv4).
     RECVERR = IPPROTO_IP, IP_RECVERR;
     /// Multicast comes back to its sender (IPv4).

@@ -1,0 +1,33 @@
+//! The clients of the demonstration: three lines there and back.
+
+use std::time::Duration;
+
+use shotclock::{Address, Kind, Socket};
+
+use super::{Event, Show};
+use crate::exit::Failure;
+
+const LINES: [&str; 3] = ["A few lines of data", "to test the operation", "of both server and client."];
+/// Our own server, on this machine: later than this, something is wrong.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Connects a client, sends each line and receives it again.
+pub(super) fn talk(show: &Show, client: &'static str, server: Address) -> Result<(), Failure> {
+    show.heading(&format!("A {} client of {server}:", client.to_uppercase()))?;
+    let kind = if client == "tcp" { Kind::STREAM } else { Kind::DGRAM };
+    let socket = Socket::new(server.family(), kind)?;
+    socket.set_timeout(PATIENCE);
+    socket.connect(server)?;
+    show.event(&Event::Connected { client, to: server.to_string() })?;
+    for data in LINES {
+        socket.sendall(data.as_bytes())?;
+        show.event(&Event::Sent { client, data })?;
+        let mut answer = vec![0; data.len()];
+        socket.recv_exact(&mut answer)?;
+        if answer != data.as_bytes() {
+            return Err(Failure::Other(format!("{client}: sent {data:?}, received {answer:?}")));
+        }
+        show.event(&Event::Received { client, data: &String::from_utf8_lossy(&answer) })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! What `send` prints: a transcript, the answers alone, or JSON.
+
+use serde::Serialize;
+use shotclock::Address;
+
+use crate::exit::{Code, Failure};
+use crate::output;
+
+pub(super) struct Report {
+    json: bool,
+    quiet: bool,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event<'a> {
+    Connected { to: String },
+    Sent(Data<'a>),
+    Received(Data<'a>),
+    Error { code: u8, message: String },
+}
+
+/// Bytes; `data` is exact if they are UTF-8, else `hex` is.
+#[derive(Serialize)]
+struct Data<'a> {
+    bytes: usize,
+    data: std::borrow::Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hex: Option<String>,
+}
+
+impl Report {
+    pub(super) fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet }
+    }
+
+    pub(super) fn connected(&self, to: &Address) -> Result<(), Failure> {
+        if self.json {
+            output::json(&Event::Connected { to: to.to_string() })?;
+        } else if !self.quiet {
+            output::line(format_args!("Connected to server"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn sent(&self, line: &[u8]) -> Result<(), Failure> {
+        if self.json {
+            output::json(&Event::Sent(Data::new(line)))?;
+        } else if !self.quiet {
+            labelled("Sent: ", line)?;
+        }
+        Ok(())
+    }
+
+    /// An answer; with `has_end` its line end is not part of the data, but printed as it came if only answers are.
+    pub(super) fn received(&self, answer: &[u8], has_end: bool) -> Result<(), Failure> {
+        let data = if has_end { answer.strip_suffix(b"\n").unwrap_or(answer) } else { answer };
+        if self.json {
+            output::json(&Event::Received(Data::new(data)))?;
+        } else if self.quiet {
+            output::bytes(answer)?;
+        } else {
+            labelled("Received: ", data)?;
+        }
+        Ok(())
+    }
+
+    /// For machines; people get it on standard error.
+    pub(super) fn failed(&self, failure: &Failure) {
+        if self.json && failure.code() != Code::Success {
+            let event = Event::Error { code: failure.code() as u8, message: failure.to_string() };
+            let _nobody_reads = output::json(&event);
+        }
+    }
+}
+
+impl<'a> Data<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let hex = std::str::from_utf8(bytes).is_err().then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect());
+        Self { bytes: bytes.len(), data: String::from_utf8_lossy(bytes), hex }
+    }
+}
+
+fn labelled(label: &str, data: &[u8]) -> Result<(), Failure> {
+    Ok(output::bytes(&[label.as_bytes(), data, b"\n"].concat())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_given_exactly() {
+        let text = serde_json::to_string(&Event::Sent(Data::new(b"a\"b"))).unwrap();
+        assert_eq!(text, r#"{"event":"sent","bytes":3,"data":"a\"b"}"#);
+        let other = serde_json::to_string(&Event::Received(Data::new(&[0xff, b'a']))).unwrap();
+        assert!(other.contains(r#""hex":"ff61""#), "{other}");
+    }
+}

@@ -1,0 +1,196 @@
+//! The TCP echo server: a thread for each client, and limits so that none costs another anything.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use shotclock::{Address, Error, MessageFlags, Result, Shutdown, Socket, SocketOption};
+
+use super::event::Event;
+use super::roster::{Place, Roster};
+use super::terms::Terms;
+
+/// A connection's thread keeps little on its stack; its buffer is elsewhere.
+const STACK: usize = 128 << 10;
+const BUFFER: usize = 16 << 10;
+/// When descriptors, memory or threads ran out: look again when a client leaves, or after this long, since others may
+/// have used them up.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+
+pub(super) struct TcpServer {
+    listener: Socket,
+    roster: Arc<Roster>,
+    terms: Arc<Terms>,
+    shortage: Shortage,
+}
+
+/// When accepting pauses: each spell is told of once, and no more than one in `TELL_AGAIN`, since with many clients that
+/// come and go a spell may end at each of them.
+#[derive(Default)]
+struct Shortage {
+    is_told: bool,
+    last: Option<Instant>,
+}
+
+impl TcpServer {
+    pub(super) fn new(listener: Socket, roster: Arc<Roster>, terms: Arc<Terms>) -> Self {
+        Self { listener, roster, terms, shortage: Shortage::default() }
+    }
+
+    /// Accepts until the end is called for.
+    pub(super) fn run(&mut self) -> Result<()> {
+        loop {
+            match self.accept_one() {
+                Err(error) if error.is_cancelled() => return Ok(()),
+                result => result?,
+            }
+        }
+    }
+
+    fn accept_one(&mut self) -> Result<()> {
+        let most = self.terms.most_connections;
+        if self.roster.open() >= most {
+            return self.pause(format!("that is as many as --max-connections says ({most})"));
+        }
+        match self.listener.cancelled_by(&self.terms.stop).accept() {
+            Ok((socket, from)) => self.welcome(socket, from),
+            Err(error) if is_broken(&error) => Err(error),
+            Err(error) => self.pause(error.to_string()),
+        }
+    }
+
+    fn welcome(&mut self, socket: Socket, from: Address) -> Result<()> {
+        let terms = Arc::clone(&self.terms);
+        let connection = Connection { socket, from, terms, bytes: 0, place: self.roster.enter() };
+        let thread = thread::Builder::new().stack_size(STACK);
+        match thread.spawn(move || connection.run()) {
+            Ok(_detached) => {
+                self.resume();
+                Ok(())
+            }
+            Err(error) => {
+                // The connection was closed with the closure that owned it: this hears of that, the pause of others.
+                self.roster.wait_for_leaver(&self.terms.stop, LOOK_AGAIN)?;
+                self.pause(format!("no thread for {from}: {error}"))
+            }
+        }
+    }
+
+    fn pause(&mut self, reason: String) -> Result<()> {
+        let Self { shortage, roster, terms, .. } = self;
+        if shortage.begins(Instant::now()) {
+            terms.talk.tell(&Event::Full { connections: roster.open(), reason }, terms);
+        }
+        roster.wait_for_leaver(&terms.stop, LOOK_AGAIN)
+    }
+
+    fn resume(&mut self) {
+        if self.shortage.ends() {
+            self.terms.talk.tell(&Event::Accepting, &self.terms);
+        }
+    }
+}
+
+impl Shortage {
+    /// Whether to tell that accepting pauses.
+    fn begins(&mut self, now: Instant) -> bool {
+        let again = self.last.is_none_or(|last| now.saturating_duration_since(last) >= TELL_AGAIN);
+        let tell = again && !self.is_told;
+        if tell {
+            (self.is_told, self.last) = (true, Some(now));
+        }
+        tell
+    }
+
+    /// Whether to tell that accepting goes on.
+    fn ends(&mut self) -> bool {
+        std::mem::take(&mut self.is_told)
+    }
+}
+
+/// Whether there is no sense in trying again: the end was called for, or the listener is none.
+fn is_broken(error: &Error) -> bool {
+    let hopeless = matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported);
+    error.is_cancelled() || error.is_closed() || hopeless
+}
+
+struct Connection {
+    socket: Socket,
+    from: Address,
+    terms: Arc<Terms>,
+    bytes: u64,
+    place: Place,
+}
+
+impl Connection {
+    fn run(mut self) {
+        let terms = Arc::clone(&self.terms);
+        terms.talk.tell(&Event::Connected { from: self.from }, &terms);
+        let ended = self.echo();
+        let Self { socket, from, bytes, place, .. } = self;
+        // First the descriptor, then the place: whoever hears of the place may want the descriptor.
+        drop(socket);
+        terms.talk.tell(&Event::Disconnected { from, bytes, error: ended.as_ref().err() }, &terms);
+        drop(place);
+    }
+
+    fn echo(&mut self) -> Result<()> {
+        self.socket.set_timeout(self.terms.idle);
+        self.socket.setsockopt(SocketOption::KEEPALIVE, true)?;
+        self.socket.setsockopt(SocketOption::NODELAY, true)?;
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match self.socket.cancelled_by(&self.terms.stop).recv_into(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(len) => self.answer(&buffer[..len])?,
+                Err(error) if error.is_cancelled() => return self.drain(&mut buffer),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn answer(&mut self, data: &[u8]) -> Result<()> {
+        let sent = self.socket.cancelled_by(&self.terms.abort).sendall(data);
+        if sent.is_err() {
+            // Nobody reads: let the system throw away what is left, instead of keeping it for minutes.
+            let _may_be_gone = self.socket.setsockopt(SocketOption::LINGER, Some(Duration::ZERO));
+        }
+        self.bytes += sent.as_ref().map_or_else(Error::bytes_moved, |()| data.len() as u64);
+        sent
+    }
+
+    /// The end was called for: what has arrived is answered, then the client is asked to leave.
+    fn drain(&mut self, buffer: &mut [u8]) -> Result<()> {
+        let until = self.terms.drained_by();
+        loop {
+            match self.socket.until(until).with_flags(MessageFlags::DONTWAIT).recv_into(buffer) {
+                Ok(0) => return Ok(()),
+                Ok(len) => self.answer(&buffer[..len])?,
+                Err(error) if error.is_would_block() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.socket.shutdown(Shutdown::WRITE)?;
+        while self.socket.until(until).cancelled_by(&self.terms.abort).recv_into(buffer)? > 0 {}
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_spell_is_told_of_once_and_not_too_often() {
+        let (mut shortage, start) = (Shortage::default(), Instant::now());
+        assert!(!shortage.ends(), "nothing had begun");
+        assert!(shortage.begins(start));
+        assert!(!shortage.begins(start + TELL_AGAIN), "the same spell");
+        assert!(shortage.ends());
+        assert!(!shortage.begins(start + TELL_AGAIN / 2) && !shortage.ends(), "too soon, and then not its end either");
+        assert!(shortage.begins(start + TELL_AGAIN), "a spell that lasts is told of in the end");
+        assert!(shortage.ends());
+    }
+}
