@@ -57,6 +57,7 @@ impl Limit<'_> {
         self
     }
 
+    #[inline]
     fn is_closed(&self) -> bool {
         self.gate.is_some_and(Gate::is_closed)
     }
@@ -212,14 +213,20 @@ pub fn drive<O: Operation, W: Waiter>(
     limit: &Limit<'_>,
     waiter: &mut W,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
-    if O::COMPOSITE || limit.deadline != Deadline::NEVER || limit.canceller.is_some() || limit.is_closed() {
-        return wait_out(operation, limit, waiter, Pause::Progress);
-    }
-    match operation.attempt(Readiness::empty()) {
+    match try_first(operation, limit) {
         Ok(output) => Ok(output),
-        Err(Pause::Failed(errno)) => Err(Stop::System(errno)),
         Err(pause) => wait_out(operation, limit, waiter, pause),
     }
+}
+
+/// The first try of [`drive`], for a caller that keeps what a wait needs out of the way of a call that need not wait.
+/// What it says goes to [`wait_out`]; it is `Progress` where the limit is to be looked at before anything is tried.
+#[inline]
+pub(crate) fn try_first<O: Operation>(operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, Pause> {
+    if O::COMPOSITE || limit.deadline != Deadline::NEVER || limit.canceller.is_some() || limit.is_closed() {
+        return Err(Pause::Progress);
+    }
+    operation.attempt(Readiness::empty())
 }
 
 /// The one loop. `pause` is what the last try said; `Progress` if there was none.
@@ -234,6 +241,9 @@ pub fn wait_out<O: Operation, W: Waiter>(
     waiter: &mut W,
     mut pause: Pause,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
+    if let Pause::Failed(errno) = pause {
+        return Err(Stop::System(errno));
+    }
     let mut now = waiter.now();
     let (deadline, kind) = limit.end(now);
     let started = if limit.since == Deadline::NEVER { now } else { limit.since };

@@ -8,6 +8,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use super::Socket;
 
 impl AsFd for Socket {
+    #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }

@@ -351,6 +351,7 @@ impl Socket {
     /// ```
     #[doc(alias = "gettimeout")]
     #[doc(alias = "get_timeout")]
+    #[inline]
     pub fn timeout(&self) -> Timeout {
         Timeout::from_nanos(self.timeout.load(Ordering::Relaxed))
     }
@@ -699,6 +700,13 @@ impl Socket {
         self.checked(operation, |fd| calls_of_system::set_nonblocking(fd, true))?;
         self.gate.set_nonblocking();
         Ok(())
+    }
+
+    /// No bytes are there at once; the system would wait for some.
+    #[cold]
+    #[inline(never)]
+    fn recv_nothing(&self) -> Result<usize> {
+        self.checked("recv", |_| Ok(0))
     }
 
     /// Runs a call that does not wait, unless the socket is closed.

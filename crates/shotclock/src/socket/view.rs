@@ -16,7 +16,7 @@ use crate::sys::Errno;
 use crate::sys::message::ControlBuffer;
 use crate::sys::socket as calls;
 use crate::target::Target;
-use crate::timed::{Limit, Operation, run};
+use crate::timed::{Limit, Operation, Pause, PollWaiter, run, try_first, wait_out};
 
 /// A socket seen under more limits than its own timeout, or with message flags: `socket.until(deadline)`,
 /// `socket.within(duration)`, `socket.cancelled_by(&canceller)`, `socket.with_flags(flags)`, in any combination.
@@ -88,8 +88,7 @@ impl<'s> Timed<'s> {
             let len = self.recv_into(&mut data)?;
             data.truncate(len);
         } else {
-            let mut op = ops::RecvSpare { fd: self.fd(), into: &mut data, flags: self.flags };
-            self.run("recv", &mut op).map_err(|error| self.name_peer(error))?;
+            self.run_ready("recv", ops::RecvSpare { fd: self.fd(), into: &mut data, flags: self.flags })?;
         }
         // A little data in a big allocation is not worth keeping so.
         if data.len() < data.capacity() / 2 {
@@ -104,12 +103,10 @@ impl<'s> Timed<'s> {
     /// As there.
     #[inline]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
-        // No bytes are there at once; the system would wait for some.
         if buffer.is_empty() {
-            return self.socket.checked("recv", |_| Ok(0));
+            return self.socket.recv_nothing();
         }
-        let mut op = ops::Recv { fd: self.fd(), into: buffer, flags: self.flags };
-        self.run("recv", &mut op).map_err(|error| self.name_peer(error))
+        self.run_ready("recv", ops::Recv { fd: self.fd(), into: buffer, flags: self.flags })
     }
 
     /// Fills `buffer`; see [`Socket::recv_exact`].
@@ -199,8 +196,7 @@ impl<'s> Timed<'s> {
     /// As there.
     #[inline]
     pub fn send(&self, data: &[u8]) -> Result<usize> {
-        let mut op = ops::Send { fd: self.fd(), from: data, flags: self.flags };
-        self.run("send", &mut op).map_err(|error| self.name_peer(error))
+        self.run_ready("send", ops::Send { fd: self.fd(), from: data, flags: self.flags })
     }
 
     /// Sends all of `data`; see [`Socket::sendall`].
@@ -366,6 +362,7 @@ impl<'s> Timed<'s> {
         &self.limit
     }
 
+    #[inline]
     pub(crate) fn fd(&self) -> BorrowedFd<'s> {
         self.socket.as_fd()
     }
@@ -373,6 +370,23 @@ impl<'s> Timed<'s> {
     #[inline]
     fn run<O: Operation>(&self, name: &'static str, op: &mut O) -> Result<O::Output> {
         run(name, op, &self.limit)
+    }
+
+    /// The same for an operation of one step that is worth nothing after a failure. What waiting and failing need is put
+    /// together out of the way, so that a call that finds its data keeps everything in registers.
+    #[inline]
+    fn run_ready<O: Operation>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
+        match try_first(&mut op, &self.limit) {
+            Ok(output) => Ok(output),
+            Err(pause) => self.run_on(name, op, pause),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn run_on<O: Operation>(self, name: &'static str, mut op: O, pause: Pause) -> Result<O::Output> {
+        let done = wait_out(&mut op, &self.limit, &mut PollWaiter, pause);
+        done.map_err(|stop| self.name_peer(Error::stopped(name, stop)))
     }
 
     /// The target's address, and the limit that is left: a lookup and what follows share one budget.

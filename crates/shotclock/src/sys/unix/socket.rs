@@ -168,10 +168,12 @@ fn known(address: Option<&SocketAddrAny>) -> Option<RawAddress> {
     address.and_then(RawAddress::from_system)
 }
 
+#[inline]
 fn receive_flags(flags: i32) -> RecvFlags {
     RecvFlags::from_bits_retain(flags.cast_unsigned()) | RecvFlags::DONTWAIT
 }
 
+#[inline]
 fn send_flags(flags: i32) -> SendFlags {
     SendFlags::from_bits_retain(flags.cast_unsigned()) | SEND
 }
