@@ -85,8 +85,10 @@ impl Limit<'_> {
 pub enum Pause {
     /// It would have to wait.
     WouldBlock,
-    /// It moved on, or was interrupted: try again at once, if the limit allows.
+    /// It moved on: try again at once, if the limit allows.
     Progress,
+    /// A signal interrupted it: try again at once, if the limit and the waiter allow.
+    Interrupted,
     /// The system said no.
     Failed(Errno),
 }
@@ -96,7 +98,7 @@ impl From<Errno> for Pause {
     fn from(errno: Errno) -> Self {
         match errno {
             Errno::AGAIN => Self::WouldBlock,
-            Errno::INTR => Self::Progress,
+            Errno::INTR => Self::Interrupted,
             errno => Self::Failed(errno),
         }
     }
@@ -199,6 +201,14 @@ pub trait Waiter {
     /// # Errors
     /// Its own interrupt, or the system's refusal to wait.
     fn wait(&mut self, wanted: &Interest<'_>, until: Deadline) -> Result<Readiness, Stop<Self::Interrupt>>;
+
+    /// A signal interrupted a try: the moment to let its handler run, and to break in.
+    ///
+    /// # Errors
+    /// Its own interrupt.
+    fn interrupted(&mut self) -> Result<(), Stop<Self::Interrupt>> {
+        Ok(())
+    }
 }
 
 /// Tries the operation, and waits and tries again until it is done or the limit passes.
@@ -260,6 +270,9 @@ pub fn wait_out<O: Operation, W: Waiter>(
             return Err(Stop::TimedOut { limit: kind, elapsed });
         }
         let mut ready = Readiness::empty();
+        if pause == Pause::Interrupted {
+            waiter.interrupted()?;
+        }
         if pause == Pause::WouldBlock {
             if limit.timeout == Timeout::ZERO {
                 return Err(Stop::WouldBlock);

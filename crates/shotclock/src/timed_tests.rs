@@ -70,6 +70,10 @@ impl Waiter for Clock {
         at(self.now.get())
     }
 
+    fn interrupted(&mut self) -> Result<(), Stop<&'static str>> {
+        self.breaks_in.map_or(Ok(()), |why| Err(Stop::Interrupt(why)))
+    }
+
     fn wait(&mut self, wanted: &Interest<'_>, until: Deadline) -> Result<Readiness, Stop<&'static str>> {
         self.until.push(until);
         self.backing_off.push(wanted.is_backing_off());
@@ -294,7 +298,17 @@ fn errors_and_interrupts_come_through() {
 #[test]
 fn an_interrupted_first_try_is_tried_again() {
     assert_eq!(drive(&mut Script::new(&[PROGRESS, Ok(2)]), &timeout(5), &mut clock(&[])), Ok(2));
-    assert_eq!(Pause::from(Errno::INTR), Pause::Progress);
+    assert_eq!(Pause::from(Errno::INTR), Pause::Interrupted);
+}
+
+#[test]
+fn an_interrupted_try_lets_the_waiter_break_in() {
+    let interrupted = Err(Pause::Interrupted);
+    let mut handles = Clock { breaks_in: Some("KeyboardInterrupt"), ..clock(&[]) };
+    let result = drive(&mut Script::new(&[interrupted]), &timeout(5), &mut handles);
+    assert_eq!(result, Err(Stop::Interrupt("KeyboardInterrupt")));
+    assert_eq!(drive(&mut Script::new(&[interrupted, Ok(2)]), &timeout(5), &mut clock(&[])), Ok(2));
+    assert_eq!(drive(&mut Script::new(&[interrupted, Ok(2)]), &timeout(0), &mut clock(&[])), Ok(2), "it is no wait");
 }
 
 #[test]
