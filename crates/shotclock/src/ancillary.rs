@@ -4,9 +4,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::addr::Address;
 use crate::constant::MessageFlags;
+use crate::error::{Error, Result};
 use crate::option::{Credentials, OptionValue};
 use crate::sys::c;
-use crate::sys::message::{ControlBuffer, RawControl, RawMessage};
+use crate::sys::message::{ControlBuffer, RawControl, RawMessage, SCM_PIDFD};
 
 /// A control message to send. Source: cmsg(3), unix(7).
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +17,7 @@ pub enum Ancillary<'a> {
     Rights(&'a [BorrowedFd<'a>]),
     /// Who sends (AF_UNIX); the kernel checks it.
     Credentials(Credentials),
-    /// Any other message, by its numbers.
+    /// Any other message, by its numbers; not SCM_RIGHTS, whose descriptors must be borrowed.
     Other {
         /// Its level, such as SOL_SOCKET.
         level: i32,
@@ -33,6 +34,8 @@ pub enum Ancillary<'a> {
 pub enum ControlMessage {
     /// Descriptors from the peer, close-on-exec; those you do not take are closed when this is dropped.
     Rights(Vec<OwnedFd>),
+    /// A descriptor of the sending process (AF_UNIX with SO_PASSPIDFD), close-on-exec.
+    ProcessFd(OwnedFd),
     /// Who sent (AF_UNIX with `PASSCRED`).
     Credentials(Credentials),
     /// Any other message, by its numbers; its data is cut short where `MessageFlags::CTRUNC` is set.
@@ -89,7 +92,7 @@ pub struct ReceivedFds {
 }
 
 /// The bytes of control messages, as sendmsg(2) takes them.
-pub(crate) fn encode(ancillary: &[Ancillary<'_>]) -> ControlBuffer {
+pub(crate) fn encode(ancillary: &[Ancillary<'_>]) -> Result<ControlBuffer> {
     let mut buffer = ControlBuffer::default();
     for message in ancillary {
         match message {
@@ -98,17 +101,25 @@ pub(crate) fn encode(ancillary: &[Ancillary<'_>]) -> ControlBuffer {
                 buffer.push(c::SOL_SOCKET, c::SCM_RIGHTS, &numbers);
             }
             Ancillary::Credentials(who) => buffer.push(c::SOL_SOCKET, c::SCM_CREDENTIALS, &who.encode()),
+            Ancillary::Other { level: c::SOL_SOCKET, kind: c::SCM_RIGHTS, .. } => {
+                return Err(Error::invalid("sendmsg", "SCM_RIGHTS as bytes: expected Ancillary::Rights"));
+            }
             Ancillary::Other { level, kind, data } => buffer.push(*level, *kind, data),
         }
     }
-    buffer
+    Ok(buffer)
 }
 
 impl From<RawControl> for ControlMessage {
     fn from(raw: RawControl) -> Self {
-        let RawControl { level, kind, data, rights } = raw;
-        if (level, kind) == (c::SOL_SOCKET, c::SCM_RIGHTS) {
-            return Self::Rights(rights);
+        let RawControl { level, kind, data, mut rights } = raw;
+        match (level, kind, rights.pop()) {
+            (c::SOL_SOCKET, SCM_PIDFD, Some(process)) => return Self::ProcessFd(process),
+            (c::SOL_SOCKET, c::SCM_RIGHTS, last) => {
+                rights.extend(last);
+                return Self::Rights(rights);
+            }
+            _ => {}
         }
         match Credentials::decode(&data) {
             Some(who) if (level, kind) == (c::SOL_SOCKET, c::SCM_CREDENTIALS) => Self::Credentials(who),

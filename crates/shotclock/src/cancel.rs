@@ -137,6 +137,12 @@ impl Gate {
         before & Self::CLOSED != 0 && before < 2 * Self::ONE_FILE
     }
 
+    /// Whether nobody else can be using the open file description: no file, no duplicate, no borrower.
+    pub(crate) fn is_sole_user(&self) -> bool {
+        let state = self.0.load(Ordering::Acquire);
+        state < Self::ONE_FILE && state & Self::SHARED == 0
+    }
+
     /// Whether O_NONBLOCK is known to be set, by us, on an open file description nobody else has.
     #[inline]
     pub(crate) fn is_nonblocking(&self) -> bool {

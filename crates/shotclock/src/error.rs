@@ -89,9 +89,7 @@ impl Error {
 
     #[cold]
     pub(crate) fn system(operation: &'static str, errno: Errno) -> Self {
-        // A descriptor of ours that has gone bad was closed, by `close` here or from another thread.
-        let reason = if errno == Errno::BADF { Reason::Closed } else { Reason::System(errno) };
-        Self::new(operation, reason)
+        Self::new(operation, Reason::System(errno))
     }
 
     #[must_use]
@@ -250,8 +248,8 @@ impl Error {
             Reason::Cancelled => Kind::Other,
             Reason::Closed => Kind::NotConnected,
             Reason::System(errno) => match errno.kind() {
-                Kind::Interrupted => Kind::Other,
-                // The network's ETIMEDOUT keeps its number; the kind says what it is, a connection that broke.
+                // What std and TLS libraries would try again at once; here nothing was there to be waited for.
+                Kind::Interrupted | Kind::WouldBlock => Kind::Other,
                 kind => kind,
             },
             Reason::Lookup { .. } | Reason::NotFound(_) => Kind::NotFound,

@@ -112,7 +112,8 @@ pub trait Operation {
     const COMPOSITE: bool = false;
     /// One try that never waits. `ready` is what the last wait saw, empty at the first try.
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause>;
-    /// Names what to wait for. Asked only after a try that would have had to wait.
+    /// Names what to wait for. Asked only after a try that would have had to wait. Once a signal it names is set, a try
+    /// must not say that it would have to wait: it would be tried again and again.
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>);
 }
 
@@ -252,7 +253,7 @@ pub fn wait_out<O: Operation, W: Waiter>(
     mut pause: Pause,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
     if let Pause::Failed(errno) = pause {
-        return Err(Stop::System(errno));
+        return Err(failed(errno, limit));
     }
     let mut now = waiter.now();
     let (deadline, kind) = limit.end(now);
@@ -281,12 +282,17 @@ pub fn wait_out<O: Operation, W: Waiter>(
         }
         match operation.attempt(ready) {
             Ok(output) => return Ok(output),
-            Err(Pause::Failed(errno)) => return Err(Stop::System(errno)),
+            Err(Pause::Failed(errno)) => return Err(failed(errno, limit)),
             Err(again) => pause = again,
         }
         let before = std::mem::replace(&mut now, waiter.now());
-        lies.judge(!ready.is_empty() && pause == Pause::WouldBlock, now.since(before));
+        lies.judge(pause == Pause::Progress, !ready.is_empty(), now.since(before));
     }
+}
+
+/// A bad descriptor is the doing of a close, if the socket was closed; else it is an error like any other.
+fn failed<I>(errno: Errno, limit: &Limit<'_>) -> Stop<I> {
+    if errno == Errno::BADF && limit.is_closed() { Stop::Closed } else { Stop::System(errno) }
 }
 
 fn wait_once<O: Operation, W: Waiter>(
@@ -312,24 +318,35 @@ fn wait_once<O: Operation, W: Waiter>(
 }
 
 /// Counts wake-ups that said "ready" while the try said "not yet": an AF_UNIX connect to a full backlog, a full
-/// datagram queue, a pending error queue do so for ever. After three in a row the descriptor is left out for
-/// 1, 2, 4 .. 32 ms at a time, so that such a wait burns no core.
+/// datagram queue, a pending error queue do so for ever. After three in a row the descriptor is left out for 1 ms, and
+/// after each further one for 2, 4 .. 32 ms, so that such a wait burns no core.
 #[derive(Default)]
-struct Lies(u32);
+struct Lies {
+    count: u32,
+    resting: bool,
+}
 
 impl Lies {
     const TOLERATED: u32 = 3;
-    /// A wait that took this long was a wait, whatever came of it.
-    const AT_ONCE: Timeout = Timeout::from_nanos(50_000);
+    /// A wait that took this long was a wait, whatever came of it: a thousand of them in a second burn no core.
+    const AT_ONCE: Timeout = Timeout::from_nanos(1_000_000);
 
-    fn judge(&mut self, lied: bool, waited: Timeout) {
-        let backing_off = self.0 >= Self::TOLERATED;
-        self.0 = if backing_off || (lied && waited < Self::AT_ONCE) { self.0.saturating_add(1) } else { 0 };
+    fn judge(&mut self, progressed: bool, ready: bool, waited: Timeout) {
+        if progressed {
+            *self = Self::default();
+        } else if self.resting {
+            self.resting = false;
+        } else if ready && waited < Self::AT_ONCE {
+            self.count = self.count.saturating_add(1);
+            self.resting = self.count >= Self::TOLERATED;
+        } else {
+            self.count = 0;
+        }
     }
 
     fn pause(&self) -> Option<Timeout> {
-        let beyond = self.0.checked_sub(Self::TOLERATED)?;
-        Some(Timeout::from_nanos(1_000_000 << beyond.min(5)))
+        let beyond = self.count.saturating_sub(Self::TOLERATED).min(5);
+        self.resting.then(|| Timeout::from_nanos(1_000_000 << beyond))
     }
 }
 

@@ -60,6 +60,10 @@ struct Clock {
     backing_off: Vec<bool>,
     breaks_in: Option<&'static str>,
     cancels: Option<Canceller>,
+    /// The descriptor is always "ready", after so long.
+    lies_after: Option<u64>,
+    /// The lengths of the waits that left the descriptor out, in ms.
+    rests: Vec<u64>,
 }
 
 impl Waiter for Clock {
@@ -79,6 +83,13 @@ impl Waiter for Clock {
         self.backing_off.push(wanted.is_backing_off());
         if let Some(canceller) = &self.cancels {
             canceller.cancel();
+        }
+        if let (Some(after), false) = (self.lies_after, wanted.is_backing_off()) {
+            self.now.set(self.now.get() + after);
+            return Ok(Readiness::IN);
+        }
+        if wanted.is_backing_off() {
+            self.rests.push(until.since(at(self.now.get())).nanos().div_ceil(MS));
         }
         if let Some(by) = self.waits.pop() {
             self.now.set(self.now.get().saturating_add_signed(by));
@@ -226,19 +237,31 @@ fn the_earlier_limit_is_named() {
 
 #[test]
 fn endless_false_readiness_backs_off() {
-    let mut clock = clock(&[0, 0, 0]);
-    let result = drive(&mut Script::new(&[AGAIN; 40]), &timeout(100 * MS), &mut clock);
-    assert!(matches!(result, Err(Stop::TimedOut { .. })));
-    assert_eq!(clock.now.get(), START + 100 * MS);
-    assert_eq!(clock.backing_off[..4], [false, false, false, true]);
-    let pauses: Vec<u64> = clock.until[3..].windows(2).map(|pair| pair[1].since(pair[0]).nanos() / MS).collect();
-    assert_eq!(pauses[..6], [2, 4, 8, 16, 32, 32], "1 ms first, then these");
+    // "Ready" at once or after 60 us (a waiter that is slow to wake up), whenever the descriptor is looked at.
+    for wake_up in [0, 60_000] {
+        let mut clock = Clock { lies_after: Some(wake_up), ..clock(&[]) };
+        let result = drive(&mut Script::new(&[AGAIN; 60]), &timeout(200 * MS), &mut clock);
+        assert!(matches!(result, Err(Stop::TimedOut { .. })));
+        assert!(clock.now.get() >= START + 200 * MS);
+        assert_eq!(clock.backing_off[..7], [false, false, false, true, false, true, false], "it looks in between");
+        assert_eq!(clock.rests[..8], [1, 2, 4, 8, 16, 32, 32, 32]);
+        assert!(clock.until.len() < 40, "{} waits", clock.until.len());
+    }
+}
+
+#[test]
+fn progress_ends_the_backing_off() {
+    let mut clock = Clock { lies_after: Some(0), ..clock(&[]) };
+    let answers = [&[AGAIN; 8][..], &[PROGRESS], &[AGAIN; 3], &[Ok(1)]].concat();
+    assert_eq!(drive(&mut Script::new(&answers), &timeout(200 * MS), &mut clock), Ok(1));
+    assert_eq!(clock.rests[..3], [1, 2, 4]);
+    assert_eq!(clock.backing_off[clock.backing_off.len() - 3..], [false; 3], "the count begins anew");
 }
 
 #[test]
 fn slow_or_fruitful_waits_do_not_back_off() {
-    let mut slow = clock(&[60_000; 20]);
-    assert_eq!(drive(&mut Script::new(&[&[AGAIN; 20][..], &[Ok(1)]].concat()), &timeout(MS * 10), &mut slow), Ok(1));
+    let mut slow = clock(&[1_000_000; 20]);
+    assert_eq!(drive(&mut Script::new(&[&[AGAIN; 20][..], &[Ok(1)]].concat()), &timeout(MS * 100), &mut slow), Ok(1));
     assert!(!slow.backing_off.contains(&true));
     let mut fruitful = clock(&[0; 20]);
     let answers = [&[AGAIN, PROGRESS].repeat(10)[..], &[Ok(1)]].concat();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peers::{LIMIT, open_descriptors, tcp_pair, times_out};
+use peers::{LIMIT, in_own_process, open_descriptors, tcp_pair, times_out};
 use shotclock::{Family, Kind, LINE_LIMIT, Shutdown, Socket, SocketFile, SocketReader, SocketWriter, socketpair};
 
 fn pair() -> (Socket, Socket) {
@@ -203,6 +203,9 @@ fn a_dropped_writer_sends_what_it_has() {
 
 #[test]
 fn socket_and_file_close_independently() {
+    if !in_own_process("socket_and_file_close_independently") {
+        return;
+    }
     let before = open_descriptors();
     // The socket first.
     let (one, other) = pair();
@@ -291,4 +294,95 @@ fn a_reading_and_a_writing_thread_each_have_a_file() {
     writes.join().unwrap();
     client.shutdown(Shutdown::WRITE).unwrap();
     echo.join().unwrap();
+}
+
+#[test]
+fn text_and_skipped_lines_survive_a_timeout() {
+    let (one, other) = pair();
+    other.set_timeout(LIMIT);
+    let mut file = other.makefile().unwrap();
+    one.sendall(b"first li").unwrap();
+    assert_eq!(file.skip_until(b'\n').unwrap_err().kind(), ErrorKind::TimedOut);
+    one.sendall(b"ne\nh\xc3").unwrap();
+    assert_eq!(file.skip_until(b'\n').unwrap(), 11);
+    let mut text = String::from("kept: ");
+    let begun = Instant::now();
+    assert_eq!(file.read_to_string(&mut text).unwrap_err().kind(), ErrorKind::TimedOut, "in mid-character");
+    assert!(begun.elapsed() >= LIMIT && text == "kept: ");
+    one.sendall(b"\xa9").unwrap();
+    one.close().unwrap();
+    assert_eq!(file.read_to_string(&mut text).unwrap(), 3);
+    assert_eq!(text, "kept: h\u{e9}");
+}
+
+#[test]
+fn text_dripped_does_not_outlast_the_limit() {
+    let (one, other) = pair();
+    let drip = thread::spawn(move || {
+        let silent = Socket::new(Family::INET, Kind::DGRAM).unwrap();
+        while one.send(b"x").is_ok() {
+            let _a_pause = silent.within(LIMIT / 3).recv(1);
+        }
+    });
+    other.set_timeout(LIMIT * 3);
+    let begun = Instant::now();
+    assert!(other.makefile().unwrap().read_to_string(&mut String::new()).is_err());
+    assert!(begun.elapsed() >= LIMIT * 3 && begun.elapsed() < LIMIT * 30);
+    other.close().unwrap();
+    drip.join().unwrap();
+}
+
+#[test]
+fn formatted_text_is_taken_over_as_a_whole() {
+    let (one, other) = tcp_pair();
+    one.set_timeout(LIMIT);
+    let mut writer = one.makefile_writer().unwrap();
+    let big = "x".repeat(16 << 20);
+    let end = "THE END\n";
+    write!(writer, "{big}{end}").unwrap_err();
+    let reader = thread::spawn(move || {
+        let mut received = Vec::new();
+        (&other).read_to_end(&mut received).unwrap();
+        received
+    });
+    one.set_timeout(Duration::from_secs(30));
+    writer.close().unwrap();
+    one.shutdown(Shutdown::WRITE).unwrap();
+    let received = reader.join().unwrap();
+    assert!(received.len() == big.len() + 8 && received.ends_with(b"xTHE END\n"));
+}
+
+#[test]
+fn what_is_written_after_a_discard_is_sent() {
+    let (one, other) = tcp_pair();
+    one.set_timeout(LIMIT);
+    let mut writer = one.makefile_writer().unwrap();
+    writer.write_all(&vec![7; 16 << 20]).unwrap_err();
+    assert!(writer.discard() > 0);
+    let reader = thread::spawn(move || {
+        let mut received = Vec::new();
+        (&other).read_to_end(&mut received).unwrap();
+        received
+    });
+    one.set_timeout(Duration::from_secs(30));
+    writer.write_all(b"fresh").unwrap();
+    drop(writer);
+    one.shutdown(Shutdown::WRITE).unwrap();
+    assert!(reader.join().unwrap().ends_with(b"\x07fresh"));
+}
+
+#[test]
+fn a_lingering_close_leaves_files_and_duplicates_alone() {
+    let (one, other) = tcp_pair();
+    one.set_timeout(Duration::from_secs(20));
+    one.setsockopt(shotclock::SocketOption::LINGER, Some(Duration::from_secs(1))).unwrap();
+    let copy = one.dup().unwrap();
+    let mut writer = SocketWriter::new(&one).unwrap();
+    writer.write_all(b"from the file").unwrap();
+    one.close().unwrap();
+    writer.flush().unwrap();
+    copy.sendall(b", and the copy").unwrap();
+    let mut received = [0; 27];
+    other.recv_exact(&mut received).unwrap();
+    assert_eq!(&received, b"from the file, and the copy");
 }

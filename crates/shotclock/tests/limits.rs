@@ -250,6 +250,20 @@ fn a_descriptor_that_others_make_blocking_does_not_block_us() {
     drop(std::net::TcpListener::from(copy));
     times_out(LIMIT, || ours.within(LIMIT).accept());
 
+    // So does whoever borrowed the descriptor and duplicated it, by this crate's own calls too.
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    drop(Socket::fromfd(&listener).unwrap().detach());
+    times_out(LIMIT, || listener.within(LIMIT).accept());
+    let (one, _never_reads) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    drop(Socket::fromfd(&one).unwrap().detach());
+    let file = temporary_file(&vec![7; 16 << 20]);
+    times_out(LIMIT, || one.within(LIMIT).sendfile(&file, 0, None));
+    let theirs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = Socket::from(theirs.try_clone().unwrap());
+    times_out(LIMIT, || ours.within(LIMIT).accept());
+    theirs.set_nonblocking(false).unwrap();
+    times_out(LIMIT, || ours.within(LIMIT).accept());
+
     let (client, server) = tcp_pair();
     let theirs: TcpStream = client.dup().unwrap().into();
     times_out(LIMIT, || client.within(LIMIT).recv(1));

@@ -136,7 +136,8 @@ impl ServerBuilder {
                 if let Some(family) = self.family {
                     return family;
                 }
-                let ipv6 = self.dualstack_ipv6 || inet_pton(Family::INET6, host).is_ok();
+                let without_zone = host.split_once('%').map_or(host, |(address, _)| address);
+                let ipv6 = self.dualstack_ipv6 || inet_pton(Family::INET6, without_zone).is_ok();
                 if ipv6 { Family::INET6 } else { Family::INET }
             }
         }

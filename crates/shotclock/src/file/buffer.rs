@@ -93,6 +93,10 @@ impl ReadBuffer {
     pub(super) fn read_exact(&mut self, into: &mut [u8], view: Timed<'_>) -> Result<()> {
         let waiting = self.len().min(into.len());
         into[..waiting].copy_from_slice(self.peek(waiting));
+        if waiting == into.len() {
+            self.consume(waiting);
+            return Ok(());
+        }
         let Err(error) = view.recv_exact(&mut into[waiting..]) else {
             self.consume(waiting);
             return Ok(());
@@ -113,7 +117,8 @@ impl ReadBuffer {
         Ok(waiting + view.read_to_end(into)?)
     }
 
-    fn append(&mut self, bytes: &[u8]) {
+    /// Puts bytes behind what waits.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
         self.make_room(bytes.len());
         self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
         self.end += bytes.len();
@@ -200,6 +205,7 @@ impl WriteBuffer {
     /// Gives up what was not sent.
     pub(super) fn forget(&mut self) {
         self.bytes.clear();
+        self.failed = false;
     }
 
     /// Takes what fits of `data`; sends first if nothing does. After an error none of `data` was taken.

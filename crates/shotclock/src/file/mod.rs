@@ -3,6 +3,7 @@
 mod buffer;
 mod handle;
 
+use std::fmt;
 use std::io::{self, BufRead, IoSlice, Read, Write};
 
 pub use handle::SocketHandle;
@@ -214,6 +215,19 @@ macro_rules! reading {
             fn read_to_end(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
                 self.input.read_to_end(into, self.socket.view())
             }
+
+            /// After a failure everything that had come is still in the file.
+            fn read_to_string(&mut self, into: &mut String) -> io::Result<usize> {
+                let mut bytes = Vec::new();
+                if let Err(error) = self.input.read_to_end(&mut bytes, self.socket.view()) {
+                    self.input.append(&bytes);
+                    return Err(error);
+                }
+                let text =
+                    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                into.push_str(&text);
+                Ok(text.len())
+            }
         }
 
         impl<S: SocketHandle> BufRead for $file<S> {
@@ -229,6 +243,12 @@ macro_rules! reading {
             fn read_until(&mut self, delimiter: u8, into: &mut Vec<u8>) -> io::Result<usize> {
                 let len = self.input.until(delimiter, self.socket.view())?;
                 into.extend_from_slice(self.input.peek(len));
+                self.input.consume(len);
+                Ok(len)
+            }
+
+            fn skip_until(&mut self, delimiter: u8) -> io::Result<usize> {
+                let len = self.input.until(delimiter, self.socket.view())?;
                 self.input.consume(len);
                 Ok(len)
             }
@@ -314,6 +334,11 @@ macro_rules! writing {
             /// Takes all of `data` over, whatever comes: after an error go on with `flush`.
             fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
                 Ok(self.output.write_all(data, self.socket.view())?)
+            }
+
+            // std's own would go piece by piece, and lose those after the one that met a timeout.
+            fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+                self.write_all(fmt::format(text).as_bytes())
             }
 
             fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -10,11 +10,10 @@ use std::ffi::CString;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use crate::addr::Address;
 use crate::cancel::Canceller;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LookupCode, Reason, Result};
 use crate::sys::Readiness;
 use crate::sys::address::RawAddress;
@@ -57,8 +56,7 @@ use workers::Outcome;
 ///
 /// ```
 /// use shotclock::{AddressInfoHints, Canceller, Lookup};
-/// use std::time::Duration;
-///
+/// ///
 /// let canceller = Canceller::new();
 /// let lookup = Lookup::within(Duration::from_secs(5)).cancelled_by(&canceller);
 /// assert_eq!(lookup.gethostbyname("127.0.0.1")?.octets(), [127, 0, 0, 1]);
@@ -88,22 +86,20 @@ impl Lookup<'static> {
     ///
     /// ```
     /// use shotclock::Lookup;
-    /// use std::time::Duration;
-    ///
+    ///     ///
     /// let error = Lookup::within(Duration::ZERO).getservbyname("http", None).unwrap_err();
     /// assert!(error.is_timeout());
     /// assert_eq!(error.operation(), "getservbyname");
     /// ```
-    pub fn within(time: Duration) -> Self {
-        Self::until(Deadline::after(time))
+    pub fn within(timeout: impl Into<Timeout>) -> Self {
+        Self::until(Deadline::after(timeout))
     }
 
     /// Lookups must have ended by this moment. Once it has passed, each call fails at once with a timeout.
     ///
     /// ```
     /// use shotclock::{Deadline, Lookup};
-    /// use std::time::Duration;
-    ///
+    ///     ///
     /// let deadline = Deadline::after(Duration::from_secs(5));
     /// assert_eq!(Lookup::until(deadline).getservbyport(80, Some("tcp"))?, "http");
     /// # Ok::<(), shotclock::Error>(())
@@ -159,7 +155,11 @@ impl<'c> Lookup<'c> {
                 let error = io::Error::other(format!("the lookup panicked: {message}"));
                 Err(Error::new(operation, Reason::File(error)))
             }
-            Outcome::NoWorker(errno) => Err(Error::system(operation, errno)),
+            // Its own words: EAGAIN's would sound like a socket's.
+            Outcome::NoWorker(errno) => {
+                let text = format!("no thread could be started for the lookup: {}", crate::sys::describe(errno));
+                Err(Error::new(operation, Reason::File(io::Error::other(text))))
+            }
         });
         // Each request has its one sort of answer; a wrong one would be a mistake in `Request::run`.
         let picked = answer.and_then(|answer| {

@@ -40,3 +40,18 @@ fn is_the_connections(errno: Errno) -> bool {
             | Errno::NETUNREACH
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_connections_own_errors_are_passed_over() {
+        for errno in [Errno::CONNABORTED, Errno::NETDOWN, Errno::PROTO, Errno::HOSTUNREACH, Errno::NETUNREACH] {
+            assert!(is_the_connections(errno), "{errno:?}");
+        }
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::INVAL, Errno::OPNOTSUPP, Errno::BADF] {
+            assert!(!is_the_connections(errno), "{errno:?}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use crate::sys::address::RawAddress;
-use crate::sys::{Errno, Readiness, socket};
+use crate::sys::{Errno, Readiness, c, socket};
 use crate::timed::{Interest, Operation, Pause};
 
 /// Connects, or sets a datagram socket's peer. The descriptor must be non-blocking: connect(2) has no flag against
@@ -19,6 +19,10 @@ impl<'a> Connect<'a> {
     pub fn new(fd: BorrowedFd<'a>, to: &'a RawAddress) -> Self {
         Self { fd, to, under_way: false }
     }
+
+    fn is_internet(&self) -> bool {
+        matches!(self.to.family(), c::AF_INET | c::AF_INET6)
+    }
 }
 
 impl Operation for Connect<'_> {
@@ -28,6 +32,10 @@ impl Operation for Connect<'_> {
         // Writable without error or hang-up: it has succeeded, and nobody need be asked.
         if self.under_way && ready == Readiness::OUT {
             return Ok(());
+        }
+        // Of a failure other families would make a new attempt.
+        if self.under_way && ready.intersects(Readiness::ERR | Readiness::HUP) && !self.is_internet() {
+            socket::take_error(self.fd)?;
         }
         // To connect again tells how the first went: nothing, or the cause.
         match socket::connect(self.fd, self.to) {

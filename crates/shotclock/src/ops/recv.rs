@@ -111,8 +111,22 @@ pub(super) fn receive_readiness(flags: MessageFlags) -> Readiness {
     if flags.contains(MessageFlags::ERRQUEUE) {
         Readiness::ERR
     } else if flags.contains(MessageFlags::OOB) {
-        Readiness::PRI
+        // The peer's end of the data as well: nothing urgent can come after it.
+        Readiness::PRI | Readiness::RDHUP
     } else {
         Readiness::IN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sort_of_data_announces_itself_in_its_own_way() {
+        assert_eq!(receive_readiness(MessageFlags::PEEK), Readiness::IN);
+        assert_eq!(receive_readiness(MessageFlags::ERRQUEUE | MessageFlags::PEEK), Readiness::ERR);
+        assert!(receive_readiness(MessageFlags::OOB).contains(Readiness::PRI));
+        assert!(!receive_readiness(MessageFlags::OOB).contains(Readiness::IN));
     }
 }

@@ -37,7 +37,9 @@ impl Socket {
     /// Connects to an address, or to a host's name and a port; on a datagram socket, sets where `send` goes and from
     /// whom `recv` takes. The lookup of a name and the connecting share one limit. Source: connect(2).
     ///
-    /// After a timeout the attempt may still be under way: connecting again waits for the same one.
+    /// After a timeout the attempt may still be under way: connecting again waits for the same one. A further connect on
+    /// a connected socket, even to elsewhere, may say `Ok` once, and then EISCONN: the system tells of a success until it
+    /// was asked.
     ///
     /// # Errors
     /// The system's (ECONNREFUSED, ENETUNREACH, ...), a failed lookup, or an address of another family.

@@ -10,13 +10,15 @@ use super::Socket;
 impl AsFd for Socket {
     #[inline]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        // Whoever borrows it may duplicate it, send it to another process, and change O_NONBLOCK by that.
+        self.gate.set_shared();
+        self.borrow()
     }
 }
 
 impl AsRawFd for Socket {
     fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+        self.as_fd().as_raw_fd()
     }
 }
 

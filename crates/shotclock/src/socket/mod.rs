@@ -152,17 +152,19 @@ impl Socket {
     pub fn fromfd(fd: impl AsFd) -> Result<Self> {
         let fail = |errno| Error::system("fromfd", errno);
         calls_of_system::check_is_socket(fd.as_fd()).map_err(fail)?;
-        let socket = Self::from(calls_of_system::dup(fd.as_fd()).map_err(fail)?);
-        socket.gate.set_shared();
-        Ok(socket)
+        Ok(Self::from(calls_of_system::dup(fd.as_fd()).map_err(fail)?))
     }
 
     pub(crate) fn adopt_nonblocking(fd: OwnedFd) -> Self {
         Self { fd, gate: Gate::nonblocking(), timeout: AtomicU64::new(default_timeout().nanos()) }
     }
 
+    /// A socket on a descriptor from elsewhere: nobody knows who else has its open file description, and may change
+    /// O_NONBLOCK at any time.
     pub(crate) fn adopt(fd: OwnedFd) -> Self {
-        Self { fd, gate: Gate::default(), timeout: AtomicU64::new(default_timeout().nanos()) }
+        let socket = Self { fd, gate: Gate::default(), timeout: AtomicU64::new(default_timeout().nanos()) };
+        socket.gate.set_shared();
+        socket
     }
 
     /// Gives the socket an address of its own. A name is looked up under the socket's limit. Source: bind(2).
@@ -225,7 +227,10 @@ impl Socket {
     ///
     /// Files that [`makefile`](Self::makefile) made go on; the connection ends when they are closed too. The
     /// descriptor's *number* stays taken, by a dead descriptor, until the `Socket` is dropped: no call of another
-    /// thread can hit a stranger's socket.
+    /// thread can hit a stranger's socket. In a process without a descriptor to spare for that, the connection is shut
+    /// down, and a bound port is free only after the drop.
+    ///
+    /// A lookup under way without any limit (`connect` to a name, timeout none) is the system's and goes on.
     ///
     /// With [`SocketOption::LINGER`] above zero the system makes close wait for the peer's acknowledgement, non-blocking
     /// or not. Under a finite limit this call waits for that itself, no longer than the limit, and leaves the rest to
@@ -252,7 +257,7 @@ impl Socket {
         if let Err(errno) = calls_of_system::bury(self.fd.as_fd()) {
             // No descriptor left for the dead one. The connection is ended as well as can be; the gate refuses calls.
             let _may_not_be_connected = calls_of_system::shutdown(self.fd.as_fd(), Shutdown::BOTH.0);
-            if !matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOENT | Errno::ACCESS) {
+            if !matches!(errno, Errno::MFILE | Errno::NFILE) {
                 return Err(Error::system("close", errno));
             }
         }
@@ -295,7 +300,6 @@ impl Socket {
         let copy = Self::adopt(self.checked("dup", calls_of_system::dup)?);
         // Both have one open file description now: either may change O_NONBLOCK under the other.
         self.gate.set_shared();
-        copy.gate.set_shared();
         copy.set_timeout(self.timeout());
         Ok(copy)
     }
@@ -308,7 +312,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn fileno(&self) -> RawFd {
-        self.fd.as_raw_fd()
+        self.as_raw_fd()
     }
 
     /// Whether programs started by this process inherit the descriptor; false at first. Source: Python's PEP 446.
@@ -482,7 +486,8 @@ impl Socket {
         self.setsockopt_raw(option.level, option.name, &value.encode())
     }
 
-    /// An option's bytes, into `value`; gives how many there were.
+    /// An option's bytes, into `value`; gives how many there were. What `value` held before is not shown to the system:
+    /// the few options that read it (SCTP's, TCP_ZEROCOPY_RECEIVE, which takes addresses) cannot be asked this way.
     ///
     /// # Errors
     /// The system's.
@@ -496,11 +501,13 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn getsockopt_raw(&self, level: i32, name: i32, value: &mut [u8]) -> Result<usize> {
+        value.fill(0);
         let result = self.checked("getsockopt", |fd| calls_of_system::getsockopt(fd, level, name, value));
         result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
     }
 
-    /// Sets an option to these bytes.
+    /// Sets an option to these bytes. An option whose bytes hold an address of memory (packet filters) is about that
+    /// memory: that it is fit for it is up to you.
     ///
     /// # Errors
     /// The system's.
@@ -678,6 +685,12 @@ impl Socket {
         Timed { socket: self, limit, flags: MessageFlags::NONE }.connect(to)
     }
 
+    /// The descriptor for our own calls. Whoever else borrows it, by `AsFd`, may duplicate it.
+    #[inline]
+    pub(crate) fn borrow(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
     }
@@ -714,7 +727,10 @@ impl Socket {
         if self.gate.is_closed() {
             return Err(Error::new(operation, Reason::Closed));
         }
-        call(self.fd.as_fd()).map_err(|errno| Error::system(operation, errno))
+        call(self.fd.as_fd()).map_err(|errno| match errno {
+            Errno::BADF if self.gate.is_closed() => Error::new(operation, Reason::Closed),
+            errno => Error::system(operation, errno),
+        })
     }
 
     /// An address of another family gets different answers from different protocols; say what it is.
@@ -734,7 +750,7 @@ impl Socket {
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut socket = f.debug_struct("Socket");
-        socket.field("fd", &self.fileno()).field("timeout", &self.timeout());
+        socket.field("fd", &self.fd.as_raw_fd()).field("timeout", &self.timeout());
         if self.gate.is_closed() {
             return socket.field("closed", &true).finish();
         }

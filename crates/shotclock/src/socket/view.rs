@@ -83,7 +83,7 @@ impl<'s> Timed<'s> {
     /// As there.
     pub fn recv(&self, size: usize) -> Result<Vec<u8>> {
         let mut data = allocate("recv", size)?;
-        if size == 0 || self.flags.contains(MessageFlags::TRUNC) {
+        if data.capacity() != size || size == 0 || self.flags.contains(MessageFlags::TRUNC) {
             data.resize(size, 0);
             let len = self.recv_into(&mut data)?;
             data.truncate(len);
@@ -114,6 +114,7 @@ impl<'s> Timed<'s> {
     /// # Errors
     /// As there.
     pub fn recv_exact(&self, buffer: &mut [u8]) -> Result<()> {
+        self.refuse_flags("recv_exact")?;
         let wanted = buffer.len();
         let mut op = ops::RecvExact { fd: self.fd(), into: buffer, filled: 0 };
         let error = match self.run("recv_exact", &mut op) {
@@ -181,7 +182,8 @@ impl<'s> Timed<'s> {
     /// As there.
     pub fn recv_fds(&self, size: usize, most: usize) -> Result<ReceivedFds> {
         let room = most.checked_mul(4).ok_or_else(|| out_of_memory("recv_fds", most))?;
-        let message = self.recvmsg(size, crate::order::cmsg_len(room)?).map_err(|error| error.during("recv_fds"))?;
+        let message = crate::order::cmsg_len(room).and_then(|room| self.recvmsg(size, room));
+        let message = message.map_err(|error| error.during("recv_fds"))?;
         let Message { data, ancillary, flags, address } = message;
         let rights = ancillary.into_iter().filter_map(|message| match message {
             ControlMessage::Rights(fds) => Some(fds),
@@ -225,7 +227,7 @@ impl<'s> Timed<'s> {
     /// # Errors
     /// As there.
     pub fn sendmsg(&self, data: &[IoSlice<'_>], ancillary: &[Ancillary<'_>], to: Option<Target<'_>>) -> Result<usize> {
-        let control = ancillary::encode(ancillary);
+        let control = ancillary::encode(ancillary)?;
         let Some(target) = to else {
             let mut op = ops::SendMessage { fd: self.fd(), data, control: &control, to: None, flags: self.flags };
             return self.run("sendmsg", &mut op).map_err(|error| self.name_peer(error));
@@ -306,16 +308,18 @@ impl<'s> Timed<'s> {
             return Ok(());
         }
         let lingered = self.linger();
-        if self.socket.gate.close() {
-            self.socket.bury()?;
-        }
+        let buried = if self.socket.gate.close() { self.socket.bury() } else { Ok(()) };
         // Whoever waits on the socket itself is to learn of it, even where a file keeps the descriptor.
         self.socket.gate.ring();
-        lingered
+        buried.and(lingered)
     }
 
-    /// Waits, under the limit, for what close(2) would wait for without one; the rest goes on in the background.
+    /// Waits, under the limit, for what close(2) would wait for without one; the rest goes on in the background. Only
+    /// the last user's close ends the connection, and lingers.
     fn linger(&self) -> Result<()> {
+        if !self.socket.gate.is_sole_user() {
+            return Ok(());
+        }
         let time = match self.socket.getsockopt(SocketOption::LINGER) {
             Ok(Some(time))
                 if !time.is_zero() && self.limit.deadline.min(self.limit_of_timeout()) != Deadline::NEVER =>
@@ -352,10 +356,20 @@ impl<'s> Timed<'s> {
         self
     }
 
-    /// The same for a file on the socket, which outlives the socket's own closing.
+    /// The same for a file on the socket, which outlives the socket's own closing, and reads a plain stream.
     pub(crate) fn for_file(mut self) -> Self {
         self.limit.gate = None;
+        self.flags = MessageFlags::NONE;
         self
+    }
+
+    /// Flags that make a receive something else than the next bytes of the stream.
+    fn refuse_flags(&self, operation: &'static str) -> Result<()> {
+        let strange = [MessageFlags::PEEK, MessageFlags::OOB, MessageFlags::ERRQUEUE, MessageFlags::TRUNC];
+        match strange.into_iter().find(|flag| self.flags.contains(*flag)) {
+            Some(flag) => Err(Error::invalid(operation, format!("{flag} in a call of many parts: use recv_into"))),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn limit(&self) -> &Limit<'s> {
@@ -364,7 +378,7 @@ impl<'s> Timed<'s> {
 
     #[inline]
     pub(crate) fn fd(&self) -> BorrowedFd<'s> {
-        self.socket.as_fd()
+        self.socket.borrow()
     }
 
     #[inline]
@@ -440,13 +454,20 @@ fn out_of_memory(operation: &'static str, size: usize) -> Error {
     Error::new(operation, Reason::OutOfMemory(format!("no memory for a buffer of {size} bytes")))
 }
 
+/// The most buffers one sendmsg(2) or recvmsg(2) takes.
+const MOST_BUFFERS: usize = 1024;
+
+/// After a failure of `read_to_end` what had come is in the vector; of `read_to_string`, too, as far as it is text.
 impl Read for Timed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.recv_into(buffer)?)
+        // With MSG_TRUNC the system tells more than there is in the buffer.
+        Ok(self.recv_into(buffer)?.min(buffer.len()))
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        Ok(self.recvmsg_into(buffers, 0)?.len)
+        let most = buffers.len().min(MOST_BUFFERS);
+        let room = buffers[..most].iter().map(|buffer| buffer.len()).sum();
+        Ok(self.recvmsg_into(&mut buffers[..most], 0)?.len.min(room))
     }
 
     // std's own would start the timeout anew at each part.
@@ -458,8 +479,14 @@ impl Read for Timed<'_> {
         OneCall(self.begun()).read_to_end(buffer)
     }
 
+    // std's own would throw away what had come, if it ends within a character.
     fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
-        OneCall(self.begun()).read_to_string(buffer)
+        let mut bytes = Vec::new();
+        let result = self.read_to_end(&mut bytes);
+        let text = std::str::from_utf8(&bytes);
+        buffer.push_str(text.unwrap_or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or("")));
+        let text = text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+        result.and_then(|_| Ok(text?.len()))
     }
 }
 
@@ -468,7 +495,7 @@ struct OneCall<'s>(Timed<'s>);
 
 impl Read for OneCall<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.0.recv_into(buffer)?)
+        self.0.read(buffer)
     }
 }
 
@@ -478,7 +505,7 @@ impl Write for Timed<'_> {
     }
 
     fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        Ok(self.sendmsg(data, &[], None)?)
+        Ok(self.sendmsg(&data[..data.len().min(MOST_BUFFERS)], &[], None)?)
     }
 
     // std's own would start the timeout anew at each part.

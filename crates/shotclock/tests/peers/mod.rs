@@ -68,6 +68,21 @@ pub fn times_out<T>(limit: Duration, call: impl FnOnce() -> Result<T>) -> Error 
     error
 }
 
+/// Whether this is the named test's own process; if not, runs it in one, and expects it to pass there. For tests of what
+/// a process has once (descriptors, signals, defaults), which must not meet their neighbours.
+#[track_caller]
+pub fn in_own_process(test: &str) -> bool {
+    const NAME: &str = "SHOTCLOCK_TEST_ALONE";
+    if std::env::var_os(NAME).is_some_and(|name| name == test) {
+        return true;
+    }
+    let program = std::env::current_exe().unwrap();
+    let output = std::process::Command::new(program).args(["--exact", test]).env(NAME, test).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    false
+}
+
 /// The number of descriptors this process has open, without the few wake-up ones that it keeps (at most 64).
 pub fn open_descriptors() -> usize {
     let links = std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| std::fs::read_link(entry.unwrap().path()));

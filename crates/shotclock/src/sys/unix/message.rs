@@ -14,13 +14,16 @@ pub(crate) const HEADER: usize = mem::size_of::<libc::cmsghdr>();
 /// What control messages are aligned to.
 pub(crate) const ALIGNMENT: usize = mem::size_of::<usize>();
 
+/// The type of a control message that carries a descriptor of the sending process. Source: linux/socket.h.
+pub(crate) const SCM_PIDFD: i32 = 4;
+
 /// One control message as the system has it.
 #[derive(Debug)]
 pub(crate) struct RawControl {
     pub(crate) level: i32,
     pub(crate) kind: i32,
     pub(crate) data: Vec<u8>,
-    /// The descriptors, if it is an SCM_RIGHTS; then `data` is empty.
+    /// The descriptors, if it is an SCM_RIGHTS or SCM_PIDFD; then `data` is empty.
     pub(crate) rights: Vec<OwnedFd>,
 }
 
@@ -155,7 +158,7 @@ pub(crate) fn parse_control(mut bytes: &[u8]) -> Vec<ControlSlice<'_>> {
 /// Takes ownership of what a message that the kernel has just delivered carries.
 fn own(message: &ControlSlice<'_>) -> RawControl {
     let ControlSlice { level, kind, data } = *message;
-    if (level, kind) != (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+    if level != libc::SOL_SOCKET || !matches!(kind, libc::SCM_RIGHTS | SCM_PIDFD) {
         return RawControl { level, kind, data: data.to_vec(), rights: Vec::new() };
     }
     let numbers = data.chunks_exact(4).map(|number| i32::from_ne_bytes([number[0], number[1], number[2], number[3]]));

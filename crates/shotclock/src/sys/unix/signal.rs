@@ -3,9 +3,11 @@
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// Runs `call` with SIGPIPE blocked on this thread, and takes the one it may have raised off the queue. sendfile(2)
+use super::Errno;
+
+/// Runs `call` with SIGPIPE blocked on this thread, and takes the one it raised, if it says EPIPE, off the queue. sendfile(2)
 /// has no MSG_NOSIGNAL of its own.
-pub(crate) fn without_sigpipe<T>(call: impl FnOnce() -> T) -> T {
+pub(crate) fn without_sigpipe<T>(call: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
     let mut pipe = MaybeUninit::<libc::sigset_t>::uninit();
     let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
@@ -21,7 +23,7 @@ pub(crate) fn without_sigpipe<T>(call: impl FnOnce() -> T) -> T {
     // SAFETY: as above; sigtimedwait with a zero time takes a pending signal or returns at once. One that was pending
     // before the call is not ours to take.
     unsafe {
-        if !was_pending {
+        if !was_pending && matches!(result, Err(Errno::PIPE)) {
             let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             libc::sigtimedwait(pipe.as_ptr(), ptr::null_mut(), &now);
         }

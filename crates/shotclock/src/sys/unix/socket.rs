@@ -119,6 +119,16 @@ pub(crate) fn getsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, into: &mut [
     Ok(into.len().min(len as usize))
 }
 
+/// The error that waits for the socket, which this takes away.
+pub(crate) fn take_error(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut error = [0; 4];
+    getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, &mut error)?;
+    match i32::from_ne_bytes(error) {
+        0 => Ok(()),
+        error => Err(Errno::from_raw_os_error(error)),
+    }
+}
+
 /// Sets an option to these bytes.
 pub(crate) fn setsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
     let len = libc::socklen_t::try_from(value.len()).map_err(|_| Errno::INVAL)?;
@@ -152,10 +162,11 @@ pub(crate) fn set_inheritable(fd: BorrowedFd<'_>, inheritable: bool) -> Result<(
 
 /// Puts a dead descriptor under the number, atomically: what the number stood for is closed, the number stays taken.
 ///
-/// The dead descriptor is one of /dev/null opened with O_PATH: every socket call on it says EBADF. It is opened anew
-/// each time; one kept for the process could be closed by strangers (daemons do) and its number be somebody else's.
+/// The dead descriptor is one of the root directory opened with O_PATH, which exists in every chroot: every socket call
+/// on it says EBADF. It is opened anew each time; one kept for the process could be closed by strangers (daemons do) and
+/// its number be somebody else's.
 pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let dead = open(c"/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let dead = open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     // SAFETY: both numbers are open and stay so. The caller owns `fd`'s number; after dup3 it is open still, so that
     // whoever borrowed it keeps a valid, if dead, descriptor.
     if unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } < 0 {

@@ -19,3 +19,25 @@ pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
     spawned
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thread_takes_no_signals_and_the_caller_keeps_its_own() {
+        let blocked = || {
+            let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim().to_owned();
+            u64::from_str_radix(&mask, 16).unwrap()
+        };
+        let before = blocked();
+        let (tell, told) = std::sync::mpsc::channel();
+        spawn_detached("test", move || tell.send(blocked()).unwrap()).unwrap();
+        let inside = told.recv().unwrap();
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1, libc::SIGCHLD, libc::SIGALRM] {
+            assert_ne!(inside & (1 << (signal - 1)), 0, "signal {signal} is not blocked");
+        }
+        assert_eq!(blocked(), before);
+    }
+}
