@@ -15,59 +15,51 @@ use shotclock::{Canceller, Family, Kind, Result, Socket, create_server, socketpa
 const FAR: Duration = Duration::from_secs(50);
 const ROUNDS: usize = 400;
 
-/// Each kind of wait, on a socket that another thread ends.
-type Wait = fn(&Socket, &Canceller) -> Result<()>;
+/// Waits on a socket under a canceller.
+type Wait = Arc<dyn Fn(&Socket, &Canceller) -> Result<()> + Send + Sync>;
 
-fn waits() -> Vec<(&'static str, Arc<Socket>, Vec<Socket>, Wait)> {
+/// A kind of wait, the socket for it, and the peers that see to it that the wait is one.
+struct Case {
+    name: &'static str,
+    socket: Arc<Socket>,
+    _peers: Vec<Socket>,
+    wait: Wait,
+}
+
+/// Each kind of wait that another thread can end.
+fn cases() -> Vec<Case> {
+    let case = |name, socket: Socket, peers, wait: Wait| Case { name, socket: Arc::new(socket), _peers: peers, wait };
     let (receives, silent) = tcp_pair();
     let (sends, never_reads) = tcp_pair();
     sends.set_nonblocking(true);
     while sends.send(&[0; 65536]).is_ok() {}
     sends.set_blocking(true);
     let full = full_backlog();
+    let to = full.address;
+    let connects = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    let listens = create_server(("127.0.0.1", 0)).unwrap();
     vec![
-        ("accept", Arc::new(create_server(("127.0.0.1", 0)).unwrap()), vec![], |socket, by| {
-            socket.within(FAR).cancelled_by(by).accept().map(drop)
-        }),
-        ("recv", Arc::new(receives), vec![silent], |socket, by| socket.within(FAR).cancelled_by(by).recv(1).map(drop)),
-        ("send", Arc::new(sends), vec![never_reads], |socket, by| {
-            socket.within(FAR).cancelled_by(by).sendall(&[0; 1 << 20])
-        }),
-        ("recvfrom", Arc::new(udp()), vec![], |socket, by| socket.within(FAR).cancelled_by(by).recvfrom(1).map(drop)),
-        ("connect", Arc::new(connecting(&full)), vec![full.listener], |socket, by| {
-            socket.within(FAR).cancelled_by(by).connect(socket.getpeername_of_attempt()).map(drop)
-        }),
+        case("accept", listens, vec![], Arc::new(|s, by| s.within(FAR).cancelled_by(by).accept().map(drop))),
+        case("recv", receives, vec![silent], Arc::new(|s, by| s.within(FAR).cancelled_by(by).recv(1).map(drop))),
+        case("send", sends, vec![never_reads], Arc::new(|s, by| s.within(FAR).cancelled_by(by).sendall(&[0; 1 << 20]))),
+        case("recvfrom", udp(), vec![], Arc::new(|s, by| s.within(FAR).cancelled_by(by).recvfrom(1).map(drop))),
+        case(
+            "connect",
+            connects,
+            vec![full.listener],
+            Arc::new(move |s, by| s.within(FAR).cancelled_by(by).connect(to)),
+        ),
     ]
-}
-
-/// A socket whose attempt to connect is under way and will not come to an end.
-fn connecting(full: &peers::FullBacklog) -> Socket {
-    let socket = Socket::new(Family::INET, Kind::STREAM).unwrap();
-    ADDRESS.set(full.address).unwrap();
-    assert!(socket.within(Duration::from_millis(1)).connect(full.address).unwrap_err().is_timeout());
-    socket
-}
-
-static ADDRESS: std::sync::OnceLock<shotclock::Address> = std::sync::OnceLock::new();
-
-trait Attempt {
-    fn getpeername_of_attempt(&self) -> shotclock::Address;
-}
-
-impl Attempt for Socket {
-    fn getpeername_of_attempt(&self) -> shotclock::Address {
-        *ADDRESS.get().unwrap()
-    }
 }
 
 #[test]
 fn stress_cancel_wakes_every_kind_of_wait() {
-    for (name, socket, _peers, wait) in waits() {
+    for Case { name, socket, _peers, wait } in cases() {
         let mut worst = Duration::ZERO;
         for round in 0..ROUNDS / 4 {
             let canceller = Canceller::new();
             let (begin, begun) = mpsc::channel();
-            let (waiter, by) = (Arc::clone(&socket), canceller.clone());
+            let (waiter, by, wait) = (Arc::clone(&socket), canceller.clone(), Arc::clone(&wait));
             let thread = thread::spawn(move || {
                 begin.send(()).unwrap();
                 let error = wait(&waiter, &by).unwrap_err();
@@ -89,11 +81,11 @@ fn stress_cancel_wakes_every_kind_of_wait() {
 
 #[test]
 fn stress_close_wakes_every_kind_of_wait() {
-    for (name, socket, _peers, wait) in waits() {
+    for Case { name, socket, _peers, wait } in cases() {
         let (begin, begun) = mpsc::channel();
         let threads: Vec<_> = (0..4)
             .map(|_| {
-                let (waiter, begin) = (Arc::clone(&socket), begin.clone());
+                let (waiter, begin, wait) = (Arc::clone(&socket), begin.clone(), Arc::clone(&wait));
                 thread::spawn(move || {
                     begin.send(()).unwrap();
                     wait(&waiter, &Canceller::new()).unwrap_err()
