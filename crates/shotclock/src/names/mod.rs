@@ -56,7 +56,8 @@ use workers::Outcome;
 ///
 /// ```
 /// use shotclock::{AddressInfoHints, Canceller, Lookup};
-/// ///
+/// use std::time::Duration;
+///
 /// let canceller = Canceller::new();
 /// let lookup = Lookup::within(Duration::from_secs(5)).cancelled_by(&canceller);
 /// assert_eq!(lookup.gethostbyname("127.0.0.1")?.octets(), [127, 0, 0, 1]);
@@ -86,7 +87,8 @@ impl Lookup<'static> {
     ///
     /// ```
     /// use shotclock::Lookup;
-    ///     ///
+    /// use std::time::Duration;
+    ///
     /// let error = Lookup::within(Duration::ZERO).getservbyname("http", None).unwrap_err();
     /// assert!(error.is_timeout());
     /// assert_eq!(error.operation(), "getservbyname");
@@ -99,7 +101,8 @@ impl Lookup<'static> {
     ///
     /// ```
     /// use shotclock::{Deadline, Lookup};
-    ///     ///
+    /// use std::time::Duration;
+    ///
     /// let deadline = Deadline::after(Duration::from_secs(5));
     /// assert_eq!(Lookup::until(deadline).getservbyport(80, Some("tcp"))?, "http");
     /// # Ok::<(), shotclock::Error>(())

@@ -5,6 +5,7 @@
 //! * `monotonic_nanos`: a clock that never steps.
 //! * `poll(fds, timeout)`: waits for readiness, no longer than asked, and says so when interrupted.
 //! * `socket`: every socket call as one non-blocking try, close-on-exec and without SIGPIPE.
+//! * `exact`: the same calls as they are asked for, which may wait, for the Python face.
 //! * `message`: sendmsg and recvmsg with control messages; no descriptor is lost.
 //! * `address`: bytes of a sockaddr.
 //! * `interface`: network interfaces by name and index.
@@ -22,7 +23,7 @@ mod unix;
 pub(crate) use unix::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub use unix::{Errno, Readiness};
+pub use unix::{Errno, Readiness, exact};
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 mod unsupported;
