@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let mut never_early = true;
     for (name, mut wait) in waits() {
         for (limit, times) in LIMITS.into_iter().chain(long) {
-            let is_ours = !name.starts_with("std");
+            let is_ours = !name.starts_with("std") && !name.starts_with("the system");
             let lateness = (0..times).map(|_| lateness(&mut wait, Duration::from_millis(limit))).collect();
             never_early &= print(name, limit, lateness, is_ours) || !is_ours;
         }
@@ -83,6 +83,7 @@ fn waits() -> Vec<(&'static str, Wait)> {
         ("accept", accept()),
         ("connect, TCP, full queue", connect_tcp()),
         ("connect, AF_UNIX, full queue", connect_unix()),
+        ("the system's own ppoll", ppoll()),
         ("std's recv, set_read_timeout", std_recv()),
     ]
 }
@@ -168,6 +169,19 @@ fn connect_unix() -> Wait {
     Box::new(move |limit| {
         let _open = (&listener, &first);
         ended(ours.within(limit).connect(address));
+    })
+}
+
+/// What this machine can do at all: one wait of the system, with nothing around it.
+fn ppoll() -> Wait {
+    let (silent, ours) = pair();
+    Box::new(move |limit| {
+        let _open = &silent;
+        let mut fd = libc::pollfd { fd: ours.fileno(), events: libc::POLLIN, revents: 0 };
+        let seconds = libc::time_t::try_from(limit.as_secs()).unwrap();
+        let time = libc::timespec { tv_sec: seconds, tv_nsec: limit.subsec_nanos().into() };
+        // SAFETY: one live pollfd, a live timespec, no signal mask.
+        assert_eq!(unsafe { libc::ppoll(&raw mut fd, 1, &raw const time, std::ptr::null()) }, 0);
     })
 }
 

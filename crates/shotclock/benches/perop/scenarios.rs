@@ -255,7 +255,9 @@ fn accepting(variant: Variant) -> Work {
         // It has no timeout for accept.
         Variant::Std => accepting_by(to, move || listener.accept().unwrap()),
         Variant::Shotclock => {
-            let listener = Socket::from(listener);
+            // Made by us: of one from elsewhere nobody knows who may make it blocking again, and each accept looks.
+            let listener = shotclock::create_server(LOCALHOST).unwrap();
+            let to = listener.getsockname().unwrap().as_inet().unwrap();
             listener.set_timeout(TIMEOUT);
             accepting_by(to, move || listener.accept().unwrap())
         }

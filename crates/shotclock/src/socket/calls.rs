@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::Socket;
 use crate::addr::Address;
 use crate::ancillary::{Ancillary, Message, MessageInto, ReceivedFds};
+use crate::constant::MessageFlags;
 use crate::error::Result;
+use crate::ops;
 use crate::target::Target;
 
 /// The calls that can wait. Each ends with a result, or with an error: `is_timeout()` when the limit passed,
@@ -105,7 +107,10 @@ impl Socket {
     /// ```
     #[inline]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
-        self.view().recv_into(buffer)
+        if buffer.is_empty() {
+            return self.recv_nothing();
+        }
+        self.try_or_wait("recv", ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE })
     }
 
     /// Receives until `buffer` is full. The timeout bounds the whole, not each part.
@@ -249,7 +254,7 @@ impl Socket {
     /// ```
     #[inline]
     pub fn send(&self, data: &[u8]) -> Result<usize> {
-        self.view().send(data)
+        self.try_or_wait("send", ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE })
     }
 
     /// Sends all of `data`. The timeout bounds the whole, not each part. Source: Python's `socket.sendall`.

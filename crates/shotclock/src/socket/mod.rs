@@ -17,9 +17,9 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::file::{SocketFile, SocketReader, SocketWriter};
 use crate::option::{self, OptionValue, SocketOption};
-use crate::sys::{Errno, socket as calls_of_system};
+use crate::sys::{Errno, Readiness, socket as calls_of_system};
 use crate::target::Target;
-use crate::timed::Limit;
+use crate::timed::{Limit, Operation, Pause};
 
 /// The timeout that new sockets begin with.
 static DEFAULT_TIMEOUT: AtomicU64 = AtomicU64::new(Timeout::NEVER.nanos());
@@ -695,8 +695,22 @@ impl Socket {
         &self.gate
     }
 
+    /// One try under the socket's own timeout; a view, a limit and whatever else waiting and failing need come into
+    /// being only after it, out of the way of a call that finds its data.
+    #[inline(always)]
+    fn try_or_wait<O: Operation>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
+        let tried = if self.gate.is_closed() { Err(Pause::Progress) } else { op.attempt(Readiness::empty()) };
+        tried.or_else(|pause| self.wait(name, op, pause))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait<O: Operation>(&self, name: &'static str, op: O, pause: Pause) -> Result<O::Output> {
+        self.view().run_on(name, op, pause)
+    }
+
     /// The socket under its own timeout alone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn view(&self) -> Timed<'_> {
         let limit = Limit { timeout: self.timeout(), gate: Some(&self.gate), ..Limit::NONE };
         Timed { socket: self, limit, flags: MessageFlags::NONE }

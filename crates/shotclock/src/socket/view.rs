@@ -216,10 +216,17 @@ impl<'s> Timed<'s> {
     /// As there.
     pub fn sendto<'t>(&self, data: &[u8], target: impl Into<Target<'t>>) -> Result<usize> {
         let target = target.into();
+        if let Target::Address(to) = &target {
+            return self.sendto_address(data, to, &self.limit).map_err(|error| self.explain_address(error, target, to));
+        }
         let (to, limit) = self.resolve("sendto", target)?;
+        self.sendto_address(data, &to, &limit).map_err(|error| self.explain_address(error, target, &to))
+    }
+
+    #[inline]
+    fn sendto_address(&self, data: &[u8], to: &Address, limit: &Limit<'_>) -> Result<usize> {
         let raw = to.to_raw();
-        let mut op = ops::SendTo { fd: self.fd(), from: data, flags: self.flags, to: &raw };
-        run("sendto", &mut op, &limit).map_err(|error| self.explain_address(error, target, &to))
+        run("sendto", &mut ops::SendTo { fd: self.fd(), from: data, flags: self.flags, to: &raw }, limit)
     }
 
     /// Sends one message with control messages; see [`Socket::sendmsg`].
@@ -388,7 +395,7 @@ impl<'s> Timed<'s> {
 
     /// The same for an operation of one step that is worth nothing after a failure. What waiting and failing need is put
     /// together out of the way, so that a call that finds its data keeps everything in registers.
-    #[inline]
+    #[inline(always)]
     fn run_ready<O: Operation>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
         match try_first(&mut op, &self.limit) {
             Ok(output) => Ok(output),
@@ -398,7 +405,7 @@ impl<'s> Timed<'s> {
 
     #[cold]
     #[inline(never)]
-    fn run_on<O: Operation>(self, name: &'static str, mut op: O, pause: Pause) -> Result<O::Output> {
+    pub(super) fn run_on<O: Operation>(self, name: &'static str, mut op: O, pause: Pause) -> Result<O::Output> {
         let done = wait_out(&mut op, &self.limit, &mut PollWaiter, pause);
         done.map_err(|stop| self.name_peer(Error::stopped(name, stop)))
     }
