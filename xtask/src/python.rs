@@ -1,4 +1,4 @@
-//! The virtual environment of the Python tests.
+//! The virtual environment of the Python tests, and our package in it.
 
 use std::fs;
 use std::path::Path;
@@ -13,6 +13,7 @@ pub(crate) fn pytest(target: &Path) -> Result<Command, Failure> {
     let venv = target.join("venv");
     let python = venv.join("bin").join("python");
     prepare(&venv, &python)?;
+    install_package(&venv, &python)?;
     let mut pytest = run::command(&python.to_string_lossy(), ["-m", "pytest", "-rs", "--color=no", "python/tests"]);
     pytest.env("SHOTCLOCK_BIN", target.join("debug").join("shotclock"));
     pytest.env("SHOTCLOCK_EXAMPLES", target.join("debug").join("examples"));
@@ -32,4 +33,16 @@ fn prepare(venv: &Path, python: &Path) -> Result<(), Failure> {
     run::check(&mut run::command(&python.to_string_lossy(), install))?;
     // Written last: a half-made environment is made again.
     Ok(fs::write(stamp, wanted)?)
+}
+
+/// Builds the package as it is now and installs it, with the build tool of the requirements.
+fn install_package(venv: &Path, python: &Path) -> Result<(), Failure> {
+    let install =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-build-isolation", "--no-deps"];
+    let mut pip = run::command(&python.to_string_lossy(), install);
+    // The build tool is a program of the environment.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::iter::once(venv.join("bin")).chain(std::env::split_paths(&path));
+    pip.env("PATH", std::env::join_paths(places)?);
+    run::check(pip.args(["--force-reinstall", "."]))
 }

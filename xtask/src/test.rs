@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn rust_tests(name: &str, packages: &[&str], target: &Path, report: &mut Report) -> Result<(), Failure> {
     if !run::is_installed("cargo", ["nextest", "--version"]) {
-        let mut tests = run::cargo(["test", "--no-fail-fast", "--all-targets"]);
+        let mut tests = run::cargo(["test", "--no-fail-fast", "--lib", "--bins", "--tests", "--examples"]);
         tests.args(packages).args(["--", "--show-output"]);
         let before = report.skips.len();
         report.add(name, &run::tee(&mut run::bounded(RUNNER_LIMIT, &tests))?);

@@ -1,15 +1,13 @@
 //! Public but not promised: hooks for the project's other faces. Anything here may change in any release.
 
+use std::os::fd::BorrowedFd;
+
 use crate::deadline::Timeout;
-use crate::sys::address::RawAddress;
-use crate::sys::socket;
 
 pub use crate::cancel::{Gate, Signal};
 pub use crate::ops::{Accept, Connect, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
 pub use crate::sys::{Errno, Readiness, exact};
 pub use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive, wait_out};
-
-use std::os::fd::BorrowedFd;
 
 /// An operation on one descriptor, given as a function that tries once.
 pub struct Call<'a, F> {
@@ -47,86 +45,6 @@ pub fn timeout_limit(nanos: Option<u64>) -> Limit<'static> {
 /// The system's words for an error number.
 pub fn describe(errno: Errno) -> String {
     crate::sys::describe(errno)
-}
-
-/// fcntl(2): sets or clears O_NONBLOCK.
-///
-/// # Errors
-/// The system's.
-pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(), Errno> {
-    socket::set_nonblocking(fd, nonblocking)
-}
-
-/// bind(2).
-///
-/// # Errors
-/// The system's.
-pub fn bind(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
-    socket::bind(fd, address)
-}
-
-/// listen(2).
-///
-/// # Errors
-/// The system's.
-pub fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<(), Errno> {
-    socket::listen(fd, backlog)
-}
-
-/// connect(2).
-///
-/// # Errors
-/// The system's.
-pub fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
-    socket::connect(fd, address)
-}
-
-/// getsockname(2).
-///
-/// # Errors
-/// The system's.
-pub fn getsockname(fd: BorrowedFd<'_>) -> Result<RawAddress, Errno> {
-    socket::getsockname(fd)
-}
-
-/// getpeername(2).
-///
-/// # Errors
-/// The system's.
-pub fn getpeername(fd: BorrowedFd<'_>) -> Result<Option<RawAddress>, Errno> {
-    socket::getpeername(fd)
-}
-
-/// shutdown(2).
-///
-/// # Errors
-/// The system's.
-pub fn shutdown(fd: BorrowedFd<'_>, how: i32) -> Result<(), Errno> {
-    socket::shutdown(fd, how)
-}
-
-/// getsockopt(2), which reads `value` as well.
-///
-/// # Errors
-/// The system's.
-pub fn getsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, value: &mut [u8]) -> Result<usize, Errno> {
-    socket::getsockopt(fd, level, name, value)
-}
-
-/// setsockopt(2).
-///
-/// # Errors
-/// The system's.
-pub fn setsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
-    socket::setsockopt(fd, level, name, value)
-}
-
-/// dup(2), with the duplicate close-on-exec.
-///
-/// # Errors
-/// The system's.
-pub fn dup(fd: BorrowedFd<'_>) -> Result<std::os::fd::OwnedFd, Errno> {
-    socket::dup(fd)
 }
 
 /// Splits control-message bytes as `recvmsg` does: level, type and data of each. Total, whatever the bytes.

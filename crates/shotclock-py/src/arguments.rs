@@ -1,0 +1,126 @@
+//! Arguments: the interpreter's own parser with CPython's own formats, and buffers held for the length of a call.
+
+use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
+use std::slice;
+
+use pyo3_ffi::{
+    Py_IncRef, Py_buffer, Py_ssize_t, PyBuffer_Release, PyObject, PyObject_GetBuffer, PyTuple_New, PyTuple_SetItem,
+};
+
+use crate::interpreter::{PyResult, Raised};
+use crate::object::Owned;
+
+/// The positional arguments of a METH_FASTCALL method.
+#[derive(Clone, Copy)]
+pub(crate) struct Arguments<'a>(&'a [*mut PyObject]);
+
+impl Arguments<'_> {
+    /// # Safety
+    /// `arguments` must be `count` live objects that stay alive for the call, as the interpreter passes them.
+    pub(crate) unsafe fn new(arguments: *const *mut PyObject, count: Py_ssize_t) -> Self {
+        let count = usize::try_from(count).unwrap_or(0);
+        if count == 0 {
+            return Self(&[]);
+        }
+        // SAFETY: by the caller's promise.
+        Self(unsafe { slice::from_raw_parts(arguments, count) })
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<*mut PyObject> {
+        self.0.get(index).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The arguments as a tuple, for the interpreter's parser.
+    pub(crate) fn tuple(&self) -> PyResult<Owned> {
+        // SAFETY: the interpreter is held; each item gets a reference of its own, which the tuple takes over.
+        unsafe {
+            let tuple = Owned::new(PyTuple_New(self.0.len().cast_signed()))?;
+            for (index, item) in self.0.iter().enumerate() {
+                Py_IncRef(*item);
+                if PyTuple_SetItem(tuple.as_ptr(), index.cast_signed(), *item) != 0 {
+                    return Err(Raised);
+                }
+            }
+            Ok(tuple)
+        }
+    }
+}
+
+/// An object's bytes, which nobody may resize or free until this is dropped.
+pub(crate) struct Buffer(Py_buffer);
+
+impl Buffer {
+    /// The bytes of an object; writable ones if asked for.
+    pub(crate) fn of(object: *mut PyObject, flags: i32) -> PyResult<Self> {
+        let mut view = MaybeUninit::<Py_buffer>::zeroed();
+        // SAFETY: the interpreter is held and `object` alive; the view is ours, and initialised on success.
+        unsafe {
+            if PyObject_GetBuffer(object, view.as_mut_ptr(), flags) != 0 {
+                return Err(Raised);
+            }
+            Ok(Self(view.assume_init()))
+        }
+    }
+
+    /// An empty view, for the interpreter's parser (`y*`, `w*`) to fill.
+    pub(crate) fn empty() -> Self {
+        // SAFETY: a Py_buffer is plain numbers and pointers; all zeroes is a view of nothing, whose release is nothing.
+        Self(unsafe { MaybeUninit::<Py_buffer>::zeroed().assume_init() })
+    }
+
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut Py_buffer {
+        &raw mut self.0
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        if self.0.buf.is_null() {
+            return &[];
+        }
+        // SAFETY: the exporter keeps so many bytes in place until release. Python code of another thread may write them
+        // meanwhile; the kernel only copies them, as it does for CPython.
+        unsafe { slice::from_raw_parts(self.0.buf.cast(), usize::try_from(self.0.len).unwrap_or(0)) }
+    }
+
+    /// The bytes to be written; only for views that were asked for as writable.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        if self.0.buf.is_null() || self.0.readonly != 0 {
+            return &mut [];
+        }
+        // SAFETY: as in `bytes`, and writable.
+        unsafe { slice::from_raw_parts_mut(self.0.buf.cast(), usize::try_from(self.0.len).unwrap_or(0)) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.0.len).unwrap_or(0)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: the view is filled by a successful call, or empty; the interpreter is held.
+        unsafe { PyBuffer_Release(&raw mut self.0) }
+    }
+}
+
+/// The keyword list of PyArg_ParseTupleAndKeywords: names, and the null that ends them.
+pub(crate) struct Keywords<const N: usize>([*const c_char; N]);
+
+impl<const N: usize> Keywords<N> {
+    /// `names` without the end, hence one less than `N`.
+    pub(crate) fn new(names: &[&'static CStr]) -> Self {
+        let mut list = [std::ptr::null(); N];
+        for (slot, name) in list.iter_mut().zip(names) {
+            *slot = name.as_ptr();
+        }
+        Self(list)
+    }
+
+    pub(crate) fn as_ptr<T>(&self) -> *const T {
+        self.0.as_ptr().cast()
+    }
+}

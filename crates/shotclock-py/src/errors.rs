@@ -1,0 +1,61 @@
+//! The one place where errors become exceptions.
+
+use std::ffi::CStr;
+use std::ptr;
+
+use pyo3_ffi::{
+    Py_TYPE, PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyLong_FromLong, PyObject,
+    PyObject_CallFunctionObjArgs, PyUnicode_FromStringAndSize,
+};
+use shotclock::raw::{Errno, Stop, describe};
+
+use crate::interpreter::Raised;
+use crate::object::Owned;
+
+/// Raises `type(text)`.
+pub(crate) fn raise(kind: *mut PyObject, text: &CStr) -> Raised {
+    // SAFETY: the interpreter is held, `kind` is one of its exception types, the text ends with a NUL.
+    unsafe { PyErr_SetString(kind, text.as_ptr()) };
+    Raised
+}
+
+/// Raises OSError, or the subclass that the number stands for.
+pub(crate) fn raise_errno(errno: Errno) -> Raised {
+    // SAFETY: PyExc_OSError is a static of the interpreter, there while it runs.
+    raise_numbered(unsafe { PyExc_OSError }, errno.raw_os_error(), &describe(errno))
+}
+
+/// Raises what ended an operation.
+pub(crate) fn raise_stop(stop: Stop<Raised>) -> Raised {
+    match stop {
+        Stop::Interrupt(raised) => raised,
+        Stop::TimedOut { .. } => timed_out(),
+        Stop::WouldBlock => raise_errno(Errno::AGAIN),
+        Stop::System(errno) => raise_errno(errno),
+        Stop::Cancelled | Stop::Closed => raise_errno(Errno::BADF),
+    }
+}
+
+/// Raises `TimeoutError('timed out')`, without a number.
+pub(crate) fn timed_out() -> Raised {
+    // SAFETY: a static of the interpreter.
+    raise(unsafe { PyExc_TimeoutError }, c"timed out")
+}
+
+/// Raises `type(number, text)`.
+fn raise_numbered(kind: *mut PyObject, number: i32, text: &str) -> Raised {
+    let make = || {
+        // SAFETY: the interpreter is held; every argument is a live object or the null that ends the list.
+        unsafe {
+            let number = Owned::new(PyLong_FromLong(number.into()))?;
+            let text = Owned::new(PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len().cast_signed()))?;
+            let none = ptr::null_mut::<PyObject>();
+            Owned::new(PyObject_CallFunctionObjArgs(kind, number.as_ptr(), text.as_ptr(), none))
+        }
+    };
+    if let Ok(error) = make() {
+        // SAFETY: an exception just made; its own type, since OSError picks a subclass by the number.
+        unsafe { PyErr_SetObject(Py_TYPE(error.as_ptr()).cast(), error.as_ptr()) };
+    }
+    Raised
+}

@@ -1,0 +1,106 @@
+//! The interpreter's lock and signals: leaving it for a wait, and the waiter that does so.
+
+use pyo3_ffi::{PyErr_CheckSignals, PyEval_RestoreThread, PyEval_SaveThread};
+use shotclock::Deadline;
+use shotclock::raw::{Interest, Limit, Operation, Pause, PollWaiter, Readiness, Stop, Waiter, drive};
+
+use crate::errors;
+use crate::object::{NO_TIMEOUT, SocketRef};
+
+/// A Python exception is set.
+#[derive(Debug)]
+pub(crate) struct Raised;
+
+pub(crate) type PyResult<T> = Result<T, Raised>;
+
+/// Runs `call` with the interpreter released. It must not touch any Python object.
+pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: methods run with the interpreter held, and give it up only here; it is taken again before returning.
+    let state = unsafe { PyEval_SaveThread() };
+    let result = call();
+    // SAFETY: the state is the one this thread gave up above.
+    unsafe { PyEval_RestoreThread(state) };
+    result
+}
+
+/// Lets pending signal handlers run, in the main thread (PEP 475).
+pub(crate) fn check_signals() -> PyResult<()> {
+    // SAFETY: the interpreter is held.
+    if unsafe { PyErr_CheckSignals() } == 0 { Ok(()) } else { Err(Raised) }
+}
+
+/// Waits with the interpreter released, and lets signal handlers run afterwards.
+pub(crate) struct InterpreterWaiter;
+
+impl Waiter for InterpreterWaiter {
+    type Interrupt = Raised;
+
+    fn now(&self) -> Deadline {
+        Deadline::now()
+    }
+
+    fn wait(&mut self, wanted: &Interest<'_>, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        let ready = released(|| PollWaiter.wait(wanted, until)).map_err(|stop| match stop {
+            Stop::System(errno) => Stop::System(errno),
+            // The poll waiter has no other way to fail.
+            _ => Stop::Closed,
+        })?;
+        if ready.is_empty() {
+            self.interrupted()?;
+        }
+        Ok(ready)
+    }
+
+    fn interrupted(&mut self) -> Result<(), Stop<Raised>> {
+        check_signals().map_err(Stop::Interrupt)
+    }
+}
+
+/// Each try of the operation inside is made with the interpreter released.
+struct Released<'o, O>(&'o mut O);
+
+impl<O: Operation> Operation for Released<'_, O> {
+    type Output = O::Output;
+    const COMPOSITE: bool = O::COMPOSITE;
+
+    fn attempt(&mut self, ready: Readiness) -> Result<O::Output, Pause> {
+        released(|| self.0.attempt(ready))
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        self.0.interest(wanted);
+    }
+}
+
+/// The limit of a socket's own timeout.
+pub(crate) fn limit_of(socket: SocketRef) -> Limit<'static> {
+    let nanos = socket.timeout();
+    shotclock::raw::timeout_limit((nanos != NO_TIMEOUT).then(|| nanos.max(0).cast_unsigned()))
+}
+
+/// Whether the socket waits by one plain call of the system, as the interpreter's own does without a timeout.
+pub(crate) fn is_plain(socket: SocketRef) -> bool {
+    socket.timeout() < 0
+}
+
+/// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
+const SMALL: usize = 16 << 10;
+
+/// Runs an operation under the socket's timeout, on about `bytes` bytes.
+pub(crate) fn run<O: Operation>(socket: SocketRef, operation: &mut O, bytes: usize) -> PyResult<O::Output> {
+    let limit = limit_of(socket);
+    let result = if is_plain(socket) || bytes > SMALL {
+        drive(&mut Released(operation), &limit, &mut InterpreterWaiter)
+    } else {
+        drive(operation, &limit, &mut InterpreterWaiter)
+    };
+    result.map_err(errors::raise_stop)
+}
+
+/// What a failed try means to the loop: on a plain call EAGAIN is an error (BlockingIOError), for the loop to pass on.
+pub(crate) fn pause(plain: bool) -> impl Fn(shotclock::raw::Errno) -> Pause {
+    move |errno| match Pause::from(errno) {
+        Pause::WouldBlock if plain => Pause::Failed(errno),
+        pause => pause,
+    }
+}

@@ -1,0 +1,221 @@
+//! recv, recv_into, send, sendall.
+
+use std::ffi::{c_char, c_int};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+use std::ptr;
+
+use pyo3_ffi::{
+    Py_None, Py_ssize_t, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBUF_SIMPLE, PyBytes_AsString,
+    PyBytes_FromStringAndSize, PyExc_ValueError, PyLong_AsSsize_t, PyLong_Check, PyLong_FromSsize_t, PyObject,
+};
+use shotclock::MessageFlags;
+use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, exact};
+
+use crate::arguments::{Arguments, Buffer, Keywords};
+use crate::errors;
+use crate::interpreter::{PyResult, Raised, check_signals, is_plain, pause, run};
+use crate::object::{Owned, SocketRef, returned};
+
+/// Receives up to this many bytes go through the stack, and into an object of just their size.
+const ON_THE_STACK: usize = 4096;
+
+/// `socket.recv(bufsize[, flags])`.
+pub(crate) unsafe extern "C" fn recv(
+    me: *mut PyObject,
+    arguments: *mut *mut PyObject,
+    count: Py_ssize_t,
+) -> *mut PyObject {
+    // SAFETY: the interpreter calls this with a live socket object and so many live arguments.
+    let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
+    returned(recv_checked(socket, arguments))
+}
+
+fn recv_checked(socket: SocketRef, arguments: Arguments<'_>) -> PyResult<Owned> {
+    let (size, flags) = size_and_flags(arguments)?;
+    let Ok(size) = usize::try_from(size) else {
+        // SAFETY: a static of the interpreter.
+        return Err(errors::raise(unsafe { PyExc_ValueError }, c"negative buffersize in recv"));
+    };
+    if size == 0 {
+        return bytes_of(&[]);
+    }
+    if size <= ON_THE_STACK {
+        let mut room = [MaybeUninit::<u8>::uninit(); ON_THE_STACK];
+        // SAFETY: the system writes before anything is read: `len` bytes, of which only so many are used.
+        let room = unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u8>(), size) };
+        let len = receive(socket, room, flags)?;
+        return bytes_of(&room[..len.min(size)]);
+    }
+    // SAFETY: the interpreter is held; the object is ours alone until it is returned, so its bytes may be written.
+    unsafe {
+        let whole = Owned::new(PyBytes_FromStringAndSize(ptr::null(), size.cast_signed()))?;
+        let room = std::slice::from_raw_parts_mut(PyBytes_AsString(whole.as_ptr()).cast::<u8>(), size);
+        let len = receive(socket, room, flags)?;
+        if len >= size { Ok(whole) } else { bytes_of(&room[..len]) }
+    }
+}
+
+/// `(size, flags)` of recv: fast where they are surely right, else by CPython's own parser, for its own errors.
+fn size_and_flags(arguments: Arguments<'_>) -> PyResult<(Py_ssize_t, c_int)> {
+    // SAFETY: the interpreter is held and the arguments are alive.
+    unsafe {
+        if let (Some(size), 1) = (arguments.get(0), arguments.len())
+            && PyLong_Check(size) != 0
+        {
+            let size = PyLong_AsSsize_t(size);
+            if size != -1 {
+                return Ok((size, 0));
+            }
+            pyo3_ffi::PyErr_Clear();
+        }
+        let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
+        let tuple = arguments.tuple()?;
+        if PyArg_ParseTuple(tuple.as_ptr(), c"n|i:recv".as_ptr(), &raw mut size, &raw mut flags) == 0 {
+            return Err(Raised);
+        }
+        Ok((size, flags))
+    }
+}
+
+/// `socket.recv_into(buffer[, nbytes[, flags]])`.
+pub(crate) unsafe extern "C" fn recv_into(
+    me: *mut PyObject,
+    arguments: *mut PyObject,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as in `recv`.
+    let socket = unsafe { SocketRef::new(me) };
+    returned(recv_into_checked(socket, arguments, keywords))
+}
+
+fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
+    let names = Keywords::<4>::new(&[c"buffer", c"nbytes", c"flags"]);
+    let mut buffer = Buffer::empty();
+    let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
+    // SAFETY: the format's types are those of the pointers, in order.
+    let parsed = unsafe {
+        PyArg_ParseTupleAndKeywords(
+            arguments,
+            keywords,
+            c"w*|ni:recv_into".as_ptr(),
+            names.as_ptr::<*mut c_char>().cast_mut().cast(),
+            buffer.as_mut_ptr(),
+            &raw mut size,
+            &raw mut flags,
+        )
+    };
+    if parsed == 0 {
+        return Err(Raised);
+    }
+    let wanted = usize::try_from(size).map_err(|_| value_error(c"negative buffersize in recv_into"))?;
+    let wanted = if wanted == 0 { buffer.len() } else { wanted };
+    if buffer.len() < wanted {
+        return Err(value_error(c"buffer too small for requested bytes"));
+    }
+    let len = if wanted == 0 { 0 } else { receive(socket, &mut buffer.bytes_mut()[..wanted], flags)? };
+    // SAFETY: the interpreter is held.
+    Owned::new(unsafe { PyLong_FromSsize_t(len.cast_signed()) })
+}
+
+fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
+    let (fd, plain) = (socket.fd()?, is_plain(socket));
+    let (size, failed) = (room.len(), pause(plain));
+    let flags = if plain { flags } else { flags | MessageFlags::DONTWAIT.0 };
+    run(socket, &mut Call::new(fd, Readiness::IN, |_| exact::recv(fd, room, flags).map_err(&failed)), size)
+}
+
+/// `socket.send(data[, flags])`.
+pub(crate) unsafe extern "C" fn send(
+    me: *mut PyObject,
+    arguments: *mut *mut PyObject,
+    count: Py_ssize_t,
+) -> *mut PyObject {
+    // SAFETY: as in `recv`.
+    let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
+    returned(data_and_flags(arguments, c"y*|i:send".as_ptr()).and_then(|(data, flags)| {
+        let sent = transmit(socket, data.bytes(), flags)?;
+        // SAFETY: the interpreter is held.
+        Owned::new(unsafe { PyLong_FromSsize_t(sent.cast_signed()) })
+    }))
+}
+
+/// `socket.sendall(data[, flags])`.
+pub(crate) unsafe extern "C" fn sendall(
+    me: *mut PyObject,
+    arguments: *mut *mut PyObject,
+    count: Py_ssize_t,
+) -> *mut PyObject {
+    // SAFETY: as in `recv`.
+    let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
+    let sent = data_and_flags(arguments, c"y*|i:sendall".as_ptr())
+        .and_then(|(data, flags)| transmit_all(socket, data.bytes(), flags));
+    // SAFETY: None lives for ever.
+    returned(sent.map(|()| unsafe { Owned::borrowed(Py_None()) }))
+}
+
+fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(Buffer, c_int)> {
+    // SAFETY: the interpreter is held and the arguments are alive; the format's types are those of the pointers.
+    unsafe {
+        if let (Some(data), 1) = (arguments.get(0), arguments.len())
+            && pyo3_ffi::PyBytes_Check(data) != 0
+        {
+            return Ok((Buffer::of(data, PyBUF_SIMPLE)?, 0));
+        }
+        let (mut data, mut flags): (Buffer, c_int) = (Buffer::empty(), 0);
+        let tuple = arguments.tuple()?;
+        if PyArg_ParseTuple(tuple.as_ptr(), format, data.as_mut_ptr(), &raw mut flags) == 0 {
+            return Err(Raised);
+        }
+        Ok((data, flags))
+    }
+}
+
+fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
+    let (fd, plain) = (socket.fd()?, is_plain(socket));
+    let failed = pause(plain);
+    let flags = if plain { flags } else { flags | MessageFlags::DONTWAIT.0 };
+    run(socket, &mut Call::new(fd, Readiness::OUT, |_| exact::send(fd, data, flags).map_err(&failed)), data.len())
+}
+
+/// One limit for the whole, as CPython's: each part gets what is left of it.
+fn transmit_all(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<()> {
+    let (fd, plain) = (socket.fd()?, is_plain(socket));
+    let flags = if plain { flags } else { flags | MessageFlags::DONTWAIT.0 };
+    run(socket, &mut SendAll { fd, data, flags, plain, sent: 0 }, data.len())?;
+    check_signals()
+}
+
+/// Sends all of the bytes; signal handlers run between the parts, as in CPython.
+struct SendAll<'a> {
+    fd: BorrowedFd<'a>,
+    data: &'a [u8],
+    flags: c_int,
+    plain: bool,
+    sent: usize,
+}
+
+impl Operation for SendAll<'_> {
+    type Output = ();
+    const COMPOSITE: bool = true;
+
+    fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
+        self.sent += exact::send(self.fd, &self.data[self.sent..], self.flags).map_err(pause(self.plain))?;
+        if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Interrupted) }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::OUT);
+    }
+}
+
+fn bytes_of(data: &[u8]) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held; it copies so many bytes.
+    let bytes = unsafe { PyBytes_FromStringAndSize(data.as_ptr().cast(), data.len().cast_signed()) };
+    Owned::new(bytes)
+}
+
+fn value_error(text: &std::ffi::CStr) -> Raised {
+    // SAFETY: a static of the interpreter.
+    errors::raise(unsafe { PyExc_ValueError }, text)
+}

@@ -1,0 +1,375 @@
+"""The grafted methods against the stock ones: the same values, errors and texts, at half the system calls."""
+
+import errno
+import fcntl
+import http.client
+import http.server
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+import _socket
+import pytest
+
+import shotclock
+
+METHODS = ("recv", "recv_into", "send", "sendall")
+LIMIT = 0.06
+
+
+@pytest.fixture(params=["stock", "grafted"])
+def either(request):
+    """Each test that takes this runs on the stock methods, which prove the test, and on ours."""
+    if request.param == "grafted":
+        shotclock.install()
+    yield request.param
+    shotclock.uninstall()
+
+
+@pytest.fixture
+def grafted():
+    shotclock.install()
+    yield
+    shotclock.uninstall()
+
+
+@pytest.fixture
+def pair():
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+def outcome(call, *args, **kwargs):
+    """What a call gives, or the type, arguments and errno of what it raises."""
+    try:
+        return ("value", call(*args, **kwargs))
+    except BaseException as error:
+        return (type(error), str(error), getattr(error, "errno", None))
+
+
+def test_install_is_reversible_and_says_so(pair):
+    kept = []
+    assert not shotclock.status().installed
+    for _ in range(2):
+        shotclock.install()
+        shotclock.install()
+        assert shotclock.status().installed
+        assert shotclock.status().replaced == tuple(f"socket.socket.{name}" for name in METHODS)
+        assert all(name in socket.socket.__dict__ for name in METHODS)
+        kept.append(pair[0].recv)
+        shotclock.uninstall()
+        assert not any(name in socket.socket.__dict__ for name in METHODS)
+        assert not shotclock.status().installed
+    pair[1].send(b"xy")
+    assert [recv(1) for recv in kept] == [b"x", b"y"]
+
+
+def test_docs_and_signatures_are_the_stock_ones(grafted):
+    for name in METHODS:
+        ours, stock = socket.socket.__dict__[name], getattr(_socket.socket, name)
+        assert (ours.__doc__, ours.__text_signature__) == (stock.__doc__, stock.__text_signature__)
+        assert ours.__name__ == name
+
+
+def test_sockets_made_before_are_reached(pair):
+    one, other = pair
+    shotclock.install()
+    try:
+        one.sendall(b"hello")
+        buffer = bytearray(3)
+        assert (other.recv_into(buffer), bytes(buffer), other.recv(10)) == (3, b"hel", b"lo")
+    finally:
+        shotclock.uninstall()
+
+
+BAD_CALLS = [
+    ("recv", ()),
+    ("recv", ("x",)),
+    ("recv", (1.5,)),
+    ("recv", (-1,)),
+    ("recv", (1 << 80,)),
+    ("recv", (1, 0, 0)),
+    ("recv", (1, "x")),
+    ("recv", (1, 1 << 40)),
+    ("recv", (True, None)),
+    ("recv_into", ()),
+    ("recv_into", (b"read-only",)),
+    ("recv_into", (bytearray(2), 3)),
+    ("recv_into", (bytearray(2), -1)),
+    ("recv_into", ("x",)),
+    ("recv_into", (bytearray(2), "x")),
+    ("send", ()),
+    ("send", ("text",)),
+    ("send", (None,)),
+    ("send", (b"x", "y")),
+    ("send", (b"x", 0, 0)),
+    ("sendall", ()),
+    ("sendall", ("text",)),
+    ("sendall", (b"x", 1.5)),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), BAD_CALLS)
+def test_bad_arguments_are_refused_alike(pair, name, arguments):
+    stock = outcome(getattr(pair[0], name), *arguments)
+    shotclock.install()
+    try:
+        ours = outcome(getattr(pair[0], name), *arguments)
+    finally:
+        shotclock.uninstall()
+    assert ours == stock
+    assert ours[0] != "value"
+
+
+CALLS_BY_KEYWORD = {
+    "recv": lambda sock: sock.recv(1, flags=2),
+    "send": lambda sock: sock.send(b"x", flags=2),
+    "sendall": lambda sock: sock.sendall(data=b"x"),
+    "recv_into": lambda sock: sock.recv_into(bytearray(1), size=1),
+}
+
+
+@pytest.mark.parametrize("name", CALLS_BY_KEYWORD)
+def test_keywords_are_refused_alike(pair, name):
+    # A bound method kept in a variable says "recv() takes ..", where this says "socket.recv() takes ..": only the way
+    # the interpreter calls methods of ours and of its own differs there.
+    call = CALLS_BY_KEYWORD[name]
+    stock = outcome(call, pair[0])
+    shotclock.install()
+    try:
+        assert outcome(call, pair[0]) == stock
+        assert stock[0] is TypeError
+        with pytest.raises(TypeError, match="socket"):
+            getattr(socket.socket, name)(5, 1)
+    finally:
+        shotclock.uninstall()
+
+
+def test_recv_into_by_keyword(either, pair):
+    pair[1].send(b"hello")
+    buffer = bytearray(5)
+    assert pair[0].recv_into(buffer=buffer, nbytes=2, flags=socket.MSG_PEEK) == 2
+    assert pair[0].recv_into(buffer, flags=0) == 5
+    assert buffer == b"hello"
+
+
+def test_values_of_every_size(either, pair):
+    one, other = pair
+    for size in (1, 4095, 4096, 4097, 100_000):
+        data = bytes(range(256)) * (size // 256 + 1)
+        data = data[:size]
+        writer = threading.Thread(target=one.sendall, args=(data,))
+        writer.start()
+        received = b""
+        while len(received) < size:
+            received += other.recv(size)
+        writer.join()
+        assert received == data
+    assert (one.recv(0), one.recv_into(bytearray(0))) == (b"", 0)
+    assert one.send(memoryview(b"abc")[1:]) == 2
+    assert other.recv(10, socket.MSG_PEEK) == b"bc"
+    assert other.recv(10) == b"bc"
+    one.close()
+    assert other.recv(10) == b""
+
+
+def test_huge_sizes_are_memory_errors(either, pair):
+    with pytest.raises(MemoryError):
+        pair[0].recv(1 << 62)
+
+
+def test_a_buffer_cannot_be_resized_under_a_call(grafted, pair):
+    one, other = pair
+    one.settimeout(5)
+    buffer = bytearray(10)
+    started = threading.Event()
+
+    def resize():
+        started.wait()
+        # The call may not have got hold of the buffer yet; when it has, this is refused.
+        while True:
+            try:
+                buffer.append(0)
+            except BufferError:
+                break
+        other.send(b"x")
+
+    thread = threading.Thread(target=resize)
+    thread.start()
+    started.set()
+    assert one.recv_into(buffer) == 1
+    thread.join()
+    assert buffer[0] == ord("x")
+
+
+def test_timeouts_are_timeouts(either, pair):
+    one, _silent = pair
+    one.settimeout(LIMIT)
+    for call in (lambda: one.recv(1), lambda: one.recv_into(bytearray(1)), lambda: one.sendall(bytes(1 << 24))):
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError, match="^timed out$") as caught:
+            call()
+        assert caught.value.errno is None
+        assert LIMIT <= time.monotonic() - begun < LIMIT + 3
+
+
+def test_sendall_has_one_timeout_for_the_whole(either):
+    listener = socket.create_server(("127.0.0.1", 0))
+    one = socket.create_connection(listener.getsockname())
+    other, _ = listener.accept()
+    one.settimeout(LIMIT * 5)
+
+    def sip():
+        while other.recv(1000):
+            pass
+
+    with listener, one, other:
+        thread = threading.Thread(target=sip, daemon=True)
+        thread.start()
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError):
+            one.sendall(bytes(1 << 31))
+        assert LIMIT * 5 <= time.monotonic() - begun < LIMIT * 5 + 3
+        one.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_non_blocking_is_blocking_io_error(either, pair):
+    pair[0].setblocking(False)
+    for call in (lambda: pair[0].recv(1), lambda: pair[0].sendall(bytes(1 << 24))):
+        with pytest.raises(BlockingIOError) as caught:
+            call()
+        assert caught.value.errno == errno.EAGAIN
+
+
+def test_without_a_timeout_the_promises_of_one_blocking_call_hold(either, pair):
+    one, other = pair
+    # Everything, and not what happens to fit.
+    data = bytes(1 << 20)
+    received = bytearray()
+
+    def read():
+        while len(received) < len(data):
+            received.extend(other.recv(1 << 16))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert one.send(data) == len(data)
+    thread.join()
+    # All that was asked for, and not what is there.
+    other.send(b"ab")
+    late = threading.Timer(LIMIT, other.send, (b"cd",))
+    late.start()
+    assert one.recv(4, socket.MSG_WAITALL) == b"abcd"
+    late.join()
+    # A descriptor that others made non-blocking says so.
+    fcntl.fcntl(one, fcntl.F_SETFL, fcntl.fcntl(one, fcntl.F_GETFL) | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        one.recv(1)
+
+
+def test_closed_sockets_say_so_alike(either, pair):
+    one, _ = pair
+    one.close()
+    for call in (lambda: one.recv(1), lambda: one.recv_into(bytearray(1)), lambda: one.send(b"x")):
+        assert outcome(call) == (OSError, "[Errno 9] Bad file descriptor", errno.EBADF)
+
+
+def test_system_errors_are_the_stock_classes(either, pair):
+    one, other = pair
+    other.close()
+    with pytest.raises(BrokenPipeError) as caught:
+        one.sendall(b"x")
+    assert str(caught.value) == "[Errno 32] Broken pipe"
+
+
+@pytest.mark.parametrize("timeout", [None, 20])
+def test_signal_handlers_run_and_the_wait_goes_on(either, pair, timeout):
+    one, other = pair
+    one.settimeout(timeout)
+    ran = []
+
+    def handler(number, frame):
+        ran.append(number)
+        other.send(b"x")
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, LIMIT)
+        assert one.recv(1) == b"x"
+        assert ran == [signal.SIGALRM]
+        signal.signal(signal.SIGALRM, lambda *_: 1 / 0)
+        signal.setitimer(signal.ITIMER_REAL, LIMIT)
+        with pytest.raises(ZeroDivisionError):
+            one.recv(1)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_other_threads_run_during_a_wait(either, pair):
+    one, other = pair
+    one.settimeout(20)
+    threading.Timer(LIMIT, other.send, (b"x",)).start()
+    assert one.recv(1) == b"x"
+
+
+def test_http_and_files_over_it(grafted):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"x" * 100_000)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        connection = http.client.HTTPConnection(*server.server_address, timeout=20)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"x" * 100_000
+        connection.close()
+        server.shutdown()
+
+
+def test_tls_objects_go_on(grafted):
+    # SSLSocket inherits the methods, and uses its own once it is wrapped.
+    assert ssl.SSLSocket.recv is not socket.socket.recv
+    assert issubclass(ssl.SSLSocket, socket.socket)
+
+
+def test_the_layout_is_checked_on_sockets_only(grafted):
+    from shotclock import _native
+
+    for stranger in (None, 5, object(), socket.socket):
+        with pytest.raises(TypeError):
+            _native.layout(stranger)
+
+
+def test_system_calls_per_operation(tmp_path):
+    """One system call for each send and recv under a timeout, where the stock methods need two."""
+    program = """
+import socket, sys
+if sys.argv[1] == "grafted":
+    import shotclock
+    shotclock.install()
+one, other = socket.socketpair()
+one.settimeout(30); other.settimeout(30)
+for _ in range(100):
+    one.send(b"x"); other.recv(10)
+"""
+    counts = {}
+    for which in ("stock", "grafted"):
+        log = tmp_path / which
+        calls = "trace=poll,ppoll,recvfrom,sendto"
+        command = ["strace", "-f", "-qq", "-e", calls, "-o", str(log), sys.executable, "-c", program, which]
+        subprocess.run(command, check=True, timeout=60)
+        counts[which] = len(log.read_text().splitlines())
+    assert counts["stock"] >= 400
+    assert 200 <= counts["grafted"] <= 210
