@@ -5,6 +5,7 @@ import os
 import pathlib
 import queue
 import re
+import socket
 import subprocess
 import threading
 
@@ -126,3 +127,27 @@ def serve(start):
 def patience():
     """The limit for sockets of the test's own."""
     return PATIENCE
+
+
+@pytest.fixture
+def connect(patience):
+    """Connects by Python's own socket."""
+    opened = []
+
+    def connect(port):
+        client = socket.create_connection(("127.0.0.1", port), timeout=patience)
+        opened.append(client)
+        return client
+
+    yield connect
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture
+def datagram_socket(patience):
+    """A datagram socket of Python's own, bound to a port of the system's choice."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        own.settimeout(patience)
+        own.bind(("127.0.0.1", 0))
+        yield own

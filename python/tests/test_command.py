@@ -35,30 +35,6 @@ def run(shotclock, patience):
     return run
 
 
-@pytest.fixture
-def connect(patience):
-    """Connects by Python's own socket."""
-    opened = []
-
-    def connect(port):
-        client = socket.create_connection(("127.0.0.1", port), timeout=patience)
-        opened.append(client)
-        return client
-
-    yield connect
-    for client in opened:
-        client.close()
-
-
-@pytest.fixture
-def datagrams(patience):
-    """A datagram socket of Python's own."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
-        own.settimeout(patience)
-        own.bind(("127.0.0.1", 0))
-        yield own
-
-
 class UpperStream(socketserver.StreamRequestHandler):
     """Answers each line in capitals, so that an answer cannot be taken for what was sent."""
 
@@ -111,27 +87,27 @@ def test_serve_tcp_echoes_to_python(server, connect):
     assert f"Connected from {address}" in talk
 
 
-def test_serve_udp_echoes_to_python(server, datagrams):
+def test_serve_udp_echoes_to_python(server, datagram_socket):
     program, port = server("udp")
     for size in SIZES:
         data = bytes(number % 251 for number in range(size))
-        datagrams.sendto(data, ("127.0.0.1", port))
-        back, address = datagrams.recvfrom(70_000)
+        datagram_socket.sendto(data, ("127.0.0.1", port))
+        back, address = datagram_socket.recvfrom(70_000)
         assert (back == data, address) == (True, ("127.0.0.1", port)), size
-        assert program.line("stderr") == "Datagram from {}:{}".format(*datagrams.getsockname())
+        assert program.line("stderr") == "Datagram from {}:{}".format(*datagram_socket.getsockname())
 
 
-def test_serve_both_on_one_port(server, connect, datagrams):
+def test_serve_both_on_one_port(server, connect, datagram_socket):
     program, port = server("both")
     assert program.port() == port
     client = connect(port)
-    datagrams.sendto(b"datagram", ("127.0.0.1", port))
+    datagram_socket.sendto(b"datagram", ("127.0.0.1", port))
     client.sendall(b"stream")
-    assert datagrams.recv(100) == b"datagram"
+    assert datagram_socket.recv(100) == b"datagram"
     assert receive_exactly(client, 6) == b"stream"
 
 
-def test_serve_does_not_answer_its_own_port(server, datagrams, patience):
+def test_serve_does_not_answer_its_own_port(server, datagram_socket, patience):
     program, port = server("udp")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as another_server:
         another_server.settimeout(patience)
@@ -139,8 +115,8 @@ def test_serve_does_not_answer_its_own_port(server, datagrams, patience):
         another_server.sendto(b"echo", ("127.0.0.1", port))
         assert "not answered" in program.line("stderr")
         # An answer to a later datagram shows that the earlier one had its chance.
-        datagrams.sendto(b"hello", ("127.0.0.1", port))
-        assert datagrams.recv(100) == b"hello"
+        datagram_socket.sendto(b"hello", ("127.0.0.1", port))
+        assert datagram_socket.recv(100) == b"hello"
         another_server.setblocking(False)
         with pytest.raises(BlockingIOError):
             another_server.recv(100)
