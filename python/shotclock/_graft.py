@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from . import _native
 
+# The class that socket.py defines. `socket.socket` may be a subclass of it by now: timeoutsocket's, or somebody else's.
+_CLASS = next(known for known in socket.socket.__mro__ if _socket.socket in known.__bases__)
 _ABSENT = object()
 _lock = threading.Lock()
 # What each name stood for in the class before it was grafted; empty while nothing is.
@@ -35,8 +37,8 @@ def install():
             return
         _prove_layout()
         for name, method in _native.descriptors(_docs()).items():
-            _before[name] = socket.socket.__dict__.get(name, _ABSENT)
-            setattr(socket.socket, name, method)
+            _before[name] = _CLASS.__dict__.get(name, _ABSENT)
+            setattr(_CLASS, name, method)
 
 
 def uninstall():
@@ -44,9 +46,9 @@ def uninstall():
     with _lock:
         for name, method in _before.items():
             if method is _ABSENT:
-                delattr(socket.socket, name)
+                delattr(_CLASS, name)
             else:
-                setattr(socket.socket, name, method)
+                setattr(_CLASS, name, method)
         _before.clear()
 
 

@@ -187,6 +187,8 @@ def test_it_goes_with_the_graft(silent_server):
         """
         import shotclock
         shotclock.install()
+        plain = timeoutsocket.TimeoutSocket.__base__
+        assert "recv" in plain.__dict__ and "recv" not in timeoutsocket.TimeoutSocket.__dict__
         one = socket.create_connection(("127.0.0.1", PORT))
         times_out(lambda: one.recv(1))
         times_out(lambda: one.makefile("rb").readline())

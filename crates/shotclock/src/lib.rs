@@ -87,3 +87,8 @@ pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_n
 pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair};
 pub use sys::address::RawAddress;
 pub use target::Target;
+
+/// The README's examples, compiled with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
