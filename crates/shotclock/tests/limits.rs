@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use peers::{LIMIT, full_backlog, tcp_pair, thread_time, times_out, udp};
 use shotclock::{
-    Connector, Deadline, Family, Kind, LimitKind, MessageFlags, ServerBuilder, Socket, SocketOption, Timeout,
-    UnixAddress, create_connection, create_server, socketpair,
+    Connector, Deadline, Family, Kind, LimitKind, MessageFlags, ServerBuilder, Socket, SocketOption, SocketWriter,
+    Timeout, UnixAddress, create_connection, create_server, socketpair,
 };
 
 #[test]
@@ -341,4 +341,50 @@ fn temporary_file(content: &[u8]) -> std::fs::File {
     std::fs::remove_file(&path).unwrap();
     file.write_all(content).unwrap();
     file
+}
+
+#[test]
+fn a_wait_ends_when_what_it_waits_for_comes() {
+    let far = Duration::from_secs(20);
+    // Runs `late` after a pause in which the wait has most likely begun; the outcome is the same if it has not.
+    let in_time = |name: &str, wait: &dyn Fn(), late: &(dyn Fn() + Sync)| {
+        let begun = Instant::now();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _pause = udp().within(LIMIT).recv(1);
+                late();
+            });
+            wait();
+        });
+        assert!(begun.elapsed() < far / 2, "{name} was not woken: {:?}", begun.elapsed());
+    };
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    let address = listener.getsockname().unwrap();
+    let accepts = || drop(listener.within(far).accept().unwrap());
+    in_time("accept", &accepts, &|| drop(create_connection(address, far).unwrap()));
+
+    let (one, other) = tcp_pair();
+    let sends = || other.sendall(b"x").unwrap();
+    in_time("recv", &|| drop(one.within(far).recv(1).unwrap()), &sends);
+    in_time("recv_into", &|| assert_eq!(one.within(far).recv_into(&mut [0]).unwrap(), 1), &sends);
+    in_time("recv_exact", &|| one.within(far).recv_exact(&mut [0]).unwrap(), &sends);
+    in_time("recvfrom", &|| drop(one.within(far).recvfrom(1).unwrap()), &sends);
+    in_time("recvmsg", &|| drop(one.within(far).recvmsg(1, 0).unwrap()), &sends);
+    in_time("readline", &|| drop(one.makefile().unwrap().readline().unwrap()), &|| other.sendall(b"x\n").unwrap());
+
+    let data = vec![7; 1 << 20];
+    let file = temporary_file(&data);
+    let sending: [(&str, &dyn Fn()); 6] = [
+        ("send", &|| assert!(one.within(far).send(&data).unwrap() > 0)),
+        ("sendall", &|| one.within(far).sendall(&data).unwrap()),
+        ("sendto", &|| assert!(one.within(far).sendto(&data, one.getpeername().unwrap()).unwrap() > 0)),
+        ("sendmsg", &|| assert!(one.within(far).sendmsg(&[std::io::IoSlice::new(&data)], &[], None).unwrap() > 0)),
+        ("sendfile", &|| assert_eq!(one.within(far).sendfile(&file, 0, None).unwrap(), data.len() as u64)),
+        ("write_all", &|| SocketWriter::new(one.within(far)).unwrap().write_all(&data).unwrap()),
+    ];
+    for (name, send) in sending {
+        while one.with_flags(MessageFlags::DONTWAIT).send(&data).is_ok() {}
+        // Reads until nothing more comes, which makes room.
+        in_time(name, send, &|| while other.within(LIMIT * 3).recv(1 << 20).is_ok() {});
+    }
 }
