@@ -43,6 +43,14 @@ pub struct Timed<'s> {
 
 impl<'s> Timed<'s> {
     /// The same, and no later than `deadline`.
+    ///
+    /// ```
+    /// use shotclock::{Deadline, Family, Kind, socketpair};
+    /// let (one, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let both = one.until(Deadline::NEVER).until(Deadline::now());
+    /// assert!(both.recv(1).unwrap_err().is_timeout(), "the earlier counts");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn until(mut self, deadline: Deadline) -> Self {
         self.limit.deadline = self.limit.deadline.min(deadline);
@@ -50,12 +58,31 @@ impl<'s> Timed<'s> {
     }
 
     /// The same, and no later than so long from now.
+    ///
+    /// ```
+    /// use shotclock::{Canceller, Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let canceller = Canceller::new();
+    /// let view = one.cancelled_by(&canceller).within(Duration::from_millis(10));
+    /// assert!(view.recv(1).unwrap_err().is_timeout());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn within(self, timeout: impl Into<Timeout>) -> Self {
         self.until(Deadline::after(timeout))
     }
 
     /// The same, and no longer than until `canceller` says so.
+    ///
+    /// ```
+    /// use shotclock::{Canceller, Deadline, Family, Kind, socketpair};
+    /// let (one, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let canceller = Canceller::new();
+    /// canceller.cancel();
+    /// assert!(one.until(Deadline::NEVER).cancelled_by(&canceller).recv(1).unwrap_err().is_cancelled());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn cancelled_by(mut self, canceller: &'s Canceller) -> Self {
         self.limit.canceller = Some(canceller);
@@ -63,6 +90,16 @@ impl<'s> Timed<'s> {
     }
 
     /// The same, with these flags for each send and receive.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, MessageFlags, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"x")?;
+    /// let peek = other.within(Duration::from_secs(5)).with_flags(MessageFlags::PEEK);
+    /// assert_eq!((peek.recv(1)?, other.recv(1)?), (b"x".to_vec(), b"x".to_vec()));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn with_flags(mut self, flags: MessageFlags) -> Self {
         self.flags |= flags;
@@ -73,6 +110,13 @@ impl<'s> Timed<'s> {
     }
 
     /// The socket behind the view.
+    ///
+    /// ```
+    /// use shotclock::{Deadline, Family, Kind, socketpair};
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// assert_eq!(one.until(Deadline::NEVER).socket().fileno(), one.fileno());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn socket(&self) -> &'s Socket {
         self.socket
     }
@@ -81,6 +125,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"hello")?;
+    /// assert_eq!(other.within(Duration::from_secs(5)).recv(3)?, b"hel");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn recv(&self, size: usize) -> Result<Vec<u8>> {
         let mut data = allocate("recv", size)?;
         if data.capacity() != size || size == 0 || self.flags.contains(MessageFlags::TRUNC) {
@@ -101,6 +154,16 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"hello")?;
+    /// let mut buffer = [0; 9];
+    /// assert_eq!(other.within(Duration::from_secs(5)).recv_into(&mut buffer)?, 5);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[inline]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
         if buffer.is_empty() {
@@ -113,6 +176,17 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"hello")?;
+    /// let mut buffer = [0; 5];
+    /// other.within(Duration::from_secs(5)).recv_exact(&mut buffer)?;
+    /// assert_eq!(&buffer, b"hello");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn recv_exact(&self, buffer: &mut [u8]) -> Result<()> {
         self.refuse_flags("recv_exact")?;
         let wanted = buffer.len();
@@ -132,6 +206,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"hello")?;
+    /// assert_eq!(other.within(Duration::from_secs(5)).recvfrom(9)?.0, b"hello");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn recvfrom(&self, size: usize) -> Result<(Vec<u8>, Option<Address>)> {
         let mut data = allocate("recvfrom", size)?;
         data.resize(size, 0);
@@ -145,6 +228,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"hello")?;
+    /// assert_eq!(other.within(Duration::from_secs(5)).recvfrom_into(&mut [0; 9])?.0, 5);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
         let mut op = ops::RecvFrom { fd: self.fd(), into: buffer, flags: self.flags };
@@ -156,6 +248,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"hello")?;
+    /// assert_eq!(other.within(Duration::from_secs(5)).recvmsg(9, 0)?.data, b"hello");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn recvmsg(&self, size: usize, ancillary_size: usize) -> Result<Message> {
         let mut data = allocate("recvmsg", size)?;
         data.resize(size, 0);
@@ -170,6 +271,17 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::{io::IoSliceMut, time::Duration};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.sendall(b"hello")?;
+    /// let mut buffer = [0; 9];
+    /// let message = other.within(Duration::from_secs(5)).recvmsg_into(&mut [IoSliceMut::new(&mut buffer)], 0)?;
+    /// assert_eq!(message.len, 5);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn recvmsg_into(&self, buffers: &mut [IoSliceMut<'_>], ancillary_size: usize) -> Result<MessageInto> {
         let control = ControlBuffer::with_room(ancillary_size).map_err(|_| out_of_memory("recvmsg", ancillary_size))?;
         let mut op = ops::ReceiveMessage { fd: self.fd(), into: buffers, control, flags: self.flags };
@@ -180,6 +292,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::{io::IoSlice, os::fd::AsFd, time::Duration};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.send_fds(&[IoSlice::new(b"x")], &[one.as_fd()])?;
+    /// assert_eq!(other.within(Duration::from_secs(5)).recv_fds(1, 1)?.fds.len(), 1);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn recv_fds(&self, size: usize, most: usize) -> Result<ReceivedFds> {
         let room = most.checked_mul(4).ok_or_else(|| out_of_memory("recv_fds", most))?;
         let message = crate::order::cmsg_len(room).and_then(|room| self.recvmsg(size, room));
@@ -196,6 +317,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// assert_eq!(one.within(Duration::from_secs(5)).send(b"hello")?, 5);
+    /// assert_eq!(other.recv(9)?, b"hello");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[inline]
     pub fn send(&self, data: &[u8]) -> Result<usize> {
         self.run_ready("send", ops::Send { fd: self.fd(), from: data, flags: self.flags })
@@ -205,6 +335,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.within(Duration::from_secs(5)).sendall(b"hello")?;
+    /// assert_eq!(other.recv(9)?, b"hello");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn sendall(&self, data: &[u8]) -> Result<()> {
         let mut op = ops::SendAll { fd: self.fd(), from: data, flags: self.flags, sent: 0 };
         self.run("sendall", &mut op).map_err(|error| self.name_peer(error.moved(op.sent as u64)))
@@ -214,6 +353,18 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// use std::time::Duration;
+    /// let socket = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// socket.bind(("127.0.0.1", 0))?;
+    /// let port = socket.getsockname()?.port().unwrap();
+    /// // The limit bounds the lookup of the name as well.
+    /// socket.within(Duration::from_secs(5)).sendto(b"to myself", ("localhost", port))?;
+    /// assert_eq!(socket.recv(100)?, b"to myself");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn sendto<'t>(&self, data: &[u8], target: impl Into<Target<'t>>) -> Result<usize> {
         let target = target.into();
         if let Target::Address(to) = &target {
@@ -233,6 +384,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::{io::IoSlice, time::Duration};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.within(Duration::from_secs(5)).sendmsg(&[IoSlice::new(b"hello")], &[], None)?;
+    /// assert_eq!(other.recv(9)?, b"hello");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn sendmsg(&self, data: &[IoSlice<'_>], ancillary: &[Ancillary<'_>], to: Option<Target<'_>>) -> Result<usize> {
         let control = ancillary::encode(ancillary)?;
         let Some(target) = to else {
@@ -249,6 +409,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::{io::IoSlice, os::fd::AsFd, time::Duration};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.within(Duration::from_secs(5)).send_fds(&[IoSlice::new(b"x")], &[one.as_fd()])?;
+    /// assert_eq!(other.recv_fds(1, 1)?.fds.len(), 1);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn send_fds(&self, data: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> Result<usize> {
         self.sendmsg(data, &[Ancillary::Rights(fds)], None).map_err(|error| error.during("send_fds"))
     }
@@ -257,6 +426,16 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let program = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+    /// assert_eq!(one.within(Duration::from_secs(5)).sendfile(&program, 1, Some(3))?, 3);
+    /// assert_eq!(other.recv(9)?, b"ELF");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn sendfile(&self, file: impl AsFd, offset: u64, count: Option<u64>) -> Result<u64> {
         self.socket.ensure_nonblocking("sendfile")?;
         let mut op = ops::SendFile::new(self.fd(), file.as_fd(), offset, count);
@@ -267,6 +446,14 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::create_server;
+    /// use std::time::Duration;
+    /// let listener = create_server(("127.0.0.1", 0))?;
+    /// assert!(listener.within(Duration::from_millis(10)).accept().unwrap_err().is_timeout());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn accept(&self) -> Result<(Socket, Address)> {
         self.socket.ensure_nonblocking("accept")?;
         let (fd, peer) = self.run("accept", &mut ops::Accept { fd: self.fd() })?;
@@ -277,6 +464,17 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket, create_server};
+    /// use std::time::Duration;
+    /// let listener = create_server(("localhost", 0))?;
+    /// let port = listener.getsockname()?.port().unwrap();
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// // The limit bounds the lookup of the name as well.
+    /// socket.within(Duration::from_secs(5)).connect(("localhost", port))?;
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn connect<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
         let target = target.into();
         let (to, limit) = self.resolve("connect", target)?;
@@ -289,6 +487,14 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// use std::time::Duration;
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// assert_eq!(socket.within(Duration::from_secs(5)).connect_ex(([127, 0, 0, 1], 1))?, 111); // ECONNREFUSED
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn connect_ex<'t>(&self, target: impl Into<Target<'t>>) -> Result<i32> {
         match self.connect(target) {
             Ok(()) => Ok(0),
@@ -310,6 +516,15 @@ impl<'s> Timed<'s> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.within(Duration::from_secs(5)).close()?;
+    /// assert_eq!(other.recv(1)?, b"");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn close(&self) -> Result<()> {
         if self.socket.gate.is_closed() {
             return Ok(());
