@@ -115,6 +115,11 @@ impl Error {
     }
 
     /// The operation that failed, by the name of its method or function: `"recv"`, `"getaddrinfo"`.
+    ///
+    /// ```
+    /// let error = shotclock::inet_aton("256.1").unwrap_err();
+    /// assert_eq!(error.operation(), "inet_aton");
+    /// ```
     pub fn operation(&self) -> &'static str {
         self.0.operation
     }
@@ -133,11 +138,28 @@ impl Error {
     }
 
     /// How many bytes this call had sent or received before it failed; they are gone from your buffer, or in it.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let error = one.within(Duration::from_millis(10)).sendall(&[0; 1 << 22]).unwrap_err();
+    /// assert!(error.bytes_moved() > 0 && error.bytes_moved() < 1 << 22);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn bytes_moved(&self) -> u64 {
         self.0.bytes_moved
     }
 
     /// Whether one of our limits ended a wait. The network's own ETIMEDOUT is a system error and not meant.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// assert!(one.within(Duration::from_millis(10)).recv(1).unwrap_err().is_timeout());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn is_timeout(&self) -> bool {
         match &self.0.reason {
             Reason::TimedOut { .. } | Reason::WorkerLimit { .. } => true,
@@ -147,26 +169,62 @@ impl Error {
     }
 
     /// Whether a [`Canceller`](crate::Canceller) ended the call.
+    ///
+    /// ```
+    /// use shotclock::{Canceller, Lookup};
+    /// let canceller = Canceller::new();
+    /// canceller.cancel();
+    /// assert!(Lookup::new().cancelled_by(&canceller).gethostbyname("localhost").unwrap_err().is_cancelled());
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.reason, Reason::Cancelled)
     }
 
     /// Whether the socket had been closed, before the call or under it from another thread.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.close()?;
+    /// assert!(one.recv(1).unwrap_err().is_closed());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn is_closed(&self) -> bool {
         matches!(self.0.reason, Reason::Closed)
     }
 
     /// Whether a call on a non-blocking socket (timeout zero) would have had to wait.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// one.set_nonblocking(true);
+    /// assert!(one.recv(1).unwrap_err().is_would_block());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn is_would_block(&self) -> bool {
         matches!(self.0.reason, Reason::WouldBlock)
     }
 
     /// Whether the resolver said no: Python's `gaierror` and `herror`.
+    ///
+    /// ```
+    /// use shotclock::{AddressInfoFlags, AddressInfoHints, getaddrinfo};
+    /// let numeric = AddressInfoHints { flags: AddressInfoFlags::NUMERICHOST, ..AddressInfoHints::default() };
+    /// assert!(getaddrinfo("not.a.number", 80, &numeric).unwrap_err().is_lookup());
+    /// ```
     pub fn is_lookup(&self) -> bool {
         self.lookup_code().is_some()
     }
 
     /// The resolver's code, if the resolver said no.
+    ///
+    /// ```
+    /// use shotclock::{AddressInfoFlags, AddressInfoHints, LookupCode, getaddrinfo};
+    /// let numeric = AddressInfoHints { flags: AddressInfoFlags::NUMERICHOST, ..AddressInfoHints::default() };
+    /// let error = getaddrinfo("not.a.number", 80, &numeric).unwrap_err();
+    /// assert_eq!(error.lookup_code(), Some(LookupCode::AddressInfo(-2))); // EAI_NONAME
+    /// ```
     pub fn lookup_code(&self) -> Option<LookupCode> {
         match &self.0.reason {
             Reason::Lookup { code, .. } => Some(*code),
@@ -175,11 +233,29 @@ impl Error {
     }
 
     /// The limit that ended the wait, if one did.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, LimitKind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let error = one.within(Duration::from_millis(10)).recv(1).unwrap_err();
+    /// assert_eq!(error.limit(), Some(LimitKind::CallDeadline));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn limit(&self) -> Option<LimitKind> {
         self.expiry().map(|(limit, _)| limit)
     }
 
     /// How long the call had waited when its limit passed, if one did.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let error = one.within(Duration::from_millis(10)).recv(1).unwrap_err();
+    /// assert!(error.elapsed() > Some(Duration::from_millis(5)));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn elapsed(&self) -> Option<Duration> {
         self.expiry().map(|(_, elapsed)| elapsed)
     }
@@ -195,6 +271,13 @@ impl Error {
     }
 
     /// The system's error number, where the system gave one. A cancelled, closed or timed-out call has none.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// let error = Socket::new(Family::INET, Kind::STREAM)?.getpeername().unwrap_err();
+    /// assert_eq!(error.raw_os_error(), Some(107)); // ENOTCONN
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0.reason {
             Reason::System(errno) => Some(errno.raw_os_error()),
@@ -205,6 +288,11 @@ impl Error {
     }
 
     /// What befell each address that `create_connection` tried, in order; empty for other errors.
+    ///
+    /// ```
+    /// let error = shotclock::create_connection(([127, 0, 0, 1], 1), None).unwrap_err();
+    /// assert_eq!(error.attempts()[0].raw_os_error(), Some(111)); // ECONNREFUSED
+    /// ```
     pub fn attempts(&self) -> &[Error] {
         match &self.0.reason {
             Reason::Attempts { failures, .. } => failures,
@@ -238,6 +326,11 @@ impl Error {
 
     /// The nearest of std's kinds: `TimedOut` for a limit, `WouldBlock` for a non-blocking socket, `InvalidInput`
     /// for bad input, the system's own where there is a number. Never `Interrupted`, which std's loops retry.
+    ///
+    /// ```
+    /// let error = shotclock::Timeout::from_secs_f64(-1.0).unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    /// ```
     pub fn kind(&self) -> io::ErrorKind {
         use io::ErrorKind as Kind;
         match &self.0.reason {

@@ -69,6 +69,15 @@ impl<'c> Connector<'c> {
 
     /// The budget of the whole, from the lookup to the connection, and afterwards the socket's own timeout. Zero is
     /// an error, since nothing connects without waiting.
+    ///
+    /// ```
+    /// use shotclock::Connector;
+    /// use std::time::Duration;
+    /// let listener = shotclock::create_server(("127.0.0.1", 0))?;
+    /// let socket = Connector::new().timeout(Duration::from_secs(5)).connect(listener.getsockname()?)?;
+    /// assert_eq!(socket.timeout().duration(), Some(Duration::from_secs(5)));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.timeout = timeout.into();
@@ -76,6 +85,12 @@ impl<'c> Connector<'c> {
     }
 
     /// No later than this; the socket's own timeout is not concerned.
+    ///
+    /// ```
+    /// use shotclock::{Connector, Deadline};
+    /// let passed = Connector::new().until(Deadline::now());
+    /// assert!(passed.connect(("localhost", 1)).unwrap_err().is_timeout());
+    /// ```
     #[must_use]
     pub fn until(mut self, deadline: Deadline) -> Self {
         self.deadline = self.deadline.min(deadline);
@@ -83,12 +98,28 @@ impl<'c> Connector<'c> {
     }
 
     /// No later than so long from now; the socket's own timeout is not concerned.
+    ///
+    /// ```
+    /// use shotclock::Connector;
+    /// use std::time::Duration;
+    /// let listener = shotclock::create_server(("127.0.0.1", 0))?;
+    /// Connector::new().within(Duration::from_secs(5)).connect(listener.getsockname()?)?;
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn within(self, timeout: impl Into<Timeout>) -> Self {
         self.until(Deadline::after(timeout))
     }
 
     /// No longer than until `canceller` says so.
+    ///
+    /// ```
+    /// use shotclock::{Canceller, Connector};
+    /// let canceller = Canceller::new();
+    /// canceller.cancel();
+    /// let error = Connector::new().cancelled_by(&canceller).connect(("localhost", 1)).unwrap_err();
+    /// assert!(error.is_cancelled());
+    /// ```
     #[must_use]
     pub fn cancelled_by(mut self, canceller: &'c Canceller) -> Self {
         self.canceller = Some(canceller);
@@ -96,6 +127,15 @@ impl<'c> Connector<'c> {
     }
 
     /// The address to connect from; only the target's addresses of its family can be reached.
+    ///
+    /// ```
+    /// use shotclock::Connector;
+    /// let listener = shotclock::create_server(("127.0.0.1", 0))?;
+    /// let from = Connector::new().local_address(([127, 0, 0, 3], 0));
+    /// from.connect(listener.getsockname()?)?;
+    /// assert_eq!(listener.accept()?.1.ip().unwrap().to_string(), "127.0.0.3");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn local_address(mut self, address: impl Into<Address>) -> Self {
         self.local_address = Some(address.into());
@@ -106,6 +146,11 @@ impl<'c> Connector<'c> {
     ///
     /// # Errors
     /// As there; a cancellation.
+    ///
+    /// ```
+    /// let error = shotclock::Connector::new().connect(([127, 0, 0, 1], 1)).unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    /// ```
     pub fn connect<'t>(&self, target: impl Into<Target<'t>>) -> Result<Socket> {
         let target = target.into();
         if self.timeout == Timeout::ZERO {

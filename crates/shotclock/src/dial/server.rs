@@ -62,6 +62,13 @@ impl ServerBuilder {
     }
 
     /// The family of the socket, for a host that is a name.
+    ///
+    /// ```
+    /// use shotclock::{Family, ServerBuilder};
+    /// let listener = ServerBuilder::new().family(Family::INET).listen(("localhost", 0))?;
+    /// assert_eq!(listener.family()?, Family::INET);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn family(mut self, family: Family) -> Self {
         self.family = Some(family);
@@ -69,6 +76,11 @@ impl ServerBuilder {
     }
 
     /// How many connections may wait to be accepted; the system has a cap of its own.
+    ///
+    /// ```
+    /// shotclock::ServerBuilder::new().backlog(1024).listen(("127.0.0.1", 0))?;
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn backlog(mut self, connections: i32) -> Self {
         self.backlog = connections;
@@ -76,6 +88,14 @@ impl ServerBuilder {
     }
 
     /// Whether several sockets may listen on the same address and share its connections.
+    ///
+    /// ```
+    /// use shotclock::ServerBuilder;
+    /// let one = ServerBuilder::new().reuse_port(true).listen(("127.0.0.1", 0))?;
+    /// let other = ServerBuilder::new().reuse_port(true).listen(one.getsockname()?)?;
+    /// assert_eq!(one.getsockname()?, other.getsockname()?);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
     #[must_use]
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.reuse_port = reuse;
@@ -84,6 +104,12 @@ impl ServerBuilder {
 
     /// Whether an IPv6 socket takes IPv4 connections too; an error where the system cannot. Host `""` is then every
     /// address of both.
+    ///
+    /// ```
+    /// use shotclock::ServerBuilder;
+    /// let error = ServerBuilder::new().dualstack_ipv6(true).listen(([127, 0, 0, 1], 0)).unwrap_err();
+    /// assert!(error.to_string().contains("AF_INET6"));
+    /// ```
     #[must_use]
     pub fn dualstack_ipv6(mut self, both: bool) -> Self {
         self.dualstack_ipv6 = both;
