@@ -14,7 +14,7 @@
 //! * `thread`: a detached thread that takes no signals.
 //! * `fork`: values that start anew in a forked child.
 //!
-//! Nothing here loops or waits but `poll`.
+//! Nothing here loops, and nothing waits but `poll`, and `exact` where it is asked to.
 #![allow(unsafe_code)]
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
