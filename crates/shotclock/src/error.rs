@@ -92,6 +92,13 @@ impl Error {
         Self::new(operation, Reason::System(errno))
     }
 
+    /// The data ended before all that was wanted had come.
+    #[cold]
+    pub(crate) fn ended(operation: &'static str, wanted: usize, got: usize) -> Self {
+        let text = format!("the peer ended the data: expected {wanted} bytes, got {got}");
+        Self::new(operation, Reason::Ended(text))
+    }
+
     #[must_use]
     pub(crate) fn moved(mut self, bytes: u64) -> Self {
         self.0.bytes_moved = bytes;

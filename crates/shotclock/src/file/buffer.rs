@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 
-use super::{LINE_LIMIT, ended};
+use super::LINE_LIMIT;
 use crate::constant::MessageFlags;
 use crate::error::{Error, Reason, Result};
 use crate::ops::{SendAll, SendVectored};
@@ -104,7 +104,7 @@ impl ReadBuffer {
         let came = usize::try_from(error.bytes_moved()).unwrap_or(0);
         self.append(&into[waiting..waiting + came]);
         match error.reason() {
-            Reason::Ended(_) => Err(ended(into.len(), waiting + came)),
+            Reason::Ended(_) => Err(Error::ended("read_exact", into.len(), waiting + came)),
             _ => Err(error.during("read_exact")),
         }
     }

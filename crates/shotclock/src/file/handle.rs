@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::file_view;
 use crate::error::{Error, Reason, Result};
 use crate::socket::{Socket, Timed};
 
@@ -57,8 +56,9 @@ impl<S: SocketHandle> Held<S> {
         }
     }
 
+    /// The view the file works through. It outlives the socket's own closing.
     pub(super) fn view(&self) -> Timed<'_> {
-        file_view(&self.0)
+        self.0.timed().for_file()
     }
 }
 

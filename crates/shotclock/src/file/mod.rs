@@ -11,8 +11,7 @@ pub use handle::SocketHandle;
 use buffer::{ReadBuffer, WriteBuffer};
 use handle::Held;
 
-use crate::error::{Error, Reason, Result};
-use crate::socket::Timed;
+use crate::error::Result;
 
 /// How long a line may be, in bytes, its end included, unless `set_line_limit` says otherwise: 64 KiB.
 pub const LINE_LIMIT: usize = 64 << 10;
@@ -363,13 +362,3 @@ macro_rules! writing {
 
 writing!(SocketWriter);
 writing!(SocketFile);
-
-/// The end of the data came before what was asked for was whole.
-fn ended(wanted: usize, there: usize) -> Error {
-    Error::new("read_exact", Reason::Ended(format!("the peer ended the data: expected {wanted} bytes, got {there}")))
-}
-
-/// The view a file works through. It outlives the socket's own closing.
-fn file_view<S: SocketHandle>(socket: &S) -> Timed<'_> {
-    socket.timed().for_file()
-}

@@ -182,10 +182,7 @@ impl Socket {
     /// ```
     pub fn bind<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
         let target = target.into();
-        let address = match target {
-            Target::Address(address) => address,
-            name => name.resolve("bind", self.family()?, self.kind()?, *self.view().limit())?,
-        };
+        let (address, _) = self.view().resolve("bind", target)?;
         let bound = self.checked("bind", |fd| calls_of_system::bind(fd, &address.to_raw()));
         bound.map_err(|error| self.explain_family(error, &address).to(target))
     }

@@ -193,10 +193,7 @@ impl<'s> Timed<'s> {
         let mut op = ops::RecvExact { fd: self.fd(), into: buffer, filled: 0 };
         let error = match self.run("recv_exact", &mut op) {
             Ok(true) => return Ok(()),
-            Ok(false) => {
-                let text = format!("the peer ended the data: expected {wanted} bytes, got {}", op.filled);
-                Error::new("recv_exact", Reason::Ended(text))
-            }
+            Ok(false) => Error::ended("recv_exact", wanted, op.filled),
             Err(error) => error,
         };
         Err(self.name_peer(error.moved(op.filled as u64)))
@@ -539,15 +536,12 @@ impl<'s> Timed<'s> {
     /// Waits, under the limit, for what close(2) would wait for without one; the rest goes on in the background. Only
     /// the last user's close ends the connection, and lingers.
     fn linger(&self) -> Result<()> {
-        if !self.socket.gate.is_sole_user() {
+        let is_bounded = self.limit.timeout != Timeout::NEVER || self.limit.deadline != Deadline::NEVER;
+        if !is_bounded || !self.socket.gate.is_sole_user() {
             return Ok(());
         }
         let time = match self.socket.getsockopt(SocketOption::LINGER) {
-            Ok(Some(time))
-                if !time.is_zero() && self.limit.deadline.min(self.limit_of_timeout()) != Deadline::NEVER =>
-            {
-                time
-            }
+            Ok(Some(time)) if !time.is_zero() => time,
             _ => return Ok(()),
         };
         if calls::shutdown(self.fd(), crate::Shutdown::WRITE.0).is_err() {
@@ -565,10 +559,6 @@ impl<'s> Timed<'s> {
             Err(error) if error.is_timeout() && !lingers_less => Err(error),
             _ => Ok(()),
         }
-    }
-
-    fn limit_of_timeout(&self) -> Deadline {
-        Deadline::from_nanos(self.limit.timeout.nanos())
     }
 
     /// The same, as one call that begins now: its timeout runs once for all that follows.
@@ -626,7 +616,7 @@ impl<'s> Timed<'s> {
     }
 
     /// The target's address, and the limit that is left: a lookup and what follows share one budget.
-    fn resolve(&self, operation: &'static str, target: Target<'_>) -> Result<(Address, Limit<'s>)> {
+    pub(super) fn resolve(&self, operation: &'static str, target: Target<'_>) -> Result<(Address, Limit<'s>)> {
         if let Target::Address(address) = target {
             return Ok((address, self.limit));
         }

@@ -36,33 +36,27 @@ pub(crate) struct RawMessage {
     pub(crate) control: Vec<RawControl>,
 }
 
-/// Control messages ready to be sent, aligned.
+/// Control messages ready to be sent, or room for received ones. The system copies the bytes: they need no alignment.
 #[derive(Debug, Default)]
-pub(crate) struct ControlBuffer(Vec<usize>, usize);
+pub(crate) struct ControlBuffer(Vec<u8>);
 
 impl ControlBuffer {
     /// Room for `bytes` of received control messages.
     pub(crate) fn with_room(bytes: usize) -> Result<Self, Errno> {
-        let words = bytes.div_ceil(ALIGNMENT);
         let mut room = Vec::new();
-        room.try_reserve_exact(words).map_err(|_| Errno::NOMEM)?;
-        room.resize(words, 0);
-        Ok(Self(room, bytes))
+        room.try_reserve_exact(bytes).map_err(|_| Errno::NOMEM)?;
+        room.resize(bytes, 0);
+        Ok(Self(room))
     }
 
     /// Adds one message.
     pub(crate) fn push(&mut self, level: i32, kind: i32, data: &[u8]) {
-        let mut bytes = Vec::with_capacity(HEADER + data.len() + ALIGNMENT);
         // The header is the length (a size_t with glibc), level and kind; nothing stands between them.
-        bytes.extend_from_slice(&(HEADER + data.len()).to_ne_bytes());
-        bytes.extend_from_slice(&level.to_ne_bytes());
-        bytes.extend_from_slice(&kind.to_ne_bytes());
-        bytes.extend_from_slice(data);
-        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
-        self.0.extend(
-            bytes.chunks_exact(ALIGNMENT).map(|word| usize::from_ne_bytes(word.try_into().unwrap_or_default())),
-        );
-        self.1 = self.0.len() * ALIGNMENT;
+        self.0.extend_from_slice(&(HEADER + data.len()).to_ne_bytes());
+        self.0.extend_from_slice(&level.to_ne_bytes());
+        self.0.extend_from_slice(&kind.to_ne_bytes());
+        self.0.extend_from_slice(data);
+        self.0.resize(self.0.len().next_multiple_of(ALIGNMENT), 0);
     }
 }
 
@@ -81,9 +75,9 @@ pub(crate) fn sendmsg(
     }
     header.msg_iov = data.as_ptr().cast_mut().cast();
     header.msg_iovlen = data.len();
-    if control.1 > 0 {
+    if !control.0.is_empty() {
         header.msg_control = control.0.as_ptr().cast_mut().cast();
-        header.msg_controllen = control.1;
+        header.msg_controllen = control.0.len();
     }
     let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: sendmsg only reads through the header's pointers, each of which is to a live borrow of the length given
@@ -100,29 +94,27 @@ pub(crate) fn recvmsg(
     control: &mut ControlBuffer,
     flags: i32,
 ) -> Result<RawMessage, Errno> {
-    let mut name = [0_u64; RawAddress::CAPACITY / 8];
+    let mut name = [0_u8; RawAddress::CAPACITY];
     let mut header = empty_header();
     header.msg_name = name.as_mut_ptr().cast();
     header.msg_namelen = RawAddress::CAPACITY as libc::socklen_t;
     header.msg_iov = data.as_mut_ptr().cast();
     header.msg_iovlen = data.len();
     header.msg_control = control.0.as_mut_ptr().cast();
-    header.msg_controllen = control.1;
+    header.msg_controllen = control.0.len();
     let flags = flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
     // SAFETY: the header's pointers are to live mutable borrows of the lengths given beside them; IoSliceMut is
     // guaranteed by std to have the layout of iovec.
     let received = unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, flags) };
     let len = usize::try_from(received).map_err(|_| last_errno())?;
-    let name_bytes: Vec<u8> = name.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let name_len = (header.msg_namelen as usize).min(RawAddress::CAPACITY);
-    let bytes: Vec<u8> = control.0.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    let control = parse_control(&bytes[..header.msg_controllen.min(bytes.len())]);
+    let name_len = (header.msg_namelen as usize).min(name.len());
+    let control = parse_control(&control.0[..header.msg_controllen.min(control.0.len())]);
     Ok(RawMessage {
         len,
         // The kernel repeats the one flag that is always asked for.
         flags: header.msg_flags & !libc::MSG_CMSG_CLOEXEC,
         // Connected streams leave the name alone, or say it has no bytes.
-        address: RawAddress::new(&name_bytes[..name_len]).filter(|address| address.family() != libc::AF_UNSPEC),
+        address: RawAddress::new(&name[..name_len]).filter(|address| address.family() != libc::AF_UNSPEC),
         control: control.iter().map(own).collect(),
     })
 }
@@ -178,7 +170,7 @@ mod tests {
     use super::*;
 
     fn bytes(buffer: &ControlBuffer) -> Vec<u8> {
-        buffer.0.iter().flat_map(|word| word.to_ne_bytes()).collect()
+        buffer.0.clone()
     }
 
     #[test]
