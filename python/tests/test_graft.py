@@ -179,6 +179,17 @@ def test_values_of_every_size(either, pair):
     assert other.recv(10) == b""
 
 
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_truncated_reads_show_no_old_memory(grafted, size):
+    # With MSG_TRUNC TCP counts what it throws away, and writes nothing.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one = socket.create_connection(listener.getsockname())
+        other, _ = listener.accept()
+        with one, other:
+            one.sendall(b"x" * 100)
+            assert set(other.recv(size, socket.MSG_TRUNC)) == {0}
+
+
 def test_huge_sizes_are_memory_errors(either, pair):
     with pytest.raises(MemoryError):
         pair[0].recv(1 << 62)

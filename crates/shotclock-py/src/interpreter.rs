@@ -1,11 +1,11 @@
 //! The interpreter's lock and signals: leaving it for a wait, and the waiter that does so.
 
 use pyo3_ffi::{PyErr_CheckSignals, PyEval_RestoreThread, PyEval_SaveThread};
-use shotclock::Deadline;
-use shotclock::raw::{Interest, Limit, Operation, Pause, PollWaiter, Readiness, Stop, Waiter, drive};
+use shotclock::raw::{Errno, Interest, Operation, Pause, PollWaiter, Readiness, Stop, Waiter, drive, timeout_limit};
+use shotclock::{Deadline, MessageFlags};
 
 use crate::errors;
-use crate::object::{NO_TIMEOUT, SocketRef};
+use crate::object::SocketRef;
 
 /// A Python exception is set.
 #[derive(Debug)]
@@ -72,35 +72,45 @@ impl<O: Operation> Operation for Released<'_, O> {
     }
 }
 
-/// The limit of a socket's own timeout.
-pub(crate) fn limit_of(socket: SocketRef) -> Limit<'static> {
-    let nanos = socket.timeout();
-    shotclock::raw::timeout_limit((nanos != NO_TIMEOUT).then(|| nanos.max(0).cast_unsigned()))
-}
-
-/// Whether the socket waits by one plain call of the system, as the interpreter's own does without a timeout.
-pub(crate) fn is_plain(socket: SocketRef) -> bool {
-    socket.timeout() < 0
-}
-
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
 const SMALL: usize = 16 << 10;
 
-/// Runs an operation under the socket's timeout, on about `bytes` bytes.
-pub(crate) fn run<O: Operation>(socket: SocketRef, operation: &mut O, bytes: usize) -> PyResult<O::Output> {
-    let limit = limit_of(socket);
-    let result = if is_plain(socket) || bytes > SMALL {
-        drive(&mut Released(operation), &limit, &mut InterpreterWaiter)
-    } else {
-        drive(operation, &limit, &mut InterpreterWaiter)
-    };
-    result.map_err(errors::raise_stop)
-}
+/// How one call on a socket waits. The timeout is read once, so that all parts of the call agree on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Timing(Option<u64>);
 
-/// What a failed try means to the loop: on a plain call EAGAIN is an error (BlockingIOError), for the loop to pass on.
-pub(crate) fn pause(plain: bool) -> impl Fn(shotclock::raw::Errno) -> Pause {
-    move |errno| match Pause::from(errno) {
-        Pause::WouldBlock if plain => Pause::Failed(errno),
-        pause => pause,
+impl Timing {
+    /// By the socket's own timeout.
+    pub(crate) fn of(socket: SocketRef) -> Self {
+        Self(u64::try_from(socket.timeout()).ok())
+    }
+
+    /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
+    fn is_plain(self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The flags for one try: those asked for, and with a timeout never to wait in the system.
+    pub(crate) fn flags(self, flags: i32) -> i32 {
+        if self.is_plain() { flags } else { flags | MessageFlags::DONTWAIT.0 }
+    }
+
+    /// What a failed try means to the loop: on a plain call EAGAIN is an error (BlockingIOError), to be passed on.
+    pub(crate) fn pause(self, errno: Errno) -> Pause {
+        match Pause::from(errno) {
+            Pause::WouldBlock if self.is_plain() => Pause::Failed(errno),
+            pause => pause,
+        }
+    }
+
+    /// Runs an operation on about `bytes` bytes.
+    pub(crate) fn run<O: Operation>(self, operation: &mut O, bytes: usize) -> PyResult<O::Output> {
+        let limit = timeout_limit(self.0);
+        let result = if self.is_plain() || bytes > SMALL {
+            drive(&mut Released(operation), &limit, &mut InterpreterWaiter)
+        } else {
+            drive(operation, &limit, &mut InterpreterWaiter)
+        };
+        result.map_err(errors::raise_stop)
     }
 }

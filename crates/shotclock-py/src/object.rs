@@ -24,9 +24,6 @@ pub(crate) struct SocketObject {
     timeout: i64,
 }
 
-/// No timeout, as the interpreter writes it: a second below zero.
-pub(crate) const NO_TIMEOUT: i64 = -1_000_000_000;
-
 /// A method's `self`: a socket object that the caller keeps alive for the length of the call.
 #[derive(Clone, Copy)]
 pub(crate) struct SocketRef(NonNull<SocketObject>);

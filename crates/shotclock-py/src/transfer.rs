@@ -14,7 +14,7 @@ use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, exact};
 
 use crate::arguments::{Arguments, Buffer, Keywords};
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, check_signals, is_plain, pause, run};
+use crate::interpreter::{PyResult, Raised, Timing, check_signals};
 use crate::object::{Owned, SocketRef, returned};
 
 /// Receives up to this many bytes go through the stack, and into an object of just their size.
@@ -34,15 +34,15 @@ pub(crate) unsafe extern "C" fn recv(
 fn recv_checked(socket: SocketRef, arguments: Arguments<'_>) -> PyResult<Owned> {
     let (size, flags) = size_and_flags(arguments)?;
     let Ok(size) = usize::try_from(size) else {
-        // SAFETY: a static of the interpreter.
-        return Err(errors::raise(unsafe { PyExc_ValueError }, c"negative buffersize in recv"));
+        return Err(value_error(c"negative buffersize in recv"));
     };
     if size == 0 {
         return bytes_of(&[]);
     }
     if size <= ON_THE_STACK {
         let mut room = [MaybeUninit::<u8>::uninit(); ON_THE_STACK];
-        // SAFETY: the system writes before anything is read: `len` bytes, of which only so many are used.
+        // SAFETY: written before anything is read: by the system, `len` bytes, of which only so many are used, or by
+        // `receive` where the system would not.
         let room = unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u8>(), size) };
         let len = receive(socket, room, flags)?;
         return bytes_of(&room[..len.min(size)]);
@@ -119,10 +119,14 @@ fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut
 }
 
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
-    let (fd, plain) = (socket.fd()?, is_plain(socket));
-    let (size, failed) = (room.len(), pause(plain));
-    let flags = if plain { flags } else { flags | MessageFlags::DONTWAIT.0 };
-    run(socket, &mut Call::new(fd, Readiness::IN, |_| exact::recv(fd, room, flags).map_err(&failed)), size)
+    if flags & MessageFlags::TRUNC.0 != 0 {
+        // TCP counts the bytes then and does not write them: what the memory held before is not for anybody.
+        room.fill(0);
+    }
+    let (fd, timing, size) = (socket.fd()?, Timing::of(socket), room.len());
+    let flags = timing.flags(flags);
+    let try_once = |_| exact::recv(fd, room, flags).map_err(|errno| timing.pause(errno));
+    timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)
 }
 
 /// `socket.send(data[, flags])`.
@@ -172,17 +176,16 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
 }
 
 fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
-    let (fd, plain) = (socket.fd()?, is_plain(socket));
-    let failed = pause(plain);
-    let flags = if plain { flags } else { flags | MessageFlags::DONTWAIT.0 };
-    run(socket, &mut Call::new(fd, Readiness::OUT, |_| exact::send(fd, data, flags).map_err(&failed)), data.len())
+    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    let flags = timing.flags(flags);
+    let try_once = |_| exact::send(fd, data, flags).map_err(|errno| timing.pause(errno));
+    timing.run(&mut Call::new(fd, Readiness::OUT, try_once), data.len())
 }
 
 /// One limit for the whole, as CPython's: each part gets what is left of it.
 fn transmit_all(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<()> {
-    let (fd, plain) = (socket.fd()?, is_plain(socket));
-    let flags = if plain { flags } else { flags | MessageFlags::DONTWAIT.0 };
-    run(socket, &mut SendAll { fd, data, flags, plain, sent: 0 }, data.len())?;
+    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    timing.run(&mut SendAll { fd, data, flags: timing.flags(flags), timing, sent: 0 }, data.len())?;
     check_signals()
 }
 
@@ -191,7 +194,7 @@ struct SendAll<'a> {
     fd: BorrowedFd<'a>,
     data: &'a [u8],
     flags: c_int,
-    plain: bool,
+    timing: Timing,
     sent: usize,
 }
 
@@ -200,7 +203,8 @@ impl Operation for SendAll<'_> {
     const COMPOSITE: bool = true;
 
     fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
-        self.sent += exact::send(self.fd, &self.data[self.sent..], self.flags).map_err(pause(self.plain))?;
+        let sent = exact::send(self.fd, &self.data[self.sent..], self.flags);
+        self.sent += sent.map_err(|errno| self.timing.pause(errno))?;
         if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Interrupted) }
     }
 
