@@ -1,19 +1,16 @@
-//! The virtual environment of the Python tests, and our package in it.
+//! Virtual environments with the tools of the Python tests and our package, and pytest in one of them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{Failure, run, workspace};
 
 const REQUIREMENTS: &str = "python/requirements-test.txt";
 
-/// pytest on our Python tests, in a virtual environment of its own that is made if need be.
+/// pytest on our Python tests, in a virtual environment of its own.
 pub(crate) fn pytest(target: &Path) -> Result<Command, Failure> {
-    let venv = target.join("venv");
-    let python = venv.join("bin").join("python");
-    prepare(&venv, &python)?;
-    install_package(&venv, &python)?;
+    let python = environment(target, "venv", "python3")?;
     let mut pytest = run::command(&python.to_string_lossy(), ["-m", "pytest", "-rs", "--color=no", "python/tests"]);
     pytest.env("SHOTCLOCK_BIN", target.join("debug").join("shotclock"));
     pytest.env("SHOTCLOCK_EXAMPLES", target.join("debug").join("examples"));
@@ -22,13 +19,24 @@ pub(crate) fn pytest(target: &Path) -> Result<Command, Failure> {
     Ok(pytest)
 }
 
-fn prepare(venv: &Path, python: &Path) -> Result<(), Failure> {
-    let wanted = fs::read_to_string(workspace::root().join(REQUIREMENTS))?;
+/// The Python of the virtual environment `target/NAME`, which is made if need be, of this interpreter; our package in
+/// it is the one of the sources as they are now.
+pub(crate) fn environment(target: &Path, name: &str, interpreter: &str) -> Result<PathBuf, Failure> {
+    let venv = target.join(name);
+    let python = venv.join("bin").join("python");
+    prepare(&venv, &python, interpreter)?;
+    install_package(&venv, &python)?;
+    Ok(python)
+}
+
+fn prepare(venv: &Path, python: &Path, interpreter: &str) -> Result<(), Failure> {
+    let requirements = fs::read_to_string(workspace::root().join(REQUIREMENTS))?;
+    let wanted = format!("{interpreter}\n{requirements}");
     let stamp = venv.join("installed.txt");
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    run::check(&mut run::command("python3", ["-m", "venv", "--clear", &venv.to_string_lossy()]))?;
+    run::check(&mut run::command(interpreter, ["-m", "venv", "--clear", &venv.to_string_lossy()]))?;
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
     run::check(&mut run::command(&python.to_string_lossy(), install))?;
     // Written last: a half-made environment is made again.

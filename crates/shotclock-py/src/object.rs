@@ -1,28 +1,34 @@
-//! The C layout of the interpreter's socket objects, and counted references to objects.
+//! The C layout of socket objects, the interpreter's and ours, and counted references to objects.
 
 use std::ffi::{c_int, c_void};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
-use pyo3_ffi::{Py_DecRef, Py_IncRef, PyObject};
+use pyo3_ffi::{Py_DecRef, Py_IncRef, Py_None, PyLong_FromLong, PyObject, PyUnicode_FromStringAndSize};
 use shotclock::raw::Errno;
 
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 
-/// The beginning of `PySocketSockObject` in CPython's socketmodule.h, the same from 3.11 to 3.13. Its offsets are proved
-/// on live objects before anything is grafted.
+/// `PySocketSockObject` of CPython's socketmodule.h, the same from 3.11 to 3.13 but for the last field, which came with
+/// 3.12. `_ssl` reads the descriptor and the timeout in place. The offsets are proved on live objects before any of the
+/// interpreter's own objects is touched.
 #[repr(C)]
 pub(crate) struct SocketObject {
     head: PyObject,
     fd: c_int,
-    family: c_int,
-    kind: c_int,
-    protocol: c_int,
+    pub(crate) family: c_int,
+    pub(crate) kind: c_int,
+    pub(crate) protocol: c_int,
     error_handler: *mut c_void,
     timeout: i64,
+    /// Part of the size alone: objects of 3.11 end before it.
+    _state: *mut c_void,
 }
+
+/// The timeout of a socket that has none.
+pub(crate) const NO_TIMEOUT: i64 = -1_000_000_000;
 
 /// A method's `self`: a socket object that the caller keeps alive for the length of the call.
 #[derive(Clone, Copy)]
@@ -36,9 +42,18 @@ impl SocketRef {
         Self(unsafe { NonNull::new_unchecked(object.cast()) })
     }
 
+    pub(crate) fn as_object(self) -> *mut PyObject {
+        self.0.as_ptr().cast()
+    }
+
     /// The descriptor's number, -1 once closed.
-    pub(crate) fn number(self) -> c_int {
+    pub(crate) fn number(self) -> RawFd {
         self.number_cell().load(Ordering::Relaxed)
+    }
+
+    /// Gives the object another number; what it had before is the caller's.
+    pub(crate) fn replace_number(self, number: RawFd) -> RawFd {
+        self.number_cell().swap(number, Ordering::Relaxed)
     }
 
     /// The descriptor for one call.
@@ -58,6 +73,47 @@ impl SocketRef {
     /// The timeout in nanoseconds; negative is none.
     pub(crate) fn timeout(self) -> i64 {
         self.timeout_cell().load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_timeout(self, nanos: i64) {
+        self.timeout_cell().store(nanos, Ordering::Relaxed);
+    }
+
+    pub(crate) fn family(self) -> i32 {
+        self.kinds()[0]
+    }
+
+    pub(crate) fn kind(self) -> i32 {
+        self.kinds()[1]
+    }
+
+    pub(crate) fn protocol(self) -> i32 {
+        self.kinds()[2]
+    }
+
+    /// Family, type and protocol, which only initialisation changes.
+    fn kinds(self) -> [i32; 3] {
+        // SAFETY: the object is alive for the call; initialising it twice while another thread uses it is the only
+        // way to change the fields, so they are read without tearing on builds with the interpreter's lock.
+        unsafe {
+            let object = self.0.as_ptr();
+            [
+                ptr::read_volatile(&raw const (*object).family),
+                ptr::read_volatile(&raw const (*object).kind),
+                ptr::read_volatile(&raw const (*object).protocol),
+            ]
+        }
+    }
+
+    /// Sets family, type and protocol.
+    pub(crate) fn set_kinds(self, family: i32, kind: i32, protocol: i32) {
+        // SAFETY: as in `kinds`.
+        unsafe {
+            let object = self.0.as_ptr();
+            (*object).family = family;
+            (*object).kind = kind;
+            (*object).protocol = protocol;
+        }
     }
 
     fn number_cell(self) -> &'static AtomicI32 {
@@ -91,6 +147,24 @@ impl Owned {
             Py_IncRef(object);
             Self(NonNull::new_unchecked(object))
         }
+    }
+
+    /// None.
+    pub(crate) fn none() -> Self {
+        // SAFETY: None lives for ever.
+        unsafe { Self::borrowed(Py_None()) }
+    }
+
+    /// An int.
+    pub(crate) fn int(number: impl Into<i64>) -> PyResult<Self> {
+        // SAFETY: the interpreter is held wherever an Owned is made.
+        Self::new(unsafe { PyLong_FromLong(number.into()) })
+    }
+
+    /// A str.
+    pub(crate) fn text(text: &str) -> PyResult<Self> {
+        // SAFETY: the interpreter is held, and copies so many bytes.
+        Self::new(unsafe { PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len().cast_signed()) })
     }
 
     pub(crate) fn as_ptr(&self) -> *mut PyObject {

@@ -35,7 +35,7 @@ pub use hosts::{HostEntry, gethostbyaddr, gethostbyname, gethostbyname_ex, getho
 pub use services::{getprotobyname, getservbyname, getservbyport};
 pub use workers::LOOKUP_WORKERS;
 
-use request::{Answer, Request};
+pub use request::{Answer, Request};
 use workers::Outcome;
 
 /// A limit to look names up under: a small view that is passed by value, with the lookup functions as its methods.

@@ -13,38 +13,59 @@ use crate::sys::{c, thread};
 
 /// What is asked of the system. Two equal requests have the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Request {
+pub enum Request {
+    /// getaddrinfo(3).
     AddressInfo {
+        /// The host, a name or numeric.
         host: Option<CString>,
+        /// The service, a name or numeric.
         service: Option<CString>,
+        /// What else is asked for.
         hints: Hints,
     },
+    /// getnameinfo(3).
     NameInfo {
+        /// The address to be named.
         address: RawAddress,
+        /// How it is to be named.
         flags: NameInfoFlags,
     },
+    /// gethostbyname2_r(3), for IPv4.
     HostByName(CString),
+    /// gethostbyaddr_r(3).
     HostByAddress(IpAddr),
     /// A name whose first address is looked up, and then that address's own entry.
     HostByAddressOf(CString),
+    /// getservbyname_r(3).
     Service {
+        /// The service's name.
         name: CString,
+        /// The protocol's name; any, if none.
         protocol: Option<CString>,
     },
+    /// getservbyport_r(3).
     Port {
+        /// The port.
         number: u16,
+        /// The protocol's name; any, if none.
         protocol: Option<CString>,
     },
+    /// getprotobyname_r(3).
     Protocol(CString),
 }
 
 /// What the system answered.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub enum Answer {
+    /// Of `AddressInfo`.
     Addresses(Vec<AddressRecord>),
+    /// Of `NameInfo`.
     HostAndService(String, String),
+    /// Of the `HostBy` requests.
     Host(HostRecord),
+    /// Of `Service` and `Protocol`.
     Number(i32),
+    /// Of `Port`.
     Name(String),
 }
 
@@ -63,7 +84,10 @@ impl Request {
     }
 
     /// Asks the system on this thread, for as long as it takes.
-    pub(super) fn run(&self) -> Result<Answer, Failure> {
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn run(&self) -> Result<Answer, Failure> {
         match self {
             Self::AddressInfo { host, service, hints } => {
                 resolver::address_info(host.as_deref(), service.as_deref(), hints).map(Answer::Addresses)

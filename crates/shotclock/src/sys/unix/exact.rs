@@ -1,25 +1,116 @@
 //! Socket calls with exactly the flags asked for, which therefore may wait: for the Python face, whose sockets without
 //! a timeout promise what one blocking call promises. Whoever calls these sees to it that nothing else is held up.
+//!
+//! Every error is the system's.
+#![allow(clippy::missing_errors_doc, reason = "said once, above")]
 
-use std::os::fd::BorrowedFd;
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::ptr;
 
 use rustix::io::Errno;
-use rustix::net::{self, RecvFlags, SendFlags};
+use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
+
+use super::address::RawAddress;
+use super::{last_errno, message, socket};
+
+pub use super::message::{Received, push_control_message};
+pub use super::socket::{bind, dup, getpeername, getsockname, getsockopt, listen, sendfile, setsockopt, shutdown};
+
+/// socket(2), close-on-exec; the kind may carry more flags.
+pub fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
+    socket::socket_of(family, kind | libc::SOCK_CLOEXEC, protocol)
+}
+
+/// socketpair(2), close-on-exec; the kind may carry more flags.
+pub fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
+    socket::socketpair_of(family, kind | libc::SOCK_CLOEXEC, protocol)
+}
+
+/// accept4(2): a connection that blocks, close-on-exec, and who connected, if the system says.
+pub fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
+    let (fd, peer) = net::acceptfrom_with(fd, SocketFlags::CLOEXEC)?;
+    Ok((fd, socket::known(peer.as_ref())))
+}
+
+/// connect(2).
+pub fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
+    net::connect(fd, address)
+}
+
+/// The number of the error that waits for the socket, which this takes away; 0 for none.
+pub fn take_error(fd: BorrowedFd<'_>) -> Result<i32, Errno> {
+    let mut error = [0; 4];
+    getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, &mut error)?;
+    Ok(i32::from_ne_bytes(error))
+}
+
+/// setsockopt(2) without a value, only with its length.
+pub fn setsockopt_without_value(fd: BorrowedFd<'_>, level: i32, name: i32, len: u32) -> Result<(), Errno> {
+    // SAFETY: no pointer but null, which the system checks.
+    let set = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, ptr::null(), len) };
+    if set < 0 { Err(last_errno()) } else { Ok(()) }
+}
+
+/// Whether calls on the descriptor's file wait: one ioctl(2), whatever it was before.
+pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(), Errno> {
+    rustix::io::ioctl_fionbio(fd, nonblocking)
+}
+
+/// close(2) on a number that the caller answers for. It may wait, under SO_LINGER.
+pub fn close(number: RawFd) -> Result<(), Errno> {
+    // SAFETY: plain numbers. Whose descriptor it is, is the caller's business, as with the system's own call.
+    if unsafe { libc::close(number) } < 0 { Err(last_errno()) } else { Ok(()) }
+}
 
 /// recv(2).
-///
-/// # Errors
-/// The system's.
 #[inline]
 pub fn recv(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<usize, Errno> {
-    Ok(net::recv(fd, into, RecvFlags::from_bits_retain(flags.cast_unsigned()))?.1)
+    Ok(net::recv(fd, into, receive_flags(flags))?.1)
+}
+
+/// recvfrom(2): the length, and whose it is, if the system says.
+pub fn recvfrom(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<(usize, Option<RawAddress>), Errno> {
+    let (_, len, from) = net::recvfrom(fd, into, receive_flags(flags))?;
+    Ok((len, socket::known(from.as_ref())))
 }
 
 /// send(2), never with SIGPIPE.
-///
-/// # Errors
-/// The system's.
 #[inline]
 pub fn send(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize, Errno> {
-    net::send(fd, from, SendFlags::from_bits_retain(flags.cast_unsigned()) | SendFlags::NOSIGNAL)
+    net::send(fd, from, send_flags(flags))
+}
+
+/// sendto(2), never with SIGPIPE.
+pub fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &RawAddress) -> Result<usize, Errno> {
+    net::sendto(fd, from, send_flags(flags), to)
+}
+
+/// sendmsg(2), never with SIGPIPE: `control` is whole control messages, as the system has them.
+pub fn sendmsg(
+    fd: BorrowedFd<'_>,
+    data: &[IoSlice<'_>],
+    control: &[u8],
+    to: Option<&RawAddress>,
+    flags: i32,
+) -> Result<usize, Errno> {
+    message::send(fd, data, control, to, flags | libc::MSG_NOSIGNAL)
+}
+
+/// recvmsg(2). Descriptors that come in control messages are the caller's to close.
+pub fn recvmsg(
+    fd: BorrowedFd<'_>,
+    data: &mut [IoSliceMut<'_>],
+    control: &mut [u8],
+    flags: i32,
+) -> Result<Received, Errno> {
+    message::receive(fd, data, control, flags)
+}
+
+fn receive_flags(flags: i32) -> RecvFlags {
+    RecvFlags::from_bits_retain(flags.cast_unsigned())
+}
+
+fn send_flags(flags: i32) -> SendFlags {
+    SendFlags::from_bits_retain(flags.cast_unsigned()) | SendFlags::NOSIGNAL
 }

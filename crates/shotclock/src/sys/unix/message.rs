@@ -51,13 +51,18 @@ impl ControlBuffer {
 
     /// Adds one message.
     pub(crate) fn push(&mut self, level: i32, kind: i32, data: &[u8]) {
-        // The header is the length (a size_t with glibc), level and kind; nothing stands between them.
-        self.0.extend_from_slice(&(HEADER + data.len()).to_ne_bytes());
-        self.0.extend_from_slice(&level.to_ne_bytes());
-        self.0.extend_from_slice(&kind.to_ne_bytes());
-        self.0.extend_from_slice(data);
-        self.0.resize(self.0.len().next_multiple_of(ALIGNMENT), 0);
+        push_control_message(&mut self.0, level, kind, data);
     }
+}
+
+/// Adds one control message to the bytes of others.
+pub fn push_control_message(control: &mut Vec<u8>, level: i32, kind: i32, data: &[u8]) {
+    // The header is the length (a size_t with glibc), level and kind; nothing stands between them.
+    control.extend_from_slice(&(HEADER + data.len()).to_ne_bytes());
+    control.extend_from_slice(&level.to_ne_bytes());
+    control.extend_from_slice(&kind.to_ne_bytes());
+    control.extend_from_slice(data);
+    control.resize(control.len().next_multiple_of(ALIGNMENT), 0);
 }
 
 /// One try to send `data` with the control messages to `to`, or to the connected peer.
@@ -68,6 +73,17 @@ pub(crate) fn sendmsg(
     to: Option<&RawAddress>,
     flags: i32,
 ) -> Result<usize, Errno> {
+    send(fd, data, &control.0, to, flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+}
+
+/// One sendmsg(2) with just these flags.
+pub(super) fn send(
+    fd: BorrowedFd<'_>,
+    data: &[IoSlice<'_>],
+    control: &[u8],
+    to: Option<&RawAddress>,
+    flags: i32,
+) -> Result<usize, Errno> {
     let mut header = empty_header();
     if let Some(to) = to {
         header.msg_name = to.as_bytes().as_ptr().cast_mut().cast();
@@ -75,11 +91,10 @@ pub(crate) fn sendmsg(
     }
     header.msg_iov = data.as_ptr().cast_mut().cast();
     header.msg_iovlen = data.len();
-    if !control.0.is_empty() {
-        header.msg_control = control.0.as_ptr().cast_mut().cast();
-        header.msg_controllen = control.0.len();
+    if !control.is_empty() {
+        header.msg_control = control.as_ptr().cast_mut().cast();
+        header.msg_controllen = control.len();
     }
-    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: sendmsg only reads through the header's pointers, each of which is to a live borrow of the length given
     // beside it; IoSlice is guaranteed by std to have the layout of iovec.
     let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &header, flags) };
@@ -94,28 +109,56 @@ pub(crate) fn recvmsg(
     control: &mut ControlBuffer,
     flags: i32,
 ) -> Result<RawMessage, Errno> {
+    let received = receive(fd, data, &mut control.0, flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC)?;
+    let control = parse_control(&control.0[..received.control_len]);
+    Ok(RawMessage {
+        len: received.len,
+        // The kernel repeats the one flag that is always asked for.
+        flags: received.flags & !libc::MSG_CMSG_CLOEXEC,
+        // Connected streams leave the name alone, or say it has no bytes.
+        address: received.address.filter(|address| address.family() != libc::AF_UNSPEC),
+        control: control.iter().map(own).collect(),
+    })
+}
+
+/// What one recvmsg(2) gave.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// How many bytes of data there were; with MSG_TRUNC it may be more than there was room for.
+    pub len: usize,
+    /// How many bytes of control messages were written.
+    pub control_len: usize,
+    /// The flags that came back.
+    pub flags: i32,
+    /// Whose message it is, if the system says.
+    pub address: Option<RawAddress>,
+}
+
+/// One recvmsg(2) with just these flags.
+pub(super) fn receive(
+    fd: BorrowedFd<'_>,
+    data: &mut [IoSliceMut<'_>],
+    control: &mut [u8],
+    flags: i32,
+) -> Result<Received, Errno> {
     let mut name = [0_u8; RawAddress::CAPACITY];
     let mut header = empty_header();
     header.msg_name = name.as_mut_ptr().cast();
     header.msg_namelen = RawAddress::CAPACITY as libc::socklen_t;
     header.msg_iov = data.as_mut_ptr().cast();
     header.msg_iovlen = data.len();
-    header.msg_control = control.0.as_mut_ptr().cast();
-    header.msg_controllen = control.0.len();
-    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+    header.msg_control = control.as_mut_ptr().cast();
+    header.msg_controllen = control.len();
     // SAFETY: the header's pointers are to live mutable borrows of the lengths given beside them; IoSliceMut is
     // guaranteed by std to have the layout of iovec.
     let received = unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, flags) };
     let len = usize::try_from(received).map_err(|_| last_errno())?;
     let name_len = (header.msg_namelen as usize).min(name.len());
-    let control = parse_control(&control.0[..header.msg_controllen.min(control.0.len())]);
-    Ok(RawMessage {
+    Ok(Received {
         len,
-        // The kernel repeats the one flag that is always asked for.
-        flags: header.msg_flags & !libc::MSG_CMSG_CLOEXEC,
-        // Connected streams leave the name alone, or say it has no bytes.
-        address: RawAddress::new(&name[..name_len]).filter(|address| address.family() != libc::AF_UNSPEC),
-        control: control.iter().map(own).collect(),
+        control_len: header.msg_controllen.min(control.len()),
+        flags: header.msg_flags,
+        address: RawAddress::new(&name[..name_len]),
     })
 }
 

@@ -14,7 +14,7 @@ use super::{Errno, last_errno};
 
 /// Why the system gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// An `EAI_` code; the error number only where the code is `EAI_SYSTEM`.
     AddressInfo(i32, Option<Errno>),
     /// An `h_errno` code; the error number only where the code is `NETDB_INTERNAL`.
@@ -27,29 +27,41 @@ pub(crate) enum Failure {
 
 /// What to look for, beside host and service: getaddrinfo's `hints`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Hints {
-    pub(crate) flags: i32,
-    pub(crate) family: i32,
-    pub(crate) kind: i32,
-    pub(crate) protocol: i32,
+pub struct Hints {
+    /// `AI_` flags.
+    pub flags: i32,
+    /// The address family.
+    pub family: i32,
+    /// The socket's type.
+    pub kind: i32,
+    /// The protocol.
+    pub protocol: i32,
 }
 
 /// One of getaddrinfo's answers.
 #[derive(Clone, Debug)]
-pub(crate) struct AddressRecord {
-    pub(crate) family: i32,
-    pub(crate) kind: i32,
-    pub(crate) protocol: i32,
-    pub(crate) canonical_name: Option<String>,
-    pub(crate) address: RawAddress,
+pub struct AddressRecord {
+    /// The address family.
+    pub family: i32,
+    /// The socket's type.
+    pub kind: i32,
+    /// The protocol.
+    pub protocol: i32,
+    /// The host's canonical name, where asked for.
+    pub canonical_name: Option<String>,
+    /// The address.
+    pub address: RawAddress,
 }
 
 /// The answer of the `gethostby` functions.
 #[derive(Clone, Debug)]
-pub(crate) struct HostRecord {
-    pub(crate) name: String,
-    pub(crate) aliases: Vec<String>,
-    pub(crate) addresses: Vec<IpAddr>,
+pub struct HostRecord {
+    /// The host's name.
+    pub name: String,
+    /// Its other names.
+    pub aliases: Vec<String>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// getaddrinfo(3).
@@ -266,13 +278,13 @@ pub(crate) fn host_code_name(code: i32) -> Option<&'static str> {
 }
 
 /// gai_strerror(3): the resolver's words for an `EAI_` code.
-pub(crate) fn address_info_text(code: i32) -> String {
+pub fn address_info_text(code: i32) -> String {
     // SAFETY: gai_strerror returns a C string that lives for ever, for any number.
     unsafe { text(libc::gai_strerror(code)) }.unwrap_or_default()
 }
 
 /// hstrerror(3): the resolver's words for an `h_errno` code.
-pub(crate) fn host_text(code: i32) -> String {
+pub fn host_text(code: i32) -> String {
     // SAFETY: hstrerror returns a C string that lives for ever, for any number.
     unsafe { text(libc::hstrerror(code)) }.unwrap_or_default()
 }

@@ -14,18 +14,27 @@ use super::{last_errno, signal};
 const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 
 pub(crate) fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
+    socket_of(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, protocol)
+}
+
+pub(crate) fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
+    socketpair_of(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, protocol)
+}
+
+/// socket(2) with just these flags in its kind.
+pub(super) fn socket_of(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: socket(2) takes plain numbers; a descriptor it returns is new and nobody else's.
     unsafe {
-        let fd = libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, protocol);
+        let fd = libc::socket(family, kind, protocol);
         if fd < 0 { Err(last_errno()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
     }
 }
 
-pub(crate) fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
+/// socketpair(2) with just these flags in its kind.
+pub(super) fn socketpair_of(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
     let mut fds = [-1; 2];
     // SAFETY: `fds` has room for the two numbers; on success both are new and nobody else's.
     unsafe {
-        let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         if libc::socketpair(family, kind, protocol, fds.as_mut_ptr()) < 0 {
             return Err(last_errno());
         }
@@ -33,11 +42,13 @@ pub(crate) fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(Owned
     }
 }
 
-pub(crate) fn bind(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
+/// bind(2).
+pub fn bind(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
     net::bind(fd, address)
 }
 
-pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<(), Errno> {
+/// listen(2).
+pub fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<(), Errno> {
     net::listen(fd, backlog)
 }
 
@@ -52,15 +63,18 @@ pub(crate) fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Er
     net::connect(fd, address)
 }
 
-pub(crate) fn getsockname(fd: BorrowedFd<'_>) -> Result<RawAddress, Errno> {
+/// getsockname(2).
+pub fn getsockname(fd: BorrowedFd<'_>) -> Result<RawAddress, Errno> {
     RawAddress::from_system(&net::getsockname(fd)?).ok_or(Errno::INVAL)
 }
 
-pub(crate) fn getpeername(fd: BorrowedFd<'_>) -> Result<Option<RawAddress>, Errno> {
+/// getpeername(2); `None` if the system gives no name.
+pub fn getpeername(fd: BorrowedFd<'_>) -> Result<Option<RawAddress>, Errno> {
     Ok(known(net::getpeername(fd)?.as_ref()))
 }
 
-pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: i32) -> Result<(), Errno> {
+/// shutdown(2).
+pub fn shutdown(fd: BorrowedFd<'_>, how: i32) -> Result<(), Errno> {
     // SAFETY: plain numbers, and a descriptor that the borrow keeps open.
     if unsafe { libc::shutdown(fd.as_raw_fd(), how) } < 0 { Err(last_errno()) } else { Ok(()) }
 }
@@ -95,12 +109,7 @@ pub(crate) fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &RawAddres
 }
 
 /// One sendfile(2) from `offset`, which moves on by what was sent.
-pub(crate) fn sendfile(
-    fd: BorrowedFd<'_>,
-    file: BorrowedFd<'_>,
-    offset: &mut u64,
-    count: usize,
-) -> Result<usize, Errno> {
+pub fn sendfile(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: &mut u64, count: usize) -> Result<usize, Errno> {
     signal::without_sigpipe(|| rustix::fs::sendfile(fd, file, Some(offset), count))
 }
 
@@ -110,7 +119,7 @@ pub(crate) fn pread(file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> Resul
 }
 
 /// Reads an option's bytes into `into`; gives how many there were.
-pub(crate) fn getsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, into: &mut [u8]) -> Result<usize, Errno> {
+pub fn getsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, into: &mut [u8]) -> Result<usize, Errno> {
     let mut len = libc::socklen_t::try_from(into.len()).map_err(|_| Errno::INVAL)?;
     // SAFETY: `into` is writable for `len` bytes, the kernel writes no more and says how many in `len`.
     if unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, into.as_mut_ptr().cast(), &mut len) } < 0 {
@@ -130,7 +139,7 @@ pub(crate) fn take_error(fd: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 /// Sets an option to these bytes.
-pub(crate) fn setsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
+pub fn setsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
     let len = libc::socklen_t::try_from(value.len()).map_err(|_| Errno::INVAL)?;
     // SAFETY: `value` is readable for `len` bytes.
     if unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast(), len) } < 0 {
@@ -139,7 +148,8 @@ pub(crate) fn setsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[u8]
     Ok(())
 }
 
-pub(crate) fn dup(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+/// A second descriptor of the same file, close-on-exec.
+pub fn dup(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     fcntl_dupfd_cloexec(fd, 0)
 }
 
@@ -175,7 +185,7 @@ pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-fn known(address: Option<&SocketAddrAny>) -> Option<RawAddress> {
+pub(super) fn known(address: Option<&SocketAddrAny>) -> Option<RawAddress> {
     address.and_then(RawAddress::from_system)
 }
 
