@@ -1,7 +1,9 @@
 //! The interpreter's lock and signals: leaving it for a wait, and the waiter that does so.
 
 use pyo3_ffi::{PyErr_CheckSignals, PyEval_RestoreThread, PyEval_SaveThread};
-use shotclock::raw::{Errno, Interest, Operation, Pause, PollWaiter, Readiness, Stop, Waiter, drive, timeout_limit};
+use shotclock::raw::{
+    Errno, Interest, Operation, Pause, PollWaiter, Readiness, Stop, Waiter, drive, timeout_limit, wait_out,
+};
 use shotclock::{Deadline, MessageFlags};
 
 use crate::errors;
@@ -90,6 +92,16 @@ impl Timing {
         self.0.is_none()
     }
 
+    /// Whether it never waits.
+    pub(crate) fn is_nonblocking(self) -> bool {
+        self.0 == Some(0)
+    }
+
+    /// Whether it waits, and not for ever.
+    pub(crate) fn is_timed(self) -> bool {
+        !self.is_plain() && !self.is_nonblocking()
+    }
+
     /// The flags for one try: those asked for, and with a timeout never to wait in the system.
     pub(crate) fn flags(self, flags: i32) -> i32 {
         if self.is_plain() { flags } else { flags | MessageFlags::DONTWAIT.0 }
@@ -105,11 +117,27 @@ impl Timing {
 
     /// Runs an operation on about `bytes` bytes.
     pub(crate) fn run<O: Operation>(self, operation: &mut O, bytes: usize) -> PyResult<O::Output> {
-        let limit = timeout_limit(self.0);
         let result = if self.is_plain() || bytes > SMALL {
-            drive(&mut Released(operation), &limit, &mut InterpreterWaiter)
+            self.outcome(operation)
         } else {
-            drive(operation, &limit, &mut InterpreterWaiter)
+            drive(operation, &timeout_limit(self.0), &mut InterpreterWaiter)
+        };
+        result.map_err(errors::raise_stop)
+    }
+
+    /// Runs an operation with the interpreter released; what ended it is not raised yet.
+    pub(crate) fn outcome<O: Operation>(self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
+        drive(&mut Released(operation), &timeout_limit(self.0), &mut InterpreterWaiter)
+    }
+
+    /// Runs an operation for which no flag says that it must not wait: under a timeout it is not tried before the
+    /// descriptor is ready, since whoever shares the file may have taken O_NONBLOCK away.
+    pub(crate) fn run_when_ready<O: Operation>(self, operation: &mut O) -> PyResult<O::Output> {
+        let result = if self.is_timed() {
+            let limit = timeout_limit(self.0);
+            wait_out(&mut Released(operation), &limit, &mut InterpreterWaiter, Pause::WouldBlock)
+        } else {
+            self.outcome(operation)
         };
         result.map_err(errors::raise_stop)
     }

@@ -1,11 +1,22 @@
-//! Methods of CPython's socket objects in Rust, to be grafted onto the interpreter's own `socket.socket`. All waiting
-//! is the core's; this crate converts arguments, results and errors.
+//! CPython's `_socket` in Rust: one table of methods, mounted on a type of our own and, as descriptors, on the
+//! interpreter's own `socket.socket`. All waiting is the core's; this crate converts arguments, results and errors.
 #![allow(unsafe_code, reason = "every line here speaks to the interpreter's C interface")]
 
+mod address;
 mod arguments;
+mod audit;
+mod connection;
+mod datagram;
 mod errors;
+mod functions;
 mod interpreter;
+mod message;
 pub mod module;
+mod names;
 mod object;
+mod option;
+mod own_type;
+mod state;
+mod stock;
 mod table;
 mod transfer;

@@ -1,32 +1,70 @@
 //! The extension module `shotclock._native`.
 
-use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 
 use pyo3_ffi::{
-    METH_O, Py_BuildValue, Py_TYPE, Py_ssize_t, PyDict_Check, PyDict_Next, PyExc_TypeError, PyImport_ImportModule,
-    PyMethodDef, PyMethodDefPointer, PyModule_Create, PyModuleDef, PyModuleDef_HEAD_INIT, PyObject,
-    PyObject_GetAttrString, PyType_Check, PyType_IsSubtype, PyTypeObject, PyUnicode_AsUTF8AndSize,
+    METH_NOARGS, METH_O, Py_BuildValue, Py_TYPE, Py_mod_exec, PyCFunction, PyCFunction_NewEx, PyDescr_NewMethod,
+    PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyExc_TypeError, PyInterpreterState_Get,
+    PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init,
+    PyModuleDef_Slot, PyObject, PyType_IsSubtype,
 };
 
-use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef, returned};
-use crate::table;
+use crate::stock::{self, stock};
+use crate::table::Definitions;
+use crate::{errors, own_type};
 
-/// `_native.descriptors(docs)`: `{name: method descriptor}` for the interpreter's own `_socket.socket`.
-unsafe extern "C" fn descriptors(_: *mut PyObject, docs: *mut PyObject) -> *mut PyObject {
-    returned(socket_type().and_then(|socket| table::descriptors(socket.as_ptr().cast(), &texts(docs)?)))
+/// Methods that socket.py's class has in Python, above the type's own: not to be grafted over.
+const COVERED: [&CStr; 2] = [c"close", c"detach"];
+
+/// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
+unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
+    returned(stock::prepare(module).map(|()| Owned::none()))
+}
+
+/// `_native.descriptors()`: `{name: method descriptor}` for the interpreter's own `_socket.socket`.
+unsafe extern "C" fn descriptors(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    let make = || {
+        let stock = stock()?;
+        let definitions = Definitions::of_methods()?.iter();
+        // SAFETY: the type is alive, the definition lives for ever.
+        let make = |definition| unsafe { PyDescr_NewMethod(stock.socket, definition) };
+        dict_of(definitions.filter(|(name, _)| !COVERED.contains(name)), make)
+    };
+    returned(make())
+}
+
+/// `_native.functions(module)`: `{name: function}`, the functions of `_socket`, as members of that module.
+unsafe extern "C" fn functions(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
+    let make = || {
+        let name = Owned::text("_socket")?;
+        // SAFETY: module and name are alive, the definition lives for ever.
+        let make = |definition| unsafe { PyCFunction_NewEx(definition, module, name.as_ptr()) };
+        dict_of(Definitions::of_functions()?.iter(), make)
+    };
+    returned(make())
+}
+
+/// `_native.socket_type()`: the type of our own.
+unsafe extern "C" fn socket_type(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the type is alive.
+    returned(own_type::socket_type().map(|made| unsafe { Owned::borrowed(made.cast()) }))
+}
+
+/// `_native.capi()`: the capsule `_socket.CAPI` that holds it.
+unsafe extern "C" fn capi(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    returned(own_type::capsule())
 }
 
 /// `_native.layout(sock)`: descriptor and timeout in nanoseconds, as read at the offsets the methods use.
 unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyObject {
     let read = || {
-        let socket = socket_type()?;
+        let stock = stock()?;
         // SAFETY: the interpreter is held, both objects are alive.
         unsafe {
-            if PyType_IsSubtype(Py_TYPE(object), socket.as_ptr().cast::<PyTypeObject>()) == 0 {
+            if PyType_IsSubtype(Py_TYPE(object), stock.socket) == 0 {
                 return Err(errors::raise(PyExc_TypeError, c"layout() takes a socket"));
             }
             let socket = SocketRef::new(object);
@@ -36,61 +74,58 @@ unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyO
     returned(read())
 }
 
-/// The interpreter's own `_socket.socket`.
-fn socket_type() -> PyResult<Owned> {
-    // SAFETY: the interpreter is held; the texts end with a NUL.
+fn dict_of(
+    definitions: impl Iterator<Item = (&'static CStr, *mut PyMethodDef)>,
+    make: impl Fn(*mut PyMethodDef) -> *mut PyObject,
+) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held; names end with a NUL.
     unsafe {
-        let module = Owned::new(PyImport_ImportModule(c"_socket".as_ptr()))?;
-        let socket = Owned::new(PyObject_GetAttrString(module.as_ptr(), c"socket".as_ptr()))?;
-        if PyType_Check(socket.as_ptr()) == 0 {
-            return Err(errors::raise(PyExc_TypeError, c"_socket.socket is not a type"));
+        let dict = Owned::new(PyDict_New())?;
+        for (name, definition) in definitions {
+            let made = Owned::new(make(definition))?;
+            if PyDict_SetItemString(dict.as_ptr(), name.as_ptr(), made.as_ptr()) != 0 {
+                return Err(Raised);
+            }
         }
-        Ok(socket)
+        Ok(dict)
     }
 }
 
-/// A dict of texts.
-fn texts(dict: *mut PyObject) -> PyResult<HashMap<String, CString>> {
-    let mut texts = HashMap::new();
-    // SAFETY: the interpreter is held, and nothing in the loop runs Python code that could change the dict.
+/// Only the main interpreter: types and exceptions are kept for the process.
+unsafe extern "C" fn execute(_: *mut PyObject) -> c_int {
+    // SAFETY: the interpreter is held during import.
     unsafe {
-        if PyDict_Check(dict) == 0 {
-            return Err(errors::raise(PyExc_TypeError, c"descriptors() takes a dict of texts"));
+        if PyInterpreterState_GetID(PyInterpreterState_Get()) == 0 {
+            return 0;
         }
-        let (mut position, mut key, mut value): (Py_ssize_t, _, _) = (0, ptr::null_mut(), ptr::null_mut());
-        while PyDict_Next(dict, &raw mut position, &raw mut key, &raw mut value) != 0 {
-            texts.insert(text(key)?, CString::new(text(value)?).unwrap_or_default());
-        }
-    }
-    Ok(texts)
-}
-
-fn text(object: *mut PyObject) -> PyResult<String> {
-    let mut len: Py_ssize_t = 0;
-    // SAFETY: the interpreter is held and the object alive; the bytes are the object's own, and copied at once.
-    unsafe {
-        let start = PyUnicode_AsUTF8AndSize(object, &raw mut len);
-        if start.is_null() {
-            return Err(Raised);
-        }
-        let bytes = std::slice::from_raw_parts(start.cast::<u8>(), usize::try_from(len).unwrap_or(0));
-        Ok(String::from_utf8_lossy(bytes).into_owned())
+        let Raised =
+            errors::raise(PyExc_ImportError, c"shotclock works in the main interpreter, not in subinterpreters");
+        -1
     }
 }
 
-const fn function(name: &'static CStr, call: pyo3_ffi::PyCFunction, flags: i32, doc: &'static CStr) -> PyMethodDef {
-    let ml_meth = PyMethodDefPointer { PyCFunction: call };
-    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: flags, ml_doc: doc.as_ptr() }
-}
-
-/// Loads the module. In a subinterpreter the interpreter refuses it, and the stock methods stay.
+/// Loads the module.
 ///
 /// # Safety
 /// To be called by the interpreter's import machinery alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
-    let functions = Box::leak(Box::new([
-        function(c"descriptors", descriptors, METH_O, c"descriptors(docs)\n--\n\nMethod descriptors by name."),
+    let functions = [
+        function(
+            c"prepare",
+            prepare,
+            METH_O,
+            c"prepare(stock)\n--\n\nTake what is needed from the interpreter's own _socket.",
+        ),
+        function(
+            c"descriptors",
+            descriptors,
+            METH_NOARGS,
+            c"descriptors()\n--\n\nMethods for the interpreter's own type.",
+        ),
+        function(c"functions", functions, METH_O, c"functions(module)\n--\n\nThe functions of _socket."),
+        function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
+        function(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),
         function(
             c"layout",
             layout,
@@ -98,18 +133,27 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             c"layout(sock)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
         ),
         PyMethodDef::zeroed(),
-    ]));
+    ];
+    let slots = [
+        PyModuleDef_Slot { slot: Py_mod_exec, value: execute as *mut c_void },
+        PyModuleDef_Slot { slot: 0, value: ptr::null_mut() },
+    ];
     let definition = Box::leak(Box::new(PyModuleDef {
         m_base: PyModuleDef_HEAD_INIT,
         m_name: c"shotclock._native".as_ptr(),
-        m_doc: c"Methods of socket objects in Rust.".as_ptr(),
-        m_size: -1,
-        m_methods: functions.as_mut_ptr(),
-        m_slots: ptr::null_mut(),
+        m_doc: c"CPython's _socket in Rust.".as_ptr(),
+        m_size: 0,
+        m_methods: Box::leak(Box::new(functions)).as_mut_ptr(),
+        m_slots: Box::leak(Box::new(slots)).as_mut_ptr(),
         m_traverse: None,
         m_clear: None,
         m_free: None,
     }));
     // SAFETY: the interpreter is held during import; the definition lives for ever.
-    unsafe { PyModule_Create(definition) }
+    unsafe { PyModuleDef_Init(definition) }
+}
+
+const fn function(name: &'static CStr, call: PyCFunction, flags: c_int, doc: &'static CStr) -> PyMethodDef {
+    let ml_meth = PyMethodDefPointer { PyCFunction: call };
+    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: flags, ml_doc: doc.as_ptr() }
 }

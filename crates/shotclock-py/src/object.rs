@@ -1,6 +1,7 @@
 //! The C layout of socket objects, the interpreter's and ours, and counted references to objects.
 
 use std::ffi::{c_int, c_void};
+use std::mem;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
@@ -18,14 +19,22 @@ use crate::interpreter::{PyResult, Raised};
 pub(crate) struct SocketObject {
     head: PyObject,
     fd: c_int,
-    pub(crate) family: c_int,
-    pub(crate) kind: c_int,
-    pub(crate) protocol: c_int,
-    error_handler: *mut c_void,
+    family: c_int,
+    kind: c_int,
+    protocol: c_int,
+    error_handler: Option<ErrorHandler>,
     timeout: i64,
     /// Part of the size alone: objects of 3.11 end before it.
     _state: *mut c_void,
 }
+
+/// Raises what errno says; `_ssl` calls it on some versions.
+pub(crate) type ErrorHandler = unsafe extern "C" fn() -> *mut PyObject;
+
+/// Where the numbers are that Python sees as members.
+pub(crate) const FAMILY: usize = mem::offset_of!(SocketObject, family);
+pub(crate) const KIND: usize = mem::offset_of!(SocketObject, kind);
+pub(crate) const PROTOCOL: usize = mem::offset_of!(SocketObject, protocol);
 
 /// The timeout of a socket that has none.
 pub(crate) const NO_TIMEOUT: i64 = -1_000_000_000;
@@ -70,6 +79,14 @@ impl SocketRef {
         Ok(unsafe { BorrowedFd::borrow_raw(number) })
     }
 
+    /// Makes a new object one without a descriptor and without a timeout.
+    pub(crate) fn clear(self, error_handler: ErrorHandler) {
+        // SAFETY: a new object, which nobody else has seen.
+        unsafe { (*self.0.as_ptr()).error_handler = Some(error_handler) };
+        self.replace_number(-1);
+        self.set_timeout(NO_TIMEOUT);
+    }
+
     /// The timeout in nanoseconds; negative is none.
     pub(crate) fn timeout(self) -> i64 {
         self.timeout_cell().load(Ordering::Relaxed)
@@ -80,50 +97,35 @@ impl SocketRef {
     }
 
     pub(crate) fn family(self) -> i32 {
-        self.kinds()[0]
+        self.int_at(FAMILY).load(Ordering::Relaxed)
     }
 
     pub(crate) fn kind(self) -> i32 {
-        self.kinds()[1]
+        self.int_at(KIND).load(Ordering::Relaxed)
     }
 
     pub(crate) fn protocol(self) -> i32 {
-        self.kinds()[2]
+        self.int_at(PROTOCOL).load(Ordering::Relaxed)
     }
 
-    /// Family, type and protocol, which only initialisation changes.
-    fn kinds(self) -> [i32; 3] {
-        // SAFETY: the object is alive for the call; initialising it twice while another thread uses it is the only
-        // way to change the fields, so they are read without tearing on builds with the interpreter's lock.
-        unsafe {
-            let object = self.0.as_ptr();
-            [
-                ptr::read_volatile(&raw const (*object).family),
-                ptr::read_volatile(&raw const (*object).kind),
-                ptr::read_volatile(&raw const (*object).protocol),
-            ]
-        }
-    }
-
-    /// Sets family, type and protocol.
     pub(crate) fn set_kinds(self, family: i32, kind: i32, protocol: i32) {
-        // SAFETY: as in `kinds`.
-        unsafe {
-            let object = self.0.as_ptr();
-            (*object).family = family;
-            (*object).kind = kind;
-            (*object).protocol = protocol;
-        }
+        self.int_at(FAMILY).store(family, Ordering::Relaxed);
+        self.int_at(KIND).store(kind, Ordering::Relaxed);
+        self.int_at(PROTOCOL).store(protocol, Ordering::Relaxed);
     }
 
     fn number_cell(self) -> &'static AtomicI32 {
-        // SAFETY: the object is alive for the call and its field aligned; threads of free-threaded builds and the
+        self.int_at(mem::offset_of!(SocketObject, fd))
+    }
+
+    fn int_at(self, offset: usize) -> &'static AtomicI32 {
+        // SAFETY: an aligned field of an object that is alive for the call. Threads of free-threaded builds and the
         // interpreter's own C code use it as well, so it is only touched atomically.
-        unsafe { AtomicI32::from_ptr(&raw mut (*self.0.as_ptr()).fd) }
+        unsafe { AtomicI32::from_ptr(self.0.as_ptr().byte_add(offset).cast()) }
     }
 
     fn timeout_cell(self) -> &'static AtomicI64 {
-        // SAFETY: as in `number_cell`.
+        // SAFETY: as in `int_at`.
         unsafe { AtomicI64::from_ptr(&raw mut (*self.0.as_ptr()).timeout) }
     }
 }
@@ -174,7 +176,7 @@ impl Owned {
     /// Hands the reference to the interpreter.
     pub(crate) fn into_ptr(self) -> *mut PyObject {
         let object = self.0.as_ptr();
-        std::mem::forget(self);
+        mem::forget(self);
         object
     }
 }

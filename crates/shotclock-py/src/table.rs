@@ -1,65 +1,166 @@
-//! The table of methods, and descriptors made from it.
+//! The tables of methods and functions, and the definitions the interpreter wants of them.
 
-use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, c_int};
 use std::ptr;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    METH_FASTCALL, METH_KEYWORDS, METH_VARARGS, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyMethodDef,
-    PyMethodDefPointer, PyTypeObject,
+    METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, METH_O, METH_VARARGS, PyCFunction, PyCFunctionFast,
+    PyCFunctionWithKeywords, PyMethodDef, PyMethodDefPointer, PyObject,
 };
 
-use crate::interpreter::{PyResult, Raised};
-use crate::object::Owned;
-use crate::transfer;
+use crate::interpreter::PyResult;
+use crate::stock::stock;
+use crate::{connection, datagram, functions, message, names, option, state, transfer};
 
-/// The methods that wait for data, by name.
-const METHODS: [(&CStr, PyMethodDefPointer, i32); 4] = [
-    (c"recv", PyMethodDefPointer { PyCFunctionFast: transfer::recv }, METH_FASTCALL),
-    (c"recv_into", PyMethodDefPointer { PyCFunctionWithKeywords: transfer::recv_into }, METH_VARARGS | METH_KEYWORDS),
-    (c"send", PyMethodDefPointer { PyCFunctionFast: transfer::send }, METH_FASTCALL),
-    (c"sendall", PyMethodDefPointer { PyCFunctionFast: transfer::sendall }, METH_FASTCALL),
+/// One method or function.
+pub(crate) struct Entry {
+    name: &'static CStr,
+    call: PyMethodDefPointer,
+    flags: c_int,
+}
+
+/// Every method of socket objects.
+pub(crate) const METHODS: [Entry; 28] = [
+    none(c"_accept", connection::accept),
+    one(c"bind", connection::bind),
+    none(c"close", state::close),
+    one(c"connect", connection::connect),
+    one(c"connect_ex", connection::connect_ex),
+    none(c"detach", state::detach),
+    none(c"fileno", state::fileno),
+    none(c"getblocking", state::getblocking),
+    none(c"getpeername", connection::getpeername),
+    none(c"getsockname", connection::getsockname),
+    tuple(c"getsockopt", option::getsockopt),
+    none(c"gettimeout", state::gettimeout),
+    tuple(c"listen", connection::listen),
+    fast(c"recv", transfer::recv),
+    keywords(c"recv_into", transfer::recv_into),
+    tuple(c"recvfrom", datagram::recvfrom),
+    keywords(c"recvfrom_into", datagram::recvfrom_into),
+    tuple(c"recvmsg", message::recvmsg),
+    tuple(c"recvmsg_into", message::recvmsg_into),
+    fast(c"send", transfer::send),
+    fast(c"sendall", transfer::sendall),
+    tuple(c"sendmsg", message::sendmsg),
+    keywords(c"sendmsg_afalg", message::sendmsg_afalg),
+    tuple(c"sendto", datagram::sendto),
+    one(c"setblocking", state::setblocking),
+    tuple(c"setsockopt", option::setsockopt),
+    one(c"settimeout", state::settimeout),
+    one(c"shutdown", connection::shutdown),
 ];
 
-/// The interpreter keeps pointers to definitions in the descriptors it makes, and descriptors may be kept by anybody:
-/// so they live for ever.
-struct Definitions(&'static mut [PyMethodDef]);
+/// Every function of the module `_socket`.
+pub(crate) const FUNCTIONS: [Entry; 28] = [
+    tuple(c"CMSG_LEN", functions::cmsg_len),
+    tuple(c"CMSG_SPACE", functions::cmsg_space),
+    one(c"close", functions::close),
+    one(c"dup", functions::dup),
+    keywords(c"getaddrinfo", names::getaddrinfo),
+    none(c"getdefaulttimeout", state::getdefaulttimeout),
+    tuple(c"gethostbyaddr", names::gethostbyaddr),
+    tuple(c"gethostbyname", names::gethostbyname),
+    tuple(c"gethostbyname_ex", names::gethostbyname_ex),
+    none(c"gethostname", names::gethostname),
+    tuple(c"getnameinfo", names::getnameinfo),
+    tuple(c"getprotobyname", names::getprotobyname),
+    tuple(c"getservbyname", names::getservbyname),
+    tuple(c"getservbyport", names::getservbyport),
+    one(c"htonl", functions::htonl),
+    tuple(c"htons", functions::htons),
+    one(c"if_indextoname", functions::if_indextoname),
+    none(c"if_nameindex", functions::if_nameindex),
+    tuple(c"if_nametoindex", functions::if_nametoindex),
+    tuple(c"inet_aton", functions::inet_aton),
+    one(c"inet_ntoa", functions::inet_ntoa),
+    tuple(c"inet_ntop", functions::inet_ntop),
+    tuple(c"inet_pton", functions::inet_pton),
+    one(c"ntohl", functions::ntohl),
+    tuple(c"ntohs", functions::ntohs),
+    one(c"setdefaulttimeout", state::setdefaulttimeout),
+    tuple(c"sethostname", names::sethostname),
+    tuple(c"socketpair", functions::socketpair),
+];
+
+/// What the interpreter wants of a table, with the empty definition that ends it. The interpreter keeps pointers into
+/// it in every descriptor and function that it makes, and anybody may keep those: so it lives for ever.
+#[derive(Clone, Copy)]
+pub(crate) struct Definitions {
+    first: *mut PyMethodDef,
+    names: &'static [Entry],
+}
 
 // SAFETY: definitions are written once, before they are shared, and only read afterwards.
 unsafe impl Send for Definitions {}
 // SAFETY: as above.
 unsafe impl Sync for Definitions {}
 
-static DEFINITIONS: OnceLock<Definitions> = OnceLock::new();
+impl Definitions {
+    /// Of all methods, with the documentation of the interpreter's own.
+    pub(crate) fn of_methods() -> PyResult<Self> {
+        static MADE: OnceLock<Definitions> = OnceLock::new();
+        let stock = stock()?;
+        Self::once(&MADE, &METHODS, stock.socket.cast())
+    }
 
-/// `{name: method descriptor}` for a type whose objects have the proved layout. `docs` is what the interpreter's own
-/// methods have as their documentation, signature included.
-pub(crate) fn descriptors(of: *mut PyTypeObject, docs: &HashMap<String, CString>) -> PyResult<Owned> {
-    let definitions = DEFINITIONS.get_or_init(|| Definitions(Box::leak(definitions(docs))));
-    // SAFETY: the interpreter is held, the type is alive, the definitions live for ever.
-    unsafe {
-        let dict = Owned::new(PyDict_New())?;
-        for definition in definitions.0.iter() {
-            let definition = ptr::from_ref(definition).cast_mut();
-            let method = Owned::new(PyDescr_NewMethod(of, definition))?;
-            if PyDict_SetItemString(dict.as_ptr(), (*definition).ml_name, method.as_ptr()) != 0 {
-                return Err(Raised);
-            }
+    /// Of all functions.
+    pub(crate) fn of_functions() -> PyResult<Self> {
+        static MADE: OnceLock<Definitions> = OnceLock::new();
+        Self::once(&MADE, &FUNCTIONS, stock()?.module)
+    }
+
+    /// The C array.
+    pub(crate) fn as_mut_ptr(self) -> *mut PyMethodDef {
+        self.first
+    }
+
+    /// Each with its name.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'static CStr, *mut PyMethodDef)> {
+        let first = self.first;
+        self.names.iter().enumerate().map(move |(index, entry)| (entry.name, first.wrapping_add(index)))
+    }
+
+    fn once(made: &OnceLock<Self>, names: &'static [Entry], of: *mut PyObject) -> PyResult<Self> {
+        if let Some(made) = made.get() {
+            return Ok(*made);
         }
-        Ok(dict)
+        let mut all = names.iter().map(|entry| entry.define(of)).collect::<PyResult<Vec<_>>>()?;
+        all.push(PyMethodDef::zeroed());
+        Ok(*made.get_or_init(|| Self { first: all.leak().as_mut_ptr(), names }))
     }
 }
 
-fn definitions(docs: &HashMap<String, CString>) -> Box<[PyMethodDef]> {
-    let define = |(name, method, flags): (&'static CStr, PyMethodDefPointer, i32)| {
-        let doc = docs.get(name.to_str().unwrap_or_default()).cloned();
-        PyMethodDef {
-            ml_name: name.as_ptr(),
-            ml_meth: method,
-            ml_flags: flags,
-            ml_doc: doc.map_or(ptr::null(), |doc| doc.into_raw().cast_const()),
-        }
-    };
-    METHODS.into_iter().map(define).collect()
+impl Entry {
+    fn define(&self, of: *mut PyObject) -> PyResult<PyMethodDef> {
+        let doc = stock()?.documentation(of, self.name)?;
+        let ml_doc = if doc.is_empty() { ptr::null() } else { doc.into_raw().cast_const() };
+        Ok(PyMethodDef { ml_name: self.name.as_ptr(), ml_meth: self.call, ml_flags: self.flags, ml_doc })
+    }
+}
+
+/// Without arguments.
+const fn none(name: &'static CStr, call: PyCFunction) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_NOARGS }
+}
+
+/// With one argument.
+const fn one(name: &'static CStr, call: PyCFunction) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_O }
+}
+
+/// With a tuple of arguments.
+const fn tuple(name: &'static CStr, call: PyCFunction) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_VARARGS }
+}
+
+/// With a tuple of arguments and a dict of keywords.
+const fn keywords(name: &'static CStr, call: PyCFunctionWithKeywords) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunctionWithKeywords: call }, flags: METH_VARARGS | METH_KEYWORDS }
+}
+
+/// With the arguments where they lie.
+const fn fast(name: &'static CStr, call: PyCFunctionFast) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunctionFast: call }, flags: METH_FASTCALL }
 }

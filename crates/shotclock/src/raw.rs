@@ -11,6 +11,11 @@ pub use crate::sys::resolver::{AddressRecord, Failure, Hints, HostRecord, addres
 pub use crate::sys::{Errno, Readiness, exact};
 pub use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive, wait_out};
 
+/// C's numbers that only the Python face needs.
+pub mod numbers {
+    pub use crate::sys::c::{SO_PROTOCOL, SO_TYPE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET};
+}
+
 /// An operation on one descriptor, given as a function that tries once.
 pub struct Call<'a, F> {
     fd: BorrowedFd<'a>,

@@ -1,0 +1,201 @@
+//! Names and connections: bind, listen, accept, connect, shutdown, and the two ends' addresses.
+
+use std::ffi::c_int;
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
+
+use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyErr_Occurred, PyExc_OverflowError, PyLong_AsLong, PyObject};
+use shotclock::RawAddress;
+use shotclock::raw::{Call, Errno, Interest, Operation, Pause, Readiness, Stop, exact};
+
+use crate::address;
+use crate::audit::audit;
+use crate::errors;
+use crate::interpreter::{PyResult, Raised, Timing, released};
+use crate::object::{Owned, SocketRef, returned};
+use crate::state;
+
+/// How many connections wait to be accepted where nobody says how many.
+const BACKLOG: c_int = 128;
+
+/// `socket._accept()`: a descriptor and an address.
+pub(crate) unsafe extern "C" fn accept(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the interpreter calls this with a live socket object.
+    returned(accept_checked(unsafe { SocketRef::new(me) }))
+}
+
+/// `socket.bind(address)`.
+pub(crate) unsafe extern "C" fn bind(me: *mut PyObject, to: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `accept`.
+    let socket = unsafe { SocketRef::new(me) };
+    let bind = || {
+        let address = address::from_python(socket, to, "bind")?;
+        audit(c"socket.bind", &[me, to])?;
+        let fd = socket.fd()?;
+        released(|| exact::bind(fd, &address)).map_err(errors::raise_errno)
+    };
+    returned(bind().map(|()| Owned::none()))
+}
+
+/// `socket.connect(address)`.
+pub(crate) unsafe extern "C" fn connect(me: *mut PyObject, to: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `accept`.
+    let socket = unsafe { SocketRef::new(me) };
+    let connected = connect_to(socket, to, "connect").and_then(|outcome| outcome.map_err(errors::raise_stop));
+    returned(connected.map(|()| Owned::none()))
+}
+
+/// `socket.connect_ex(address)`: an error number, 0 for none.
+pub(crate) unsafe extern "C" fn connect_ex(me: *mut PyObject, to: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `accept`.
+    let socket = unsafe { SocketRef::new(me) };
+    let number = connect_to(socket, to, "connect_ex").and_then(|outcome| match outcome {
+        Ok(()) => Ok(0),
+        Err(Stop::System(errno)) => Ok(errno.raw_os_error()),
+        Err(Stop::TimedOut { .. } | Stop::WouldBlock) => Ok(Errno::AGAIN.raw_os_error()),
+        Err(stop) => Err(errors::raise_stop(stop)),
+    });
+    returned(number.and_then(Owned::int))
+}
+
+/// `socket.getpeername()`.
+pub(crate) unsafe extern "C" fn getpeername(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `accept`.
+    let socket = unsafe { SocketRef::new(me) };
+    let name = || {
+        let peer = exact::getpeername(socket.fd()?).map_err(errors::raise_errno)?;
+        address::to_python(peer.as_ref(), socket.protocol())
+    };
+    returned(name())
+}
+
+/// `socket.getsockname()`.
+pub(crate) unsafe extern "C" fn getsockname(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `accept`.
+    let socket = unsafe { SocketRef::new(me) };
+    let name = || {
+        let own = exact::getsockname(socket.fd()?).map_err(errors::raise_errno)?;
+        address::to_python(Some(&own), socket.protocol())
+    };
+    returned(name())
+}
+
+/// `socket.listen([backlog])`.
+pub(crate) unsafe extern "C" fn listen(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `accept`; the format's type is that of the pointer.
+    let (socket, backlog) = unsafe {
+        let mut backlog = BACKLOG;
+        if PyArg_ParseTuple(arguments, c"|i:listen".as_ptr(), &raw mut backlog) == 0 {
+            return std::ptr::null_mut();
+        }
+        (SocketRef::new(me), backlog)
+    };
+    // Negative ones are as good as none to some systems, and an error to others.
+    let listen = || exact::listen(socket.fd()?, backlog.max(0)).map_err(errors::raise_errno);
+    returned(listen().map(|()| Owned::none()))
+}
+
+/// `socket.shutdown(how)`.
+pub(crate) unsafe extern "C" fn shutdown(me: *mut PyObject, how: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `accept`.
+    let socket = unsafe { SocketRef::new(me) };
+    let shutdown = || {
+        let how = int(how)?;
+        let fd = socket.fd()?;
+        released(|| exact::shutdown(fd, how)).map_err(errors::raise_errno)
+    };
+    returned(shutdown().map(|()| Owned::none()))
+}
+
+fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
+    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    let mut accept = Call::new(fd, Readiness::IN, |_| exact::accept(fd).map_err(|errno| timing.pause(errno)));
+    let (fd, peer) = timing.run_when_ready(&mut accept)?;
+    let peer = address::to_python(peer.as_ref(), socket.protocol())?;
+    // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.
+    let result = unsafe { Owned::new(Py_BuildValue(c"iN".as_ptr(), fd.as_raw_fd(), peer.into_ptr()))? };
+    // The number is the caller's from here on.
+    state::remember_accepted(fd.into_raw_fd(), socket.timeout());
+    Ok(result)
+}
+
+/// Connects; what ended it is the caller's to raise or to tell.
+fn connect_to(socket: SocketRef, to: *mut PyObject, caller: &str) -> PyResult<Result<(), Stop<Raised>>> {
+    let address = address::from_python(socket, to, caller)?;
+    audit(c"socket.connect", &[socket.as_object(), to])?;
+    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    if timing.is_timed()
+        && let Err(errno) = exact::set_nonblocking(fd, true)
+    {
+        // Whoever shares the file may have taken the flag away, and without it connect(2) knows no limit.
+        return Ok(Err(Stop::System(errno)));
+    }
+    Ok(timing.outcome(&mut Connect { fd, address, timing, begun: false }))
+}
+
+/// connect(2), and its end once the descriptor is ready.
+struct Connect<'a> {
+    fd: BorrowedFd<'a>,
+    address: RawAddress,
+    timing: Timing,
+    begun: bool,
+}
+
+impl Operation for Connect<'_> {
+    type Output = ();
+
+    fn attempt(&mut self, ready: Readiness) -> Result<(), Pause> {
+        if !self.begun {
+            return self.begin();
+        }
+        if ready.is_empty() {
+            return Err(Pause::WouldBlock);
+        }
+        match exact::take_error(self.fd).map_err(Pause::Failed)? {
+            0 => Ok(()),
+            error => match Errno::from_raw_os_error(error) {
+                Errno::ISCONN => Ok(()),
+                errno => Err(Pause::Failed(errno)),
+            },
+        }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::OUT);
+    }
+}
+
+impl Connect<'_> {
+    fn begin(&mut self) -> Result<(), Pause> {
+        match exact::connect(self.fd, &self.address) {
+            Ok(()) => Ok(()),
+            // Interrupted, it goes on by itself; only its end is to be waited for (PEP 475).
+            Err(Errno::INTR) if !self.timing.is_nonblocking() => {
+                self.begun = true;
+                Err(Pause::Interrupted)
+            }
+            Err(Errno::INPROGRESS) if self.timing.is_timed() => {
+                self.begun = true;
+                Err(Pause::WouldBlock)
+            }
+            // A Unix listener's queue is full: nothing has begun, and it is tried again for as long as there is time.
+            Err(Errno::AGAIN) if self.timing.is_timed() => Err(Pause::WouldBlock),
+            Err(errno) => Err(Pause::Failed(errno)),
+        }
+    }
+}
+
+/// A C int out of an object.
+fn int(object: *mut PyObject) -> PyResult<c_int> {
+    // SAFETY: the interpreter is held and the object alive.
+    let number = unsafe { PyLong_AsLong(object) };
+    // SAFETY: as above.
+    if number == -1 && !unsafe { PyErr_Occurred() }.is_null() {
+        return Err(Raised);
+    }
+    c_int::try_from(number).map_err(|_| {
+        let text =
+            if number > 0 { c"signed integer is greater than maximum" } else { c"signed integer is less than minimum" };
+        // SAFETY: a static of the interpreter.
+        errors::raise(unsafe { PyExc_OverflowError }, text)
+    })
+}

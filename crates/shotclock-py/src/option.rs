@@ -1,0 +1,99 @@
+//! getsockopt and setsockopt.
+
+use std::ffi::{c_int, c_uint};
+
+use pyo3_ffi::{
+    Py_None, Py_TYPE, PyArg_ParseTuple, PyBytes_FromStringAndSize, PyErr_Clear, PyExc_OSError,
+    PyLong_FromUnsignedLongLong, PyObject,
+};
+use shotclock::Family;
+use shotclock::raw::{Errno, exact};
+
+use crate::arguments::Buffer;
+use crate::errors;
+use crate::interpreter::{PyResult, Raised};
+use crate::object::{Owned, SocketRef, returned};
+
+/// The most bytes an option may be asked for.
+const MOST: usize = 1024;
+
+/// `socket.getsockopt(level, option[, buflen])`.
+pub(crate) unsafe extern "C" fn getsockopt(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the interpreter calls this with a live socket object.
+    returned(get(unsafe { SocketRef::new(me) }, arguments))
+}
+
+/// `socket.setsockopt(level, option, value)`, with the forms of the value.
+pub(crate) unsafe extern "C" fn setsockopt(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `getsockopt`.
+    returned(set(unsafe { SocketRef::new(me) }, arguments).map(|()| Owned::none()))
+}
+
+fn get(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
+    let (mut level, mut name, mut size): (c_int, c_int, c_int) = (0, 0, 0);
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
+    let parsed = unsafe {
+        PyArg_ParseTuple(arguments, c"ii|i:getsockopt".as_ptr(), &raw mut level, &raw mut name, &raw mut size)
+    };
+    if parsed == 0 {
+        return Err(Raised);
+    }
+    let size = usize::try_from(size).ok().filter(|size| *size <= MOST);
+    let Some(size) = size else {
+        // SAFETY: a static of the interpreter.
+        return Err(errors::raise(unsafe { PyExc_OSError }, c"getsockopt buflen out of range"));
+    };
+    let mut room = [0; MOST];
+    let ask = |room: &mut [u8]| exact::getsockopt(socket.fd()?, level, name, room).map_err(errors::raise_errno);
+    if size > 0 {
+        let len = ask(&mut room[..size])?;
+        // SAFETY: the interpreter is held, and copies so many bytes.
+        return Owned::new(unsafe { PyBytes_FromStringAndSize(room.as_ptr().cast(), len.cast_signed()) });
+    }
+    if socket.family() == Family::VSOCK.0 {
+        // Its options have 64 bits.
+        let mut number = [0; 8];
+        ask(&mut number)?;
+        // SAFETY: the interpreter is held.
+        return Owned::new(unsafe { PyLong_FromUnsignedLongLong(u64::from_ne_bytes(number)) });
+    }
+    let mut number = [0; 4];
+    ask(&mut number)?;
+    Owned::int(c_int::from_ne_bytes(number))
+}
+
+/// The forms are tried one after the other; the last one's complaint is what the caller reads.
+fn set(socket: SocketRef, arguments: *mut PyObject) -> PyResult<()> {
+    let done = |result: Result<(), Errno>| result.map_err(errors::raise_errno);
+    let (mut level, mut name): (c_int, c_int) = (0, 0);
+    // SAFETY: the interpreter is held; each format's types are those of its pointers, in order.
+    unsafe {
+        if socket.family() == Family::VSOCK.0 {
+            let mut number: u64 = 0;
+            let format = c"iiK:setsockopt".as_ptr();
+            if PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, &raw mut number) == 0 {
+                return Err(Raised);
+            }
+            return done(exact::setsockopt(socket.fd()?, level, name, &number.to_ne_bytes()));
+        }
+        let mut number: c_int = 0;
+        let format = c"iii:setsockopt".as_ptr();
+        if PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, &raw mut number) != 0 {
+            return done(exact::setsockopt(socket.fd()?, level, name, &number.to_ne_bytes()));
+        }
+        PyErr_Clear();
+        let (mut nothing, mut len): (*mut PyObject, c_uint) = (Py_None(), 0);
+        let format = c"iiO!I:setsockopt".as_ptr();
+        let of = Py_TYPE(Py_None());
+        if PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, of, &raw mut nothing, &raw mut len) != 0 {
+            return done(exact::setsockopt_without_value(socket.fd()?, level, name, len));
+        }
+        PyErr_Clear();
+        let mut value = Buffer::empty();
+        let format = c"iiy*:setsockopt".as_ptr();
+        if PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, value.as_mut_ptr()) == 0 {
+            return Err(Raised);
+        }
+        done(exact::setsockopt(socket.fd()?, level, name, value.bytes()))
+    }
+}

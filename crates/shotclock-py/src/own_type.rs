@@ -1,0 +1,263 @@
+//! The type `_socket.socket` of our own, with the C layout of the interpreter's, so that `_ssl` takes it for its own.
+
+use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::OnceLock;
+
+use pyo3_ffi::{
+    Py_None, Py_READONLY, Py_T_INT, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_tp_alloc,
+    Py_tp_doc, Py_tp_finalize, Py_tp_getset, Py_tp_init, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
+    Py_tp_traverse, PyArg_ParseTupleAndKeywords, PyCapsule_New, PyErr_ExceptionMatches, PyErr_Fetch, PyErr_Occurred,
+    PyErr_ResourceWarning, PyErr_Restore, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError,
+    PyExc_ValueError, PyExc_Warning, PyGetSetDef, PyLong_AsLong, PyMemberDef, PyObject, PyType_FromSpec,
+    PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromFormat, allocfunc, visitproc,
+};
+use shotclock::raw::{Errno, exact};
+use shotclock::{Family, Kind, Protocol};
+
+use crate::arguments::Keywords;
+use crate::audit::audit;
+use crate::interpreter::{PyResult, Raised, released};
+use crate::object::{FAMILY, KIND, Owned, PROTOCOL, SocketObject, SocketRef, returned};
+use crate::stock::stock;
+use crate::table::Definitions;
+use crate::{errors, state};
+
+/// Py_TPFLAGS_IMMUTABLETYPE, which the bindings hide from the stable interface though the interpreter takes it.
+const IMMUTABLE: c_ulong = 1 << 8;
+
+/// The type, made at the first call.
+pub(crate) fn socket_type() -> PyResult<*mut PyTypeObject> {
+    struct Made(*mut PyTypeObject);
+    // SAFETY: a type that is never freed, used with the interpreter held.
+    unsafe impl Send for Made {}
+    // SAFETY: as above.
+    unsafe impl Sync for Made {}
+    static MADE: OnceLock<Made> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(made.0);
+    }
+    let made = Made(make()?.into_ptr().cast());
+    Ok(MADE.get_or_init(|| made).0)
+}
+
+/// The capsule `_socket.CAPI`, by which `_ssl` finds the type.
+pub(crate) fn capsule() -> PyResult<Owned> {
+    /// `PySocketModule_APIObject` of CPython's socketmodule.h.
+    #[repr(C)]
+    struct Api {
+        socket: *mut PyTypeObject,
+        error: *mut PyObject,
+        timeout_error: *mut PyObject,
+    }
+    // SAFETY: the exceptions are statics of the interpreter, the name lives for ever, and so does the content: whoever
+    // imported the capsule keeps the pointer.
+    unsafe {
+        let api = Api { socket: socket_type()?, error: PyExc_OSError, timeout_error: PyExc_TimeoutError };
+        let api: *mut Api = Box::leak(Box::new(api));
+        Owned::new(PyCapsule_New(api.cast::<c_void>(), c"_socket.CAPI".as_ptr(), None))
+    }
+}
+
+fn make() -> PyResult<Owned> {
+    let stock = stock()?;
+    let methods = Definitions::of_methods()?;
+    let slot = |slot: c_int, pfunc: *mut c_void| PyType_Slot { slot, pfunc };
+    let mut slots = [
+        slot(Py_tp_doc, stock.type_documentation()?.into_raw().cast()),
+        slot(Py_tp_new, new as *mut c_void),
+        slot(Py_tp_init, init as *mut c_void),
+        // No tp_dealloc: the one that a heap type gets calls tp_finalize, frees, and drops the type.
+        slot(Py_tp_finalize, finalize as *mut c_void),
+        slot(Py_tp_traverse, traverse as *mut c_void),
+        slot(Py_tp_repr, repr as *mut c_void),
+        slot(Py_tp_methods, methods.as_mut_ptr().cast()),
+        slot(Py_tp_members, members().as_mut_ptr().cast()),
+        slot(Py_tp_getset, attributes().as_mut_ptr().cast()),
+        slot(0, ptr::null_mut()),
+    ];
+    let flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | IMMUTABLE;
+    let mut spec = PyType_Spec {
+        name: c"_socket.socket".as_ptr(),
+        basicsize: size_of::<SocketObject>() as c_int,
+        itemsize: 0,
+        flags: flags as c_uint,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: the interpreter is held; it copies the slots, and what they point to lives for ever.
+    Owned::new(unsafe { PyType_FromSpec(&raw mut spec) })
+}
+
+fn members() -> &'static mut [PyMemberDef] {
+    let member = |name: &'static std::ffi::CStr, offset: usize, doc: &'static std::ffi::CStr| PyMemberDef {
+        name: name.as_ptr(),
+        type_code: Py_T_INT,
+        offset: offset.cast_signed(),
+        flags: Py_READONLY,
+        doc: doc.as_ptr(),
+    };
+    let all = vec![
+        member(c"family", FAMILY, c"the socket family"),
+        member(c"type", KIND, c"the socket type"),
+        member(c"proto", PROTOCOL, c"the socket protocol"),
+        PyMemberDef { name: ptr::null(), type_code: 0, offset: 0, flags: 0, doc: ptr::null() },
+    ];
+    all.leak()
+}
+
+fn attributes() -> &'static mut [PyGetSetDef] {
+    let timeout = PyGetSetDef {
+        name: c"timeout".as_ptr(),
+        get: Some(timeout),
+        set: None,
+        doc: c"the socket timeout".as_ptr(),
+        closure: ptr::null_mut(),
+    };
+    let end = PyGetSetDef { name: ptr::null(), get: None, set: None, doc: ptr::null(), closure: ptr::null_mut() };
+    vec![timeout, end].leak()
+}
+
+unsafe extern "C" fn new(of: *mut PyTypeObject, _: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: every type has tp_alloc, a function of this signature; the object it makes has our layout, zeroed.
+    unsafe {
+        let allocate = std::mem::transmute::<*mut c_void, allocfunc>(PyType_GetSlot(of, Py_tp_alloc));
+        let object = allocate(of, 0);
+        if !object.is_null() {
+            SocketRef::new(object).clear(raise_from_errno);
+        }
+        object
+    }
+}
+
+unsafe extern "C" fn raise_from_errno() -> *mut PyObject {
+    // SAFETY: called by `_ssl`, with the interpreter held.
+    unsafe { PyErr_SetFromErrno(PyExc_OSError) }
+}
+
+unsafe extern "C" fn init(me: *mut PyObject, arguments: *mut PyObject, keywords: *mut PyObject) -> c_int {
+    // SAFETY: the interpreter calls this with a live object of this type.
+    let socket = unsafe { SocketRef::new(me) };
+    match init_checked(socket, arguments, keywords) {
+        Ok(()) => 0,
+        Err(Raised) => -1,
+    }
+}
+
+/// `socket(family=-1, type=-1, proto=-1, fileno=None)`.
+fn init_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<()> {
+    let names = Keywords::<5>::new(&[c"family", c"type", c"proto", c"fileno"]);
+    let (mut family, mut kind, mut protocol): (c_int, c_int, c_int) = (-1, -1, -1);
+    // SAFETY: the format's types are those of the pointers, in order; None lives for ever.
+    let fileno = unsafe {
+        let mut fileno = Py_None();
+        let parsed = PyArg_ParseTupleAndKeywords(
+            arguments,
+            keywords,
+            c"|iiiO:socket".as_ptr(),
+            names.as_ptr::<*mut c_char>().cast_mut().cast(),
+            &raw mut family,
+            &raw mut kind,
+            &raw mut protocol,
+            &raw mut fileno,
+        );
+        if parsed == 0 {
+            return Err(Raised);
+        }
+        fileno
+    };
+    let numbers = [Owned::int(family)?, Owned::int(kind)?, Owned::int(protocol)?];
+    let [a, b, c] = &numbers;
+    audit(c"socket.__new__", &[socket.as_object(), a.as_ptr(), b.as_ptr(), c.as_ptr()])?;
+    // SAFETY: None lives for ever.
+    if fileno == unsafe { Py_None() } {
+        create(socket, family, kind, protocol)
+    } else {
+        adopt(socket, number_of(fileno)?, family, kind, protocol)
+    }
+}
+
+fn create(socket: SocketRef, family: c_int, kind: c_int, protocol: c_int) -> PyResult<()> {
+    let given = |number: c_int, default: c_int| if number == -1 { default } else { number };
+    let family = given(family, Family::INET.0);
+    let kind = given(kind, Kind::STREAM.0);
+    let protocol = given(protocol, Protocol::DEFAULT.0);
+    let fd = released(|| exact::socket(family, kind, protocol)).map_err(errors::raise_errno)?;
+    state::begin(socket, fd, family, kind, protocol)
+}
+
+/// Takes over somebody's descriptor; what is not given is asked of it.
+fn adopt(socket: SocketRef, number: c_int, family: c_int, kind: c_int, protocol: c_int) -> PyResult<()> {
+    // SAFETY: not negative; that it is open, and the caller's to give away, is for the caller to know, as in C. It is
+    // looked at before it is owned, so that one that is refused stays open.
+    let (fd, known) = unsafe { (BorrowedFd::borrow_raw(number), [family, kind, protocol]) };
+    let complete = !known.contains(&-1);
+    let accepted = state::was_just_accepted(number);
+    let [family, kind, protocol] = if accepted && complete { known } else { state::kinds_of(fd, known)? };
+    // SAFETY: as above; from here on it is the object's.
+    state::begin(socket, unsafe { OwnedFd::from_raw_fd(number) }, family, kind, protocol)
+}
+
+/// A descriptor's number out of an object.
+fn number_of(object: *mut PyObject) -> PyResult<c_int> {
+    // SAFETY: the interpreter is held and the object alive.
+    unsafe {
+        let number = PyLong_AsLong(object);
+        if number == -1 && !PyErr_Occurred().is_null() {
+            return Err(Raised);
+        }
+        // As C does: the number is an int, whatever the object said beyond.
+        let number = number as c_int;
+        if number < 0 {
+            return Err(errors::raise(PyExc_ValueError, c"negative file descriptor"));
+        }
+        Ok(number)
+    }
+}
+
+/// Warns of a socket that nobody closed, and closes it.
+unsafe extern "C" fn finalize(me: *mut PyObject) {
+    // SAFETY: the interpreter calls this once with a live object of this type, itself held; the exception that may be
+    // on its way is kept aside meanwhile.
+    unsafe {
+        let socket = SocketRef::new(me);
+        if socket.number() < 0 {
+            return;
+        }
+        let (mut kind, mut value, mut traceback) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut traceback);
+        if PyErr_ResourceWarning(me, 1, c"unclosed %R".as_ptr(), me) != 0 && PyErr_ExceptionMatches(PyExc_Warning) != 0
+        {
+            // The warning is an exception here, and nobody is there to catch it.
+            PyErr_WriteUnraisable(me);
+        }
+        // Closed after the warning, which shows the number.
+        let number = socket.replace_number(-1);
+        let _: Result<(), Errno> = released(|| exact::close(number));
+        PyErr_Restore(kind, value, traceback);
+    }
+}
+
+unsafe extern "C" fn traverse(me: *mut PyObject, visit: visitproc, argument: *mut c_void) -> c_int {
+    // SAFETY: a live object, whose type it holds a reference to, as objects of heap types do.
+    unsafe { visit(Py_TYPE(me).cast(), argument) }
+}
+
+unsafe extern "C" fn repr(me: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a live object of this type, the interpreter held; the format's types are those of the numbers.
+    unsafe {
+        let socket = SocketRef::new(me);
+        PyUnicode_FromFormat(
+            c"<socket object, fd=%d, family=%d, type=%d, proto=%d>".as_ptr(),
+            socket.number(),
+            socket.family(),
+            socket.kind(),
+            socket.protocol(),
+        )
+    }
+}
+
+unsafe extern "C" fn timeout(me: *mut PyObject, _: *mut c_void) -> *mut PyObject {
+    // SAFETY: a live object of this type.
+    returned(state::timeout_of(unsafe { SocketRef::new(me) }))
+}

@@ -1,0 +1,234 @@
+//! What a socket object is, beside its descriptor: closing, detaching, and how long it waits.
+
+use std::cell::Cell;
+use std::ffi::c_int;
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use pyo3_ffi::{
+    Py_None, PyBool_FromLong, PyErr_Clear, PyFloat_AsDouble, PyFloat_CheckExact, PyFloat_FromDouble, PyLong_CheckExact,
+    PyLong_FromLong, PyObject, PyObject_IsTrue,
+};
+use shotclock::raw::{Errno, exact, numbers};
+
+use crate::errors;
+use crate::interpreter::{PyResult, Raised, released};
+use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
+use crate::stock::stock;
+
+/// What the last `_accept` on this thread gave, as long as nothing has been done to it but what socket.py does in
+/// `accept`: make an object of it, and, if the listener has a timeout, make that block. Both need not ask the system
+/// about a descriptor that we have just made.
+#[derive(Clone, Copy)]
+struct Accepted {
+    number: RawFd,
+    /// socket.py will go on to `setblocking(True)`.
+    to_be_blocking: bool,
+}
+
+thread_local! {
+    static ACCEPTED: Cell<Option<Accepted>> = const { Cell::new(None) };
+}
+
+/// The timeout that new objects of our type begin with, in nanoseconds.
+static DEFAULT_TIMEOUT: AtomicI64 = AtomicI64::new(NO_TIMEOUT);
+
+/// `socket.close()`.
+pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the interpreter calls this with a live socket object.
+    let number = unsafe { SocketRef::new(me) }.replace_number(-1);
+    returned(if number < 0 { Ok(Owned::none()) } else { close_number(number) })
+}
+
+/// Closes a descriptor with the interpreter released: under SO_LINGER it may wait. That the peer has reset the
+/// connection is no error of closing it.
+pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
+    match released(|| exact::close(number)) {
+        Ok(()) | Err(Errno::CONNRESET) => Ok(Owned::none()),
+        Err(errno) => Err(errors::raise_errno(errno)),
+    }
+}
+
+/// `socket.detach()`.
+pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `close`.
+    returned(Owned::int(unsafe { SocketRef::new(me) }.replace_number(-1)))
+}
+
+/// `socket.fileno()`.
+pub(crate) unsafe extern "C" fn fileno(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `close`; the interpreter is held.
+    unsafe { PyLong_FromLong(SocketRef::new(me).number().into()) }
+}
+
+/// `socket.getblocking()`.
+pub(crate) unsafe extern "C" fn getblocking(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `fileno`.
+    unsafe { PyBool_FromLong((SocketRef::new(me).timeout() != 0).into()) }
+}
+
+/// `socket.gettimeout()`.
+pub(crate) unsafe extern "C" fn gettimeout(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `close`.
+    returned(timeout_of(unsafe { SocketRef::new(me) }))
+}
+
+/// `socket.setblocking(flag)`.
+pub(crate) unsafe extern "C" fn setblocking(me: *mut PyObject, flag: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `close`; the flag is alive.
+    let (socket, blocking) = unsafe { (SocketRef::new(me), PyObject_IsTrue(flag)) };
+    returned(match blocking {
+        -1 => Err(Raised),
+        0 => set_timeout(socket, 0),
+        _ => set_timeout(socket, NO_TIMEOUT),
+    })
+}
+
+/// `socket.settimeout(seconds)`.
+pub(crate) unsafe extern "C" fn settimeout(me: *mut PyObject, seconds: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `close`.
+    let socket = unsafe { SocketRef::new(me) };
+    returned(nanoseconds(seconds).and_then(|nanos| set_timeout(socket, nanos)))
+}
+
+/// `_socket.getdefaulttimeout()`.
+pub(crate) unsafe extern "C" fn getdefaulttimeout(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    returned(seconds(DEFAULT_TIMEOUT.load(Ordering::Relaxed)))
+}
+
+/// `_socket.setdefaulttimeout(seconds)`.
+pub(crate) unsafe extern "C" fn setdefaulttimeout(_: *mut PyObject, seconds: *mut PyObject) -> *mut PyObject {
+    returned(nanoseconds(seconds).map(|nanos| {
+        DEFAULT_TIMEOUT.store(nanos, Ordering::Relaxed);
+        Owned::none()
+    }))
+}
+
+/// The socket's timeout as Python has it: seconds, or None.
+pub(crate) fn timeout_of(socket: SocketRef) -> PyResult<Owned> {
+    seconds(socket.timeout())
+}
+
+/// Makes an object stand for a descriptor of its own. If that fails the descriptor is closed.
+pub(crate) fn begin(socket: SocketRef, fd: OwnedFd, family: c_int, kind: c_int, protocol: c_int) -> PyResult<()> {
+    let default = DEFAULT_TIMEOUT.load(Ordering::Relaxed);
+    let timeout = if kind & numbers::SOCK_NONBLOCK != 0 {
+        0
+    } else {
+        if default >= 0 {
+            exact::set_nonblocking(fd.as_fd(), true).map_err(errors::raise_errno)?;
+        }
+        default
+    };
+    socket.set_kinds(family, kind & !(numbers::SOCK_NONBLOCK | numbers::SOCK_CLOEXEC), protocol);
+    socket.set_timeout(timeout);
+    socket.replace_number(fd.into_raw_fd());
+    Ok(())
+}
+
+/// Family, type and protocol of a descriptor: what is not known (-1) is asked of the system, which also says whether
+/// it is a socket at all.
+pub(crate) fn kinds_of(fd: BorrowedFd<'_>, [mut family, mut kind, mut protocol]: [c_int; 3]) -> PyResult<[c_int; 3]> {
+    match exact::getsockname(fd) {
+        Ok(address) if family == -1 => family = address.family(),
+        Err(errno) if family == -1 || matches!(errno, Errno::BADF | Errno::NOTSOCK) => {
+            return Err(errors::raise_errno(errno));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let ask = |option: c_int| {
+        let mut number = [0; 4];
+        exact::getsockopt(fd, numbers::SOL_SOCKET, option, &mut number).map_err(errors::raise_errno)?;
+        Ok(c_int::from_ne_bytes(number))
+    };
+    if kind == -1 {
+        kind = ask(numbers::SO_TYPE)?;
+    }
+    if protocol == -1 {
+        protocol = ask(numbers::SO_PROTOCOL)?;
+    }
+    Ok([family, kind, protocol])
+}
+
+/// Remembers a descriptor that this thread has just accepted, from a listener with this timeout.
+pub(crate) fn remember_accepted(number: RawFd, listener_timeout: i64) {
+    let to_be_blocking = listener_timeout > 0 && DEFAULT_TIMEOUT.load(Ordering::Relaxed) < 0;
+    ACCEPTED.set(Some(Accepted { number, to_be_blocking }));
+}
+
+/// Whether the descriptor is the one that this thread has just accepted, and nobody has asked yet.
+pub(crate) fn was_just_accepted(number: RawFd) -> bool {
+    let accepted = ACCEPTED.take().filter(|accepted| accepted.number == number);
+    ACCEPTED.set(accepted.filter(|accepted| accepted.to_be_blocking));
+    accepted.is_some()
+}
+
+fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
+    let fd = socket.fd()?;
+    let before = socket.timeout();
+    socket.set_timeout(nanos);
+    // From one timeout to another the descriptor is O_NONBLOCK already. To none and to zero the caller says what the
+    // descriptor shall be from now on, whoever else may have changed it.
+    let stays = nanos > 0 && before >= 0;
+    let blocks_already = nanos < 0 && before < 0 && blocks_from_birth(socket.number());
+    if !stays && !blocks_already {
+        ACCEPTED.take();
+        exact::set_nonblocking(fd, nanos >= 0).map_err(errors::raise_errno)?;
+    }
+    Ok(Owned::none())
+}
+
+fn blocks_from_birth(number: RawFd) -> bool {
+    ACCEPTED.take().is_some_and(|accepted| accepted.number == number && accepted.to_be_blocking)
+}
+
+fn seconds(nanos: i64) -> PyResult<Owned> {
+    const SECOND: i64 = 1_000_000_000;
+    if nanos < 0 {
+        return Ok(Owned::none());
+    }
+    // Whole seconds are exact, whatever their number.
+    let seconds = if nanos % SECOND == 0 { (nanos / SECOND) as f64 } else { nanos as f64 / 1e9 };
+    // SAFETY: the interpreter is held.
+    Owned::new(unsafe { PyFloat_FromDouble(seconds) })
+}
+
+/// A timeout out of seconds or None, rounded up to nanoseconds: fast where it is surely right, else as the interpreter
+/// itself does it, for its own errors.
+fn nanoseconds(seconds: *mut PyObject) -> PyResult<i64> {
+    // SAFETY: the interpreter is held and the object alive.
+    unsafe {
+        if seconds == Py_None() {
+            return Ok(NO_TIMEOUT);
+        }
+        if PyFloat_CheckExact(seconds) != 0 || PyLong_CheckExact(seconds) != 0 {
+            let number = PyFloat_AsDouble(seconds);
+            // Up to there an int's seconds are exact in a double, and their nanoseconds fit.
+            if (0.0..=1e9).contains(&number) {
+                return Ok((number * 1e9).ceil() as i64);
+            }
+            PyErr_Clear();
+        }
+    }
+    nanoseconds_by_stock(seconds)
+}
+
+/// By an object of the interpreter's own, without a descriptor: it takes the argument apart and keeps the timeout
+/// before it finds that there is nothing to set it for.
+fn nanoseconds_by_stock(seconds: *mut PyObject) -> PyResult<i64> {
+    const UNTOUCHED: i64 = i64::MIN;
+    let stock = stock()?;
+    let probe = stock.new_socket()?;
+    // SAFETY: a live object with the layout that was proved.
+    let socket = unsafe { SocketRef::new(probe.as_ptr()) };
+    socket.set_timeout(UNTOUCHED);
+    let outcome = stock.settimeout(&probe, seconds);
+    match socket.timeout() {
+        UNTOUCHED => outcome.and_then(|_| Err(errors::raise_errno(Errno::INVAL))),
+        nanos => {
+            // SAFETY: the interpreter is held.
+            unsafe { PyErr_Clear() };
+            Ok(nanos)
+        }
+    }
+}

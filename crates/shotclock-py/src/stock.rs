@@ -1,0 +1,129 @@
+//! What is taken from the interpreter's own `_socket`, once, before anything of ours is used.
+
+use std::ffi::{CStr, CString};
+use std::ptr;
+use std::sync::OnceLock;
+
+use pyo3_ffi::{
+    Py_None, PyExc_SystemError, PyExc_TypeError, PyImport_ImportModule, PyObject, PyObject_CallFunctionObjArgs,
+    PyObject_GetAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
+};
+
+use crate::errors;
+use crate::interpreter::{PyResult, Raised};
+use crate::object::Owned;
+
+/// The interpreter's own objects, which live as long as the process.
+pub(crate) struct Stock {
+    /// `_socket`.
+    pub(crate) module: *mut PyObject,
+    /// `_socket.socket`.
+    pub(crate) socket: *mut PyTypeObject,
+    /// `socket.gaierror`.
+    pub(crate) gaierror: *mut PyObject,
+    /// `socket.herror`.
+    pub(crate) herror: *mut PyObject,
+    /// `sys.audit`.
+    pub(crate) audit: *mut PyObject,
+}
+
+// SAFETY: the objects are used with the interpreter held, and the references are never given back.
+unsafe impl Send for Stock {}
+// SAFETY: as above.
+unsafe impl Sync for Stock {}
+
+static STOCK: OnceLock<Stock> = OnceLock::new();
+
+/// Keeps what is needed of the module. The first call counts.
+pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
+    if STOCK.get().is_some() {
+        return Ok(());
+    }
+    // SAFETY: the interpreter is held, the module alive.
+    let stock = unsafe {
+        let socket = attribute(module, c"socket")?;
+        if PyType_Check(socket.as_ptr()) == 0 {
+            return Err(errors::raise(PyExc_TypeError, c"_socket.socket is not a type"));
+        }
+        let sys = Owned::new(PyImport_ImportModule(c"sys".as_ptr()))?;
+        Stock {
+            module: Owned::borrowed(module).into_ptr(),
+            socket: socket.into_ptr().cast(),
+            gaierror: attribute(module, c"gaierror")?.into_ptr(),
+            herror: attribute(module, c"herror")?.into_ptr(),
+            audit: attribute(sys.as_ptr(), c"audit")?.into_ptr(),
+        }
+    };
+    // Another thread's, if it was quicker, are the same objects.
+    let _ = STOCK.set(stock);
+    Ok(())
+}
+
+/// The interpreter's own objects.
+///
+/// # Errors
+/// SystemError before `prepare`, which nothing of ours comes before.
+pub(crate) fn stock() -> PyResult<&'static Stock> {
+    // SAFETY: a static of the interpreter.
+    STOCK.get().ok_or_else(|| errors::raise(unsafe { PyExc_SystemError }, c"shotclock is not prepared"))
+}
+
+impl Stock {
+    /// A new object of the interpreter's own type, without a descriptor.
+    pub(crate) fn new_socket(&self) -> PyResult<Owned> {
+        // SAFETY: the interpreter is held; the arguments are live objects and the null that ends them.
+        unsafe {
+            let new = attribute(self.socket.cast(), c"__new__")?;
+            let end = ptr::null_mut::<PyObject>();
+            Owned::new(PyObject_CallFunctionObjArgs(new.as_ptr(), self.socket.cast::<PyObject>(), end))
+        }
+    }
+
+    /// The interpreter's own `settimeout`.
+    pub(crate) fn settimeout(&self, socket: &Owned, seconds: *mut PyObject) -> PyResult<Owned> {
+        // SAFETY: as in `new_socket`.
+        unsafe {
+            let settimeout = attribute(socket.as_ptr(), c"settimeout")?;
+            Owned::new(PyObject_CallFunctionObjArgs(settimeout.as_ptr(), seconds, ptr::null_mut::<PyObject>()))
+        }
+    }
+
+    /// The documentation of the type, signature included.
+    pub(crate) fn type_documentation(&self) -> PyResult<CString> {
+        self.documentation(self.module, c"socket")
+    }
+
+    /// The documentation of one of the module's or the type's own functions as C has it, signature included.
+    pub(crate) fn documentation(&self, of: *mut PyObject, name: &CStr) -> PyResult<CString> {
+        let function = attribute(of, name)?;
+        let doc = text(&attribute(function.as_ptr(), c"__doc__")?)?.unwrap_or_default();
+        let signature = text(&attribute(function.as_ptr(), c"__text_signature__")?)?;
+        let whole = match signature {
+            Some(signature) => format!("{}{signature}\n--\n\n{doc}", name.to_string_lossy()),
+            None => doc,
+        };
+        Ok(CString::new(whole).unwrap_or_default())
+    }
+}
+
+fn attribute(object: *mut PyObject, name: &CStr) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held, the object alive.
+    Owned::new(unsafe { PyObject_GetAttrString(object, name.as_ptr()) })
+}
+
+/// A str's text; `None` for None.
+fn text(object: &Owned) -> PyResult<Option<String>> {
+    let mut len = 0;
+    // SAFETY: the interpreter is held and the object alive; the bytes are the object's own, and copied at once.
+    unsafe {
+        if object.as_ptr() == Py_None() {
+            return Ok(None);
+        }
+        let start = PyUnicode_AsUTF8AndSize(object.as_ptr(), &raw mut len);
+        if start.is_null() {
+            return Err(Raised);
+        }
+        let bytes = std::slice::from_raw_parts(start.cast::<u8>(), usize::try_from(len).unwrap_or(0));
+        Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
+    }
+}
