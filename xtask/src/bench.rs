@@ -1,29 +1,39 @@
-//! `cargo xtask bench NAME`: the benchmarks of the core. Each ends itself if it hangs, and fails where a count misses its goal.
+//! `cargo xtask bench NAME`: the benchmarks. Each ends itself if it hangs, and fails where a count misses its goal.
 
-use crate::{Failure, run};
+use crate::{Failure, bench_python, run};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Which one
+    #[command(subcommand)]
     name: Name,
+}
+
+#[derive(clap::Subcommand)]
+enum Name {
+    /// What one operation of the core costs: system calls, instructions, time
+    Perop(Rest),
+    /// How late a wait of the core ends after its limit
+    Lateness(Rest),
+    /// What the Python package's calls cost beside the interpreter's own
+    Python(bench_python::Arguments),
+}
+
+#[derive(clap::Args)]
+struct Rest {
     /// What the benchmark itself is told, after `--`: perop `--only NAME`, `--rounds N`; lateness `--long`
     #[arg(last = true)]
     rest: Vec<String>,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Name {
-    /// What one operation costs: system calls, instructions, time
-    Perop,
-    /// How late a wait ends after its limit
-    Lateness,
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.name {
+        Name::Perop(Rest { rest }) => of_the_core("perop", rest),
+        Name::Lateness(Rest { rest }) => of_the_core("lateness", rest),
+        Name::Python(arguments) => bench_python::run(arguments),
+    }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let bench = match arguments.name {
-        Name::Perop => "perop",
-        Name::Lateness => "lateness",
-    };
+fn of_the_core(bench: &str, rest: &[String]) -> Result<(), Failure> {
     let mut command = run::cargo(["bench", "--package=shotclock", "--bench", bench, "--"]);
-    run::check(command.args(&arguments.rest))
+    run::check(command.args(rest))
 }

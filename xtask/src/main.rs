@@ -1,6 +1,7 @@
 //! Every chore of the project by name: `cargo xtask --help`.
 
 mod bench;
+mod bench_python;
 mod docs;
 mod fuzz;
 mod homes;

@@ -29,6 +29,16 @@ pub(crate) fn environment(target: &Path, name: &str, interpreter: &str) -> Resul
     Ok(python)
 }
 
+/// An interpreter's version, such as 3.13.0.
+pub(crate) fn version(interpreter: &str) -> Result<String, Failure> {
+    let mut command = run::command(interpreter, ["-c", "import platform; print(platform.python_version())"]);
+    let output = command.output().map_err(|error| format!("{interpreter}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{interpreter}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 fn prepare(venv: &Path, python: &Path, interpreter: &str) -> Result<(), Failure> {
     let requirements = fs::read_to_string(workspace::root().join(REQUIREMENTS))?;
     let wanted = format!("{interpreter}\n{requirements}");

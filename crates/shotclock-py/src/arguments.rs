@@ -5,9 +5,11 @@ use std::mem::MaybeUninit;
 use std::slice;
 
 use pyo3_ffi::{
-    Py_IncRef, Py_buffer, Py_ssize_t, PyBuffer_Release, PyObject, PyObject_GetBuffer, PyTuple_New, PyTuple_SetItem,
+    Py_IncRef, Py_buffer, Py_ssize_t, PyBuffer_Release, PyBytes_AsString, PyBytes_Size, PyExc_TypeError, PyObject,
+    PyTuple_New, PyTuple_SetItem,
 };
 
+use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 
@@ -35,6 +37,12 @@ impl Arguments<'_> {
         self.0.len()
     }
 
+    /// Just so many; the callers are our own.
+    pub(crate) fn exactly<const N: usize>(&self) -> PyResult<[*mut PyObject; N]> {
+        // SAFETY: a static of the interpreter.
+        self.0.try_into().map_err(|_| errors::raise(unsafe { PyExc_TypeError }, c"wrong number of arguments"))
+    }
+
     /// The arguments as a tuple, for the interpreter's parser.
     pub(crate) fn tuple(&self) -> PyResult<Owned> {
         // SAFETY: the interpreter is held; each item gets a reference of its own, which the tuple takes over.
@@ -55,18 +63,6 @@ impl Arguments<'_> {
 pub(crate) struct Buffer(Py_buffer);
 
 impl Buffer {
-    /// The bytes of an object; writable ones if asked for.
-    pub(crate) fn of(object: *mut PyObject, flags: i32) -> PyResult<Self> {
-        let mut view = MaybeUninit::<Py_buffer>::zeroed();
-        // SAFETY: the interpreter is held and `object` alive; the view is ours, and initialised on success.
-        unsafe {
-            if PyObject_GetBuffer(object, view.as_mut_ptr(), flags) != 0 {
-                return Err(Raised);
-            }
-            Ok(Self(view.assume_init()))
-        }
-    }
-
     /// An empty view, for the interpreter's parser (`y*`, `w*`) to fill.
     pub(crate) fn empty() -> Self {
         // SAFETY: a Py_buffer is plain numbers and pointers; all zeroes is a view of nothing, whose release is nothing.
@@ -104,6 +100,32 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: the view is filled by a successful call, or empty; the interpreter is held.
         unsafe { PyBuffer_Release(&raw mut self.0) }
+    }
+}
+
+/// What a call is to send: an argument's bytes.
+pub(crate) enum Data<'a> {
+    /// Of exact `bytes`, which nobody can change, and which the caller holds for the call: they need no buffer.
+    Bytes(&'a [u8]),
+    Buffer(Buffer),
+}
+
+impl Data<'_> {
+    /// # Safety
+    /// `object` must be exact `bytes`, one of the arguments of a call that lasts as long as the result is used.
+    pub(crate) unsafe fn of_bytes(object: *mut PyObject) -> Self {
+        // SAFETY: by the caller's promise; the two functions cannot fail on bytes.
+        unsafe {
+            let start = PyBytes_AsString(object).cast::<u8>().cast_const();
+            Self::Bytes(slice::from_raw_parts(start, PyBytes_Size(object).cast_unsigned()))
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Buffer(buffer) => buffer.bytes(),
+        }
     }
 }
 

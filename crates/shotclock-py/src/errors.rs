@@ -4,8 +4,8 @@ use std::ffi::CStr;
 use std::ptr;
 
 use pyo3_ffi::{
-    Py_TYPE, PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyLong_FromLong, PyObject,
-    PyObject_CallFunctionObjArgs, PyUnicode_FromStringAndSize,
+    Py_TYPE, PyErr_Fetch, PyErr_Restore, PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError,
+    PyLong_FromLong, PyObject, PyObject_CallFunctionObjArgs, PyUnicode_FromStringAndSize,
 };
 use shotclock::raw::{Errno, Stop, describe};
 
@@ -40,6 +40,26 @@ pub(crate) fn raise_stop(stop: Stop<Raised>) -> Raised {
 pub(crate) fn timed_out() -> Raised {
     // SAFETY: a static of the interpreter.
     raise(unsafe { PyExc_TimeoutError }, c"timed out")
+}
+
+/// The exception that is set, kept aside while other Python code runs.
+pub(crate) struct Kept([*mut PyObject; 3]);
+
+impl Kept {
+    pub(crate) fn take() -> Self {
+        let mut kept = [ptr::null_mut(); 3];
+        let [kind, value, traceback] = &mut kept;
+        // SAFETY: the interpreter is held; the references it hands out are given back by `restore`.
+        unsafe { PyErr_Fetch(kind, value, traceback) };
+        Self(kept)
+    }
+
+    /// Sets it again, if there was one; one that is set by now gives way.
+    pub(crate) fn restore(self) {
+        let [kind, value, traceback] = self.0;
+        // SAFETY: the interpreter is held, and takes the references over.
+        unsafe { PyErr_Restore(kind, value, traceback) };
+    }
 }
 
 /// Raises `type(number, text)`.

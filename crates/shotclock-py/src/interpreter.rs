@@ -84,7 +84,12 @@ pub(crate) struct Timing(Option<u64>);
 impl Timing {
     /// By the socket's own timeout.
     pub(crate) fn of(socket: SocketRef) -> Self {
-        Self(u64::try_from(socket.timeout()).ok())
+        Self::of_nanos(socket.timeout())
+    }
+
+    /// By a timeout in nanoseconds; negative is none.
+    pub(crate) fn of_nanos(timeout: i64) -> Self {
+        Self(u64::try_from(timeout).ok())
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
@@ -117,12 +122,13 @@ impl Timing {
 
     /// Runs an operation on about `bytes` bytes.
     pub(crate) fn run<O: Operation>(self, operation: &mut O, bytes: usize) -> PyResult<O::Output> {
-        let result = if self.is_plain() || bytes > SMALL {
-            self.outcome(operation)
-        } else {
-            drive(operation, &timeout_limit(self.0), &mut InterpreterWaiter)
-        };
+        let result = if self.is_plain() || bytes > SMALL { self.outcome(operation) } else { self.run_held(operation) };
         result.map_err(errors::raise_stop)
+    }
+
+    /// Runs an operation that is Python's own, hence with the interpreter held but for the waits.
+    pub(crate) fn run_held<O: Operation>(self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
+        drive(operation, &timeout_limit(self.0), &mut InterpreterWaiter)
     }
 
     /// Runs an operation with the interpreter released; what ended it is not raised yet.

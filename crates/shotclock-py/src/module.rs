@@ -4,17 +4,17 @@ use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 
 use pyo3_ffi::{
-    METH_NOARGS, METH_O, Py_BuildValue, Py_TYPE, Py_mod_exec, PyCFunction, PyCFunction_NewEx, PyDescr_NewMethod,
-    PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyExc_TypeError, PyInterpreterState_Get,
-    PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init,
-    PyModuleDef_Slot, PyObject, PyType_IsSubtype,
+    METH_FASTCALL, METH_NOARGS, METH_O, METH_VARARGS, Py_BuildValue, Py_TYPE, Py_mod_exec, PyCFunction,
+    PyCFunction_NewEx, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyExc_TypeError,
+    PyInterpreterState_Get, PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModuleDef,
+    PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
 };
 
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{errors, own_type};
+use crate::{errors, own_type, sendfile, tls};
 
 /// Methods that socket.py's class has in Python, above the type's own: not to be grafted over.
 const COVERED: [&CStr; 2] = [c"close", c"detach"];
@@ -24,13 +24,21 @@ unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut Py
     returned(stock::prepare(module).map(|()| Owned::none()))
 }
 
-/// `_native.descriptors()`: `{name: method descriptor}` for the interpreter's own `_socket.socket`.
-unsafe extern "C" fn descriptors(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+/// `_native.descriptors(class)`: `{name: method descriptor}` for this subclass of the interpreter's own `_socket.socket`.
+///
+/// For the subclass, since the interpreter's fast path for calls takes a descriptor only if the object is of the
+/// descriptor's very type.
+unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut PyObject {
     let make = || {
-        let stock = stock()?;
+        // SAFETY: the objects are alive; what is not a type is not read as one.
+        unsafe {
+            if PyType_Check(class) == 0 || PyType_IsSubtype(class.cast(), stock()?.socket) == 0 {
+                return Err(errors::raise(PyExc_TypeError, c"descriptors() takes a class of sockets"));
+            }
+        }
         let definitions = Definitions::of_methods()?.iter();
         // SAFETY: the type is alive, the definition lives for ever.
-        let make = |definition| unsafe { PyDescr_NewMethod(stock.socket, definition) };
+        let make = |definition| unsafe { PyDescr_NewMethod(class.cast(), definition) };
         dict_of(definitions.filter(|(name, _)| !COVERED.contains(name)), make)
     };
     returned(make())
@@ -68,7 +76,7 @@ unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyO
                 return Err(errors::raise(PyExc_TypeError, c"layout() takes a socket"));
             }
             let socket = SocketRef::new(object);
-            Owned::new(Py_BuildValue(c"iL".as_ptr(), socket.number(), socket.timeout()))
+            Owned::new(Py_BuildValue(c"iL".as_ptr(), socket.number(), socket.timeout_field()))
         }
     };
     returned(read())
@@ -120,12 +128,31 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
         function(
             c"descriptors",
             descriptors,
-            METH_NOARGS,
-            c"descriptors()\n--\n\nMethods for the interpreter's own type.",
+            METH_O,
+            c"descriptors(class)\n--\n\nMethods for a class of the interpreter's own sockets.",
         ),
         function(c"functions", functions, METH_O, c"functions(module)\n--\n\nThe functions of _socket."),
         function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
         function(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),
+        function(
+            c"sendfile",
+            sendfile::sendfile,
+            METH_VARARGS,
+            c"sendfile(sock, file, offset, count)\n--\n\nOne part of a file, in time.",
+        ),
+        PyMethodDef {
+            ml_name: c"call_tls".as_ptr(),
+            ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
+            ml_flags: METH_FASTCALL,
+            ml_doc: c"call_tls(call, message, sock, arguments, keywords)\n--\n\nLet _ssl try, and wait for it."
+                .as_ptr(),
+        },
+        function(
+            c"forget_after_fork",
+            tls::forget_after_fork,
+            METH_NOARGS,
+            c"forget_after_fork()\n--\n\nFor os.register_at_fork.",
+        ),
         function(
             c"layout",
             layout,

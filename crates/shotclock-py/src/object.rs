@@ -6,10 +6,13 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
-use pyo3_ffi::{Py_DecRef, Py_IncRef, Py_None, PyLong_FromLong, PyObject, PyUnicode_FromStringAndSize};
+use pyo3_ffi::{
+    Py_DecRef, Py_IncRef, Py_None, PyLong_FromLong, PyLong_FromSize_t, PyObject, PyUnicode_FromStringAndSize,
+};
 use shotclock::raw::Errno;
 
 use crate::errors;
+use crate::held;
 use crate::interpreter::{PyResult, Raised};
 
 /// `PySocketSockObject` of CPython's socketmodule.h, the same from 3.11 to 3.13 but for the last field, which came with
@@ -70,13 +73,7 @@ impl SocketRef {
     /// # Errors
     /// EBADF once closed, as the system would say.
     pub(crate) fn fd(self) -> PyResult<BorrowedFd<'static>> {
-        let number = self.number();
-        if number < 0 {
-            return Err(errors::raise_errno(Errno::BADF));
-        }
-        // SAFETY: not -1. That the number may be closed under the call by the program is the socket interface's own
-        // hazard (os.close), and gives an error or another file of this process, never bad memory.
-        Ok(unsafe { BorrowedFd::borrow_raw(number) })
+        self.fd_if_open().ok_or_else(|| errors::raise_errno(Errno::BADF))
     }
 
     /// Makes a new object one without a descriptor and without a timeout.
@@ -84,15 +81,30 @@ impl SocketRef {
         // SAFETY: a new object, which nobody else has seen.
         unsafe { (*self.0.as_ptr()).error_handler = Some(error_handler) };
         self.replace_number(-1);
-        self.set_timeout(NO_TIMEOUT);
+        self.set_timeout_field(NO_TIMEOUT);
     }
 
-    /// The timeout in nanoseconds; negative is none.
+    /// The descriptor, unless the object was closed.
+    pub(crate) fn fd_if_open(self) -> Option<BorrowedFd<'static>> {
+        let number = self.number();
+        // SAFETY: not negative; whose file it is, is the program's business (os.close), and never bad memory.
+        (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
+    }
+
+    /// The timeout that the program has set, in nanoseconds; negative is none.
     pub(crate) fn timeout(self) -> i64 {
+        match self.timeout_field() {
+            0 => held::timeout(self).unwrap_or(0),
+            timeout => timeout,
+        }
+    }
+
+    /// The timeout as `_ssl` reads it.
+    pub(crate) fn timeout_field(self) -> i64 {
         self.timeout_cell().load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_timeout(self, nanos: i64) {
+    pub(crate) fn set_timeout_field(self, nanos: i64) {
         self.timeout_cell().store(nanos, Ordering::Relaxed);
     }
 
@@ -161,6 +173,12 @@ impl Owned {
     pub(crate) fn int(number: impl Into<i64>) -> PyResult<Self> {
         // SAFETY: the interpreter is held wherever an Owned is made.
         Self::new(unsafe { PyLong_FromLong(number.into()) })
+    }
+
+    /// An int of a size.
+    pub(crate) fn size(size: usize) -> PyResult<Self> {
+        // SAFETY: as in `int`.
+        Self::new(unsafe { PyLong_FromSize_t(size) })
     }
 
     /// A str.

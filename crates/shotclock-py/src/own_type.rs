@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use pyo3_ffi::{
     Py_None, Py_READONLY, Py_T_INT, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_tp_alloc,
     Py_tp_doc, Py_tp_finalize, Py_tp_getset, Py_tp_init, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
-    Py_tp_traverse, PyArg_ParseTupleAndKeywords, PyCapsule_New, PyErr_ExceptionMatches, PyErr_Fetch, PyErr_Occurred,
-    PyErr_ResourceWarning, PyErr_Restore, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError,
+    Py_tp_traverse, PyArg_ParseTupleAndKeywords, PyCapsule_New, PyErr_ExceptionMatches, PyErr_Occurred,
+    PyErr_ResourceWarning, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError,
     PyExc_ValueError, PyExc_Warning, PyGetSetDef, PyLong_AsLong, PyMemberDef, PyObject, PyType_FromSpec,
     PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromFormat, allocfunc, visitproc,
 };
@@ -18,11 +18,12 @@ use shotclock::{Family, Kind, Protocol};
 
 use crate::arguments::Keywords;
 use crate::audit::audit;
+use crate::errors::{self, Kept};
 use crate::interpreter::{PyResult, Raised, released};
 use crate::object::{FAMILY, KIND, Owned, PROTOCOL, SocketObject, SocketRef, returned};
+use crate::state;
 use crate::stock::stock;
 use crate::table::Definitions;
-use crate::{errors, state};
 
 /// Py_TPFLAGS_IMMUTABLETYPE, which the bindings hide from the stable interface though the interpreter takes it.
 const IMMUTABLE: c_ulong = 1 << 8;
@@ -224,8 +225,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         if socket.number() < 0 {
             return;
         }
-        let (mut kind, mut value, mut traceback) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut traceback);
+        let kept = Kept::take();
         if PyErr_ResourceWarning(me, 1, c"unclosed %R".as_ptr(), me) != 0 && PyErr_ExceptionMatches(PyExc_Warning) != 0
         {
             // The warning is an exception here, and nobody is there to catch it.
@@ -234,7 +234,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         // Closed after the warning, which shows the number.
         let number = socket.replace_number(-1);
         let _: Result<(), Errno> = released(|| exact::close(number));
-        PyErr_Restore(kind, value, traceback);
+        kept.restore();
     }
 }
 

@@ -12,6 +12,7 @@ use pyo3_ffi::{
 use shotclock::raw::{Errno, exact, numbers};
 
 use crate::errors;
+use crate::held;
 use crate::interpreter::{PyResult, Raised, released};
 use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
 use crate::stock::stock;
@@ -121,7 +122,7 @@ pub(crate) fn begin(socket: SocketRef, fd: OwnedFd, family: c_int, kind: c_int, 
         default
     };
     socket.set_kinds(family, kind & !(numbers::SOCK_NONBLOCK | numbers::SOCK_CLOEXEC), protocol);
-    socket.set_timeout(timeout);
+    socket.set_timeout_field(timeout);
     socket.replace_number(fd.into_raw_fd());
     Ok(())
 }
@@ -165,8 +166,11 @@ pub(crate) fn was_just_accepted(number: RawFd) -> bool {
 
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
     let fd = socket.fd()?;
-    let before = socket.timeout();
-    socket.set_timeout(nanos);
+    if held::set_timeout(socket, nanos) {
+        return Ok(Owned::none());
+    }
+    let before = socket.timeout_field();
+    socket.set_timeout_field(nanos);
     // From one timeout to another the descriptor is O_NONBLOCK already. To none and to zero the caller says what the
     // descriptor shall be from now on, whoever else may have changed it.
     let stays = nanos > 0 && before >= 0;
@@ -221,9 +225,9 @@ fn nanoseconds_by_stock(seconds: *mut PyObject) -> PyResult<i64> {
     let probe = stock.new_socket()?;
     // SAFETY: a live object with the layout that was proved.
     let socket = unsafe { SocketRef::new(probe.as_ptr()) };
-    socket.set_timeout(UNTOUCHED);
+    socket.set_timeout_field(UNTOUCHED);
     let outcome = stock.settimeout(&probe, seconds);
-    match socket.timeout() {
+    match socket.timeout_field() {
         UNTOUCHED => outcome.and_then(|_| Err(errors::raise_errno(Errno::INVAL))),
         nanos => {
             // SAFETY: the interpreter is held.

@@ -6,13 +6,13 @@ use std::os::fd::BorrowedFd;
 use std::ptr;
 
 use pyo3_ffi::{
-    Py_None, Py_ssize_t, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBUF_SIMPLE, PyBytes_AsString,
-    PyBytes_FromStringAndSize, PyExc_ValueError, PyLong_AsSsize_t, PyLong_Check, PyLong_FromSsize_t, PyObject,
+    Py_ssize_t, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBytes_AsString, PyBytes_CheckExact,
+    PyBytes_FromStringAndSize, PyExc_ValueError, PyLong_AsSsize_t, PyLong_Check, PyObject,
 };
 use shotclock::MessageFlags;
 use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, exact};
 
-use crate::arguments::{Arguments, Buffer, Keywords};
+use crate::arguments::{Arguments, Buffer, Data, Keywords};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing, check_signals};
 use crate::object::{Owned, SocketRef, returned};
@@ -114,8 +114,7 @@ fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut
         return Err(value_error(c"buffer too small for requested bytes"));
     }
     let len = if wanted == 0 { 0 } else { receive(socket, &mut buffer.bytes_mut()[..wanted], flags)? };
-    // SAFETY: the interpreter is held.
-    Owned::new(unsafe { PyLong_FromSsize_t(len.cast_signed()) })
+    Owned::size(len)
 }
 
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
@@ -139,8 +138,7 @@ pub(crate) unsafe extern "C" fn send(
     let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
     returned(data_and_flags(arguments, c"y*|i:send".as_ptr()).and_then(|(data, flags)| {
         let sent = transmit(socket, data.bytes(), flags)?;
-        // SAFETY: the interpreter is held.
-        Owned::new(unsafe { PyLong_FromSsize_t(sent.cast_signed()) })
+        Owned::size(sent)
     }))
 }
 
@@ -154,24 +152,23 @@ pub(crate) unsafe extern "C" fn sendall(
     let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
     let sent = data_and_flags(arguments, c"y*|i:sendall".as_ptr())
         .and_then(|(data, flags)| transmit_all(socket, data.bytes(), flags));
-    // SAFETY: None lives for ever.
-    returned(sent.map(|()| unsafe { Owned::borrowed(Py_None()) }))
+    returned(sent.map(|()| Owned::none()))
 }
 
-fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(Buffer, c_int)> {
+fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(Data<'_>, c_int)> {
     // SAFETY: the interpreter is held and the arguments are alive; the format's types are those of the pointers.
     unsafe {
         if let (Some(data), 1) = (arguments.get(0), arguments.len())
-            && pyo3_ffi::PyBytes_Check(data) != 0
+            && PyBytes_CheckExact(data) != 0
         {
-            return Ok((Buffer::of(data, PyBUF_SIMPLE)?, 0));
+            return Ok((Data::of_bytes(data), 0));
         }
         let (mut data, mut flags): (Buffer, c_int) = (Buffer::empty(), 0);
         let tuple = arguments.tuple()?;
         if PyArg_ParseTuple(tuple.as_ptr(), format, data.as_mut_ptr(), &raw mut flags) == 0 {
             return Err(Raised);
         }
-        Ok((data, flags))
+        Ok((Data::Buffer(data), flags))
     }
 }
 

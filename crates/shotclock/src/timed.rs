@@ -85,6 +85,8 @@ impl Limit<'_> {
 pub enum Pause {
     /// It would have to wait.
     WouldBlock,
+    /// It took all there was, and would have to wait for more: what woke it was no lie.
+    Drained,
     /// It moved on: try again at once, if the limit allows.
     Progress,
     /// A signal interrupted it: try again at once, if the limit and the waiter allow.
@@ -274,7 +276,7 @@ pub fn wait_out<O: Operation, W: Waiter>(
         if pause == Pause::Interrupted {
             waiter.interrupted()?;
         }
-        if pause == Pause::WouldBlock {
+        if matches!(pause, Pause::WouldBlock | Pause::Drained) {
             if limit.timeout == Timeout::ZERO {
                 return Err(Stop::WouldBlock);
             }
@@ -286,7 +288,7 @@ pub fn wait_out<O: Operation, W: Waiter>(
             Err(again) => pause = again,
         }
         let before = std::mem::replace(&mut now, waiter.now());
-        lies.judge(pause == Pause::Progress, !ready.is_empty(), now.since(before));
+        lies.judge(matches!(pause, Pause::Progress | Pause::Drained), !ready.is_empty(), now.since(before));
     }
 }
 

@@ -1,0 +1,68 @@
+//! `_native.sendfile`, for socket.py's sendfile, which otherwise waits by a selector of its own.
+
+use std::ffi::{c_int, c_longlong};
+use std::os::fd::BorrowedFd;
+
+use pyo3_ffi::{Py_TYPE, Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyExc_ValueError, PyObject, PyType_IsSubtype};
+use shotclock::raw::{Call, Readiness, exact};
+
+use crate::errors;
+use crate::interpreter::{PyResult, Raised, Timing};
+use crate::object::{Owned, SocketRef, returned};
+use crate::stock::stock;
+
+/// `_native.sendfile(sock, file, offset, count)`: how many bytes of the file's descriptor went out, 0 at its end.
+pub(crate) unsafe extern "C" fn sendfile(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    returned(sendfile_checked(arguments))
+}
+
+fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
+    let (socket, file, offset, count) = parse(arguments)?;
+    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    if timing.is_timed() {
+        // sendfile(2) has no flag of its own, and waits on a descriptor that blocks, ready or not.
+        exact::set_nonblocking(fd, true).map_err(errors::raise_errno)?;
+    }
+    let mut send = Call::new(fd, Readiness::OUT, |_| {
+        let mut offset = offset;
+        exact::sendfile(fd, file, &mut offset, count).map_err(|errno| timing.pause(errno))
+    });
+    let sent = timing.outcome(&mut send).map_err(errors::raise_stop)?;
+    Owned::size(sent)
+}
+
+fn parse(arguments: *mut PyObject) -> PyResult<(SocketRef, BorrowedFd<'static>, u64, usize)> {
+    let (mut object, mut number): (*mut PyObject, c_int) = (std::ptr::null_mut(), -1);
+    let (mut offset, mut count): (c_longlong, Py_ssize_t) = (0, 0);
+    let format = c"OiLn:sendfile".as_ptr();
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The socket's type is
+    // checked before it is read; a number that is not negative may stand for any file, or none, and never bad memory.
+    unsafe {
+        let (a, b, c, d) = (&raw mut object, &raw mut number, &raw mut offset, &raw mut count);
+        if PyArg_ParseTuple(arguments, format, a, b, c, d) == 0 {
+            return Err(Raised);
+        }
+        if !is_socket(object)? {
+            return Err(errors::raise(PyExc_TypeError, c"sendfile() takes a socket"));
+        }
+        let (Ok(offset), Ok(count), true) = (u64::try_from(offset), usize::try_from(count), number >= 0) else {
+            return Err(errors::raise(
+                PyExc_ValueError,
+                c"sendfile() takes a descriptor, an offset and a count, none negative",
+            ));
+        };
+        Ok((SocketRef::new(object), BorrowedFd::borrow_raw(number), offset, count))
+    }
+}
+
+/// Whether it is a socket, the interpreter's or ours.
+///
+/// # Safety
+/// `object` must be alive.
+unsafe fn is_socket(object: *mut PyObject) -> PyResult<bool> {
+    // SAFETY: the types and the object are alive.
+    unsafe {
+        let of = Py_TYPE(object);
+        Ok(PyType_IsSubtype(of, stock()?.socket) != 0 || PyType_IsSubtype(of, crate::own_type::socket_type()?) != 0)
+    }
+}

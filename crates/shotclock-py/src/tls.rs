@@ -1,0 +1,127 @@
+//! TLS on the clock: `_ssl` tries and never waits, and the core waits between its tries.
+
+use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
+
+use pyo3_ffi::{
+    Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_TimeoutError, PyImport_ImportModule,
+    PyObject, PyObject_Call, PyObject_GetAttrString,
+};
+use shotclock::raw::{Interest, Operation, Pause, Readiness, Stop};
+
+use crate::arguments::Arguments;
+use crate::errors;
+use crate::held::Hold;
+use crate::interpreter::{PyResult, Raised, Timing};
+use crate::object::{Owned, SocketRef, returned};
+
+/// `_native.call_tls(call, message, sock, arguments, keywords)`: `call(*arguments, **keywords)`, tried until `_ssl` no
+/// longer wants to read or write, for as long as the socket's timeout allows; then TimeoutError(message).
+///
+/// `arguments` begin with the socket itself.
+pub(crate) unsafe extern "C" fn call_tls(
+    _: *mut PyObject,
+    arguments: *mut *mut PyObject,
+    count: Py_ssize_t,
+) -> *mut PyObject {
+    // SAFETY: the interpreter passes so many live arguments.
+    let arguments = unsafe { Arguments::new(arguments, count) };
+    returned(call_checked(arguments))
+}
+
+/// `_native.forget_after_fork()`: for os.register_at_fork.
+pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    crate::held::forget_after_fork();
+    returned(Ok(Owned::none()))
+}
+
+fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
+    let [call, message, me, positional, keywords] = arguments.exactly()?;
+    // SAFETY: the Python side passes objects of ssl.SSLSocket, a subclass of the type that the layout was proved on.
+    let socket = unsafe { SocketRef::new(me) };
+    let plainly = |call: *mut PyObject| {
+        // SAFETY: the interpreter is held, the objects are alive: a callable, a tuple and a dict.
+        Owned::new(unsafe { PyObject_Call(call, positional, keywords) })
+    };
+    let Some(hold) = Hold::new(socket)? else { return plainly(call) };
+    let mut tries = Tries {
+        fd: socket.fd()?,
+        wanted: Wanted::get()?,
+        toward: Readiness::IN,
+        attempt: || hold.alone(|| plainly(call)),
+    };
+    match Timing::of_nanos(hold.timeout).run_held(&mut tries) {
+        Ok(outcome) => outcome,
+        Err(Stop::TimedOut { .. }) => {
+            // SAFETY: a static of the interpreter, and a live object.
+            unsafe { PyErr_SetObject(PyExc_TimeoutError, message) };
+            Err(Raised)
+        }
+        Err(stop) => Err(errors::raise_stop(stop)),
+    }
+}
+
+/// What `_ssl` raises when it would have to wait.
+struct Wanted {
+    read: *mut PyObject,
+    write: *mut PyObject,
+}
+
+// SAFETY: exception types, which live as long as the process, compared with the interpreter held.
+unsafe impl Send for Wanted {}
+// SAFETY: as above.
+unsafe impl Sync for Wanted {}
+
+impl Wanted {
+    fn get() -> PyResult<&'static Self> {
+        static WANTED: OnceLock<Wanted> = OnceLock::new();
+        if let Some(wanted) = WANTED.get() {
+            return Ok(wanted);
+        }
+        // SAFETY: the interpreter is held; the names end with a NUL.
+        let wanted = unsafe {
+            let module = Owned::new(PyImport_ImportModule(c"_ssl".as_ptr()))?;
+            let read = Owned::new(PyObject_GetAttrString(module.as_ptr(), c"SSLWantReadError".as_ptr()))?;
+            let write = Owned::new(PyObject_GetAttrString(module.as_ptr(), c"SSLWantWriteError".as_ptr()))?;
+            Self { read: read.into_ptr(), write: write.into_ptr() }
+        };
+        Ok(WANTED.get_or_init(|| wanted))
+    }
+}
+
+/// A call into `_ssl`, tried with the interpreter held: it is Python's.
+struct Tries<'a, F> {
+    fd: BorrowedFd<'a>,
+    wanted: &'static Wanted,
+    toward: Readiness,
+    attempt: F,
+}
+
+impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<'_, F> {
+    type Output = PyResult<Owned>;
+
+    fn attempt(&mut self, _: Readiness) -> Result<PyResult<Owned>, Pause> {
+        let outcome = (self.attempt)();
+        if outcome.is_ok() {
+            return Ok(outcome);
+        }
+        // SAFETY: an exception is set, the types are alive.
+        self.toward = unsafe {
+            if PyErr_ExceptionMatches(self.wanted.read) != 0 {
+                Readiness::IN
+            } else if PyErr_ExceptionMatches(self.wanted.write) != 0 {
+                Readiness::OUT
+            } else {
+                return Ok(outcome);
+            }
+        };
+        // SAFETY: as above.
+        unsafe { PyErr_Clear() };
+        // OpenSSL reads and writes until the system says that it would have to wait.
+        Err(Pause::Drained)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, self.toward);
+    }
+}
