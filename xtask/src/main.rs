@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_python;
+mod conformance;
 mod docs;
 mod fuzz;
 mod homes;
@@ -32,6 +33,8 @@ struct Arguments {
 enum Chore {
     /// Run all tests: Rust, documentation examples, Python
     Test(test::Arguments),
+    /// Run CPython's own tests over our sockets, compared test by test with the stock module
+    Conformance(conformance::Arguments),
     /// Formatting, clippy, documentation, the one-loop rule, the oldest Rust, licences
     Lint,
     /// Build the documentation
@@ -45,6 +48,7 @@ enum Chore {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Test(arguments) => test::run(&arguments),
+        Chore::Conformance(arguments) => conformance::run(&arguments),
         Chore::Lint => lint::run(),
         Chore::Docs(arguments) => docs::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),

@@ -19,9 +19,11 @@ impl Totals {
         for pair in words.windows(2) {
             let Ok(count) = pair[0].parse::<u64>() else { continue };
             match pair[1] {
-                "passed" | "xfailed" => totals.passed += count,
-                // nextest: "2 timed out", "1 exec failed"; pytest: "1 error".
+                // "ok" is what the conformance runner says.
+                "passed" | "xfailed" | "ok" => totals.passed += count,
+                // nextest: "2 timed out", "1 exec failed"; pytest: "1 error"; conformance: what is worse than stock.
                 "failed" | "timed" | "exec" | "error" | "errors" | "xpassed" => totals.failed += count,
+                "regressions" | "newly" | "missing" | "unexpected" | "unproved" => totals.failed += count,
                 "skipped" | "ignored" => totals.skipped += count,
                 _ => {}
             }
@@ -51,13 +53,14 @@ impl fmt::Display for Totals {
     }
 }
 
-/// Whether this is the line with which nextest, cargo test or pytest sums up.
+/// Whether this is the line with which nextest, cargo test, pytest or the conformance runner sums up.
 pub(crate) fn is_closing(line: &str) -> bool {
     let line = line.trim();
     let nextest = line.starts_with("Summary [");
     let libtest = line.starts_with("test result:");
     let pytest = line.ends_with('=') && line.contains(" in ") && Totals::of_line(line) != Totals::default();
-    nextest || libtest || pytest
+    let conformance = line.starts_with("conformance ") && line.contains(" tests, ");
+    nextest || libtest || pytest || conformance
 }
 
 #[cfg(test)]
@@ -75,6 +78,7 @@ mod tests {
             ),
             ("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.1s", 3, 0, 1),
             ("=========== 2 failed, 5 passed, 1 skipped, 1 error in 0.12s ===========", 5, 3, 1),
+            ("conformance 3.13.0 graft: 9 tests, 5 ok, 3 skipped (stock: 6 and 3), 1 regressions, 2 missing", 5, 3, 3),
         ];
         for (line, passed, failed, skipped) in cases {
             assert!(is_closing(line), "{line}");

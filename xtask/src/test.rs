@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::conformance::{self, Core};
 use crate::summary::{self, Totals};
 use crate::{Failure, python, run, skips, workspace};
 
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         report.skips.push(skips::announce("python", "--no-python"));
     } else {
         python_tests(&target, &mut report)?;
+        conformance_tests(&target, &mut report)?;
     }
     report.conclude()
 }
@@ -70,6 +72,14 @@ fn python_tests(target: &Path, report: &mut Report) -> Result<(), Failure> {
     }
     let pytest = python::pytest(target)?;
     report.add("Python", &run::tee(&mut run::bounded(RUNNER_LIMIT, &pytest))?);
+    Ok(())
+}
+
+fn conformance_tests(target: &Path, report: &mut Report) -> Result<(), Failure> {
+    match conformance::core(target)? {
+        Core::Runner(mut runner) => report.add("CPython's tests", &run::tee(&mut runner)?),
+        Core::Unavailable(why) => report.skips.push(skips::announce("conformance", why)),
+    }
     Ok(())
 }
 

@@ -1,0 +1,117 @@
+"""CPython's own tests over shotclock and over the stock module, compared test by test.
+
+``python run.py --work FOLDER [--mount graft] [--mount type] [--core] [SUITES…]`` runs them on the interpreter that runs
+this, which has shotclock installed. Needs root, for network namespaces. `cargo xtask conformance` calls it.
+"""
+
+import argparse
+import concurrent.futures
+import pathlib
+import platform
+import signal
+import subprocess
+import sys
+import test
+
+import loopback_only
+import mounting
+import suites
+from bounded import Processes
+from compare import expectations
+from suites import Suite
+from tally import Tally
+from trial import Trial, try_children, try_suite
+
+_VERSION = platform.python_version()
+_EXPECTED = pathlib.Path(__file__).with_name("expected")
+# As many suites at a time; each process has a network of its own.
+_AT_ONCE = 2
+# A test that did worse is run again, beside nothing else, up to so often.
+_RETRIES = 2
+
+
+def main() -> int:
+    """Run what the command line asks for; the exit code."""
+    arguments = _arguments()
+    probe = [*loopback_only.COMMAND, sys.executable, "-c", "pass"]
+    made = subprocess.run(probe, stderr=subprocess.PIPE, text=True)
+    if made.returncode != 0:
+        print(f"conformance: {made.stderr.strip()}", file=sys.stderr)
+        return 2
+    chosen = _that_exist(arguments.suites)
+    # The processes are to end with this one, whoever ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    processes = Processes(loopback_only.COMMAND)
+    try:
+        return _compare(processes, chosen, arguments.mount, arguments.work)
+    finally:
+        processes.end_all()
+
+
+def _compare(processes: Processes, chosen: list[Suite], mounts: list[str], work: pathlib.Path) -> int:
+    tallies = [Tally(_VERSION, mount, _expected(mount)) for mount in mounts]
+    for tally in tallies:
+        tally.complain("child processes", try_children(processes, tally.mount, work / tally.mount))
+    for suite, trials in _trials(processes, chosen, mounts, work):
+        for tally in tallies:
+            tally.add(suite, trials["stock"], trials[tally.mount])
+    for tally in tallies:
+        for attempt in range(1, _RETRIES + 1):
+            for suite, only in tally.to_retry():
+                again = try_suite(processes, suite, tally.mount, work / f"{tally.mount}-again-{attempt}", only)
+                tally.retried(suite, again, attempt)
+    fine = [tally.conclude() for tally in tallies]
+    return 0 if all(fine) else 1
+
+
+def _trials(processes: Processes, chosen: list[Suite], mounts: list[str], work: pathlib.Path):
+    """Each suite with its trials by mount, ``stock`` among them, as they end."""
+
+    def on_all_mounts(suite: Suite) -> tuple[Suite, dict[str, Trial]]:
+        return suite, {mount: try_suite(processes, suite, mount, work / mount) for mount in ("stock", *mounts)}
+
+    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            together = [pool.submit(on_all_mounts, suite) for suite in chosen if not suite.alone]
+            for done in concurrent.futures.as_completed(together):
+                yield done.result()
+        except BaseException:
+            # Else the pool would wait for all that is still to come.
+            pool.shutdown(wait=False, cancel_futures=True)
+            processes.end_all()
+            raise
+    yield from (on_all_mounts(suite) for suite in chosen if suite.alone)
+
+
+def _that_exist(chosen: list[Suite]) -> list[Suite]:
+    tests = pathlib.Path(test.__file__).parent
+    for suite in chosen:
+        if not suite.exists(tests):
+            print(f"{_VERSION} has no {suite.name}", flush=True)
+    return [suite for suite in chosen if suite.exists(tests)]
+
+
+def _expected(mount: str) -> dict[str, str]:
+    """Reasons of the tests that are known to do worse, by test; a list per version and mount, absent if empty."""
+    listed = _EXPECTED / f"{sys.version_info.major}.{sys.version_info.minor}-{mount}.txt"
+    return expectations(listed.read_text(encoding="utf-8")) if listed.exists() else {}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--mount", action="append", choices=mounting.MOUNTS, help="default: both")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="the folder for logs and records")
+    parser.add_argument("--core", action="store_true", help="the socket-heavy part, if no suite is named")
+    parser.add_argument("suites", nargs="*", help="names such as test_ssl; default: all")
+    arguments = parser.parse_args()
+    try:
+        arguments.suites = suites.select(arguments.suites, arguments.core)
+    except LookupError as error:
+        parser.error(error.args[0])
+    arguments.work = arguments.work.resolve()
+    arguments.mount = list(dict.fromkeys(arguments.mount or mounting.MOUNTS))
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

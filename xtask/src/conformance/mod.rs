@@ -1,0 +1,99 @@
+//! `cargo xtask conformance`: CPython's own tests over our sockets, test by test against the stock module.
+
+mod interpreter;
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Failure, python, run, skips, summary, workspace};
+
+use interpreter::Interpreter;
+
+/// Runs the suites on one interpreter and compares them.
+const RUNNER: &str = "python/conformance/run.py";
+/// Makes the network namespaces; fails if it cannot.
+const NAMESPACE: &str = "python/conformance/loopback_only.py";
+/// The runner may take so long, in seconds. Each suite has a watchdog of its own; this one is for the runner itself.
+const RUNNER_LIMIT: u32 = 3 * 3600;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The interpreter, a name or a path; can be repeated; `all` for all on the path and among pyenv's
+    #[arg(long, default_value = "python3")]
+    python: Vec<String>,
+    /// How our sockets come in: `type` by `python -m shotclock`, `graft` by `install()`; can be repeated; both if absent
+    #[arg(long, value_parser = ["type", "graft"])]
+    mount: Vec<String>,
+    /// Names such as `test_ssl`; all if absent
+    suites: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let target = workspace::target()?;
+    let interpreters = chosen(&arguments.python)?;
+    if interpreters.is_empty() {
+        return Err("no interpreter with CPython's tests".into());
+    }
+    let mounts = arguments.mount.iter().map(|mount| format!("--mount={mount}"));
+    let told: Vec<String> = mounts.chain(arguments.suites.iter().cloned()).collect();
+    let (mut closing, mut failed) = (Vec::new(), Vec::new());
+    for interpreter in &interpreters {
+        let output = run::tee(&mut runner(&target, interpreter, &told)?)?;
+        closing.extend(output.lines.into_iter().filter(|line| summary::is_closing(line)));
+        if !output.success {
+            failed.push(interpreter.version.as_str());
+        }
+    }
+    println!();
+    closing.iter().for_each(|line| println!("{line}"));
+    if failed.is_empty() { Ok(()) } else { Err(format!("conformance: failed on {}", failed.join(", ")).into()) }
+}
+
+/// The part that every change must pass.
+pub(crate) enum Core {
+    Runner(Command),
+    /// Why it cannot be run here.
+    Unavailable(&'static str),
+}
+
+/// The socket-heavy suites on both mounts, on the first interpreter that has them; the machine's `python3` goes first.
+pub(crate) fn core(target: &Path) -> Result<Core, Failure> {
+    if !run::is_installed("python3", [NAMESPACE, "true"]) {
+        return Ok(Core::Unavailable("cannot make a network namespace"));
+    }
+    let mut found = vec![Interpreter::named("python3")?];
+    if found[0].unfit().is_some() {
+        found = Interpreter::all();
+    }
+    match found.iter().find(|interpreter| interpreter.unfit().is_none()) {
+        Some(interpreter) => Ok(Core::Runner(runner(target, interpreter, &["--core".to_owned()])?)),
+        None => Ok(Core::Unavailable("no interpreter comes with CPython's tests (Debian: libpython3.N-testsuite)")),
+    }
+}
+
+/// The interpreters of these names. Those that cannot run the tests are left out, and it is said.
+fn chosen(names: &[String]) -> Result<Vec<Interpreter>, Failure> {
+    let mut interpreters = Vec::new();
+    for name in names {
+        let found = if name == "all" { Interpreter::all() } else { vec![Interpreter::named(name)?] };
+        interpreters.extend(found);
+    }
+    interpreters.retain(|interpreter| {
+        let Some(why) = interpreter.unfit() else { return true };
+        let name = format!("conformance {} {}", interpreter.version, interpreter.executable.display());
+        skips::announce(&name, why);
+        false
+    });
+    Ok(interpreters)
+}
+
+/// The runner on an interpreter, in a virtual environment with our package.
+fn runner(target: &Path, interpreter: &Interpreter, told: &[String]) -> Result<Command, Failure> {
+    let folder = format!("conformance/{}", interpreter.version);
+    let python = python::environment(target, &format!("{folder}/venv"), &interpreter.executable.to_string_lossy())?;
+    let work = target.join(folder);
+    // No cache files in the tree.
+    let mut runner = run::command(&python.to_string_lossy(), ["-B", RUNNER, "--work", &work.to_string_lossy()]);
+    runner.args(told);
+    Ok(run::bounded(RUNNER_LIMIT, &runner))
+}
