@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use pyo3_ffi::{
     Py_None, PyExc_SystemError, PyExc_TypeError, PyImport_ImportModule, PyObject, PyObject_CallFunctionObjArgs,
-    PyObject_GetAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
+    PyObject_GetAttrString, PyObject_HasAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
 };
 
 use crate::errors;
@@ -25,6 +25,8 @@ pub(crate) struct Stock {
     pub(crate) herror: *mut PyObject,
     /// `sys.audit`.
     pub(crate) audit: *mut PyObject,
+    /// Whether it was built with the headers of Bluetooth.
+    pub(crate) has_bluetooth: bool,
 }
 
 // SAFETY: the objects are used with the interpreter held, and the references are never given back.
@@ -52,6 +54,7 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
             gaierror: attribute(module, c"gaierror")?.into_ptr(),
             herror: attribute(module, c"herror")?.into_ptr(),
             audit: attribute(sys.as_ptr(), c"audit")?.into_ptr(),
+            has_bluetooth: PyObject_HasAttrString(module, c"AF_BLUETOOTH".as_ptr()) != 0,
         }
     };
     // Another thread's, if it was quicker, are the same objects.
