@@ -5,11 +5,13 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr::{self, NonNull};
+use std::slice;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use pyo3_ffi::{
-    Py_DecRef, Py_IncRef, Py_None, Py_TYPE, PyBytes_FromStringAndSize, PyList_Append, PyList_New, PyLong_FromLong,
-    PyLong_FromSize_t, PyObject, PyUnicode_DecodeFSDefaultAndSize, PyUnicode_FromStringAndSize, PyVarObject,
+    Py_DecRef, Py_IncRef, Py_None, Py_TYPE, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize, PyList_Append,
+    PyList_New, PyLong_FromLong, PyLong_FromSize_t, PyObject, PyUnicode_DecodeFSDefaultAndSize,
+    PyUnicode_FromStringAndSize, PyVarObject,
 };
 use shotclock::raw::Errno;
 
@@ -217,6 +219,18 @@ impl Owned {
                 }
             }
             Ok(list)
+        }
+    }
+
+    /// The content of a bytes object; TypeError if it is another.
+    pub(crate) fn as_bytes(&self) -> PyResult<&[u8]> {
+        let (mut start, mut len) = (ptr::null_mut(), 0);
+        // SAFETY: the interpreter is held and the object alive; its bytes stay in place for as long, and never change.
+        unsafe {
+            if PyBytes_AsStringAndSize(self.as_ptr(), &raw mut start, &raw mut len) != 0 {
+                return Err(Raised);
+            }
+            Ok(slice::from_raw_parts(start.cast::<u8>(), usize::try_from(len).unwrap_or(0)))
         }
     }
 

@@ -7,7 +7,9 @@ use crate::deadline::Timeout;
 pub use crate::cancel::{Gate, Signal};
 pub use crate::names::{Answer, Request};
 pub use crate::ops::{Accept, Connect, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
-pub use crate::sys::resolver::{AddressRecord, Failure, Hints, HostRecord, address_info_text, host_text};
+pub use crate::sys::resolver::{
+    AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
+};
 pub use crate::sys::{Errno, Readiness, exact};
 pub use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive, wait_out};
 
