@@ -1,12 +1,13 @@
 //! Arguments: the interpreter's own parser with CPython's own formats, and buffers held for the length of a call.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
 use std::slice;
 
 use pyo3_ffi::{
-    Py_IncRef, Py_buffer, Py_ssize_t, PyBuffer_Release, PyBytes_AsString, PyBytes_Size, PyExc_TypeError, PyObject,
-    PyTuple_New, PyTuple_SetItem,
+    Py_IncRef, Py_buffer, Py_ssize_t, PyBUF_SIMPLE, PyBuffer_Release, PyBytes_AsString, PyBytes_Size, PyErr_Occurred,
+    PyExc_OverflowError, PyExc_TypeError, PyLong_AsLongAndOverflow, PyObject, PyObject_GetBuffer, PySequence_Fast,
+    PySequence_GetItem, PySequence_Size, PyTuple_New, PyTuple_SetItem,
 };
 
 use crate::errors;
@@ -63,6 +64,16 @@ impl Arguments<'_> {
 pub(crate) struct Buffer(Py_buffer);
 
 impl Buffer {
+    /// The bytes of an object, to be read.
+    pub(crate) fn of(object: *mut PyObject) -> PyResult<Self> {
+        let mut buffer = Self::empty();
+        // SAFETY: the interpreter is held and `object` alive; the view is ours, and filled on success alone.
+        if unsafe { PyObject_GetBuffer(object, buffer.as_mut_ptr(), PyBUF_SIMPLE) } != 0 {
+            return Err(Raised);
+        }
+        Ok(buffer)
+    }
+
     /// An empty view, for the interpreter's parser (`y*`, `w*`) to fill.
     pub(crate) fn empty() -> Self {
         // SAFETY: a Py_buffer is plain numbers and pointers; all zeroes is a view of nothing, whose release is nothing.
@@ -71,6 +82,11 @@ impl Buffer {
 
     pub(crate) fn as_mut_ptr(&mut self) -> *mut Py_buffer {
         &raw mut self.0
+    }
+
+    /// The bytes, if the parser met the argument.
+    pub(crate) fn given(&self) -> Option<&[u8]> {
+        (!self.0.buf.is_null()).then(|| self.bytes())
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -126,6 +142,56 @@ impl Data<'_> {
             Self::Bytes(bytes) => bytes,
             Self::Buffer(buffer) => buffer.bytes(),
         }
+    }
+}
+
+/// The items of any iterable.
+pub(crate) struct Items {
+    sequence: Owned,
+    len: usize,
+}
+
+impl Items {
+    /// `complaint` is the text of the TypeError if it cannot be iterated over.
+    pub(crate) fn of(iterable: *mut PyObject, complaint: &CStr) -> PyResult<Self> {
+        // SAFETY: the interpreter is held and the object alive.
+        unsafe {
+            let sequence = Owned::new(PySequence_Fast(iterable, complaint.as_ptr()))?;
+            let len = usize::try_from(PySequence_Size(sequence.as_ptr())).map_err(|_| Raised)?;
+            Ok(Self { sequence, len })
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What `convert` makes of each item, or the first error. A list that has become shorter meanwhile is one.
+    pub(crate) fn collect<T>(&self, convert: impl Fn(Owned) -> PyResult<T>) -> PyResult<Vec<T>> {
+        let mut all = Vec::new();
+        if all.try_reserve_exact(self.len).is_err() {
+            return Err(errors::out_of_memory());
+        }
+        for index in 0..self.len {
+            // SAFETY: the interpreter is held and the sequence alive; the index is checked.
+            let item = Owned::new(unsafe { PySequence_GetItem(self.sequence.as_ptr(), index.cast_signed()) })?;
+            all.push(convert(item)?);
+        }
+        Ok(all)
+    }
+}
+
+/// A C int out of an object.
+pub(crate) fn int(object: *mut PyObject) -> PyResult<c_int> {
+    let mut overflow = 0;
+    // SAFETY: the interpreter is held and the object alive; the exception is a static of the interpreter.
+    unsafe {
+        let number = PyLong_AsLongAndOverflow(object, &raw mut overflow);
+        if number == -1 && overflow == 0 && !PyErr_Occurred().is_null() {
+            return Err(Raised);
+        }
+        let number = c_int::try_from(number).ok().filter(|_| overflow == 0);
+        number.ok_or_else(|| errors::raise(PyExc_OverflowError, c"Python int too large to convert to C int"))
     }
 }
 

@@ -3,11 +3,12 @@
 use std::ffi::c_int;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyErr_Occurred, PyExc_OverflowError, PyLong_AsLong, PyObject};
+use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
 use shotclock::RawAddress;
 use shotclock::raw::{Call, Errno, Interest, Operation, Pause, Readiness, Stop, exact};
 
 use crate::address;
+use crate::arguments::int;
 use crate::audit::audit;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing, released};
@@ -62,8 +63,10 @@ pub(crate) unsafe extern "C" fn getpeername(me: *mut PyObject, _: *mut PyObject)
     // SAFETY: as in `accept`.
     let socket = unsafe { SocketRef::new(me) };
     let name = || {
-        let peer = exact::getpeername(socket.fd()?).map_err(errors::raise_errno)?;
-        address::to_python(peer.as_ref(), socket.protocol())
+        address::check_family(socket)?;
+        let fd = socket.fd()?;
+        let peer = exact::getpeername(fd).map_err(errors::raise_errno)?;
+        address::to_python_on(fd, peer.as_ref(), socket.protocol())
     };
     returned(name())
 }
@@ -73,8 +76,10 @@ pub(crate) unsafe extern "C" fn getsockname(me: *mut PyObject, _: *mut PyObject)
     // SAFETY: as in `accept`.
     let socket = unsafe { SocketRef::new(me) };
     let name = || {
-        let own = exact::getsockname(socket.fd()?).map_err(errors::raise_errno)?;
-        address::to_python(Some(&own), socket.protocol())
+        address::check_family(socket)?;
+        let fd = socket.fd()?;
+        let own = exact::getsockname(fd).map_err(errors::raise_errno)?;
+        address::to_python_on(fd, Some(&own), socket.protocol())
     };
     returned(name())
 }
@@ -107,10 +112,12 @@ pub(crate) unsafe extern "C" fn shutdown(me: *mut PyObject, how: *mut PyObject) 
 }
 
 fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
-    let (fd, timing) = (socket.fd()?, Timing::of(socket));
-    let mut accept = Call::new(fd, Readiness::IN, |_| exact::accept(fd).map_err(|errno| timing.pause(errno)));
+    address::check_family(socket)?;
+    let (listener, timing) = (socket.fd()?, Timing::of(socket));
+    let mut accept =
+        Call::new(listener, Readiness::IN, |_| exact::accept(listener).map_err(|errno| timing.pause(errno)));
     let (fd, peer) = timing.run_when_ready(&mut accept)?;
-    let peer = address::to_python(peer.as_ref(), socket.protocol())?;
+    let peer = address::to_python_on(listener, peer.as_ref(), socket.protocol())?;
     // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.
     let result = unsafe { Owned::new(Py_BuildValue(c"iN".as_ptr(), fd.as_raw_fd(), peer.into_ptr()))? };
     // The number is the caller's from here on.
@@ -122,7 +129,10 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
 fn connect_to(socket: SocketRef, to: *mut PyObject, caller: &str) -> PyResult<Result<(), Stop<Raised>>> {
     let address = address::from_python(socket, to, caller)?;
     audit(c"socket.connect", &[socket.as_object(), to])?;
-    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    let Some(fd) = socket.fd_if_open() else {
+        return Ok(Err(Stop::System(Errno::BADF)));
+    };
+    let timing = Timing::of(socket);
     if timing.is_timed()
         && let Err(errno) = exact::set_nonblocking(fd, true)
     {
@@ -182,20 +192,4 @@ impl Connect<'_> {
             Err(errno) => Err(Pause::Failed(errno)),
         }
     }
-}
-
-/// A C int out of an object.
-fn int(object: *mut PyObject) -> PyResult<c_int> {
-    // SAFETY: the interpreter is held and the object alive.
-    let number = unsafe { PyLong_AsLong(object) };
-    // SAFETY: as above.
-    if number == -1 && !unsafe { PyErr_Occurred() }.is_null() {
-        return Err(Raised);
-    }
-    c_int::try_from(number).map_err(|_| {
-        let text =
-            if number > 0 { c"signed integer is greater than maximum" } else { c"signed integer is less than minimum" };
-        // SAFETY: a static of the interpreter.
-        errors::raise(unsafe { PyExc_OverflowError }, text)
-    })
 }

@@ -1,10 +1,125 @@
-use pyo3_ffi::PyObject;
-pub(crate) unsafe extern "C" fn recvfrom(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
+//! recvfrom, recvfrom_into, sendto.
+
+use std::ffi::{c_char, c_int};
+
+use pyo3_ffi::{
+    Py_BuildValue, Py_ssize_t, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyExc_TypeError, PyObject, PyTuple_Size,
+};
+use shotclock::RawAddress;
+use shotclock::raw::{Call, Readiness, exact};
+
+use crate::address;
+use crate::arguments::{Buffer, Keywords};
+use crate::audit::audit;
+use crate::errors;
+use crate::interpreter::{PyResult, Raised, Timing};
+use crate::object::{Owned, SocketRef, returned};
+use crate::transfer::{received_bytes, value_error};
+
+/// `socket.recvfrom(bufsize[, flags])`: `(data, address)`.
+pub(crate) unsafe extern "C" fn recvfrom(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the interpreter calls this with a live socket object.
+    returned(recvfrom_checked(unsafe { SocketRef::new(me) }, arguments))
 }
-pub(crate) unsafe extern "C" fn recvfrom_into(_: *mut PyObject, _: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
+
+/// `socket.recvfrom_into(buffer[, nbytes[, flags]])`: `(nbytes, address)`.
+pub(crate) unsafe extern "C" fn recvfrom_into(
+    me: *mut PyObject,
+    arguments: *mut PyObject,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as in `recvfrom`.
+    returned(recvfrom_into_checked(unsafe { SocketRef::new(me) }, arguments, keywords))
 }
-pub(crate) unsafe extern "C" fn sendto(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
+
+/// `socket.sendto(data[, flags], address)`.
+pub(crate) unsafe extern "C" fn sendto(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `recvfrom`.
+    returned(sendto_checked(unsafe { SocketRef::new(me) }, arguments))
+}
+
+fn recvfrom_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
+    let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
+    if unsafe { PyArg_ParseTuple(arguments, c"n|i:recvfrom".as_ptr(), &raw mut size, &raw mut flags) } == 0 {
+        return Err(Raised);
+    }
+    let size = usize::try_from(size).map_err(|_| value_error(c"negative buffersize in recvfrom"))?;
+    let (data, from) = received_bytes(size, flags, |room| receive(socket, room, flags))?;
+    // SAFETY: the interpreter is held; "N" takes the references over, also if it fails.
+    Owned::new(unsafe { Py_BuildValue(c"NN".as_ptr(), data.into_ptr(), from.into_ptr()) })
+}
+
+fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
+    let names = Keywords::<4>::new(&[c"buffer", c"nbytes", c"flags"]);
+    let mut buffer = Buffer::empty();
+    let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
+    // SAFETY: as in `recvfrom_checked`.
+    let parsed = unsafe {
+        PyArg_ParseTupleAndKeywords(
+            arguments,
+            keywords,
+            c"w*|ni:recvfrom_into".as_ptr(),
+            names.as_ptr::<*mut c_char>().cast_mut().cast(),
+            buffer.as_mut_ptr(),
+            &raw mut size,
+            &raw mut flags,
+        )
+    };
+    if parsed == 0 {
+        return Err(Raised);
+    }
+    let wanted = usize::try_from(size).map_err(|_| value_error(c"negative buffersize in recvfrom_into"))?;
+    let wanted = if wanted == 0 { buffer.len() } else { wanted };
+    if wanted > buffer.len() {
+        return Err(value_error(c"nbytes is greater than the length of the buffer"));
+    }
+    let (len, from) = receive(socket, &mut buffer.bytes_mut()[..wanted], flags)?;
+    // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the reference over.
+    Owned::new(unsafe { Py_BuildValue(c"nN".as_ptr(), len.cast_signed(), from.into_ptr()) })
+}
+
+/// Receives once, also into no room at all: a datagram is taken then.
+fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<(usize, Owned)> {
+    address::check_family(socket)?;
+    let (fd, timing, size) = (socket.fd()?, Timing::of(socket), room.len());
+    let flags = timing.flags(flags);
+    let try_once = |_| exact::recvfrom(fd, room, flags).map_err(|errno| timing.pause(errno));
+    let (len, from) = timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)?;
+    Ok((len, address::to_python_on(fd, from.as_ref(), socket.protocol())?))
+}
+
+fn sendto_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
+    let (data, flags, to) = data_flags_and_address(arguments)?;
+    let address = address::from_python(socket, to, "sendto")?;
+    audit(c"socket.sendto", &[socket.as_object(), to])?;
+    let sent = transmit(socket, data.bytes(), flags, &address)?;
+    Owned::size(sent)
+}
+
+/// Two arguments or three: the flags are in the middle.
+fn data_flags_and_address(arguments: *mut PyObject) -> PyResult<(Buffer, c_int, *mut PyObject)> {
+    let (mut data, mut flags, mut to) = (Buffer::empty(), 0, std::ptr::null_mut::<PyObject>());
+    // SAFETY: the interpreter is held; each format's types are those of its pointers, in order.
+    let parsed = unsafe {
+        match PyTuple_Size(arguments) {
+            2 => PyArg_ParseTuple(arguments, c"y*O:sendto".as_ptr(), data.as_mut_ptr(), &raw mut to),
+            3 => {
+                let format = c"y*iO:sendto".as_ptr();
+                PyArg_ParseTuple(arguments, format, data.as_mut_ptr(), &raw mut flags, &raw mut to)
+            }
+            count => {
+                let text = format!("sendto() takes 2 or 3 arguments ({count} given)");
+                return Err(errors::raise_text(PyExc_TypeError, &text));
+            }
+        }
+    };
+    if parsed == 0 { Err(Raised) } else { Ok((data, flags, to)) }
+}
+
+fn transmit(socket: SocketRef, data: &[u8], flags: c_int, to: &RawAddress) -> PyResult<usize> {
+    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    let flags = timing.flags(flags);
+    let try_once = |_| exact::sendto(fd, data, flags, to).map_err(|errno| timing.pause(errno));
+    timing.run(&mut Call::new(fd, Readiness::OUT, try_once), data.len())
 }

@@ -4,19 +4,44 @@ use std::ffi::CStr;
 use std::ptr;
 
 use pyo3_ffi::{
-    Py_TYPE, PyErr_Fetch, PyErr_Restore, PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError,
-    PyLong_FromLong, PyObject, PyObject_CallFunctionObjArgs, PyUnicode_FromStringAndSize,
+    Py_TYPE, PyErr_Fetch, PyErr_NoMemory, PyErr_Restore, PyErr_SetObject, PyErr_SetString, PyExc_OSError,
+    PyExc_TimeoutError, PyLong_FromLong, PyObject, PyObject_CallFunctionObjArgs, PyUnicode_FromStringAndSize,
 };
-use shotclock::raw::{Errno, Stop, describe};
+use shotclock::raw::{Errno, Failure, Stop, address_info_text, describe, host_text};
 
 use crate::interpreter::Raised;
 use crate::object::Owned;
+use crate::stock::{Stock, stock};
 
 /// Raises `type(text)`.
 pub(crate) fn raise(kind: *mut PyObject, text: &CStr) -> Raised {
     // SAFETY: the interpreter is held, `kind` is one of its exception types, the text ends with a NUL.
     unsafe { PyErr_SetString(kind, text.as_ptr()) };
     Raised
+}
+
+/// Raises `type(text)`.
+pub(crate) fn raise_text(kind: *mut PyObject, text: &str) -> Raised {
+    if let Ok(text) = Owned::text(text) {
+        // SAFETY: the interpreter is held, both are alive.
+        unsafe { PyErr_SetObject(kind, text.as_ptr()) };
+    }
+    Raised
+}
+
+/// Raises why a lookup has no answer: gaierror, herror, or OSError where it is the system's error.
+pub(crate) fn raise_lookup(failure: &Failure) -> Raised {
+    let numbered = |kind: fn(&Stock) -> *mut PyObject, code: i32, text: &str| match stock() {
+        Ok(stock) => raise_numbered(kind(stock), code, text),
+        Err(raised) => raised,
+    };
+    match *failure {
+        Failure::AddressInfo(_, Some(errno)) | Failure::System(errno) => raise_errno(errno),
+        Failure::AddressInfo(code, None) => numbered(|stock| stock.gaierror, code, &address_info_text(code)),
+        Failure::Host(code, _) => numbered(|stock| stock.herror, code, &host_text(code)),
+        // SAFETY: a static of the interpreter.
+        Failure::NotFound => raise(unsafe { PyExc_OSError }, c"not found"),
+    }
 }
 
 /// Raises OSError, or the subclass that the number stands for.
@@ -34,6 +59,13 @@ pub(crate) fn raise_stop(stop: Stop<Raised>) -> Raised {
         Stop::System(errno) => raise_errno(errno),
         Stop::Cancelled | Stop::Closed => raise_errno(Errno::BADF),
     }
+}
+
+/// Raises MemoryError.
+pub(crate) fn out_of_memory() -> Raised {
+    // SAFETY: the interpreter is held.
+    unsafe { PyErr_NoMemory() };
+    Raised
 }
 
 /// Raises `TimeoutError('timed out')`, without a number.

@@ -1,13 +1,338 @@
-use pyo3_ffi::PyObject;
-pub(crate) unsafe extern "C" fn recvmsg(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
+//! recvmsg, recvmsg_into, sendmsg, sendmsg_afalg: many buffers at once, and control messages.
+
+use std::alloc::{Layout, alloc_zeroed};
+use std::ffi::{CStr, c_char, c_int};
+use std::io::{IoSlice, IoSliceMut};
+use std::ptr;
+
+use pyo3_ffi::{
+    Py_BuildValue, Py_None, Py_ssize_t, PyArg_Parse, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyErr_WarnEx,
+    PyExc_OSError, PyExc_RuntimeWarning, PyExc_TypeError, PyLong_Type, PyObject,
+};
+use shotclock::raw::exact::{ControlSlice, Received};
+use shotclock::raw::{Call, Readiness, control_messages, exact, numbers};
+use shotclock::{Family, RawAddress, cmsg_space};
+
+use crate::address;
+use crate::arguments::{Buffer, Items, Keywords, int};
+use crate::audit::audit;
+use crate::errors;
+use crate::interpreter::{PyResult, Raised, Timing};
+use crate::object::{Owned, SocketRef, returned};
+use crate::transfer::{received_bytes, value_error};
+
+/// The most bytes of control messages, and the most buffers: a C int's.
+const MOST: usize = c_int::MAX as usize;
+/// An optional argument that was not given.
+const ABSENT: *mut PyObject = ptr::null_mut();
+/// Enough for the control messages of an operation, without its initialisation vector.
+const OPERATION_SPACE: usize = 128;
+
+/// `socket.recvmsg(bufsize[, ancbufsize[, flags]])`: `(data, ancdata, msg_flags, address)`.
+pub(crate) unsafe extern "C" fn recvmsg(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the interpreter calls this with a live socket object.
+    returned(recvmsg_checked(unsafe { SocketRef::new(me) }, arguments))
 }
-pub(crate) unsafe extern "C" fn recvmsg_into(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
+
+/// `socket.recvmsg_into(buffers[, ancbufsize[, flags]])`: `(nbytes, ancdata, msg_flags, address)`.
+pub(crate) unsafe extern "C" fn recvmsg_into(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `recvmsg`.
+    returned(recvmsg_into_checked(unsafe { SocketRef::new(me) }, arguments))
 }
-pub(crate) unsafe extern "C" fn sendmsg(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
+
+/// `socket.sendmsg(buffers[, ancdata[, flags[, address]]])`.
+pub(crate) unsafe extern "C" fn sendmsg(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `recvmsg`.
+    returned(sendmsg_checked(unsafe { SocketRef::new(me) }, arguments))
 }
-pub(crate) unsafe extern "C" fn sendmsg_afalg(_: *mut PyObject, _: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
+
+/// `socket.sendmsg_afalg([msg], *, op[, iv[, assoclen[, flags]]])`.
+pub(crate) unsafe extern "C" fn sendmsg_afalg(
+    me: *mut PyObject,
+    arguments: *mut PyObject,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as in `recvmsg`.
+    returned(sendmsg_afalg_checked(unsafe { SocketRef::new(me) }, arguments, keywords))
+}
+
+fn recvmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
+    let (mut size, mut control_size, mut flags): (Py_ssize_t, Py_ssize_t, c_int) = (0, 0, 0);
+    let format = c"n|ni:recvmsg".as_ptr();
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
+    if unsafe { PyArg_ParseTuple(arguments, format, &raw mut size, &raw mut control_size, &raw mut flags) } == 0 {
+        return Err(Raised);
+    }
+    let size = usize::try_from(size).map_err(|_| value_error(c"negative buffer size in recvmsg()"))?;
+    let (data, message) = received_bytes(size, flags, |room| {
+        let message = Message::receive(socket, &mut [IoSliceMut::new(room)], size, control_size, flags)?;
+        // Of a message that did not fit there is what did; that it was longer is in the flags.
+        Ok((message.received.len.min(size), message))
+    })?;
+    message.into_python(&data)
+}
+
+fn recvmsg_into_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
+    let mut buffers = ABSENT;
+    let (mut control_size, mut flags): (Py_ssize_t, c_int) = (0, 0);
+    let format = c"O|ni:recvmsg_into".as_ptr();
+    // SAFETY: as in `recvmsg_checked`.
+    if unsafe { PyArg_ParseTuple(arguments, format, &raw mut buffers, &raw mut control_size, &raw mut flags) } == 0 {
+        return Err(Raised);
+    }
+    let items = Items::of(buffers, c"recvmsg_into() argument 1 must be an iterable")?;
+    if items.len() > MOST {
+        return Err(os_error(c"recvmsg_into() argument 1 is too long"));
+    }
+    let mut buffers = items.collect(|item| {
+        let mut buffer = Buffer::empty();
+        let format = c"w*;recvmsg_into() argument 1 must be an iterable of single-segment read-write buffers".as_ptr();
+        // SAFETY: the interpreter is held; the format's type is that of the pointer.
+        let parsed = unsafe { PyArg_Parse(item.as_ptr(), format, buffer.as_mut_ptr()) };
+        if parsed == 0 { Err(Raised) } else { Ok(buffer) }
+    })?;
+    let size = buffers.iter().map(Buffer::len).fold(0, usize::saturating_add);
+    let mut data = reserved(buffers.len())?;
+    data.extend(buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer.bytes_mut())));
+    let message = Message::receive(socket, &mut data, size, control_size, flags)?;
+    let len = Owned::size(message.received.len)?;
+    message.into_python(&len)
+}
+
+/// A message that has come, beside its data. Until it is Python's, the descriptors that it carries are closed with it.
+struct Message {
+    received: Received,
+    control: Box<[u8]>,
+    address: Owned,
+    is_delivered: bool,
+}
+
+impl Message {
+    fn receive(
+        socket: SocketRef,
+        data: &mut [IoSliceMut<'_>],
+        size: usize,
+        control_size: Py_ssize_t,
+        flags: c_int,
+    ) -> PyResult<Self> {
+        address::check_family(socket)?;
+        let control_size = usize::try_from(control_size).ok().filter(|size| *size <= MOST);
+        let control_size = control_size.ok_or_else(|| value_error(c"invalid ancillary data buffer length"))?;
+        let mut control = zeroed(control_size)?;
+        let (fd, timing) = (socket.fd()?, Timing::of(socket));
+        let flags = timing.flags(flags);
+        let try_once = |_| exact::recvmsg(fd, data, &mut control, flags).map_err(|errno| timing.pause(errno));
+        let received = timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)?;
+        let mut message = Self { received, control, address: Owned::none(), is_delivered: false };
+        message.address = address::to_python_on(fd, received.address.as_ref(), socket.protocol())?;
+        Ok(message)
+    }
+
+    fn control(&self) -> &[u8] {
+        &self.control[..self.received.control_len]
+    }
+
+    /// `(data, ancdata, msg_flags, address)`.
+    fn into_python(mut self, data: &Owned) -> PyResult<Owned> {
+        let list = Owned::list(control_messages(self.control()).iter().map(tuple_of))?;
+        // SAFETY: the interpreter is held; the format's types are those of the arguments.
+        let result = Owned::new(unsafe {
+            let (list, address) = (list.as_ptr(), self.address.as_ptr());
+            Py_BuildValue(c"OOiO".as_ptr(), data.as_ptr(), list, self.received.flags, address)
+        })?;
+        self.is_delivered = true;
+        Ok(result)
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        if !self.is_delivered {
+            exact::close_received(self.control());
+        }
+    }
+}
+
+/// `(level, type, data)`.
+fn tuple_of(message: &ControlSlice<'_>) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the reference over.
+    unsafe {
+        if message.is_cut {
+            let text = c"received malformed or improperly-truncated ancillary data";
+            if PyErr_WarnEx(PyExc_RuntimeWarning, text.as_ptr(), 1) != 0 {
+                return Err(Raised);
+            }
+        }
+        let data = Owned::bytes(message.data)?.into_ptr();
+        Owned::new(Py_BuildValue(c"iiN".as_ptr(), message.level, message.kind, data))
+    }
+}
+
+fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
+    let (mut data, mut control, mut to) = (ABSENT, ABSENT, ABSENT);
+    let mut flags: c_int = 0;
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
+    let to = unsafe {
+        let parsed = PyArg_ParseTuple(
+            arguments,
+            c"O|OiO:sendmsg".as_ptr(),
+            &raw mut data,
+            &raw mut control,
+            &raw mut flags,
+            &raw mut to,
+        );
+        if parsed == 0 {
+            return Err(Raised);
+        }
+        if to.is_null() { Py_None() } else { to }
+    };
+    // SAFETY: None lives for ever.
+    let is_addressed = to != unsafe { Py_None() };
+    let address = if is_addressed { Some(address::from_python(socket, to, "sendmsg")?) } else { None };
+    audit(c"socket.sendmsg", &[socket.as_object(), to])?;
+    let data = data_of(data)?;
+    let control = if control.is_null() { Vec::new() } else { control_of(control)? };
+    transmit(socket, &data, &control, address.as_ref(), flags)
+}
+
+fn data_of(buffers: *mut PyObject) -> PyResult<Vec<Buffer>> {
+    let items = Items::of(buffers, c"sendmsg() argument 1 must be an iterable")?;
+    if items.len() > MOST {
+        return Err(os_error(c"sendmsg() argument 1 is too long"));
+    }
+    items.collect(|item| Buffer::of(item.as_ptr()))
+}
+
+/// Control messages, as the system has them, out of an iterable of `(level, type, data)`.
+fn control_of(messages: *mut PyObject) -> PyResult<Vec<u8>> {
+    let messages = Items::of(messages, c"sendmsg() argument 2 must be an iterable")?.collect(|item| {
+        let (mut level, mut kind, mut data): (c_int, c_int, _) = (0, 0, Buffer::empty());
+        let format = c"(iiy*):[sendmsg() ancillary data items]".as_ptr();
+        // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
+        let parsed = unsafe { PyArg_Parse(item.as_ptr(), format, &raw mut level, &raw mut kind, data.as_mut_ptr()) };
+        if parsed == 0 { Err(Raised) } else { Ok((level, kind, data)) }
+    })?;
+    let mut size = 0_usize;
+    for (_, _, data) in &messages {
+        size += cmsg_space(data.len()).map_err(|_| os_error(c"ancillary data item too large"))?;
+        if size > MOST {
+            return Err(os_error(c"too much ancillary data"));
+        }
+    }
+    let mut control = reserved(size)?;
+    for (level, kind, data) in &messages {
+        exact::push_control_message(&mut control, *level, *kind, data.bytes());
+    }
+    Ok(control)
+}
+
+fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
+    if socket.family() != Family::ALG.0 {
+        return Err(os_error(c"algset is only supported for AF_ALG"));
+    }
+    let names = Keywords::<6>::new(&[c"msg", c"op", c"iv", c"assoclen", c"flags"]);
+    let (mut data, mut op, mut associated) = (ABSENT, ABSENT, ABSENT);
+    let (mut iv, mut flags): (Buffer, c_int) = (Buffer::empty(), 0);
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order, and PyLong_Type is a
+    // static of the interpreter.
+    let parsed = unsafe {
+        PyArg_ParseTupleAndKeywords(
+            arguments,
+            keywords,
+            c"|O$O!y*O!i:sendmsg_afalg".as_ptr(),
+            names.as_ptr::<*mut c_char>().cast_mut().cast(),
+            &raw mut data,
+            &raw mut PyLong_Type,
+            &raw mut op,
+            iv.as_mut_ptr(),
+            &raw mut PyLong_Type,
+            &raw mut associated,
+            &raw mut flags,
+        )
+    };
+    if parsed == 0 {
+        return Err(Raised);
+    }
+    let control = operation_of(op, &iv, associated)?;
+    let data = if data.is_null() { Vec::new() } else { data_of(data)? };
+    transmit(socket, &data, &control, None, flags)
+}
+
+/// The control messages that set an operation up: linux/if_alg.h.
+fn operation_of(op: *mut PyObject, iv: &Buffer, associated: *mut PyObject) -> PyResult<Vec<u8>> {
+    let op = if op.is_null() { None } else { int(op).ok().and_then(|op| u32::try_from(op).ok()) };
+    // The error of a number that does not fit is replaced by this one.
+    let op = op.ok_or_else(|| type_error(c"Invalid or missing argument 'op'"))?;
+    let associated = if associated.is_null() {
+        None
+    } else {
+        Some(u32::try_from(int(associated)?).map_err(|_| type_error(c"assoclen must be positive"))?)
+    };
+    let iv = iv.given();
+    let mut control = reserved(iv.map_or(0, <[u8]>::len).saturating_add(OPERATION_SPACE))?;
+    let mut push = |kind, data: &[u8]| exact::push_control_message(&mut control, numbers::SOL_ALG, kind, data);
+    push(numbers::ALG_SET_OP, &op.to_ne_bytes());
+    if let Some(iv) = iv {
+        let mut counted = reserved(iv.len().saturating_add(4))?;
+        // The system counts in 32 bits, and refuses what does not fit.
+        counted.extend_from_slice(&(iv.len() as u32).to_ne_bytes());
+        counted.extend_from_slice(iv);
+        push(numbers::ALG_SET_IV, &counted);
+    }
+    if let Some(len) = associated {
+        push(numbers::ALG_SET_AEAD_ASSOCLEN, &len.to_ne_bytes());
+    }
+    Ok(control)
+}
+
+fn transmit(
+    socket: SocketRef,
+    data: &[Buffer],
+    control: &[u8],
+    to: Option<&RawAddress>,
+    flags: c_int,
+) -> PyResult<Owned> {
+    let size = data.iter().map(Buffer::len).fold(0, usize::saturating_add);
+    let mut slices = reserved(data.len())?;
+    slices.extend(data.iter().map(|buffer| IoSlice::new(buffer.bytes())));
+    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    let flags = timing.flags(flags);
+    let try_once = |_| exact::sendmsg(fd, &slices, control, to, flags).map_err(|errno| timing.pause(errno));
+    let sent = timing.run(&mut Call::new(fd, Readiness::OUT, try_once), size)?;
+    Owned::size(sent)
+}
+
+/// Room for so many items.
+fn reserved<T>(len: usize) -> PyResult<Vec<T>> {
+    let mut room = Vec::new();
+    if room.try_reserve_exact(len).is_err() {
+        return Err(errors::out_of_memory());
+    }
+    Ok(room)
+}
+
+/// So many zeroes. The system gives them where they are many, hence at once.
+fn zeroed(len: usize) -> PyResult<Box<[u8]>> {
+    if len == 0 {
+        return Ok(Box::default());
+    }
+    let layout = Layout::array::<u8>(len).map_err(|_| errors::out_of_memory())?;
+    // SAFETY: the layout is not empty, and what is allocated by it is what a box of so many bytes gives back.
+    unsafe {
+        let start = alloc_zeroed(layout);
+        if start.is_null() {
+            return Err(errors::out_of_memory());
+        }
+        Ok(Box::from_raw(ptr::slice_from_raw_parts_mut(start, len)))
+    }
+}
+
+fn os_error(text: &CStr) -> Raised {
+    // SAFETY: a static of the interpreter.
+    errors::raise(unsafe { PyExc_OSError }, text)
+}
+
+fn type_error(text: &CStr) -> Raised {
+    // SAFETY: a static of the interpreter.
+    errors::raise(unsafe { PyExc_TypeError }, text)
 }

@@ -1,31 +1,6 @@
-use pyo3_ffi::PyObject;
-pub(crate) unsafe extern "C" fn getaddrinfo(_: *mut PyObject, _: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
-pub(crate) unsafe extern "C" fn gethostbyaddr(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
-pub(crate) unsafe extern "C" fn gethostbyname(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
-pub(crate) unsafe extern "C" fn gethostbyname_ex(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
-pub(crate) unsafe extern "C" fn gethostname(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
-pub(crate) unsafe extern "C" fn getnameinfo(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
-pub(crate) unsafe extern "C" fn getprotobyname(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
-pub(crate) unsafe extern "C" fn getservbyname(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
-pub(crate) unsafe extern "C" fn getservbyport(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
-pub(crate) unsafe extern "C" fn sethostname(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    std::ptr::null_mut()
-}
+//! Names: hosts, services and protocols. The core asks the system, with the interpreter released.
+
+pub(crate) mod address_info;
+pub(crate) mod host_name;
+pub(crate) mod hosts;
+pub(crate) mod services;

@@ -1,13 +1,17 @@
 //! The C layout of socket objects, the interpreter's and ours, and counted references to objects.
 
-use std::ffi::{c_int, c_void};
+use std::borrow::Cow;
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr::{self, NonNull};
+use std::slice;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use pyo3_ffi::{
-    Py_DecRef, Py_IncRef, Py_None, PyLong_FromLong, PyLong_FromSize_t, PyObject, PyUnicode_FromStringAndSize,
+    Py_DecRef, Py_IncRef, Py_None, Py_TYPE, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize, PyList_Append,
+    PyList_New, PyLong_FromLong, PyLong_FromSize_t, PyObject, PyUnicode_DecodeFSDefaultAndSize,
+    PyUnicode_FromStringAndSize, PyVarObject,
 };
 use shotclock::raw::Errno;
 
@@ -183,8 +187,51 @@ impl Owned {
 
     /// A str.
     pub(crate) fn text(text: &str) -> PyResult<Self> {
+        Self::utf8_text(text.as_bytes())
+    }
+
+    /// A str out of a name of the system's: what is not UTF-8 comes back from it unchanged (PEP 383).
+    pub(crate) fn system_text(name: &[u8]) -> PyResult<Self> {
+        // SAFETY: as in `utf8_text`.
+        Self::new(unsafe { PyUnicode_DecodeFSDefaultAndSize(name.as_ptr().cast(), name.len().cast_signed()) })
+    }
+
+    /// A str out of bytes that have to be UTF-8; UnicodeDecodeError if they are not.
+    pub(crate) fn utf8_text(text: &[u8]) -> PyResult<Self> {
         // SAFETY: the interpreter is held, and copies so many bytes.
         Self::new(unsafe { PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len().cast_signed()) })
+    }
+
+    /// A bytes object.
+    pub(crate) fn bytes(data: &[u8]) -> PyResult<Self> {
+        // SAFETY: as in `utf8_text`.
+        Self::new(unsafe { PyBytes_FromStringAndSize(data.as_ptr().cast(), data.len().cast_signed()) })
+    }
+
+    /// A list of all items, unless one of them raised.
+    pub(crate) fn list(items: impl IntoIterator<Item = PyResult<Self>>) -> PyResult<Self> {
+        // SAFETY: the interpreter is held; the list takes a reference of its own to each item.
+        unsafe {
+            let list = Self::new(PyList_New(0))?;
+            for item in items {
+                if PyList_Append(list.as_ptr(), item?.as_ptr()) != 0 {
+                    return Err(Raised);
+                }
+            }
+            Ok(list)
+        }
+    }
+
+    /// The content of a bytes object; TypeError if it is another.
+    pub(crate) fn as_bytes(&self) -> PyResult<&[u8]> {
+        let (mut start, mut len) = (ptr::null_mut(), 0);
+        // SAFETY: the interpreter is held and the object alive; its bytes stay in place for as long, and never change.
+        unsafe {
+            if PyBytes_AsStringAndSize(self.as_ptr(), &raw mut start, &raw mut len) != 0 {
+                return Err(Raised);
+            }
+            Ok(slice::from_raw_parts(start.cast::<u8>(), usize::try_from(len).unwrap_or(0)))
+        }
     }
 
     pub(crate) fn as_ptr(&self) -> *mut PyObject {
@@ -204,6 +251,19 @@ impl Drop for Owned {
         // SAFETY: the reference is ours, and the interpreter is held wherever an Owned is.
         unsafe { Py_DecRef(self.0.as_ptr()) }
     }
+}
+
+/// The name of an object's type as C knows it and the interpreter's own errors show it: unlike `__name__` it has the
+/// module in it where the type was made in C.
+pub(crate) fn type_name<'a>(object: *mut PyObject) -> Cow<'a, str> {
+    /// How every type object begins, in all versions of the stable interface.
+    #[repr(C)]
+    struct TypeObject {
+        head: PyVarObject,
+        name: *const c_char,
+    }
+    // SAFETY: the interpreter is held and the object alive, and so is its type, whose name is a C string.
+    unsafe { CStr::from_ptr((*Py_TYPE(object).cast::<TypeObject>()).name).to_string_lossy() }
 }
 
 /// What a method returns to the interpreter.

@@ -61,6 +61,15 @@ pub(crate) fn capsule() -> PyResult<Owned> {
     }
 }
 
+/// A new object of the type, to which the descriptor belongs from here on.
+pub(crate) fn object_of(fd: OwnedFd, family: c_int, kind: c_int, protocol: c_int) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held, and the type is the one that `new` is for.
+    let object = Owned::new(unsafe { new(socket_type()?, ptr::null_mut(), ptr::null_mut()) })?;
+    // SAFETY: a live object of that type.
+    state::begin(unsafe { SocketRef::new(object.as_ptr()) }, fd, family, kind, protocol)?;
+    Ok(object)
+}
+
 fn make() -> PyResult<Owned> {
     let stock = stock()?;
     let methods = Definitions::of_methods()?;

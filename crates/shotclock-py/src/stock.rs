@@ -5,8 +5,9 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_None, PyExc_SystemError, PyExc_TypeError, PyImport_ImportModule, PyObject, PyObject_CallFunctionObjArgs,
-    PyObject_GetAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
+    Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyExc_TypeError, PyImport_ImportModule,
+    PyModule_GetDict, PyObject, PyObject_Call, PyObject_CallFunctionObjArgs, PyObject_GetAttrString,
+    PyObject_HasAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
 };
 
 use crate::errors;
@@ -25,6 +26,10 @@ pub(crate) struct Stock {
     pub(crate) herror: *mut PyObject,
     /// `sys.audit`.
     pub(crate) audit: *mut PyObject,
+    /// Whether it was built with the headers of Bluetooth.
+    pub(crate) has_bluetooth: bool,
+    /// The module's members by name, as they were: later, functions of ours may have taken the place of its own.
+    members: *mut PyObject,
 }
 
 // SAFETY: the objects are used with the interpreter held, and the references are never given back.
@@ -52,6 +57,8 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
             gaierror: attribute(module, c"gaierror")?.into_ptr(),
             herror: attribute(module, c"herror")?.into_ptr(),
             audit: attribute(sys.as_ptr(), c"audit")?.into_ptr(),
+            has_bluetooth: PyObject_HasAttrString(module, c"AF_BLUETOOTH".as_ptr()) != 0,
+            members: Owned::new(PyDict_Copy(PyModule_GetDict(module)))?.into_ptr(),
         }
     };
     // Another thread's, if it was quicker, are the same objects.
@@ -85,6 +92,30 @@ impl Stock {
         unsafe {
             let settimeout = attribute(socket.as_ptr(), c"settimeout")?;
             Owned::new(PyObject_CallFunctionObjArgs(settimeout.as_ptr(), seconds, ptr::null_mut::<PyObject>()))
+        }
+    }
+
+    /// The interpreter's own function of that name, called. It refuses bad arguments in the words of its version.
+    pub(crate) fn call(&self, name: &CStr, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
+        // SAFETY: the interpreter is held; the arguments are a live tuple, the keywords a live dict or null.
+        Owned::new(unsafe { PyObject_Call(self.function(name)?.as_ptr(), arguments, keywords) })
+    }
+
+    /// `call` with one argument.
+    pub(crate) fn call_with(&self, name: &CStr, argument: *mut PyObject) -> PyResult<Owned> {
+        let end = ptr::null_mut::<PyObject>();
+        // SAFETY: the interpreter is held; the argument is alive, and the null ends the list.
+        Owned::new(unsafe { PyObject_CallFunctionObjArgs(self.function(name)?.as_ptr(), argument, end) })
+    }
+
+    fn function(&self, name: &CStr) -> PyResult<Owned> {
+        // SAFETY: the interpreter is held, the dict is alive, and lends what it holds.
+        unsafe {
+            let function = PyDict_GetItemString(self.members, name.as_ptr());
+            if function.is_null() {
+                return Err(errors::raise(PyExc_SystemError, c"_socket lacks a function"));
+            }
+            Ok(Owned::borrowed(function))
         }
     }
 

@@ -10,8 +10,9 @@ use pyo3_ffi::{
 };
 
 use crate::interpreter::PyResult;
+use crate::names::{address_info, host_name, hosts, services};
 use crate::stock::stock;
-use crate::{connection, datagram, functions, message, names, option, state, transfer};
+use crate::{connection, datagram, descriptor, interface, message, option, order, state, transfer};
 
 /// One method or function.
 pub(crate) struct Entry {
@@ -54,34 +55,34 @@ pub(crate) const METHODS: [Entry; 28] = [
 
 /// Every function of the module `_socket`.
 pub(crate) const FUNCTIONS: [Entry; 28] = [
-    tuple(c"CMSG_LEN", functions::cmsg_len),
-    tuple(c"CMSG_SPACE", functions::cmsg_space),
-    one(c"close", functions::close),
-    one(c"dup", functions::dup),
-    keywords(c"getaddrinfo", names::getaddrinfo),
+    tuple(c"CMSG_LEN", order::cmsg_len),
+    tuple(c"CMSG_SPACE", order::cmsg_space),
+    one(c"close", descriptor::close),
+    one(c"dup", descriptor::dup),
+    keywords(c"getaddrinfo", address_info::getaddrinfo),
     none(c"getdefaulttimeout", state::getdefaulttimeout),
-    tuple(c"gethostbyaddr", names::gethostbyaddr),
-    tuple(c"gethostbyname", names::gethostbyname),
-    tuple(c"gethostbyname_ex", names::gethostbyname_ex),
-    none(c"gethostname", names::gethostname),
-    tuple(c"getnameinfo", names::getnameinfo),
-    tuple(c"getprotobyname", names::getprotobyname),
-    tuple(c"getservbyname", names::getservbyname),
-    tuple(c"getservbyport", names::getservbyport),
-    one(c"htonl", functions::htonl),
-    tuple(c"htons", functions::htons),
-    one(c"if_indextoname", functions::if_indextoname),
-    none(c"if_nameindex", functions::if_nameindex),
-    tuple(c"if_nametoindex", functions::if_nametoindex),
-    tuple(c"inet_aton", functions::inet_aton),
-    one(c"inet_ntoa", functions::inet_ntoa),
-    tuple(c"inet_ntop", functions::inet_ntop),
-    tuple(c"inet_pton", functions::inet_pton),
-    one(c"ntohl", functions::ntohl),
-    tuple(c"ntohs", functions::ntohs),
+    tuple(c"gethostbyaddr", hosts::gethostbyaddr),
+    tuple(c"gethostbyname", hosts::gethostbyname),
+    tuple(c"gethostbyname_ex", hosts::gethostbyname_ex),
+    none(c"gethostname", host_name::gethostname),
+    tuple(c"getnameinfo", address_info::getnameinfo),
+    tuple(c"getprotobyname", services::getprotobyname),
+    tuple(c"getservbyname", services::getservbyname),
+    tuple(c"getservbyport", services::getservbyport),
+    one(c"htonl", order::htonl),
+    keywords(c"htons", order::htons),
+    one(c"if_indextoname", interface::if_indextoname),
+    none(c"if_nameindex", interface::if_nameindex),
+    keywords(c"if_nametoindex", interface::if_nametoindex),
+    keywords(c"inet_aton", order::inet_aton),
+    keywords(c"inet_ntoa", order::inet_ntoa),
+    tuple(c"inet_ntop", order::inet_ntop),
+    tuple(c"inet_pton", order::inet_pton),
+    one(c"ntohl", order::ntohl),
+    keywords(c"ntohs", order::ntohs),
     one(c"setdefaulttimeout", state::setdefaulttimeout),
-    tuple(c"sethostname", names::sethostname),
-    tuple(c"socketpair", functions::socketpair),
+    tuple(c"sethostname", host_name::sethostname),
+    tuple(c"socketpair", descriptor::socketpair),
 ];
 
 /// What the interpreter wants of a table, with the empty definition that ends it. The interpreter keeps pointers into

@@ -37,22 +37,43 @@ fn recv_checked(socket: SocketRef, arguments: Arguments<'_>) -> PyResult<Owned> 
         return Err(value_error(c"negative buffersize in recv"));
     };
     if size == 0 {
-        return bytes_of(&[]);
+        return Owned::bytes(&[]);
     }
+    received_bytes(size, flags, |room| Ok((receive(socket, room, flags)?, ()))).map(|(data, ())| data)
+}
+
+/// A bytes object of what `receive` puts into room for `size` bytes; it says how many they are, and whatever else.
+///
+/// With MSG_TRUNC the number may be that of a message that did not fit. As in CPython the object has that length then;
+/// what is missing is zeroes.
+pub(crate) fn received_bytes<T>(
+    size: usize,
+    flags: c_int,
+    receive: impl FnOnce(&mut [u8]) -> PyResult<(usize, T)>,
+) -> PyResult<(Owned, T)> {
     if size <= ON_THE_STACK {
         let mut room = [MaybeUninit::<u8>::uninit(); ON_THE_STACK];
-        // SAFETY: written before anything is read: by the system, `len` bytes, of which only so many are used, or by
-        // `receive` where the system would not.
+        // SAFETY: written before anything is read: by the system, `len` bytes, of which only so many are used, or here
+        // where the system would not.
         let room = unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u8>(), size) };
-        let len = receive(socket, room, flags)?;
-        return bytes_of(&room[..len.min(size)]);
+        clear_for(flags, room);
+        let (len, more) = receive(room)?;
+        return Ok((bytes_of(room, len)?, more));
     }
     // SAFETY: the interpreter is held; the object is ours alone until it is returned, so its bytes may be written.
     unsafe {
         let whole = Owned::new(PyBytes_FromStringAndSize(ptr::null(), size.cast_signed()))?;
         let room = std::slice::from_raw_parts_mut(PyBytes_AsString(whole.as_ptr()).cast::<u8>(), size);
-        let len = receive(socket, room, flags)?;
-        if len >= size { Ok(whole) } else { bytes_of(&room[..len]) }
+        clear_for(flags, room);
+        let (len, more) = receive(room)?;
+        Ok((if len == size { whole } else { bytes_of(room, len)? }, more))
+    }
+}
+
+/// With MSG_TRUNC TCP counts the bytes and does not write them: what the memory held before is not for anybody.
+fn clear_for(flags: c_int, room: &mut [u8]) {
+    if flags & MessageFlags::TRUNC.0 != 0 {
+        room.fill(0);
     }
 }
 
@@ -118,10 +139,6 @@ fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut
 }
 
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
-    if flags & MessageFlags::TRUNC.0 != 0 {
-        // TCP counts the bytes then and does not write them: what the memory held before is not for anybody.
-        room.fill(0);
-    }
     let (fd, timing, size) = (socket.fd()?, Timing::of(socket), room.len());
     let flags = timing.flags(flags);
     let try_once = |_| exact::recv(fd, room, flags).map_err(|errno| timing.pause(errno));
@@ -210,13 +227,22 @@ impl Operation for SendAll<'_> {
     }
 }
 
-fn bytes_of(data: &[u8]) -> PyResult<Owned> {
-    // SAFETY: the interpreter is held; it copies so many bytes.
-    let bytes = unsafe { PyBytes_FromStringAndSize(data.as_ptr().cast(), data.len().cast_signed()) };
-    Owned::new(bytes)
+/// The first `len` bytes of the room, and zeroes where there is no more of it.
+fn bytes_of(room: &[u8], len: usize) -> PyResult<Owned> {
+    if len <= room.len() {
+        return Owned::bytes(&room[..len]);
+    }
+    // SAFETY: the interpreter is held; the object is ours alone, and has `len` bytes.
+    unsafe {
+        let longer = Owned::new(PyBytes_FromStringAndSize(ptr::null(), len.cast_signed()))?;
+        let start = PyBytes_AsString(longer.as_ptr()).cast::<u8>();
+        ptr::copy_nonoverlapping(room.as_ptr(), start, room.len());
+        ptr::write_bytes(start.add(room.len()), 0, len - room.len());
+        Ok(longer)
+    }
 }
 
-fn value_error(text: &std::ffi::CStr) -> Raised {
+pub(crate) fn value_error(text: &std::ffi::CStr) -> Raised {
     // SAFETY: a static of the interpreter.
     errors::raise(unsafe { PyExc_ValueError }, text)
 }

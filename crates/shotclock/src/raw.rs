@@ -7,13 +7,21 @@ use crate::deadline::Timeout;
 pub use crate::cancel::{Gate, Signal};
 pub use crate::names::{Answer, Request};
 pub use crate::ops::{Accept, Connect, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
-pub use crate::sys::resolver::{AddressRecord, Failure, Hints, HostRecord, address_info_text, host_text};
+pub use crate::sys::resolver::{
+    AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
+};
 pub use crate::sys::{Errno, Readiness, exact};
 pub use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive, wait_out};
 
 /// C's numbers that only the Python face needs.
 pub mod numbers {
-    pub use crate::sys::c::{SO_PROTOCOL, SO_TYPE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET};
+    pub use crate::sys::c::{
+        AF_RDS, ALG_SET_AEAD_ASSOCLEN, ALG_SET_IV, ALG_SET_OP, CAN_BCM, CAN_ISOTP, CAN_J1939, CAN_RAW, SO_PROTOCOL,
+        SO_TYPE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_ALG, SOL_SOCKET,
+    };
+
+    /// Qualcomm's inter-processor router. Source: linux/socket.h.
+    pub const AF_QIPCRTR: i32 = 42;
 }
 
 /// An operation on one descriptor, given as a function that tries once.
@@ -54,12 +62,11 @@ pub fn describe(errno: Errno) -> String {
     crate::sys::describe(errno)
 }
 
-/// Splits control-message bytes as `recvmsg` does: level, type and data of each. Total, whatever the bytes.
+/// Splits control-message bytes as `recvmsg` does. Total, whatever the bytes.
 ///
 /// ```
 /// assert!(shotclock::raw::control_messages(&[0; 7]).is_empty());
 /// ```
-pub fn control_messages(bytes: &[u8]) -> Vec<(i32, i32, &[u8])> {
-    let messages = crate::sys::message::parse_control(bytes).into_iter();
-    messages.map(|message| (message.level, message.kind, message.data)).collect()
+pub fn control_messages(bytes: &[u8]) -> Vec<exact::ControlSlice<'_>> {
+    crate::sys::message::parse_control(bytes)
 }

@@ -10,7 +10,7 @@ use super::request::{Answer, Request};
 use crate::addr::Address;
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags, Protocol};
 use crate::error::{Error, Result};
-use crate::sys::resolver::{AddressRecord, Hints};
+use crate::sys::resolver::{AddressRecord, Hints, shown};
 
 /// One way to reach a host's service: what to make a socket of, and what to connect it to.
 ///
@@ -204,7 +204,7 @@ impl Lookup<'_> {
     pub fn getnameinfo(&self, address: &Address, flags: NameInfoFlags) -> Result<(String, String)> {
         let request = Request::NameInfo { address: address.to_raw(), flags };
         self.ask("getnameinfo", address, request, |answer| match answer {
-            Answer::HostAndService(host, service) => Some((host, service)),
+            Answer::HostAndService(host, service) => Some((shown(&host), shown(&service))),
             _ => None,
         })
     }
@@ -243,7 +243,7 @@ impl From<AddressRecord> for AddressInfo {
             family: Family(record.family),
             kind: Kind(record.kind),
             protocol: Protocol(record.protocol),
-            canonname: record.canonical_name,
+            canonname: record.canonical_name.as_deref().map(shown),
             address: Address::from_raw(&record.address),
         }
     }

@@ -8,7 +8,7 @@ use super::{AddressInfoHints, Lookup, Service};
 use crate::addr::Address;
 use crate::constant::{Family, Kind};
 use crate::error::{Error, LookupCode, Reason, Result};
-use crate::sys::resolver::{self, HostRecord};
+use crate::sys::resolver::{self, HostRecord, shown};
 use crate::sys::{Errno, c};
 
 /// What is known of a host: Python's `(hostname, aliaslist, ipaddrlist)`.
@@ -83,7 +83,7 @@ pub fn gethostbyaddr(host: &str) -> Result<HostEntry> {
 /// # Errors
 /// The system's; none is known on Linux.
 pub fn gethostname() -> Result<String> {
-    resolver::host_name().map_err(|errno| Error::system("gethostname", errno))
+    resolver::host_name().map(|name| shown(&name)).map_err(|errno| Error::system("gethostname", errno))
 }
 
 /// Sets this machine's own name, for everyone in the same UTS namespace. It never waits and needs `CAP_SYS_ADMIN`.
@@ -105,7 +105,7 @@ pub fn sethostname(name: &str) -> Result<()> {
         return Err(Error::invalid(OPERATION, text));
     }
     let failed = |errno: Errno| Error::system(OPERATION, errno).to(Shown(name));
-    resolver::set_host_name(name).map_err(failed)
+    resolver::set_host_name(name.as_bytes()).map_err(failed)
 }
 
 impl Lookup<'_> {
@@ -211,7 +211,10 @@ fn not_empty<'h>(operation: &'static str, host: &'h str) -> Result<HostName<'h>>
 
 fn entry(answer: Answer) -> Option<HostEntry> {
     match answer {
-        Answer::Host(HostRecord { name, aliases, addresses }) => Some(HostEntry { name, aliases, addresses }),
+        Answer::Host(HostRecord { name, aliases, addresses }) => {
+            let aliases = aliases.iter().map(|alias| shown(alias)).collect();
+            Some(HostEntry { name: shown(&name), aliases, addresses })
+        }
         _ => None,
     }
 }

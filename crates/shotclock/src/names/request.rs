@@ -60,13 +60,13 @@ pub enum Answer {
     /// Of `AddressInfo`.
     Addresses(Vec<AddressRecord>),
     /// Of `NameInfo`.
-    HostAndService(String, String),
+    HostAndService(CString, CString),
     /// Of the `HostBy` requests.
     Host(HostRecord),
     /// Of `Service` and `Protocol`.
     Number(i32),
     /// Of `Port`.
-    Name(String),
+    Name(CString),
 }
 
 impl Request {

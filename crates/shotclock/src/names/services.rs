@@ -7,6 +7,7 @@ use super::request::{Answer, Request};
 use super::{Lookup, c_string};
 use crate::constant::Protocol;
 use crate::error::Result;
+use crate::sys::resolver::shown;
 
 /// Finds a service's port, without a limit: see [`Lookup::getservbyname`].
 ///
@@ -90,7 +91,7 @@ impl Lookup<'_> {
         const OPERATION: &str = "getservbyport";
         let request = Request::Port { number: port, protocol: known_as(OPERATION, protocol)? };
         self.ask(OPERATION, port, request, |answer| match answer {
-            Answer::Name(name) => Some(name),
+            Answer::Name(name) => Some(shown(&name)),
             _ => None,
         })
     }

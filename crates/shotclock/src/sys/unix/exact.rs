@@ -4,6 +4,7 @@
 //! Every error is the system's.
 #![allow(clippy::missing_errors_doc, reason = "said once, above")]
 
+use std::ffi::OsString;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
@@ -12,9 +13,9 @@ use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
 
 use super::address::RawAddress;
-use super::{last_errno, message, socket};
+use super::{interface, last_errno, message, socket};
 
-pub use super::message::{Received, push_control_message};
+pub use super::message::{ControlSlice, Received, close_received, push_control_message};
 pub use super::socket::{bind, dup, getpeername, getsockname, getsockopt, listen, sendfile, setsockopt, shutdown};
 
 /// socket(2), close-on-exec; the kind may carry more flags.
@@ -105,6 +106,17 @@ pub fn recvmsg(
     flags: i32,
 ) -> Result<Received, Errno> {
     message::receive(fd, data, control, flags)
+}
+
+/// The index of the interface of this name, in the network that the socket belongs to: netdevice(7). Of a longer name
+/// only the first 15 bytes count.
+pub fn interface_index(fd: BorrowedFd<'_>, name: &[u8]) -> Result<i32, Errno> {
+    interface::index_by(fd, name)
+}
+
+/// The name of the interface of this index, in the network that the socket belongs to: netdevice(7).
+pub fn interface_name(fd: BorrowedFd<'_>, index: i32) -> Result<OsString, Errno> {
+    interface::name_by(fd, index)
 }
 
 fn receive_flags(flags: i32) -> RecvFlags {

@@ -162,12 +162,17 @@ pub(super) fn receive(
     })
 }
 
-/// A control message's place among the bytes; its data may have been cut short.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ControlSlice<'b> {
-    pub(crate) level: i32,
-    pub(crate) kind: i32,
-    pub(crate) data: &'b [u8],
+/// A control message's place among the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlSlice<'b> {
+    /// The protocol level.
+    pub level: i32,
+    /// The type, which the level gives a meaning.
+    pub kind: i32,
+    /// The data, or what is there of it.
+    pub data: &'b [u8],
+    /// Whether the message says that it has more data than is there.
+    pub is_cut: bool,
 }
 
 /// Splits control bytes into messages. Total: whatever the bytes, it ends, and every slice lies within them.
@@ -183,16 +188,22 @@ pub(crate) fn parse_control(mut bytes: &[u8]) -> Vec<ControlSlice<'_>> {
         }
         // A message that was cut says how long it was; what is there is what counts.
         let data = &rest[..(len - HEADER).min(rest.len())];
-        messages.push(ControlSlice { level: word(ALIGNMENT), kind: word(ALIGNMENT + 4), data });
+        let is_cut = data.len() < len - HEADER;
+        messages.push(ControlSlice { level: word(ALIGNMENT), kind: word(ALIGNMENT + 4), data, is_cut });
         let next = len.checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX);
         bytes = bytes.get(next..).unwrap_or_default();
     }
     messages
 }
 
+/// Closes the descriptors in control messages that have just been received, for whoever cannot hand them on.
+pub fn close_received(control: &[u8]) {
+    parse_control(control).iter().map(own).for_each(drop);
+}
+
 /// Takes ownership of what a message that the kernel has just delivered carries.
 fn own(message: &ControlSlice<'_>) -> RawControl {
-    let ControlSlice { level, kind, data } = *message;
+    let ControlSlice { level, kind, data, .. } = *message;
     if level != libc::SOL_SOCKET || !matches!(kind, libc::SCM_RIGHTS | SCM_PIDFD) {
         return RawControl { level, kind, data: data.to_vec(), rights: Vec::new() };
     }
@@ -210,6 +221,8 @@ fn empty_header() -> libc::msghdr {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::{AsFd, IntoRawFd};
+
     use super::*;
 
     fn bytes(buffer: &ControlBuffer) -> Vec<u8> {
@@ -249,10 +262,21 @@ mod tests {
             let messages = parse_control(&whole[..cut]);
             assert_eq!(messages.len(), usize::from(cut >= HEADER));
             assert!(messages.iter().all(|message| message.data.len() <= cut - HEADER));
+            assert!(messages.iter().all(|message| message.is_cut == (message.data.len() < 20)));
         }
         assert_eq!(parse_control(&[0; 64]), [], "a length below the header's ends the list");
         let mut mad = [0; HEADER];
         mad[..ALIGNMENT].copy_from_slice(&usize::MAX.to_ne_bytes());
         assert_eq!(parse_control(&mad).len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_handed_on_is_closed() {
+        let (ours, carried) = super::super::socket::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0).unwrap();
+        let mut control = Vec::new();
+        push_control_message(&mut control, libc::SOL_SOCKET, 99, &[1, 2, 3]);
+        push_control_message(&mut control, libc::SOL_SOCKET, libc::SCM_RIGHTS, &carried.into_raw_fd().to_ne_bytes());
+        close_received(&control);
+        assert_eq!(super::super::socket::recv(ours.as_fd(), &mut [0; 1], 0), Ok(0), "the other end is gone");
     }
 }

@@ -1,7 +1,8 @@
 //! The system's own lookups: hosts file, name servers and whatever else nsswitch.conf(5) names. All are reentrant, give
-//! owned values out, and may take as long as they like: bounding them is the business of `names`.
+//! owned values out, names in the bytes that the system has, and may take as long as they like: bounding them is the
+//! business of `names`.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
@@ -48,7 +49,7 @@ pub struct AddressRecord {
     /// The protocol.
     pub protocol: i32,
     /// The host's canonical name, where asked for.
-    pub canonical_name: Option<String>,
+    pub canonical_name: Option<CString>,
     /// The address.
     pub address: RawAddress,
 }
@@ -57,9 +58,9 @@ pub struct AddressRecord {
 #[derive(Clone, Debug)]
 pub struct HostRecord {
     /// The host's name.
-    pub name: String,
+    pub name: CString,
     /// Its other names.
-    pub aliases: Vec<String>,
+    pub aliases: Vec<CString>,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
 }
@@ -125,7 +126,7 @@ fn record(entry: &addrinfo) -> Option<AddressRecord> {
 
 /// getnameinfo(3): host and service.
 #[allow(clippy::disallowed_methods, reason = "the one home of the system's lookups")]
-pub(crate) fn name_info(address: &RawAddress, flags: i32) -> Result<(String, String), Failure> {
+pub(crate) fn name_info(address: &RawAddress, flags: i32) -> Result<(CString, CString), Failure> {
     let bytes = address.as_bytes();
     let mut failure = Failure::AddressInfo(libc::EAI_OVERFLOW, None);
     for size in [1025, 1 << 14] {
@@ -203,7 +204,7 @@ pub(crate) fn service_by_name(name: &CStr, protocol: Option<&CStr>) -> Result<u1
 }
 
 /// getservbyport_r(3): the service's name.
-pub(crate) fn service_by_port(number: u16, protocol: Option<&CStr>) -> Result<String, Failure> {
+pub(crate) fn service_by_port(number: u16, protocol: Option<&CStr>) -> Result<CString, Failure> {
     let read = |entry: &servent| {
         // SAFETY: s_name is null or a C string in the buffer that `netdb` keeps until this returns.
         unsafe { text(entry.s_name) }.unwrap_or_default()
@@ -229,7 +230,10 @@ pub(crate) fn protocol_by_name(name: &CStr) -> Result<i32, Failure> {
 }
 
 /// gethostname(2).
-pub(crate) fn host_name() -> Result<String, Errno> {
+///
+/// # Errors
+/// The system's.
+pub fn host_name() -> Result<CString, Errno> {
     // Linux has 64 bytes, POSIX allows 255; the last byte stays 0 whatever the system writes.
     let mut buffer = [0_u8; 257];
     // SAFETY: the buffer is writable for the length given.
@@ -240,7 +244,10 @@ pub(crate) fn host_name() -> Result<String, Errno> {
 }
 
 /// sethostname(2).
-pub(crate) fn set_host_name(name: &str) -> Result<(), Errno> {
+///
+/// # Errors
+/// The system's.
+pub fn set_host_name(name: &[u8]) -> Result<(), Errno> {
     // SAFETY: the bytes are readable for the length given; the call needs no NUL.
     if unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) } != 0 {
         return Err(last_errno());
@@ -280,13 +287,18 @@ pub(crate) fn host_code_name(code: i32) -> Option<&'static str> {
 /// gai_strerror(3): the resolver's words for an `EAI_` code.
 pub fn address_info_text(code: i32) -> String {
     // SAFETY: gai_strerror returns a C string that lives for ever, for any number.
-    unsafe { text(libc::gai_strerror(code)) }.unwrap_or_default()
+    shown(&unsafe { text(libc::gai_strerror(code)) }.unwrap_or_default())
+}
+
+/// What the system calls something, as text; bytes that are not UTF-8 are replaced.
+pub(crate) fn shown(name: &CStr) -> String {
+    name.to_string_lossy().into_owned()
 }
 
 /// hstrerror(3): the resolver's words for an `h_errno` code.
 pub fn host_text(code: i32) -> String {
     // SAFETY: hstrerror returns a C string that lives for ever, for any number.
-    unsafe { text(libc::hstrerror(code)) }.unwrap_or_default()
+    shown(&unsafe { text(libc::hstrerror(code)) }.unwrap_or_default())
 }
 
 /// The longest answer that is read, in bytes: a hundred times what a name server can send.
@@ -383,17 +395,17 @@ unsafe fn list(mut list: *mut *mut c_char) -> impl Iterator<Item = *mut c_char> 
     })
 }
 
-/// A copy of a C string; bytes that are not UTF-8 are replaced. `None` for null.
+/// A copy of a C string. `None` for null.
 ///
 /// # Safety
 /// `string` must be null or a C string that lives during the call.
-unsafe fn text(string: *const c_char) -> Option<String> {
+unsafe fn text(string: *const c_char) -> Option<CString> {
     // SAFETY: the caller vouches for it.
-    (!string.is_null()).then(|| unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned())
+    (!string.is_null()).then(|| unsafe { CStr::from_ptr(string) }.to_owned())
 }
 
-fn until_nul(buffer: &[u8]) -> String {
-    CStr::from_bytes_until_nul(buffer).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+fn until_nul(buffer: &[u8]) -> CString {
+    CStr::from_bytes_until_nul(buffer).map(CStr::to_owned).unwrap_or_default()
 }
 
 fn pointer(string: Option<&CStr>) -> *const c_char {
@@ -484,7 +496,7 @@ mod tests {
         assert_eq!(records.len(), 1);
         assert_eq!(records[0].address.as_bytes()[4..8], [127, 0, 0, 1]);
         let numeric = libc::NI_NUMERICHOST | libc::NI_NUMERICSERV;
-        assert_eq!(name_info(&records[0].address, numeric), Ok(("127.0.0.1".to_owned(), "0".to_owned())));
+        assert_eq!(name_info(&records[0].address, numeric), Ok((name, c"0".to_owned())));
         assert!(name_info(&RawAddress::new(&[255, 255, 0]).unwrap(), numeric).is_err());
     }
 

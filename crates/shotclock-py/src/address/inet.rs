@@ -1,0 +1,249 @@
+//! AF_INET and AF_INET6: a host, by number or by name, and a port.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::net::{IpAddr, Ipv4Addr};
+use std::ptr;
+
+use pyo3_ffi::{
+    Py_BuildValue, Py_CLEANUP_SUPPORTED, PyArg_ParseTuple, PyByteArray_AsString, PyByteArray_Check, PyByteArray_Size,
+    PyBytes_AsString, PyBytes_Check, PyBytes_Size, PyErr_Clear, PyExc_TypeError, PyObject, PyUnicode_AsEncodedString,
+    PyUnicode_AsUTF8AndSize, PyUnicode_Check, PyUnicode_CheckExact,
+};
+use shotclock::raw::{AddressRecord, Answer, Hints, Request};
+use shotclock::{Address, AddressInfoFlags, Family, Kind, RawAddress, inet_ntop};
+
+use super::{Fields, build, os_error, out_of_range, overflow_error, require_tuple};
+use crate::errors;
+use crate::interpreter::{PyResult, Raised, released};
+use crate::object::{Owned, type_name};
+
+/// The largest flow label and traffic class together.
+const FLOWINFO_MOST: c_uint = 0xf_ffff;
+
+pub(super) fn encode_v4(address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+    require_tuple(address, format_args!("{caller}(): AF_INET"))?;
+    let (mut host, mut port) = (Host::default(), 0);
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, and `convert_host` takes a Host.
+    let parsed = unsafe {
+        PyArg_ParseTuple(
+            address,
+            c"O&i;AF_INET address must be a pair (host, port)".as_ptr(),
+            convert_host as Converter,
+            &raw mut host,
+            &raw mut port,
+        )
+    };
+    if parsed == 0 {
+        return Err(out_of_range(port_range(caller)));
+    }
+    let found = host.resolve(Family::INET)?;
+    let port = checked_port(port, caller)?;
+    build::<16>(Family::INET, &[(2, &port.to_be_bytes()), (4, &found.array::<4>(4))])
+}
+
+pub(super) fn encode_v6(address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+    require_tuple(address, format_args!("{caller}(): AF_INET6"))?;
+    let (mut host, mut port, mut flowinfo, mut scope): (_, _, c_uint, c_uint) = (Host::default(), 0, 0, 0);
+    // SAFETY: as in `encode_v4`.
+    let parsed = unsafe {
+        PyArg_ParseTuple(
+            address,
+            c"O&i|II;AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])".as_ptr(),
+            convert_host as Converter,
+            &raw mut host,
+            &raw mut port,
+            &raw mut flowinfo,
+            &raw mut scope,
+        )
+    };
+    if parsed == 0 {
+        return Err(out_of_range(port_range(caller)));
+    }
+    let found = host.resolve(Family::INET6)?;
+    let port = checked_port(port, caller)?;
+    if flowinfo > FLOWINFO_MOST {
+        return Err(overflow_error(format_args!("{caller}(): flowinfo must be 0-{FLOWINFO_MOST}.")));
+    }
+    // The scope is the tuple's alone, whatever the host's name said.
+    let (port, flowinfo, scope) = (port.to_be_bytes(), flowinfo.to_be_bytes(), scope.to_ne_bytes());
+    build::<28>(Family::INET6, &[(2, &port), (4, &flowinfo), (8, &found.array::<16>(8)), (24, &scope)])
+}
+
+pub(super) fn decode_v4(fields: &Fields) -> PyResult<Owned> {
+    let host = text_of(Family::INET, &fields.array::<4>(4))?;
+    // SAFETY: the interpreter is held; the format's types are those of the arguments, and "N" takes the reference over.
+    Owned::new(unsafe { Py_BuildValue(c"Ni".as_ptr(), host.into_ptr(), c_int::from(fields.port(2))) })
+}
+
+pub(super) fn decode_v6(fields: &Fields) -> PyResult<Owned> {
+    let host = text_of(Family::INET6, &fields.array::<16>(8))?;
+    let flowinfo = u32::from_be_bytes(fields.array(4));
+    // SAFETY: as in `decode_v4`.
+    Owned::new(unsafe {
+        let port = c_int::from(fields.port(2));
+        Py_BuildValue(c"NiII".as_ptr(), host.into_ptr(), port, flowinfo, fields.u32(24))
+    })
+}
+
+/// The address of a host, without a port: any for "", else by its number, else by the system's lookup, for which the
+/// interpreter is released.
+pub(crate) fn resolve(host: &CStr, family: i32) -> PyResult<RawAddress> {
+    let family = Family(family);
+    match host.to_bytes() {
+        b"" => any(family),
+        b"<broadcast>" | b"255.255.255.255" => match family {
+            Family::INET | Family::UNSPEC => Ok(Address::from((Ipv4Addr::BROADCAST, 0)).to_raw()),
+            _ => Err(os_error("address family mismatched")),
+        },
+        _ => match number(host, family) {
+            Some(ip) => Ok(Address::from((ip, 0)).to_raw()),
+            None => by_name(host, family),
+        },
+    }
+}
+
+fn number(host: &CStr, family: Family) -> Option<IpAddr> {
+    let ip: IpAddr = host.to_str().ok()?.parse().ok()?;
+    let is_wanted = match family {
+        Family::UNSPEC => true,
+        Family::INET => ip.is_ipv4(),
+        Family::INET6 => ip.is_ipv6(),
+        _ => false,
+    };
+    is_wanted.then_some(ip)
+}
+
+fn any(family: Family) -> PyResult<RawAddress> {
+    let flags = AddressInfoFlags::PASSIVE.0;
+    let hints = Hints { flags, family: family.0, kind: Kind::DGRAM.0, protocol: 0 };
+    let records = look_up(&Request::AddressInfo { host: None, service: Some(c"0".to_owned()), hints })?;
+    match records.as_slice() {
+        [only] if is_ip(only) => Ok(only.address),
+        [first, ..] if is_ip(first) => Err(os_error("wildcard resolved to multiple address")),
+        _ => Err(os_error("unsupported address family")),
+    }
+}
+
+fn by_name(host: &CStr, family: Family) -> PyResult<RawAddress> {
+    let hints = Hints { flags: 0, family: family.0, kind: 0, protocol: 0 };
+    let records = look_up(&Request::AddressInfo { host: Some(CString::from(host)), service: None, hints })?;
+    let first = records.first().filter(|first| is_ip(first));
+    first.map(|first| first.address).ok_or_else(|| os_error("unknown address family"))
+}
+
+fn look_up(request: &Request) -> PyResult<Vec<AddressRecord>> {
+    match released(|| request.run()) {
+        Ok(Answer::Addresses(records)) => Ok(records),
+        Ok(_) => Ok(Vec::new()),
+        Err(failure) => Err(errors::raise_lookup(&failure)),
+    }
+}
+
+fn is_ip(record: &AddressRecord) -> bool {
+    matches!(Family(record.address.family()), Family::INET | Family::INET6)
+}
+
+fn text_of(family: Family, ip: &[u8]) -> PyResult<Owned> {
+    let text = inet_ntop(family, ip).map_err(|error| os_error(&error.to_string()))?;
+    Owned::text(&text)
+}
+
+fn checked_port(port: c_int, caller: &str) -> PyResult<u16> {
+    u16::try_from(port).map_err(|_| overflow_error(port_range(caller)))
+}
+
+fn port_range(caller: &str) -> String {
+    format!("{caller}(): port must be 0-65535.")
+}
+
+type Converter = unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int;
+
+/// A host out of the parser: a C string inside of the argument or of what it was encoded to.
+struct Host {
+    text: *const c_char,
+    _encoded: Option<Owned>,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self { text: ptr::null(), _encoded: None }
+    }
+}
+
+impl Host {
+    /// To be called at once: the text of a bytearray is the host for as long as nobody else runs.
+    fn resolve(&self, family: Family) -> PyResult<Fields> {
+        // SAFETY: set by `convert_host`, which the parser has called successfully; the argument is alive, and what it
+        // was encoded to is kept here.
+        let host = unsafe { CStr::from_ptr(self.text) };
+        resolve(host, family.0).map(|found| Fields::of(&found))
+    }
+}
+
+/// The parser's converter for a [`Host`]: ASCII as it is, other text by IDNA, bytes as they are. Without an object it
+/// takes back what it did, after a later argument was refused.
+unsafe extern "C" fn convert_host(object: *mut PyObject, host: *mut c_void) -> c_int {
+    // SAFETY: `encode_v4` and `encode_v6` pass a Host.
+    let host = unsafe { &mut *host.cast::<Host>() };
+    if object.is_null() {
+        *host = Host::default();
+        return 1;
+    }
+    match host_of(object) {
+        Ok(converted) => {
+            *host = converted;
+            Py_CLEANUP_SUPPORTED
+        }
+        Err(Raised) => 0,
+    }
+}
+
+fn host_of(object: *mut PyObject) -> PyResult<Host> {
+    // SAFETY: the interpreter is held and the object alive; each function fits the type that was checked, and gives
+    // bytes that a NUL ends and that live as long as the object.
+    unsafe {
+        let (host, len) = if PyBytes_Check(object) != 0 {
+            (Host { text: PyBytes_AsString(object), _encoded: None }, PyBytes_Size(object))
+        } else if PyByteArray_Check(object) != 0 {
+            (Host { text: PyByteArray_AsString(object), _encoded: None }, PyByteArray_Size(object))
+        } else if PyUnicode_Check(object) != 0 {
+            if let Some(ascii) = ascii_of(object) {
+                (Host { text: ascii.as_ptr().cast(), _encoded: None }, ascii.len().cast_signed())
+            } else {
+                let encoded = Owned::new(PyUnicode_AsEncodedString(object, c"idna".as_ptr(), ptr::null()))
+                    .map_err(|Raised| errors::raise(PyExc_TypeError, c"encoding of hostname failed"))?;
+                let (text, len) = (PyBytes_AsString(encoded.as_ptr()), PyBytes_Size(encoded.as_ptr()));
+                (Host { text, _encoded: Some(encoded) }, len)
+            }
+        } else {
+            let text = format!("str, bytes or bytearray expected, not {}", type_name(object));
+            return Err(errors::raise_text(PyExc_TypeError, &text));
+        };
+        if CStr::from_ptr(host.text).count_bytes().cast_signed() != len {
+            return Err(errors::raise(PyExc_TypeError, c"host name must not contain null character"));
+        }
+        Ok(host)
+    }
+}
+
+/// The text of a str, which a NUL ends, if it is ASCII. Objects of a subclass are encoded, as CPython does.
+///
+/// # Safety
+/// `text` must be a live str, and outlive the result.
+unsafe fn ascii_of<'a>(text: *mut PyObject) -> Option<&'a [u8]> {
+    let mut len = 0;
+    // SAFETY: by the caller's promise; the bytes are the object's own.
+    unsafe {
+        if PyUnicode_CheckExact(text) == 0 {
+            return None;
+        }
+        let start = PyUnicode_AsUTF8AndSize(text, &raw mut len);
+        if start.is_null() {
+            // Lone surrogates: IDNA says what is wrong with them.
+            PyErr_Clear();
+            return None;
+        }
+        let bytes = std::slice::from_raw_parts(start.cast::<u8>(), usize::try_from(len).unwrap_or(0));
+        bytes.is_ascii().then_some(bytes)
+    }
+}

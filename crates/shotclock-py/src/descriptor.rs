@@ -1,0 +1,62 @@
+//! Functions on descriptors, without a socket object: close, dup; and socketpair, which makes two.
+
+use std::ffi::c_int;
+use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
+
+use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyErr_Occurred, PyLong_AsLong, PyObject};
+use shotclock::raw::{Errno, exact};
+use shotclock::{Family, Kind};
+
+use crate::interpreter::{PyResult, Raised, released};
+use crate::object::{Owned, returned};
+use crate::{errors, own_type, state};
+
+/// `_socket.close(fd)`.
+pub(crate) unsafe extern "C" fn close(_: *mut PyObject, fd: *mut PyObject) -> *mut PyObject {
+    returned(number_of(fd).and_then(state::close_number))
+}
+
+/// `_socket.dup(fd)`.
+pub(crate) unsafe extern "C" fn dup(_: *mut PyObject, fd: *mut PyObject) -> *mut PyObject {
+    let dup = || {
+        let number = number_of(fd)?;
+        if number < 0 {
+            return Err(errors::raise_errno(Errno::BADF));
+        }
+        // SAFETY: not negative; whether it is open is the system's to say.
+        let copy = exact::dup(unsafe { BorrowedFd::borrow_raw(number) }).map_err(errors::raise_errno)?;
+        Owned::int(copy.into_raw_fd())
+    };
+    returned(dup())
+}
+
+/// `_socket.socketpair([family[, type[, proto]]])`: two objects of our type.
+pub(crate) unsafe extern "C" fn socketpair(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    let make = || {
+        let (mut family, mut kind, mut protocol) = (Family::UNIX.0, Kind::STREAM.0, 0);
+        let format = c"|iii:socketpair".as_ptr();
+        // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
+        if unsafe { PyArg_ParseTuple(arguments, format, &raw mut family, &raw mut kind, &raw mut protocol) } == 0 {
+            return Err(Raised);
+        }
+        let made = released(|| exact::socketpair(family, kind, protocol));
+        let (one, other) = made.map_err(errors::raise_errno)?;
+        let one = own_type::object_of(one, family, kind, protocol)?;
+        let other = own_type::object_of(other, family, kind, protocol)?;
+        // SAFETY: the interpreter is held; "N" takes over each object.
+        Owned::new(unsafe { Py_BuildValue(c"NN".as_ptr(), one.into_ptr(), other.into_ptr()) })
+    };
+    returned(make())
+}
+
+/// A descriptor's number out of an object.
+fn number_of(object: *mut PyObject) -> PyResult<RawFd> {
+    // SAFETY: the interpreter is held and the object alive.
+    let number = unsafe { PyLong_AsLong(object) };
+    // SAFETY: as above.
+    if number == -1 && !unsafe { PyErr_Occurred() }.is_null() {
+        return Err(Raised);
+    }
+    // As C does: the number is an int, whatever the object said beyond.
+    Ok(number as c_int)
+}

@@ -1,0 +1,244 @@
+//! getaddrinfo, getnameinfo.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint};
+use std::net::SocketAddrV6;
+use std::ptr;
+
+use pyo3_ffi::{
+    Py_BuildValue, Py_None, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBytes_AsString, PyBytes_Check,
+    PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyExc_OSError, PyExc_OverflowError, PyExc_TypeError,
+    PyLong_AsLong, PyLong_CheckExact, PyObject, PyTuple_Check, PyTuple_Size, PyUnicode_AsEncodedString,
+    PyUnicode_AsUTF8AndSize, PyUnicode_Check,
+};
+use shotclock::raw::{AddressRecord, Answer, Failure, Hints, Request};
+use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, RawAddress};
+
+use crate::arguments::Keywords;
+use crate::audit::audit;
+use crate::interpreter::{PyResult, Raised, released};
+use crate::object::{Owned, returned};
+use crate::stock::stock;
+use crate::{address, errors};
+
+/// `_socket.getaddrinfo(host, port, family=0, type=0, proto=0, flags=0)`.
+pub(crate) unsafe extern "C" fn getaddrinfo(
+    _: *mut PyObject,
+    arguments: *mut PyObject,
+    keywords: *mut PyObject,
+) -> *mut PyObject {
+    returned(find_addresses(arguments, keywords))
+}
+
+/// `_socket.getnameinfo(sockaddr, flags)`: host and service.
+pub(crate) unsafe extern "C" fn getnameinfo(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    returned(find_name(arguments))
+}
+
+fn find_addresses(arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
+    let Asked { host, port, hints } = Asked::of(arguments, keywords)?;
+    let host_name = host_name(host)?;
+    let service = match service(port)? {
+        Port::None => None,
+        Port::Text(service) => Some(service),
+        // Some versions refuse it themselves, others leave that to the system, which looks at the port first.
+        Port::TooLarge => return stock()?.call(c"getaddrinfo", arguments, keywords),
+    };
+    let numbers = [Owned::int(hints.family)?, Owned::int(hints.kind)?, Owned::int(hints.protocol)?];
+    let [family, kind, protocol] = numbers.each_ref().map(Owned::as_ptr);
+    audit(c"socket.getaddrinfo", &[host, port, family, kind, protocol])?;
+    let records = addresses(&Request::AddressInfo { host: host_name, service, hints })?;
+    Owned::list(records.iter().map(|record| entry(record, hints.protocol)))
+}
+
+/// getaddrinfo's arguments, borrowed.
+struct Asked {
+    host: *mut PyObject,
+    port: *mut PyObject,
+    hints: Hints,
+}
+
+impl Asked {
+    fn of(arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Self> {
+        let names = Keywords::<7>::new(&[c"host", c"port", c"family", c"type", c"proto", c"flags"]);
+        let (mut host, mut port): (*mut PyObject, *mut PyObject) = (ptr::null_mut(), ptr::null_mut());
+        let mut hints = Hints { flags: 0, family: Family::UNSPEC.0, kind: 0, protocol: 0 };
+        // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
+        let parsed = unsafe {
+            PyArg_ParseTupleAndKeywords(
+                arguments,
+                keywords,
+                c"OO|iiii:getaddrinfo".as_ptr(),
+                names.as_ptr::<*mut c_char>().cast_mut().cast(),
+                &raw mut host,
+                &raw mut port,
+                &raw mut hints.family,
+                &raw mut hints.kind,
+                &raw mut hints.protocol,
+                &raw mut hints.flags,
+            )
+        };
+        if parsed == 0 { Err(Raised) } else { Ok(Self { host, port, hints }) }
+    }
+}
+
+/// The host for the system; `None` for None.
+fn host_name(host: *mut PyObject) -> PyResult<Option<CString>> {
+    // SAFETY: the interpreter is held and the object alive; so are the bytes until they are copied.
+    unsafe {
+        if host == Py_None() {
+            return Ok(None);
+        }
+        if PyUnicode_Check(host) != 0 {
+            let encoded = Owned::new(PyUnicode_AsEncodedString(host, c"idna".as_ptr(), ptr::null()))?;
+            return copied(PyBytes_AsString(encoded.as_ptr())).map(Some);
+        }
+        if PyBytes_Check(host) != 0 {
+            return copied(PyBytes_AsString(host)).map(Some);
+        }
+        Err(errors::raise(PyExc_TypeError, c"getaddrinfo() argument 1 must be string or None"))
+    }
+}
+
+/// The port or service for the system.
+enum Port {
+    None,
+    Text(CString),
+    /// A number beyond a C long.
+    TooLarge,
+}
+
+fn service(port: *mut PyObject) -> PyResult<Port> {
+    // SAFETY: as in `host_name`.
+    unsafe {
+        if PyLong_CheckExact(port) != 0 {
+            let number = PyLong_AsLong(port);
+            if number == -1 && !PyErr_Occurred().is_null() {
+                if PyErr_ExceptionMatches(PyExc_OverflowError) == 0 {
+                    return Err(Raised);
+                }
+                PyErr_Clear();
+                return Ok(Port::TooLarge);
+            }
+            return Ok(Port::Text(decimal(&number)));
+        }
+        if PyUnicode_Check(port) != 0 {
+            return copied(PyUnicode_AsUTF8AndSize(port, ptr::null_mut())).map(Port::Text);
+        }
+        if PyBytes_Check(port) != 0 {
+            return copied(PyBytes_AsString(port)).map(Port::Text);
+        }
+        if port == Py_None() {
+            return Ok(Port::None);
+        }
+        Err(errors::raise(PyExc_OSError, c"Int or String expected"))
+    }
+}
+
+/// A C string's copy, which ends at the first NUL; null means that making it raised.
+///
+/// # Safety
+/// `string` must be null or a C string that lives during the call.
+unsafe fn copied(string: *const c_char) -> PyResult<CString> {
+    // SAFETY: by the caller's promise.
+    if string.is_null() { Err(Raised) } else { Ok(unsafe { CStr::from_ptr(string) }.to_owned()) }
+}
+
+fn decimal(number: &impl ToString) -> CString {
+    // Digits and a sign: never a NUL.
+    CString::new(number.to_string()).unwrap_or_default()
+}
+
+fn addresses(request: &Request) -> PyResult<Vec<AddressRecord>> {
+    match released(|| request.run()).map_err(|failure| errors::raise_lookup(&failure))? {
+        Answer::Addresses(records) => Ok(records),
+        _ => Err(errors::raise_lookup(&Failure::NotFound)),
+    }
+}
+
+/// `(family, type, proto, canonname, sockaddr)`.
+fn entry(record: &AddressRecord, protocol: c_int) -> PyResult<Owned> {
+    let canonical_name = record.canonical_name.as_deref().unwrap_or_default();
+    let sockaddr = address::to_python(Some(&record.address), protocol)?;
+    // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes over the object.
+    Owned::new(unsafe {
+        Py_BuildValue(
+            c"iiisN".as_ptr(),
+            record.family,
+            record.kind,
+            record.protocol,
+            canonical_name.as_ptr(),
+            sockaddr.into_ptr(),
+        )
+    })
+}
+
+fn find_name(arguments: *mut PyObject) -> PyResult<Owned> {
+    let (mut sockaddr, mut flags): (*mut PyObject, c_int) = (ptr::null_mut(), 0);
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
+    let len = unsafe {
+        if PyArg_ParseTuple(arguments, c"Oi:getnameinfo".as_ptr(), &raw mut sockaddr, &raw mut flags) == 0 {
+            return Err(Raised);
+        }
+        if PyTuple_Check(sockaddr) == 0 {
+            return Err(errors::raise(PyExc_TypeError, c"getnameinfo() argument 1 must be a tuple"));
+        }
+        PyTuple_Size(sockaddr)
+    };
+    let parts = SockaddrParts::of(sockaddr)?;
+    audit(c"socket.getnameinfo", &[sockaddr])?;
+    let request = Request::NameInfo { address: parts.address(len)?, flags: NameInfoFlags(flags) };
+    match released(|| request.run()).map_err(|failure| errors::raise_lookup(&failure))? {
+        Answer::HostAndService(host, service) => {
+            // SAFETY: the interpreter is held; "s" copies a C string.
+            Owned::new(unsafe { Py_BuildValue(c"ss".as_ptr(), host.as_ptr(), service.as_ptr()) })
+        }
+        _ => Err(errors::raise_lookup(&Failure::NotFound)),
+    }
+}
+
+/// getnameinfo's first argument: numeric, of IPv4 or IPv6, which its host tells.
+struct SockaddrParts {
+    host: CString,
+    port: c_int,
+    flow: c_uint,
+    scope: c_uint,
+}
+
+impl SockaddrParts {
+    fn of(sockaddr: *mut PyObject) -> PyResult<Self> {
+        let (mut host, mut port): (*const c_char, c_int) = (ptr::null(), 0);
+        let (mut flow, mut scope): (c_uint, c_uint) = (0, 0);
+        let format = c"si|II;getnameinfo(): illegal sockaddr argument".as_ptr();
+        // SAFETY: as in `find_name`; the string is the argument's own, and copied at once.
+        unsafe {
+            if PyArg_ParseTuple(sockaddr, format, &raw mut host, &raw mut port, &raw mut flow, &raw mut scope) == 0 {
+                return Err(Raised);
+            }
+            if flow > 0xfffff {
+                return Err(errors::raise(PyExc_OverflowError, c"getnameinfo(): flowinfo must be 0-1048575."));
+            }
+            Ok(Self { host: copied(host)?, port, flow, scope })
+        }
+    }
+
+    /// The address, as the system reads host and port; `len` is how many parts were given.
+    fn address(&self, len: isize) -> PyResult<RawAddress> {
+        let flags = AddressInfoFlags::NUMERICHOST.0;
+        let hints = Hints { flags, family: Family::UNSPEC.0, kind: Kind::DGRAM.0, protocol: 0 };
+        let (host, service) = (Some(self.host.clone()), Some(decimal(&self.port)));
+        let records = addresses(&Request::AddressInfo { host, service, hints })?;
+        // SAFETY: a static of the interpreter.
+        let os_error = |text| errors::raise(unsafe { PyExc_OSError }, text);
+        let [record] = records.as_slice() else {
+            return Err(os_error(c"sockaddr resolved to multiple addresses"));
+        };
+        match Address::from_raw(&record.address) {
+            Address::V4(_) if len != 2 => Err(os_error(c"IPv4 sockaddr must be 2 tuple")),
+            Address::V6(address) => {
+                let (ip, port) = (*address.ip(), address.port());
+                Ok(Address::V6(SocketAddrV6::new(ip, port, self.flow.to_be(), self.scope)).to_raw())
+            }
+            _ => Ok(record.address),
+        }
+    }
+}
