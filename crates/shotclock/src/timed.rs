@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::cancel::{Canceller, Gate, Signal};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LimitKind, Reason};
-use crate::sys::{self, Errno, PollFd, Readiness, wake};
+use crate::sys::{self, Errno, PollFd, Readiness, thread, wake};
 
 /// Everything that can end a wait.
 #[derive(Clone, Copy)]
@@ -376,8 +376,11 @@ impl Waiter for PollWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, mut until: Deadline) -> Result<Readiness, Stop> {
+        // Nobody can ring where there is no other thread. A bell in the poll set costs a quick answer more than all the
+        // rest of the bookkeeping here.
+        let keys = if thread::is_alone() { SmallVec::new() } else { wanted.keys() };
         let bells: SmallVec<[(usize, Option<wake::Bell>); 3]> =
-            wanted.keys().into_iter().map(|key| (key, wake::bell(key))).collect();
+            keys.into_iter().map(|key| (key, wake::bell(key))).collect();
         // Only now, with the bells in hand: what was set before this line is seen, what is set after it rings.
         if wanted.is_called_off() {
             return Ok(Readiness::empty());
