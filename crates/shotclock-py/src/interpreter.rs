@@ -41,8 +41,8 @@ impl Waiter for InterpreterWaiter {
         Deadline::now()
     }
 
-    fn wait(&mut self, wanted: &Interest<'_>, until: Deadline) -> Result<Readiness, Stop<Raised>> {
-        let ready = released(|| PollWaiter.wait(wanted, until)).map_err(|stop| match stop {
+    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        let ready = released(|| PollWaiter.wait(wanted, now, until)).map_err(|stop| match stop {
             Stop::System(errno) => Stop::System(errno),
             // The poll waiter has no other way to fail.
             _ => Stop::Closed,

@@ -199,11 +199,16 @@ pub trait Waiter {
     type Interrupt;
     /// The time.
     fn now(&self) -> Deadline;
-    /// Returns at readiness, at `until`, when a bell rings, or for no reason: [`wait_out`] copes with each alike.
+    /// It is `now`, or was a moment ago. Returns at readiness, at `until`, when a bell rings, or for no reason: [`wait_out`] copes with each alike.
     ///
     /// # Errors
     /// Its own interrupt, or the system's refusal to wait.
-    fn wait(&mut self, wanted: &Interest<'_>, until: Deadline) -> Result<Readiness, Stop<Self::Interrupt>>;
+    fn wait(
+        &mut self,
+        wanted: &Interest<'_>,
+        now: Deadline,
+        until: Deadline,
+    ) -> Result<Readiness, Stop<Self::Interrupt>>;
 
     /// A signal interrupted a try: the moment to let its handler run, and to break in.
     ///
@@ -316,7 +321,7 @@ fn wait_once<O: Operation, W: Waiter>(
         wanted.timer(now.plus(pause));
     }
     let until = wanted.until.map_or(deadline, |at| at.min(deadline));
-    waiter.wait(&wanted, until)
+    waiter.wait(&wanted, now, until)
 }
 
 /// Counts wake-ups that said "ready" while the try said "not yet": an AF_UNIX connect to a full backlog, a full
@@ -375,7 +380,7 @@ impl Waiter for PollWaiter {
         Deadline::now()
     }
 
-    fn wait(&mut self, wanted: &Interest<'_>, mut until: Deadline) -> Result<Readiness, Stop> {
+    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, mut until: Deadline) -> Result<Readiness, Stop> {
         // Nobody can ring where there is no other thread. A bell in the poll set costs a quick answer more than all the
         // rest of the bookkeeping here.
         let keys = if thread::is_alone() { SmallVec::new() } else { wanted.keys() };
@@ -385,7 +390,6 @@ impl Waiter for PollWaiter {
         if wanted.is_called_off() {
             return Ok(Readiness::empty());
         }
-        let now = self.now();
         if bells.iter().any(|(_, bell)| bell.is_none()) {
             until = until.min(now.plus(Self::WITHOUT_A_BELL));
         }

@@ -78,7 +78,7 @@ impl Waiter for Clock {
         self.breaks_in.map_or(Ok(()), |why| Err(Stop::Interrupt(why)))
     }
 
-    fn wait(&mut self, wanted: &Interest<'_>, until: Deadline) -> Result<Readiness, Stop<&'static str>> {
+    fn wait(&mut self, wanted: &Interest<'_>, _: Deadline, until: Deadline) -> Result<Readiness, Stop<&'static str>> {
         self.until.push(until);
         self.backing_off.push(wanted.is_backing_off());
         if let Some(canceller) = &self.cancels {
