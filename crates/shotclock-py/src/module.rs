@@ -16,9 +16,6 @@ use crate::stock::{self, stock};
 use crate::table::Definitions;
 use crate::{errors, own_type, sendfile, tls};
 
-/// Methods that socket.py's class has in Python, above the type's own: not to be grafted over.
-const COVERED: [&CStr; 2] = [c"close", c"detach"];
-
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
     returned(stock::prepare(module).map(|()| Owned::none()))
@@ -26,8 +23,9 @@ unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut Py
 
 /// `_native.descriptors(class)`: `{name: method descriptor}` for this subclass of the interpreter's own `_socket.socket`.
 ///
-/// For the subclass, since the interpreter's fast path for calls takes a descriptor only if the object is of the
-/// descriptor's very type.
+/// All of them: which go onto the class, and which beneath a method that socket.py has there, Python decides. For the
+/// subclass, since the interpreter's fast path for calls takes a descriptor only if the object is of the descriptor's
+/// very type.
 unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut PyObject {
     let make = || {
         // SAFETY: the objects are alive; what is not a type is not read as one.
@@ -39,7 +37,7 @@ unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut
         let definitions = Definitions::of_methods()?.iter();
         // SAFETY: the type is alive, the definition lives for ever.
         let make = |definition| unsafe { PyDescr_NewMethod(class.cast(), definition) };
-        dict_of(definitions.filter(|(name, _)| !COVERED.contains(name)), make)
+        dict_of(definitions, make)
     };
     returned(make())
 }
@@ -123,28 +121,28 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             c"prepare",
             prepare,
             METH_O,
-            c"prepare(stock)\n--\n\nTake what is needed from the interpreter's own _socket.",
+            c"prepare(stock, /)\n--\n\nTake what is needed from the interpreter's own _socket.",
         ),
         function(
             c"descriptors",
             descriptors,
             METH_O,
-            c"descriptors(class)\n--\n\nMethods for a class of the interpreter's own sockets.",
+            c"descriptors(class, /)\n--\n\nMethods for a class of the interpreter's own sockets.",
         ),
-        function(c"functions", functions, METH_O, c"functions(module)\n--\n\nThe functions of _socket."),
+        function(c"functions", functions, METH_O, c"functions(module, /)\n--\n\nThe functions of _socket."),
         function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
         function(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),
         function(
             c"sendfile",
             sendfile::sendfile,
             METH_VARARGS,
-            c"sendfile(sock, file, offset, count)\n--\n\nOne part of a file, in time.",
+            c"sendfile(sock, file, offset, count, /)\n--\n\nOne part of a file, in time.",
         ),
         PyMethodDef {
             ml_name: c"call_tls".as_ptr(),
             ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
             ml_flags: METH_FASTCALL,
-            ml_doc: c"call_tls(call, message, sock, arguments, keywords)\n--\n\nLet _ssl try, and wait for it."
+            ml_doc: c"call_tls(call, message, sock, arguments, keywords, /)\n--\n\nLet _ssl try, and wait for it."
                 .as_ptr(),
         },
         function(
@@ -157,7 +155,7 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             c"layout",
             layout,
             METH_O,
-            c"layout(sock)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
+            c"layout(sock, /)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
         ),
         PyMethodDef::zeroed(),
     ];

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_longlong};
 use std::os::fd::BorrowedFd;
 
 use pyo3_ffi::{Py_TYPE, Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyExc_ValueError, PyObject, PyType_IsSubtype};
-use shotclock::raw::{Call, Readiness, exact};
+use shotclock::raw::{Call, Pause, Readiness, exact};
 
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing};
@@ -25,7 +25,8 @@ fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     }
     let mut send = Call::new(fd, Readiness::OUT, |_| {
         let mut offset = offset;
-        exact::sendfile(fd, file, &mut offset, count).map_err(|errno| timing.pause(errno))
+        // Without a timeout too: socket.py waits for a descriptor that somebody else made non-blocking.
+        exact::sendfile(fd, file, &mut offset, count).map_err(Pause::from)
     });
     let sent = timing.outcome(&mut send).map_err(errors::raise_stop)?;
     Owned::size(sent)
