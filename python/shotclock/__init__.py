@@ -1,10 +1,35 @@
 """Sockets on the clock, for Python programs as they are.
 
-``install()`` grafts methods written in Rust onto the interpreter's own ``socket.socket``: programs and libraries go on
-as before, and their calls cost less. This version grafts the four that move plain data; what else the package is to do
-is not here yet, and ``status()`` says what is replaced and what is not.
+Three ways in, each with the same methods written in Rust:
+
+- ``python -m shotclock PROGRAM ..`` runs an unmodified program over a ``_socket`` of this package;
+- ``shotclock.install()`` grafts the methods onto the interpreter's own ``socket.socket``, at any time;
+- ``from shotclock import socket`` is the interpreter's own ``socket`` module over them, beside the one it has.
+
+Importing this package imports no ``socket``: what is to be replaced must not be there before it.
 """
 
-from ._graft import Status, install, status, uninstall
+# What type checkers take to be true, without the import of `typing`, which would cost more than this package.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import socket as socket
+    from ._graft import install, uninstall
+    from ._status import Status, status
 
 __all__ = ["Status", "install", "status", "uninstall"]
+
+_HOMES = {"Status": "_status", "install": "_graft", "socket": "socket", "status": "_status", "uninstall": "_graft"}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = __import__(f"{__name__}.{home}", fromlist=[name])
+    value = module if home == name else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | _HOMES.keys())

@@ -1,94 +1,137 @@
 """install() and uninstall(): Rust methods on the interpreter's own ``socket.socket``, at any time, and undone."""
 
-import _socket
-import socket
-import threading
-from dataclasses import dataclass
+from __future__ import annotations
 
-from . import _native
+import functools
+from _thread import allocate_lock
 
-# The class that socket.py defines. `socket.socket` may be a subclass of it by now: timeoutsocket's, or somebody else's.
-_CLASS = next(known for known in socket.socket.__mro__ if _socket.socket in known.__bases__)
-_ABSENT = object()
-_lock = threading.Lock()
-# What each name stood for in the class before it was grafted; empty while nothing is.
-_before = {}
+from . import _mount, _native, _sendfile, _tls
+from ._on_import import on_import
+from ._replacements import ClassAttributes, names_in_modules, swap_in_modules
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+# The functions that ask the resolver. The others wait for nothing, or keep state that is the interpreter's own.
+LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
+
+_lock = allocate_lock()
+_installed: _Graft | None = None
+_stop_watching_ssl: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True)
-class Status:
-    """What is replaced in this process, and what is not reached."""
-
-    installed: bool
-    replaced: tuple[str, ...]
-    not_reached: tuple[str, ...]
-
-
-def install():
+def install() -> None:
     """Graft the methods onto ``socket.socket``, for sockets there are and sockets to come.
 
-    It works whatever was imported before, and reaches every subclass that does not override the methods. Calling it
-    again changes nothing.
+    It works whatever was imported before, and reaches every subclass that does not override the methods, and every name
+    that a module has for a lookup (``from socket import gethostbyname``). Calling it again changes nothing, and neither
+    does calling it beneath ``python -m shotclock``, where everything is replaced already.
 
-    Raises ImportError if this interpreter's socket objects have another layout than the methods expect.
+    Raises ImportError if this interpreter's socket objects are not what the methods expect. Then nothing is changed.
     """
+    global _installed, _stop_watching_ssl
+    if _mount.is_mounted():
+        return
+    stock = _mount.stock_socket_module()
+    import socket
+
     with _lock:
-        if _before:
-            return
-        _prove_layout()
-        for name, method in _native.descriptors(_docs()).items():
-            _before[name] = _CLASS.__dict__.get(name, _ABSENT)
-            setattr(_CLASS, name, method)
+        if _installed is None:
+            _installed = _Graft(socket, stock)
+    # Outside the lock: another thread may be at the import of ssl, and come here for it.
+    if _stop_watching_ssl is None:
+        _stop_watching_ssl = on_import("ssl", _guard_ssl)
 
 
-def uninstall():
-    """Put the class back as it was. Bound methods that somebody kept go on working."""
+def uninstall() -> None:
+    """Put everything back as it was. Bound methods that somebody kept go on working."""
+    global _installed, _stop_watching_ssl
     with _lock:
-        for name, method in _before.items():
-            if method is _ABSENT:
-                delattr(_CLASS, name)
-            else:
-                setattr(_CLASS, name, method)
-        _before.clear()
+        if _installed is not None:
+            _tls.uninstall()
+            _installed.undo()
+            _installed = None
+        stop_watching, _stop_watching_ssl = _stop_watching_ssl, None
+    if stop_watching is not None:
+        stop_watching()
 
 
-def status():
-    """Say what is replaced and what is not reached."""
-    replaced = tuple(f"socket.socket.{name}" for name in _before)
-    return Status(
-        installed=bool(_before),
-        replaced=replaced,
-        not_reached=(
-            "every other method of socket.socket, name lookups, and the waits inside ssl",
-            "bare _socket.socket objects, and methods taken from it (_socket.socket.recv)",
-            "C extensions with sockets of their own (libpq, libcurl, ..)",
-            "select, selectors and time.sleep",
-            "subinterpreters and started child processes; forked children are reached",
-        ),
-    )
+def replaced() -> tuple[str, ...]:
+    """What is grafted now; empty while nothing is."""
+    with _lock:
+        return _installed.names() + _tls.guarded() if _installed is not None else ()
 
 
-def _docs():
-    """The documentation of the stock methods as C has it, signature included."""
-    docs = {}
-    for name in ("recv", "recv_into", "send", "sendall"):
-        stock = getattr(_socket.socket, name)
-        signature = stock.__text_signature__
-        docs[name] = f"{name}{signature}\n--\n\n{stock.__doc__}" if signature else stock.__doc__ or ""
-    return docs
+def _guard_ssl(ssl: ModuleType) -> None:
+    with _lock:
+        if _installed is not None:
+            _tls.install(ssl)
 
 
-def _prove_layout():
-    """Read what the methods will read, on live objects, and compare it with what the interpreter says."""
-    pair = socket.socketpair()
-    try:
-        for sock in pair:
-            for timeout, nanoseconds in ((None, -(10**9)), (0, 0), (1.5, 1_500_000_000), (2e9, 2 * 10**18)):
-                _socket.socket.settimeout(sock, timeout)
-                if _native.layout(sock) != (sock.fileno(), nanoseconds):
-                    raise ImportError("socket objects of this interpreter have another layout than shotclock expects")
-    finally:
-        for sock in pair:
-            sock.close()
-    if _native.layout(pair[0])[0] != -1:
-        raise ImportError("closed socket objects of this interpreter look different from what shotclock expects")
+class _Graft:
+    """Everything that is replaced."""
+
+    def __init__(self, socket_module: ModuleType, stock: ModuleType) -> None:
+        ours = _native.functions(stock)
+        self._lookups: list[tuple[object, object]] = [(vars(stock)[name], ours[name]) for name in LOOKUPS]
+        self._methods = ClassAttributes()
+        try:
+            self._replace_methods(socket_module, stock)
+            swap_in_modules(self._lookups)
+        except BaseException:
+            self.undo()
+            raise
+
+    def undo(self) -> None:
+        # Names that modules took from ours in the meantime, too.
+        swap_in_modules([(ours, stock) for stock, ours in self._lookups])
+        self._methods.undo()
+
+    def names(self) -> tuple[str, ...]:
+        return self._methods.names() + names_in_modules([ours for _, ours in self._lookups])
+
+    def _replace_methods(self, socket_module: ModuleType, stock: ModuleType) -> None:
+        owner = _class_of_socket_py(socket_module, stock)
+        for name, method in _native.descriptors(owner).items():
+            # What socket.py or somebody else wraps stays theirs. Of what waits or ends a wait, ours goes underneath.
+            if name in _UNDERNEATH:
+                wrapper, wrap = _UNDERNEATH[name]
+                self._replace_wrapper(owner, wrapper, wrap(method))
+            elif name not in vars(owner):
+                self._methods.set(owner, name, method)
+        self._replace_wrapper(owner, _sendfile.METHOD, _sendfile.method_for(socket_module))
+
+    def _replace_wrapper(self, owner: type, name: str, wrapper: Any) -> None:
+        self._methods.set(owner, name, functools.wraps(vars(owner)[name])(wrapper))
+
+
+def _class_of_socket_py(socket_module: Any, stock: ModuleType) -> type:
+    """The class that socket.py defines: ``socket.socket``, or what that is a subclass of by now (timeoutsocket's)."""
+    known: type
+    for known in socket_module.socket.__mro__:
+        if stock.socket in known.__bases__:
+            return known
+    raise ImportError("socket.socket is not the interpreter's own class any more")
+
+
+def _real_close_with(close: Any) -> Any:
+    # The stock one has the stock type bound as a default argument.
+    def _real_close(self: Any) -> None:
+        close(self)
+
+    return _real_close
+
+
+def _detach_with(detach: Any) -> Any:
+    def detach_and_mark_closed(self: Any) -> Any:
+        self._closed = True
+        return detach(self)
+
+    return detach_and_mark_closed
+
+
+# Methods that socket.py calls by the name of the stock type or by super(): by which of its own, and how.
+_UNDERNEATH = {"close": ("_real_close", _real_close_with), "detach": ("detach", _detach_with)}

@@ -5,10 +5,19 @@ it only try, and waits between its tries. All calls go through the guard once it
 waited by itself beside one that is guarded would find the descriptor non-blocking.
 """
 
+from __future__ import annotations
+
 import functools
 import os
 
 from . import _native
+from ._replacements import ClassAttributes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
 
 # Every call of SSLSocket that waits ends in one of these, with what it says when its time is over.
 _WAITING = {
@@ -18,43 +27,36 @@ _WAITING = {
     "do_handshake": "The handshake operation timed out",
     "unwrap": "The read operation timed out",
 }
-# What the class had before; empty while nothing is guarded.
-_before = {}
+_guards = ClassAttributes()
+
+# What other threads are in the middle of does not go on in a forked child.
+os.register_at_fork(after_in_child=_native.forget_after_fork)
 
 
-def install(ssl):
+def install(ssl: ModuleType) -> None:
     """Guard the calls of the module's ``SSLSocket``, of sockets there are and sockets to come."""
-    if _before:
+    if guarded():
         return
-    _forget_holds_in_children()
     for name, message in _WAITING.items():
-        _before[name] = original = ssl.SSLSocket.__dict__[name]
-        setattr(ssl.SSLSocket, name, _guarded(original, message))
+        _guards.set(ssl.SSLSocket, name, _guarded(vars(ssl.SSLSocket)[name], message))
 
 
-def uninstall(ssl):
+def uninstall() -> None:
     """Put the class back as it was."""
-    for name, original in _before.items():
-        setattr(ssl.SSLSocket, name, original)
-    _before.clear()
+    _guards.undo()
 
 
-def guarded():
+def guarded() -> tuple[str, ...]:
     """Name what is guarded."""
-    return tuple(f"ssl.SSLSocket.{name}" for name in _before)
+    return _guards.names()
 
 
-def _guarded(original, message):
+def _guarded(original: Callable[..., Any], message: str) -> Callable[..., Any]:
     @functools.wraps(original)
-    def call(self, *args, **kwargs):
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         # Not yet, or no longer, a TLS connection: then it is a plain socket's call, or an error.
         if self._sslobj is None:
             return original(self, *args, **kwargs)
         return _native.call_tls(original, message, self, (self, *args), kwargs)
 
     return call
-
-
-@functools.cache
-def _forget_holds_in_children():
-    os.register_at_fork(after_in_child=_native.forget_after_fork)

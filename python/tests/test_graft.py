@@ -1,9 +1,12 @@
 """The grafted methods against the stock ones: the same values, errors and texts, at half the system calls."""
 
+import _socket
 import errno
 import fcntl
 import http.client
 import http.server
+import importlib.util
+import io
 import os
 import signal
 import socket
@@ -12,10 +15,9 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
-import _socket
 import pytest
-
 import shotclock
 
 METHODS = ("recv", "recv_into", "send", "sendall")
@@ -53,21 +55,190 @@ def outcome(call, *args, **kwargs):
         return (type(error), str(error), getattr(error, "errno", None))
 
 
+def everything_of(owner):
+    return dict(vars(owner))
+
+
+def everything():
+    return [everything_of(owner) for owner in (socket.socket, ssl.SSLSocket, socket, _socket)] + [list(sys.meta_path)]
+
+
 def test_install_is_reversible_and_says_so(pair):
     kept = []
+    before = everything()
     assert not shotclock.status().installed
     for _ in range(2):
         shotclock.install()
+        during = everything()
         shotclock.install()
+        assert everything() == during
         assert shotclock.status().installed
-        assert shotclock.status().replaced == tuple(f"socket.socket.{name}" for name in METHODS)
-        assert all(name in socket.socket.__dict__ for name in METHODS)
+        assert {f"socket.socket.{name}" for name in METHODS} < set(shotclock.status().replaced)
+        assert all(name in vars(socket.socket) for name in METHODS)
         kept.append(pair[0].recv)
         shotclock.uninstall()
-        assert not any(name in socket.socket.__dict__ for name in METHODS)
+        shotclock.uninstall()
+        assert everything() == before
         assert not shotclock.status().installed
     pair[1].send(b"xy")
     assert [recv(1) for recv in kept] == [b"x", b"y"]
+
+
+def test_what_is_replaced_is_what_it_says():
+    shotclock.install()
+    try:
+        for name in shotclock.status().replaced:
+            place, _, attribute = name.rpartition(".")
+            classes = {"socket.socket": socket.socket, "ssl.SSLSocket": ssl.SSLSocket}
+            ours = vars(classes.get(place) or sys.modules[place])[attribute]
+            assert getattr(ours, "__name__", None) == attribute, name
+    finally:
+        shotclock.uninstall()
+
+
+def test_what_others_put_there_meanwhile_stays():
+    shotclock.install()
+
+    def recv(self, *arguments):
+        return b"theirs"
+
+    def getnameinfo(*arguments):
+        return "theirs"
+
+    socket.socket.recv, socket.getnameinfo = recv, getnameinfo
+    try:
+        shotclock.uninstall()
+        assert vars(socket.socket)["recv"] is recv and socket.getnameinfo is getnameinfo
+        assert not shotclock.status().installed
+    finally:
+        del socket.socket.recv
+        socket.getnameinfo = _socket.getnameinfo
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """Modules with names of their own for the lookups, and things in sys.modules that are no modules."""
+    copies = types.ModuleType("copies")
+    copies.gethostbyname = copies.another_name = socket.gethostbyname
+    copies.getnameinfo, copies.gethostname = socket.getnameinfo, socket.gethostname
+    lazy_spec = importlib.util.find_spec("wave")
+    lazy_spec.loader = importlib.util.LazyLoader(lazy_spec.loader)
+    lazy = importlib.util.module_from_spec(lazy_spec)
+    monkeypatch.setitem(sys.modules, "wave", lazy)
+    lazy_spec.loader.exec_module(lazy)
+    monkeypatch.setitem(sys.modules, "copies", copies)
+    monkeypatch.setitem(sys.modules, "nothing", None)
+    monkeypatch.setitem(sys.modules, "an object", object())
+    return copies, lazy
+
+
+def test_copies_of_the_lookups_are_rebound(modules):
+    copies, lazy = modules
+    stock = everything_of(copies)
+    shotclock.install()
+    try:
+        assert copies.gethostbyname is copies.another_name is socket.gethostbyname is _socket.gethostbyname
+        assert copies.gethostbyname is not stock["gethostbyname"] and copies.gethostname is stock["gethostname"]
+        listed = {name for name in shotclock.status().replaced if name.startswith("copies.")}
+        assert listed == {"copies.gethostbyname", "copies.another_name", "copies.getnameinfo"}
+        # Whoever takes one meanwhile gets the stock one back too.
+        copies.later = socket.gethostbyname_ex
+        copies.another_name = "theirs"
+    finally:
+        shotclock.uninstall()
+    assert copies.later is socket.gethostbyname_ex is _socket.gethostbyname_ex
+    assert everything_of(copies) == stock | {"another_name": "theirs", "later": socket.gethostbyname_ex}
+    assert type(lazy).__name__ == "_LazyModule", "a lazy module was loaded"
+
+
+def test_lookups_that_are_replaced_give_what_they_give(either):
+    assert socket.gethostbyname("127.0.0.1") == "127.0.0.1"
+    assert socket.getnameinfo(("127.0.0.1", 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV) == ("127.0.0.1", "80")
+    assert socket.getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)[0][4] == ("127.0.0.1", 80)
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo("127.0.0.1", "no service of this name")
+
+
+@pytest.mark.parametrize("part", ["_replace_methods", "swap_in_modules"])
+def test_an_install_that_fails_changes_nothing(monkeypatch, part):
+    from shotclock import _graft
+
+    before = everything()
+    owner = _graft if part in vars(_graft) else _graft._Graft
+    real = getattr(owner, part)
+    calls = []
+
+    def fail(*arguments):
+        real(*arguments)
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(owner, part, fail)
+    with pytest.raises(KeyboardInterrupt):
+        shotclock.install()
+    assert everything() == before
+    assert not shotclock.status().installed
+    monkeypatch.undo()
+    shotclock.install()
+    assert shotclock.status().installed
+    shotclock.uninstall()
+
+
+def test_threads_may_install_and_uninstall_at_once(pair):
+    before = everything()
+    failures = []
+
+    def work(call):
+        try:
+            for _ in range(20):
+                call()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(call,)) for call in (shotclock.install, shotclock.uninstall) * 2]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        pair[0].send(b"x")
+        assert pair[1].recv(1) == b"x"
+    for thread in threads:
+        thread.join()
+    shotclock.uninstall()
+    assert not failures
+    assert everything() == before
+
+
+def test_close_and_detach_keep_their_meaning(either):
+    one, other = socket.socketpair()
+    with other:
+        file = one.makefile("rb")
+        one.close()
+        assert one.fileno() != -1, "a file still has it open"
+        other.send(b"line\n")
+        assert file.readline() == b"line\n"
+        file.close()
+        assert one.fileno() == -1 and other.recv(1) == b""
+        one.close()
+    one, other = socket.socketpair()
+    with other:
+        number = one.detach()
+        assert number >= 0 and one.fileno() == -1 and one._closed
+        assert "[closed]" in repr(one)
+        again = socket.socket(fileno=number)
+        again.close()
+        assert other.recv(1) == b""
+        with pytest.raises(OSError):
+            os.fstat(number)
+    # TLS objects end in the same method, by way of super().
+    assert "_real_close" in vars(ssl.SSLSocket)
+
+
+def test_what_is_replaced_in_python_looks_as_before(grafted):
+    replaced = {name: vars(socket.socket)[name] for name in ("_real_close", "detach", "_sendfile_use_sendfile")}
+    for name, ours in replaced.items():
+        assert ours.__name__ == name and ours.__module__ == "socket" and ours.__qualname__ == f"socket.{name}"
+    assert socket.socket.detach.__doc__.startswith("detach() -> file descriptor")
 
 
 def test_docs_and_signatures_are_the_stock_ones(grafted):
@@ -384,3 +555,111 @@ for _ in range(100):
         counts[which] = len(log.read_text().splitlines())
     assert counts["stock"] >= 400
     assert 200 <= counts["grafted"] <= 210
+
+
+@pytest.fixture
+def stream():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one = socket.create_connection(listener.getsockname(), timeout=20)
+        other, _ = listener.accept()
+    with one, other:
+        yield one, other
+
+
+def received_from(other, collected):
+    while data := other.recv(1 << 16):
+        collected.extend(data)
+
+
+@pytest.mark.parametrize("timeout", [None, 20])
+@pytest.mark.parametrize(
+    ("offset", "count"), [(0, None), (1000, None), (0, 70_000), (5, 1), (399_999, 10), (400_000, None)]
+)
+def test_sendfile_sends_and_leaves_the_file_behind_what_it_sent(either, stream, tmp_path, timeout, offset, count):
+    content = bytes(range(250)) * 1600
+    (tmp_path / "content").write_bytes(content)
+    one, other = stream
+    one.settimeout(timeout)
+    collected = bytearray()
+    reader = threading.Thread(target=received_from, args=(other, collected))
+    reader.start()
+    with open(tmp_path / "content", "rb") as file:
+        expected = content[offset:][:count]
+        assert one._sendfile_use_sendfile(file, offset, count) == len(expected)
+        assert file.tell() == (offset + len(expected) if expected else 0)
+        file.seek(0)
+        assert one.sendfile(file, offset, count) == len(expected)
+    one.shutdown(socket.SHUT_WR)
+    reader.join()
+    assert collected == expected * 2
+
+
+def test_sendfile_refuses_what_it_refuses(either, stream, tmp_path):
+    one, other = stream
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "text").write_text("text")
+    with open(tmp_path / "empty", "rb") as file:
+        assert one._sendfile_use_sendfile(file) == 0
+    with open(tmp_path / "text", "rb") as file:
+        for arguments, kind in (((file, 0, 0), ValueError), ((file, 0, -1), ValueError), ((file, 0, 1.5), TypeError)):
+            with pytest.raises(kind, match="count must be a positive integer"):
+                one._sendfile_use_sendfile(*arguments)
+        one.settimeout(0)
+        with pytest.raises(ValueError, match="^non-blocking sockets are not supported$"):
+            one._sendfile_use_sendfile(file)
+        one.settimeout(20)
+    with pytest.raises(ValueError, match="closed file"):
+        one._sendfile_use_sendfile(file)
+    with open(tmp_path / "text") as text, pytest.raises(ValueError, match="binary mode"):
+        one.sendfile(text)
+    for other_way in (io.BytesIO(b"memory"), object()):
+        with pytest.raises(socket._GiveupOnSendfile):
+            one._sendfile_use_sendfile(other_way)
+    # sendfile() then reads and sends by itself.
+    assert one.sendfile(io.BytesIO(b"memory")) == 6
+    assert other.recv(100) == b"memory"
+    one.close()
+    with open(tmp_path / "text", "rb") as file, pytest.raises(ValueError, match="^Invalid file descriptor: -1$"):
+        one.sendfile(file)
+
+
+def test_sendfile_times_out(either, stream, tmp_path):
+    one, _never_reads = stream
+    one.settimeout(LIMIT)
+    with open(tmp_path / "large", "wb+") as file:
+        file.truncate(1 << 28)
+        begun = time.monotonic()
+        with pytest.raises(TimeoutError, match="^timed out$") as caught:
+            one.sendfile(file)
+        assert LIMIT <= time.monotonic() - begun < LIMIT + 5
+        assert caught.value.errno is None
+        # What went out is known by the file.
+        assert 0 < file.tell() < 1 << 28
+
+
+def test_sendfile_says_that_the_peer_is_gone(either, stream, tmp_path):
+    one, other = stream
+    with open(tmp_path / "large", "wb+") as file:
+        file.truncate(1 << 28)
+        thread = threading.Thread(target=lambda: (other.recv(1), other.close()))
+        thread.start()
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            one.sendfile(file)
+        thread.join()
+
+
+def test_sendfile_of_a_descriptor_that_others_made_non_blocking(either, stream, tmp_path):
+    one, other = stream
+    one.settimeout(None)
+    fcntl.fcntl(one, fcntl.F_SETFL, fcntl.fcntl(one, fcntl.F_GETFL) | os.O_NONBLOCK)
+    collected = bytearray()
+    reader = threading.Thread(target=received_from, args=(other, collected))
+    with open(tmp_path / "large", "wb+") as file:
+        file.truncate(1 << 24)
+        late = threading.Timer(LIMIT, reader.start)
+        late.start()
+        assert one.sendfile(file) == 1 << 24
+    one.shutdown(socket.SHUT_WR)
+    late.join()
+    reader.join()
+    assert len(collected) == 1 << 24

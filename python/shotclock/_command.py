@@ -1,0 +1,124 @@
+"""The command line of ``python -m shotclock``."""
+
+from __future__ import annotations
+
+import sys
+
+from . import _environment
+from ._program import Program
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_USAGE = "usage: python -m shotclock [--timeout SECONDS] [--graft] (-m MODULE | -c CODE | SCRIPT | -) [ARGUMENTS ..]"
+_HELP = f"""{_USAGE}
+       python -m shotclock --status
+
+Run a program as `python` would, with shotclock's sockets in the place of the interpreter's own.
+
+  -m MODULE          run a module
+  -c CODE            run the code itself
+  SCRIPT             run a file, or a directory or zip file with a __main__.py
+  -                  run what stands on standard input
+  --timeout SECONDS  the timeout that new sockets begin with (by itself they have none)
+  --graft            leave the socket type as it is and put the methods onto it, as shotclock.install() does
+  --status           say what is replaced and what is not reached, and end
+  -h, --help         say this, and end
+
+Started child processes get the methods by the graft: SHOTCLOCK=1 and SHOTCLOCK_TIMEOUT are put into the environment.
+"""
+
+
+def main() -> None:
+    """Do what the command line says. Ends as the program ends; 2 is a wrong command line, 1 that it cannot be done."""
+    command = _Command(sys.argv[1:])
+    _put_in_place(command)
+    if command.program is not None:
+        command.program.run()
+    else:
+        from ._status import status
+
+        print(status())
+
+
+class _Command:
+    """What a command line asks for. Ends the process where it asks for help, or for what there is not."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.graft = False
+        self.timeout: float | None = None
+        # None where only the status is wanted.
+        self.program: Program | None = None
+        self._words = words
+        self._parse()
+
+    def _parse(self) -> None:
+        timeout = None
+        while True:
+            option, is_joined, value = self._next().partition("=")
+            if option == "--timeout":
+                timeout = value if is_joined else self._value(option, "SECONDS")
+            elif option == "--graft" and not is_joined:
+                self.graft = True
+            elif option == "--status" and not is_joined:
+                break
+            elif option in ("-h", "--help") and not is_joined:
+                print(_HELP, end="")
+                sys.exit()
+            else:
+                self.program = self._program(option + is_joined + value)
+                break
+        try:
+            self.timeout = _environment.timeout() if timeout is None else _environment.seconds(timeout)
+        except ValueError as error:
+            _refuse(f"--timeout {error}" if timeout is not None else str(error))
+
+    def _next(self) -> str:
+        if not self._words:
+            _refuse("nothing to run: expected -m MODULE, -c CODE, SCRIPT or -")
+        return self._words.pop(0)
+
+    def _value(self, option: str, what: str) -> str:
+        if not self._words:
+            _refuse(f"{option}: expected {what}")
+        return self._words.pop(0)
+
+    def _program(self, word: str) -> Program:
+        kind = word[:2]
+        if kind == "-m":
+            return Program.module(word[2:] or self._value(kind, "MODULE"), self._words)
+        if kind == "-c":
+            return Program.code(word[2:] or self._value(kind, "CODE"), self._words)
+        if word == "-":
+            return Program.standard_input(self._words)
+        if word.startswith("-"):
+            _refuse(f"{word}: no such option")
+        return Program.path(word, self._words)
+
+
+def _put_in_place(command: _Command) -> None:
+    from . import _startup
+
+    # An outer `python -m shotclock` has asked for the graft in this process.
+    _startup.withdraw()
+    try:
+        # Somebody's start-up file may have imported it already: then only the graft reaches everything.
+        if command.graft or "socket" in sys.modules:
+            from . import _graft
+
+            _graft.install()
+        else:
+            from . import _mount
+
+            _mount.mount()
+    except ImportError as error:
+        sys.exit(f"python -m shotclock: {error}")
+    if command.timeout is not None:
+        sys.modules["_socket"].setdefaulttimeout(command.timeout)
+    _environment.export(command.timeout)
+
+
+def _refuse(reason: str) -> NoReturn:
+    print(f"{_USAGE}\npython -m shotclock: {reason}", file=sys.stderr)
+    sys.exit(2)

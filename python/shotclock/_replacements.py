@@ -1,0 +1,67 @@
+"""Attributes of classes and names of modules that are replaced, and put back."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_ABSENT = object()
+
+
+class ClassAttributes:
+    """Attributes put in the place of others. What is not ours any more when they are put back stays as it is."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[type, str, object, object]] = []
+
+    def set(self, owner: type, name: str, value: object) -> None:
+        """Replace one attribute of the class itself, whether it had one or inherited it."""
+        self._made.append((owner, name, vars(owner).get(name, _ABSENT), value))
+        setattr(owner, name, value)
+
+    def undo(self) -> None:
+        """Put everything back, last first."""
+        while self._made:
+            owner, name, before, ours = self._made.pop()
+            if vars(owner).get(name) is not ours:
+                continue
+            if before is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
+
+    def names(self) -> tuple[str, ...]:
+        """``module.class.attribute`` for each that is replaced."""
+        return tuple(f"{owner.__module__}.{owner.__qualname__}.{name}" for owner, name, _, _ in self._made)
+
+
+def swap_in_modules(swaps: list[tuple[object, object]]) -> None:
+    """Replace objects by others, by identity, wherever a module that is imported has a name for them."""
+    by_identity = {id(old): new for old, new in swaps}
+    for _, namespace, name, value in _names(by_identity):
+        if namespace.get(name) is value:
+            namespace[name] = by_identity[id(value)]
+
+
+def names_in_modules(objects: list[object]) -> tuple[str, ...]:
+    """``module.name`` for each name that a module has for one of the objects."""
+    return tuple(f"{module}.{name}" for module, _, name, _ in _names({id(known): None for known in objects}))
+
+
+def _names(identities: dict[int, Any]) -> list[tuple[str, dict[str, object], str, object]]:
+    found = []
+    seen = set()
+    for module_name, module in list(sys.modules.items()):
+        # Some programs put other things there; and a lazy module's own __getattribute__ would import it.
+        if not isinstance(module, ModuleType) or id(module) in seen:
+            continue
+        seen.add(id(module))
+        namespace: dict[str, object] = ModuleType.__getattribute__(module, "__dict__")
+        for name, value in list(namespace.items()):
+            if id(value) in identities:
+                found.append((module_name, namespace, name, value))
+    return found

@@ -1,0 +1,59 @@
+"""CPython's socket.py, executed once more over the ``_socket`` in Rust."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from importlib.util import find_spec
+
+from . import _mount, _sendfile
+from ._on_import import on_import
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import ModuleType
+    from typing import Any
+
+
+def execute_socket_layer(namespace: dict[str, Any]) -> None:
+    """Execute socket.py in the namespace of a module that ``sys.modules`` has already: its enums look themselves up."""
+    spec = find_spec("socket")
+    get_code = getattr(spec and spec.loader, "get_code", None)
+    if spec is None or get_code is None:
+        raise ImportError("this interpreter's socket.py is nowhere to be found")
+    namespace["__builtins__"] = vars(builtins) | {"__import__": _import_over_ours}
+    if spec.has_location:
+        # Where inspect and tracebacks find the source.
+        namespace["__file__"] = spec.origin
+    exec(get_code("socket"), namespace)
+    _sendfile.replace(sys.modules[namespace["__name__"]])
+    on_import("multiprocessing.reduction", _let_sockets_travel)
+
+
+def _import_over_ours(
+    name: str,
+    globals: Mapping[str, object] | None = None,
+    locals: Mapping[str, object] | None = None,
+    fromlist: Sequence[str] | None = (),
+    level: int = 0,
+) -> ModuleType:
+    if name == _mount.NAME and level == 0:
+        return _mount.own_socket_module()
+    return builtins.__import__(name, globals, locals, fromlist, level)
+
+
+def _let_sockets_travel(reduction: Any) -> None:
+    """Sockets go to other processes of multiprocessing as those of the interpreter's own class do."""
+    from .socket import socket
+
+    def reduce(sock: Any) -> tuple[Any, ...]:
+        return _rebuild, (reduction.DupFd(sock.fileno()), sock.family, sock.type, sock.proto)
+
+    reduction.register(socket, reduce)
+
+
+def _rebuild(duplicate: Any, family: int, kind: int, protocol: int) -> Any:
+    from .socket import socket
+
+    return socket(family, kind, protocol, fileno=duplicate.detach())

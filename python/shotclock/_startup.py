@@ -1,0 +1,74 @@
+"""What the start-up files of this package (``shotclock-startup.pth`` and ``.start``) run in every interpreter.
+
+With ``SHOTCLOCK=1`` in the environment the methods are grafted as soon as the program imports ``socket``. A program
+that never does pays next to nothing for it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from . import _environment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_withdrawals: list[Callable[[], None]] | None = None
+
+
+def run() -> None:
+    """Arrange for the graft if the environment asks for it. Virtual environments call this twice."""
+    global _withdrawals
+    if _withdrawals is not None:
+        return
+    _withdrawals = []
+    try:
+        if _environment.is_on():
+            _arrange()
+    except Exception as error:
+        # The program is not ours to stop: whatever it is, it goes on without the graft.
+        _warn(error)
+
+
+def withdraw() -> None:
+    """Take the arrangement back, where the program is to be served in another way."""
+    while _withdrawals:
+        _withdrawals.pop()()
+
+
+def _arrange() -> None:
+    from ._on_import import on_import
+
+    timeout = None
+    try:
+        timeout = _environment.timeout()
+    except ValueError as error:
+        _warn(error)
+
+    def graft(socket_module: object) -> None:
+        try:
+            from . import _graft
+
+            _graft.install()
+        except ImportError:
+            # Not here: in a subinterpreter, or over objects that are not as expected. status() says why.
+            return
+        if timeout is not None:
+            sys.modules["_socket"].setdefaulttimeout(timeout)
+
+    assert _withdrawals is not None
+    _withdrawals.append(on_import("socket", graft))
+    # Importing ssl imports socket, whose graft then waits for the end of that import: possible if it was watched from
+    # the beginning.
+    _withdrawals.append(on_import("ssl", lambda ssl_module: None))
+
+
+def _warn(error: Exception) -> None:
+    try:
+        # Where there is no stderr, print would take stdout.
+        if sys.stderr is not None:
+            print(f"shotclock: {error}; ignored", file=sys.stderr)
+    except (OSError, ValueError):
+        # It is closed or full: nobody reads this.
+        pass

@@ -1,0 +1,64 @@
+"""status(): what is replaced in this process, and what is not reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+_NEVER_REACHED = (
+    "waits in select, selectors and time.sleep, which some libraries make beside their sockets",
+    "C extensions with sockets of their own (libpq, libcurl, ..)",
+    "subinterpreters",
+    "children whose interpreter reads no start-up file (-S, pip install --target, frozen programs)",
+)
+_BESIDE_THE_GRAFT = (
+    "bare _socket.socket objects, and methods taken from it (_socket.socket.recv)",
+    "copies of the lookup functions elsewhere than in the names of a module",
+)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is replaced in this process, and what is not reached."""
+
+    # "type": the module _socket is ours. "graft": our methods are on the interpreter's own class. None: neither.
+    mount: Literal["type", "graft"] | None
+    replaced: tuple[str, ...]
+    not_reached: tuple[str, ...]
+    # Why nothing can be replaced in this interpreter, if so.
+    refused: str | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether anything is replaced."""
+        return self.mount is not None
+
+    def __str__(self) -> str:
+        state = {
+            "type": "_socket of this process is shotclock's",
+            "graft": "shotclock's methods are on the interpreter's own socket.socket",
+            None: "shotclock is not installed",
+        }[self.mount]
+        if self.refused:
+            state += f", and cannot be here: {self.refused}"
+        return "\n".join([state, *_listed("replaced", self.replaced), *_listed("not reached", self.not_reached)])
+
+
+def status() -> Status:
+    """Say what is replaced and what is not reached."""
+    try:
+        from . import _graft, _mount
+
+        _mount.stock_socket_module()
+    except ImportError as error:
+        # A subinterpreter, or an interpreter whose socket objects are not what the methods expect.
+        return Status(None, (), ("everything",), str(error))
+    if _mount.is_mounted():
+        return Status("type", _mount.replaced(), _NEVER_REACHED)
+    if replaced := _graft.replaced():
+        return Status("graft", replaced, _BESIDE_THE_GRAFT + _NEVER_REACHED)
+    return Status(None, (), ("everything",))
+
+
+def _listed(title: str, lines: tuple[str, ...]) -> list[str]:
+    return [f"{title}:", *(f"  {line}" for line in lines)] if lines else []

@@ -1,0 +1,247 @@
+"""Callbacks for imports, each in an interpreter of its own."""
+
+import pytest
+from interpreter import check, run
+
+# A module that is on no disk, found by a finder of the test's own.
+MADE = """
+import importlib.abc, importlib.machinery, importlib.util, sys, threading
+from shotclock._on_import import on_import
+
+class Made(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def __init__(self, name, execute):
+        self.name, self.execute, self.asked = name, execute, 0
+        sys.meta_path.append(self)
+    def find_spec(self, name, path, target=None):
+        if name == self.name:
+            self.asked += 1
+            return importlib.machinery.ModuleSpec(name, self)
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        self.execute(module)
+
+finders = list(sys.meta_path)
+seen = []
+"""
+
+
+def test_a_module_that_is_there_is_announced_at_once():
+    check(MADE + "on_import('sys', seen.append); assert seen == [sys] and sys.meta_path == finders")
+
+
+@pytest.mark.parametrize("name", ["wave", "_socket", "faulthandler", "xml.dom.minidom"])
+def test_a_module_of_each_kind_is_announced_once_imported(name):
+    check(
+        MADE
+        + f"""
+import importlib
+name = {name!r}
+sys.modules.pop(name, None)
+plain = importlib.util.find_spec(name)
+on_import(name, lambda module: seen.append((module, name in sys.modules)))
+assert not seen and sys.meta_path[1:] == finders
+module = importlib.import_module(name)
+assert seen == [(module, True)]
+assert sys.meta_path == finders
+assert type(module.__loader__) is type(module.__spec__.loader) is type(plain.loader), module.__loader__
+assert module.__spec__.origin == plain.origin
+"""
+    )
+
+
+def test_it_comes_after_the_module_and_before_who_imports_it():
+    check(
+        MADE
+        + """
+def execute(module):
+    assert type(module.__loader__) is type(module.__spec__.loader) is Made
+    seen.append("executed")
+    module.value = 1
+made = Made("made", execute)
+on_import("made", lambda module: seen.append(module.value))
+on_import("made", lambda module: seen.append("second"))
+import made as imported
+assert seen == ["executed", 1, "second"] and made.asked == 1
+"""
+    )
+
+
+def test_a_callback_may_wait_for_the_same_module_and_import_it():
+    check(
+        MADE
+        + """
+Made("made", lambda module: None)
+def first(module):
+    import made
+    seen.append(made is module)
+    on_import("made", seen.append)
+on_import("made", first)
+import made
+assert seen == [True, made]
+on_import("made", seen.append)
+assert seen == [True, made, made]
+"""
+    )
+
+
+def test_a_wait_begun_in_the_middle_of_the_import_is_met_at_its_end():
+    # As when ssl imports socket, which is grafted, which waits for ssl.
+    check(
+        MADE
+        + """
+def execute(module):
+    on_import("made", lambda module: seen.append(module.value))
+    assert not seen
+    module.value = 1
+Made("made", execute)
+on_import("made", lambda module: seen.append("first"))
+import made
+assert seen == ["first", 1]
+"""
+    )
+
+
+def test_a_failing_import_fails_as_ever_and_is_waited_for_again():
+    check(
+        MADE
+        + """
+def execute(module):
+    seen.append("tried")
+    if len(seen) == 1:
+        raise RuntimeError("not yet")
+Made("made", execute)
+on_import("made", seen.append)
+on_import("nowhere_at_all", seen.append)
+for name, kind in (("made", RuntimeError), ("nowhere_at_all", ModuleNotFoundError)):
+    try:
+        __import__(name)
+    except kind as error:
+        assert error.__traceback__ and name not in sys.modules
+    else:
+        raise AssertionError(name)
+import made
+assert seen == ["tried", "tried", made]
+"""
+    )
+
+
+def test_a_failing_callback_breaks_nothing():
+    done = run(
+        "-c",
+        MADE
+        + """
+on_import("wave", lambda module: 1 / 0)
+on_import("wave", seen.append)
+import wave
+assert seen == [wave]
+""",
+    )
+    assert done.returncode == 0
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_a_withdrawn_callback_is_not_called():
+    check(
+        MADE
+        + """
+withdraw = on_import("wave", seen.append)
+stay = on_import("wave", lambda module: seen.append("stayed"))
+withdraw(); withdraw()
+import wave
+assert seen == ["stayed"]
+stay()
+on_import("chunk_of_nothing", seen.append)()
+assert sys.meta_path == finders
+"""
+    )
+
+
+def test_the_loader_has_what_the_real_one_has():
+    check(
+        MADE
+        + """
+import importlib.util
+on_import("wave", seen.append)
+spec = importlib.util.find_spec("wave")
+assert spec.loader.get_code("wave") and spec.loader.is_package("wave") is False and spec.loader.get_source("wave")
+lazy = importlib.util.find_spec("wave")
+lazy.loader = importlib.util.LazyLoader(lazy.loader)
+module = sys.modules["wave"] = importlib.util.module_from_spec(lazy)
+lazy.loader.exec_module(module)
+assert not seen
+module.open
+assert seen == [module]
+"""
+    )
+
+
+def test_another_thread_gets_the_module_after_the_callback():
+    check(
+        MADE
+        + """
+started, go_on = threading.Event(), threading.Event()
+def execute(module):
+    started.set()
+    go_on.wait()
+Made("made", execute)
+on_import("made", lambda module: setattr(module, "guarded", True))
+first = threading.Thread(target=__import__, args=("made",))
+first.start()
+started.wait()
+def second():
+    import made
+    seen.append(made.guarded)
+def third():
+    on_import("made", lambda module: seen.append(module.guarded))
+others = [threading.Thread(target=call) for call in (second, third)]
+for thread in others: thread.start()
+go_on.set()
+for thread in (first, *others): thread.join()
+assert seen == [True, True], seen
+"""
+    )
+
+
+def test_a_search_that_goes_on_when_the_finder_leaves_skips_nobody():
+    check(
+        MADE
+        + """
+class Nested(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "faulthandler":
+            import wave
+            assert seen == [wave]
+on_import("wave", seen.append)
+sys.meta_path.insert(1, Nested())
+import faulthandler
+assert len(sys.meta_path) == len(finders) + 1
+"""
+    )
+
+
+def test_imports_in_many_threads_find_everything():
+    # A finder that leaves must not make another thread's search skip one.
+    check(
+        MADE
+        + """
+sys.setswitchinterval(1e-6)
+names = "wave colorsys _lsprof faulthandler zipapp plistlib netrc".split()
+failures = []
+def work(number):
+    for _ in range(60):
+        name = names[number % len(names)]
+        on_import(name, seen.append)
+        sys.modules.pop(name, None)
+        try:
+            __import__(name)
+        except KeyError:
+            pass  # another thread took it out of sys.modules
+        except ImportError as error:
+            failures.append(error)
+threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert not failures, failures
+"""
+    )

@@ -1,0 +1,56 @@
+"""status() and the package itself, in interpreters of their own."""
+
+from interpreter import check
+
+
+def test_the_package_imports_nothing_that_is_to_be_replaced():
+    check("""
+        import sys
+        before = set(sys.modules)
+        import shotclock
+        # A start-up file may have been there first.
+        assert set(sys.modules) - before <= {"shotclock"}, set(sys.modules) - before
+        assert "socket" not in sys.modules and "_socket" not in sys.modules
+        assert set(shotclock.__all__) < set(dir(shotclock)) and "socket" in dir(shotclock)
+        try:
+            shotclock.sockets
+        except AttributeError as error:
+            assert "sockets" in str(error)
+        from shotclock import *
+        assert install is shotclock.install and Status is shotclock.Status
+    """)
+
+
+def test_status_follows_what_is_installed():
+    check("""
+        import shotclock
+        nothing = shotclock.status()
+        assert (nothing.mount, nothing.installed, nothing.replaced) == (None, False, ())
+        assert str(nothing).startswith("shotclock is not installed\\nnot reached:\\n")
+        shotclock.install()
+        graft = shotclock.status()
+        assert (graft.mount, graft.installed, graft.refused) == ("graft", True, None)
+        assert {"socket.socket.recv", "socket.socket._accept", "socket.gethostbyname"} < set(graft.replaced)
+        assert any("bare _socket.socket" in line for line in graft.not_reached)
+        assert "  socket.socket.recv\\n" in str(graft)
+        shotclock.uninstall()
+        assert shotclock.status() == nothing
+        assert isinstance(nothing, shotclock.Status) and hash(nothing) == hash(shotclock.status())
+    """)
+
+
+def test_the_own_type_has_nothing_to_install():
+    check(
+        """
+        import shotclock, socket
+        before = shotclock.status()
+        assert before.mount == "type" and "_socket" in before.replaced
+        assert not any("bare" in line for line in before.not_reached)
+        methods = dict(vars(socket.socket))
+        shotclock.install()
+        assert shotclock.status() == before and dict(vars(socket.socket)) == methods
+        shotclock.uninstall()
+        assert shotclock.status() == before and dict(vars(socket.socket)) == methods
+        """,
+        beneath=("-m", "shotclock"),
+    )

@@ -1,0 +1,45 @@
+"""The types we promise: consistent by themselves, and those of the objects there are."""
+
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def run(*words, **options):
+    command = [sys.executable, "-m", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=55, **options)
+
+
+def test_the_package_is_consistent(tmp_path):
+    done = run("mypy", "--cache-dir", tmp_path, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_stubs_and_objects_agree(tmp_path):
+    done = run("mypy.stubtest", "shotclock", "timeoutsocket", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_program_of_a_user_is_checked(tmp_path):
+    (tmp_path / "program.py").write_text(
+        """
+import shotclock
+import timeoutsocket
+from shotclock import socket
+
+reveal_type(shotclock.status().replaced)
+reveal_type(socket.create_connection(("localhost", 80)).recv(1))
+reveal_type(timeoutsocket.getDefaultSocketTimeout())
+shotclock.install(1)
+"""
+    )
+    done = run("mypy", "--strict", "--cache-dir", tmp_path / "cache", "program.py", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert [line.split('"')[1] for line in lines if "Revealed" in line] == [
+        "tuple[str, ...]",
+        "bytes",
+        "float | None",
+    ], done.stdout
+    assert [line.split(":")[1] for line in lines if ": error:" in line] == ["9"], done.stdout
