@@ -86,9 +86,9 @@ class _Graft:
             raise
 
     def undo(self) -> None:
+        self._methods.undo()
         # Names that modules took from ours in the meantime, too.
         swap_in_modules([(ours, stock) for stock, ours in self._lookups])
-        self._methods.undo()
 
     def names(self) -> tuple[str, ...]:
         return self._methods.names() + names_in_modules([ours for _, ours in self._lookups])

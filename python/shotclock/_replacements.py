@@ -56,8 +56,9 @@ def _names(identities: dict[int, Any]) -> list[tuple[str, dict[str, object], str
     found = []
     seen = set()
     for module_name, module in list(sys.modules.items()):
-        # Some programs put other things there; and a lazy module's own __getattribute__ would import it.
-        if not isinstance(module, ModuleType) or id(module) in seen:
+        # Some programs put other things there, which may say that they are modules; and a lazy module's own
+        # __getattribute__ would import it.
+        if not issubclass(type(module), ModuleType) or id(module) in seen:
             continue
         seen.add(id(module))
         namespace: dict[str, object] = ModuleType.__getattribute__(module, "__dict__")

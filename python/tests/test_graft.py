@@ -115,6 +115,12 @@ def test_what_others_put_there_meanwhile_stays():
         socket.getnameinfo = _socket.getnameinfo
 
 
+class Pretender:
+    """Says that it is a module, as the libraries of cffi do."""
+
+    __class__ = types.ModuleType
+
+
 @pytest.fixture
 def modules(monkeypatch):
     """Modules with names of their own for the lookups, and things in sys.modules that are no modules."""
@@ -129,6 +135,7 @@ def modules(monkeypatch):
     monkeypatch.setitem(sys.modules, "copies", copies)
     monkeypatch.setitem(sys.modules, "nothing", None)
     monkeypatch.setitem(sys.modules, "an object", object())
+    monkeypatch.setitem(sys.modules, "a pretender", Pretender())
     return copies, lazy
 
 
