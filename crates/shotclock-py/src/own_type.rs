@@ -16,7 +16,7 @@ use pyo3_ffi::{
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind, Protocol};
 
-use crate::arguments::Keywords;
+use crate::arguments::{Keywords, int};
 use crate::audit::audit;
 use crate::errors::{self, Kept};
 use crate::interpreter::{PyResult, Raised, released};
@@ -157,18 +157,20 @@ unsafe extern "C" fn init(me: *mut PyObject, arguments: *mut PyObject, keywords:
 /// `socket(family=-1, type=-1, proto=-1, fileno=None)`.
 fn init_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<()> {
     let names = Keywords::<5>::new(&[c"family", c"type", c"proto", c"fileno"]);
-    let (mut family, mut kind, mut protocol): (c_int, c_int, c_int) = (-1, -1, -1);
+    // Taken as objects, since CPython turns them into numbers by themselves, and says so in other words.
+    let mut given: [*mut PyObject; 3] = [ptr::null_mut(); 3];
+    let [family, kind, protocol] = &mut given;
     // SAFETY: the format's types are those of the pointers, in order; None lives for ever.
     let fileno = unsafe {
         let mut fileno = Py_None();
         let parsed = PyArg_ParseTupleAndKeywords(
             arguments,
             keywords,
-            c"|iiiO:socket".as_ptr(),
+            c"|OOOO:socket".as_ptr(),
             names.as_ptr::<*mut c_char>().cast_mut().cast(),
-            &raw mut family,
-            &raw mut kind,
-            &raw mut protocol,
+            ptr::from_mut(family),
+            ptr::from_mut(kind),
+            ptr::from_mut(protocol),
             &raw mut fileno,
         );
         if parsed == 0 {
@@ -176,6 +178,9 @@ fn init_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyOb
         }
         fileno
     };
+    let number = |object: *mut PyObject| if object.is_null() { Ok(-1) } else { int(object) };
+    let [family, kind, protocol] = given;
+    let (family, kind, protocol) = (number(family)?, number(kind)?, number(protocol)?);
     let numbers = [Owned::int(family)?, Owned::int(kind)?, Owned::int(protocol)?];
     let [a, b, c] = &numbers;
     audit(c"socket.__new__", &[socket.as_object(), a.as_ptr(), b.as_ptr(), c.as_ptr()])?;
