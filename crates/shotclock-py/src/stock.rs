@@ -30,6 +30,9 @@ pub(crate) struct Stock {
     pub(crate) has_bluetooth: bool,
     /// The module's members by name, as they were: later, functions of ours may have taken the place of its own.
     members: *mut PyObject,
+    /// The type's `__new__` and `settimeout`.
+    new: *mut PyObject,
+    settimeout: *mut PyObject,
 }
 
 // SAFETY: the objects are used with the interpreter held, and the references are never given back.
@@ -51,6 +54,7 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
             return Err(errors::raise(PyExc_TypeError, c"_socket.socket is not a type"));
         }
         let sys = Owned::new(PyImport_ImportModule(c"sys".as_ptr()))?;
+        let (new, settimeout) = (attribute(socket.as_ptr(), c"__new__")?, attribute(socket.as_ptr(), c"settimeout")?);
         Stock {
             module: Owned::borrowed(module).into_ptr(),
             socket: socket.into_ptr().cast(),
@@ -59,6 +63,8 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
             audit: attribute(sys.as_ptr(), c"audit")?.into_ptr(),
             has_bluetooth: PyObject_HasAttrString(module, c"AF_BLUETOOTH".as_ptr()) != 0,
             members: Owned::new(PyDict_Copy(PyModule_GetDict(module)))?.into_ptr(),
+            new: new.into_ptr(),
+            settimeout: settimeout.into_ptr(),
         }
     };
     // Another thread's, if it was quicker, are the same objects.
@@ -80,9 +86,8 @@ impl Stock {
     pub(crate) fn new_socket(&self) -> PyResult<Owned> {
         // SAFETY: the interpreter is held; the arguments are live objects and the null that ends them.
         unsafe {
-            let new = attribute(self.socket.cast(), c"__new__")?;
             let end = ptr::null_mut::<PyObject>();
-            Owned::new(PyObject_CallFunctionObjArgs(new.as_ptr(), self.socket.cast::<PyObject>(), end))
+            Owned::new(PyObject_CallFunctionObjArgs(self.new, self.socket.cast::<PyObject>(), end))
         }
     }
 
@@ -90,8 +95,8 @@ impl Stock {
     pub(crate) fn settimeout(&self, socket: &Owned, seconds: *mut PyObject) -> PyResult<Owned> {
         // SAFETY: as in `new_socket`.
         unsafe {
-            let settimeout = attribute(socket.as_ptr(), c"settimeout")?;
-            Owned::new(PyObject_CallFunctionObjArgs(settimeout.as_ptr(), seconds, ptr::null_mut::<PyObject>()))
+            let end = ptr::null_mut::<PyObject>();
+            Owned::new(PyObject_CallFunctionObjArgs(self.settimeout, socket.as_ptr(), seconds, end))
         }
     }
 
