@@ -1,13 +1,13 @@
 //! What a socket object is, beside its descriptor: closing, detaching, and how long it waits.
 
 use std::cell::Cell;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_long, c_ulong};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use pyo3_ffi::{
-    Py_None, PyBool_FromLong, PyErr_Clear, PyFloat_AsDouble, PyFloat_CheckExact, PyFloat_FromDouble, PyLong_CheckExact,
-    PyLong_FromLong, PyObject, PyObject_IsTrue,
+    Py_None, Py_Version, PyBool_FromLong, PyErr_Clear, PyErr_Occurred, PyFloat_AsDouble, PyFloat_CheckExact,
+    PyFloat_FromDouble, PyLong_AsLong, PyLong_CheckExact, PyLong_FromLong, PyObject, PyObject_IsTrue,
 };
 use shotclock::raw::{Errno, exact, numbers};
 
@@ -76,13 +76,9 @@ pub(crate) unsafe extern "C" fn gettimeout(me: *mut PyObject, _: *mut PyObject) 
 
 /// `socket.setblocking(flag)`.
 pub(crate) unsafe extern "C" fn setblocking(me: *mut PyObject, flag: *mut PyObject) -> *mut PyObject {
-    // SAFETY: as in `close`; the flag is alive.
-    let (socket, blocking) = unsafe { (SocketRef::new(me), PyObject_IsTrue(flag)) };
-    returned(match blocking {
-        -1 => Err(Raised),
-        0 => set_timeout(socket, 0),
-        _ => set_timeout(socket, NO_TIMEOUT),
-    })
+    // SAFETY: as in `close`.
+    let socket = unsafe { SocketRef::new(me) };
+    returned(truth(flag).and_then(|blocking| set_timeout(socket, if blocking { NO_TIMEOUT } else { 0 })))
 }
 
 /// `socket.settimeout(seconds)`.
@@ -165,12 +161,13 @@ pub(crate) fn was_just_accepted(number: RawFd) -> bool {
 }
 
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
-    let fd = socket.fd()?;
     if held::set_timeout(socket, nanos) {
-        return Ok(Owned::none());
+        return socket.fd().map(|_| Owned::none());
     }
+    // A closed socket keeps it, too, though there is no descriptor to tell.
     let before = socket.timeout_field();
     socket.set_timeout_field(nanos);
+    let fd = socket.fd()?;
     // From one timeout to another the descriptor is O_NONBLOCK already. To none and to zero the caller says what the
     // descriptor shall be from now on, whoever else may have changed it.
     let stays = nanos > 0 && before >= 0;
@@ -184,6 +181,16 @@ fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
 
 fn blocks_from_birth(number: RawFd) -> bool {
     ACCEPTED.take().is_some_and(|accepted| accepted.number == number && accepted.to_be_blocking)
+}
+
+/// Whether a flag is set: up to 3.11 it has to be an int, from then on anything.
+fn truth(flag: *mut PyObject) -> PyResult<bool> {
+    const PYTHON_3_12: c_ulong = 0x030C_0000;
+    // SAFETY: the interpreter is held and the flag alive; the version is a constant of the interpreter.
+    let truth =
+        unsafe { if Py_Version >= PYTHON_3_12 { c_long::from(PyObject_IsTrue(flag)) } else { PyLong_AsLong(flag) } };
+    // SAFETY: as above.
+    if truth == -1 && !unsafe { PyErr_Occurred() }.is_null() { Err(Raised) } else { Ok(truth != 0) }
 }
 
 fn seconds(nanos: i64) -> PyResult<Owned> {
