@@ -3,11 +3,11 @@
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBytes_AsString, PyBytes_CheckExact,
-    PyBytes_FromStringAndSize, PyExc_ValueError, PyLong_AsSsize_t, PyLong_Check, PyObject,
+    PyBytes_FromStringAndSize, PyExc_ValueError, PyLong_AsSsize_t, PyLong_Check, PyMem_Calloc, PyMem_Free, PyObject,
 };
 use shotclock::MessageFlags;
 use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, exact};
@@ -28,7 +28,8 @@ pub(crate) unsafe extern "C" fn recv(
     keywords: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: the interpreter calls this with a live socket object and so many live arguments.
-    let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::positional(arguments, count, keywords, c"recv")) };
+    let (socket, arguments) =
+        unsafe { (SocketRef::new(me), Arguments::positional(arguments, count, keywords, c"recv")) };
     returned(arguments.and_then(|arguments| recv_checked(socket, arguments)))
 }
 
@@ -52,29 +53,54 @@ pub(crate) fn received_bytes<T>(
     flags: c_int,
     receive: impl FnOnce(&mut [u8]) -> PyResult<(usize, T)>,
 ) -> PyResult<(Owned, T)> {
+    if flags & MessageFlags::TRUNC.0 != 0 {
+        // TCP counts the bytes then and does not write them: what the memory held before is not for anybody.
+        let mut room = Zeroes::new(size)?;
+        let (len, more) = receive(room.bytes_mut())?;
+        return Ok((bytes_of(room.bytes_mut(), len)?, more));
+    }
     if size <= ON_THE_STACK {
         let mut room = [MaybeUninit::<u8>::uninit(); ON_THE_STACK];
-        // SAFETY: written before anything is read: by the system, `len` bytes, of which only so many are used, or here
-        // where the system would not.
+        // SAFETY: written before anything is read: by the system, `len` bytes, of which only so many are used.
         let room = unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u8>(), size) };
-        clear_for(flags, room);
         let (len, more) = receive(room)?;
         return Ok((bytes_of(room, len)?, more));
     }
     // SAFETY: the interpreter is held; the object is ours alone until it is returned, so its bytes may be written.
     unsafe {
-        let whole = Owned::new(PyBytes_FromStringAndSize(ptr::null(), size.cast_signed()))?;
+        let whole = unwritten_bytes(size)?;
         let room = std::slice::from_raw_parts_mut(PyBytes_AsString(whole.as_ptr()).cast::<u8>(), size);
-        clear_for(flags, room);
         let (len, more) = receive(room)?;
         Ok((if len == size { whole } else { bytes_of(room, len)? }, more))
     }
 }
 
-/// With MSG_TRUNC TCP counts the bytes and does not write them: what the memory held before is not for anybody.
-fn clear_for(flags: c_int, room: &mut [u8]) {
-    if flags & MessageFlags::TRUNC.0 != 0 {
-        room.fill(0);
+/// Memory of zeroes, which costs nothing where it is not touched, however much it is.
+struct Zeroes {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+impl Zeroes {
+    fn new(len: usize) -> PyResult<Self> {
+        // SAFETY: the interpreter is held.
+        match NonNull::new(unsafe { PyMem_Calloc(len, 1) }.cast()) {
+            Some(start) => Ok(Self { start, len }),
+            // In the words of the bytes object that there would be no room for either.
+            None => Err(unwritten_bytes(len).map_or_else(|raised| raised, |_| errors::out_of_memory())),
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the memory is ours, `len` bytes, and initialised.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Zeroes {
+    fn drop(&mut self) {
+        // SAFETY: from PyMem_Calloc; the interpreter is held.
+        unsafe { PyMem_Free(self.start.as_ptr().cast()) }
     }
 }
 
@@ -154,7 +180,8 @@ pub(crate) unsafe extern "C" fn send(
     keywords: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: as in `recv`.
-    let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::positional(arguments, count, keywords, c"send")) };
+    let (socket, arguments) =
+        unsafe { (SocketRef::new(me), Arguments::positional(arguments, count, keywords, c"send")) };
     let send = || {
         let (data, flags) = data_and_flags(arguments?, c"y*|i:send".as_ptr())?;
         Owned::size(transmit(socket, data.bytes(), flags)?)
@@ -234,6 +261,12 @@ impl Operation for SendAll<'_> {
     }
 }
 
+/// A bytes object to be written before anybody sees it.
+fn unwritten_bytes(len: usize) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held.
+    Owned::new(unsafe { PyBytes_FromStringAndSize(ptr::null(), len.cast_signed()) })
+}
+
 /// The first `len` bytes of the room, and zeroes where there is no more of it.
 fn bytes_of(room: &[u8], len: usize) -> PyResult<Owned> {
     if len <= room.len() {
@@ -241,7 +274,7 @@ fn bytes_of(room: &[u8], len: usize) -> PyResult<Owned> {
     }
     // SAFETY: the interpreter is held; the object is ours alone, and has `len` bytes.
     unsafe {
-        let longer = Owned::new(PyBytes_FromStringAndSize(ptr::null(), len.cast_signed()))?;
+        let longer = unwritten_bytes(len)?;
         let start = PyBytes_AsString(longer.as_ptr()).cast::<u8>();
         ptr::copy_nonoverlapping(room.as_ptr(), start, room.len());
         ptr::write_bytes(start.add(room.len()), 0, len - room.len());
