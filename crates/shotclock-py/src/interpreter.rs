@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 
-use pyo3_ffi::{PyErr_CheckSignals, PyEval_RestoreThread, PyEval_SaveThread};
+use pyo3_ffi::{PyErr_CheckSignals, PyEval_RestoreThread, PyEval_SaveThread, PyObject};
 use shotclock::raw::{
     Answer, Errno, Failure, Interest, Limit, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
     Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out,
@@ -28,6 +28,30 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
     // SAFETY: the state is the one this thread gave up above.
     unsafe { PyEval_RestoreThread(state) };
     result
+}
+
+/// Calls a Python callable with a tuple of arguments and a dict of keywords, or null for none.
+///
+/// Before 3.14 the interpreter, at its end, ends daemon threads by pthread_exit wherever they next want its lock, which
+/// may be in the middle of this call; the unwinding that follows must not reach frames of ours. It finds the thread
+/// hanging here instead, as 3.14 leaves it.
+pub(crate) fn call(callable: *mut PyObject, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
+    unsafe extern "C-unwind" {
+        fn PyObject_Call(callable: *mut PyObject, arguments: *mut PyObject, keywords: *mut PyObject) -> *mut PyObject;
+    }
+    struct Hang;
+    impl Drop for Hang {
+        fn drop(&mut self) {
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+    let hang = Hang;
+    // SAFETY: the interpreter is held, the objects are alive and of the types that are asked for.
+    let result = unsafe { PyObject_Call(callable, arguments, keywords) };
+    std::mem::forget(hang);
+    Owned::new(result)
 }
 
 /// Lets pending signal handlers run, in the main thread (PEP 475).

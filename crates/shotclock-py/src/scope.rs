@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3_ffi::{
     Py_None, Py_True, PyErr_SetObject, PyExc_TimeoutError, PyLong_AsUnsignedLongLong, PyObject,
-    PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_SetAttrString,
+    PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_SetAttrString, PyTuple_New,
 };
 
 use crate::errors;
-use crate::interpreter::{PyResult, Raised};
+use crate::interpreter::{PyResult, Raised, call};
 use crate::object::{Owned, returned};
 
 /// How many scopes are open in the process, so that a call without any pays for one look at a number.
@@ -47,7 +47,8 @@ impl Scope {
         let Some(Ask(ask)) = ASK.get() else { return Ok(None) };
         // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
         unsafe {
-            let object = Owned::new(PyObject_CallFunctionObjArgs(*ask, std::ptr::null_mut::<PyObject>()))?;
+            let nothing = Owned::new(PyTuple_New(0))?;
+            let object = call(*ask, nothing.as_ptr(), std::ptr::null_mut())?;
             if object.as_ptr() == Py_None() {
                 return Ok(None);
             }
