@@ -72,12 +72,11 @@ class Scope(_Link):
     ``expired`` tells whether it has ended a call, also where a library turned the exception into one of its own.
     """
 
-    __slots__ = ("_seconds", "_swallows", "deadline_ns", "expired")
+    __slots__ = ("_seconds", "deadline_ns", "expired")
 
-    def __init__(self, seconds: float | None, deadline_ns: int, swallows: bool = False) -> None:
+    def __init__(self, seconds: float | None, deadline_ns: int) -> None:
         super().__init__()
         self._seconds = seconds
-        self._swallows = swallows
         self.deadline_ns = deadline_ns
         self.expired = False
 
@@ -92,19 +91,24 @@ class Scope(_Link):
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        """End. Only ``move_on_after`` swallows an exception, and only one that the scope's own end stands behind."""
-        self._unlink()
-        _native.scope_closed()
-        return self._swallows and error is not None and expired_scope(error) is self
+    ) -> bool | None:
+        """End, whatever the exception."""
+        if self._open:
+            self._unlink()
+            _native.scope_closed()
+        return None
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """As a decorator: each call runs in a scope of its own."""
 
         @functools.wraps(function)
         def limited(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-            with Scope(self._seconds, self.deadline_ns):
+            scope = Scope(self._seconds, self.deadline_ns)
+            scope.__enter__()
+            try:
                 return function(*arguments, **keywords)
+            finally:
+                scope.__exit__(None, None, None)
 
         return limited
 
@@ -124,6 +128,23 @@ class Scope(_Link):
     def __repr__(self) -> str:
         state = "expired" if self.expired else "open" if self._open else "not open"
         return f"<shotclock scope, {state}>"
+
+
+class MoveOnScope(Scope):
+    """A scope that the block just ends with; made by ``move_on_after``."""
+
+    __slots__ = ()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        """End, and swallow an exception that the scope's own end stands behind."""
+        super().__exit__(kind, error, traceback)
+        return error is not None and expired_scope(error) is self
+
+    def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        """Refuse to be a decorator: there would be nothing to return."""
+        raise TypeError("move_on_after() is no decorator: the call would have nothing to return")
 
 
 class Shield(_Link):
@@ -165,12 +186,12 @@ def deadline_at(moment: float) -> Scope:
     return Scope(None, math.ceil(_seconds(moment) * _SECOND))
 
 
-def move_on_after(seconds: float) -> Scope:
+def move_on_after(seconds: float) -> MoveOnScope:
     """As ``deadline``, and the block just ends when its time is over: ``scope.expired`` tells.
 
     It swallows an exception behind which the scope's own TimeoutError stands, also where a library wrapped it.
     """
-    return Scope(_seconds(seconds), 0, swallows=True)
+    return MoveOnScope(_seconds(seconds), 0)
 
 
 def shield() -> Shield:
