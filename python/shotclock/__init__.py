@@ -6,6 +6,8 @@ Three ways in, each with the same methods written in Rust:
 - ``shotclock.install()`` grafts the methods onto the interpreter's own ``socket.socket``, at any time;
 - ``from shotclock import socket`` is the interpreter's own ``socket`` module over them, beside the one it has.
 
+``with shotclock.deadline(5):`` then limits everything that a block does with sockets, through any library.
+
 Importing this package imports no ``socket``: what is to be replaced must not be there before it.
 """
 
@@ -14,11 +16,37 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import socket as socket
     from ._graft import install, uninstall
+    from ._scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining, shield
     from ._status import Status, status
 
-__all__ = ["Status", "install", "status", "uninstall"]
+__all__ = [
+    "Scope",
+    "Status",
+    "deadline",
+    "deadline_at",
+    "expired_scope",
+    "install",
+    "move_on_after",
+    "remaining",
+    "shield",
+    "status",
+    "uninstall",
+]
 
-_HOMES = {"Status": "_status", "install": "_graft", "socket": "socket", "status": "_status", "uninstall": "_graft"}
+_HOMES = {
+    "Scope": "_scope",
+    "Status": "_status",
+    "deadline": "_scope",
+    "deadline_at": "_scope",
+    "expired_scope": "_scope",
+    "install": "_graft",
+    "move_on_after": "_scope",
+    "remaining": "_scope",
+    "shield": "_scope",
+    "socket": "socket",
+    "status": "_status",
+    "uninstall": "_graft",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -59,6 +59,11 @@ def uninstall() -> None:
         stop_watching()
 
 
+def is_installed() -> bool:
+    """Whether the methods are grafted now."""
+    return _installed is not None
+
+
 def replaced() -> tuple[str, ...]:
     """What is grafted now; empty while nothing is."""
     with _lock:

@@ -27,6 +27,15 @@ def capi() -> object:
 def sendfile(sock: _socket_object, file: int, offset: int, count: int, /) -> int:
     """Send a part of a file, waiting as the socket's timeout has it. 0 at the end of the file."""
 
+def watch_scopes(ask: Callable[[], object], /) -> None:
+    """Take the function that gives the scope around a call, with its deadline_ns, or None. The first call counts."""
+
+def scope_opened() -> None:
+    """Count one more open scope: only while there are any is anybody asked."""
+
+def scope_closed() -> None:
+    """Count one less."""
+
 def call_tls(
     call: Callable[..., Any],
     message: str,

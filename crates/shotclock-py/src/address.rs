@@ -19,18 +19,24 @@ use shotclock::{Family, RawAddress};
 pub(crate) use inet::resolve;
 
 use crate::errors;
-use crate::interpreter::{PyResult, Raised};
+use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, type_name};
 
 const QIPCRTR: Family = Family(numbers::AF_QIPCRTR);
 const RDS: Family = Family(numbers::AF_RDS);
 
-/// The system's address out of Python's, by the socket's family. `caller` is the function's name, for errors.
-pub(crate) fn from_python(socket: SocketRef, address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+/// The system's address out of Python's, by the socket's family. A host's name is looked up, under the limit of the call
+/// that needs it. `caller` is the function's name, for errors.
+pub(crate) fn from_python(
+    socket: SocketRef,
+    timing: &Timing,
+    address: *mut PyObject,
+    caller: &str,
+) -> PyResult<RawAddress> {
     match Family(socket.family()) {
         Family::UNIX => unix::encode(address),
-        Family::INET | RDS => inet::encode_v4(address, caller),
-        Family::INET6 => inet::encode_v6(address, caller),
+        Family::INET | RDS => inet::encode_v4(timing, address, caller),
+        Family::INET6 => inet::encode_v6(timing, address, caller),
         Family::NETLINK => numeric::encode_netlink(address, caller),
         QIPCRTR => numeric::encode_qipcrtr(address),
         Family::VSOCK => numeric::encode_vsock(address),

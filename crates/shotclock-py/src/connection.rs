@@ -4,8 +4,8 @@ use std::ffi::c_int;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
 
 use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
-use shotclock::RawAddress;
 use shotclock::raw::{Call, Errno, Interest, Operation, Pause, Readiness, Stop, exact};
+use shotclock::{LimitKind, RawAddress};
 
 use crate::address;
 use crate::arguments::int;
@@ -29,7 +29,7 @@ pub(crate) unsafe extern "C" fn bind(me: *mut PyObject, to: *mut PyObject) -> *m
     // SAFETY: as in `accept`.
     let socket = unsafe { SocketRef::new(me) };
     let bind = || {
-        let address = address::from_python(socket, to, "bind")?;
+        let address = address::from_python(socket, &Timing::of(socket)?, to, "bind")?;
         audit(c"socket.bind", &[me, to])?;
         let fd = socket.fd()?;
         released(|| exact::bind(fd, &address)).map_err(errors::raise_errno)
@@ -41,21 +41,30 @@ pub(crate) unsafe extern "C" fn bind(me: *mut PyObject, to: *mut PyObject) -> *m
 pub(crate) unsafe extern "C" fn connect(me: *mut PyObject, to: *mut PyObject) -> *mut PyObject {
     // SAFETY: as in `accept`.
     let socket = unsafe { SocketRef::new(me) };
-    let connected = connect_to(socket, to, "connect").and_then(|outcome| outcome.map_err(errors::raise_stop));
-    returned(connected.map(|()| Owned::none()))
+    let connect = || {
+        let timing = Timing::of(socket)?;
+        connect_to(socket, &timing, to, "connect")?.map_err(|stop| timing.raise(stop))
+    };
+    returned(connect().map(|()| Owned::none()))
 }
 
 /// `socket.connect_ex(address)`: an error number, 0 for none.
 pub(crate) unsafe extern "C" fn connect_ex(me: *mut PyObject, to: *mut PyObject) -> *mut PyObject {
     // SAFETY: as in `accept`.
     let socket = unsafe { SocketRef::new(me) };
-    let number = connect_to(socket, to, "connect_ex").and_then(|outcome| match outcome {
-        Ok(()) => Ok(0),
-        Err(Stop::System(errno)) => Ok(errno.raw_os_error()),
-        Err(Stop::TimedOut { .. } | Stop::WouldBlock) => Ok(Errno::AGAIN.raw_os_error()),
-        Err(stop) => Err(errors::raise_stop(stop)),
-    });
-    returned(number.and_then(Owned::int))
+    let connect = || {
+        let timing = Timing::of(socket)?;
+        match connect_to(socket, &timing, to, "connect_ex")? {
+            Ok(()) => Ok(0),
+            Err(Stop::System(errno)) => Ok(errno.raw_os_error()),
+            Err(Stop::TimedOut { limit: LimitKind::SocketTimeout(_), .. } | Stop::WouldBlock) => {
+                Ok(Errno::AGAIN.raw_os_error())
+            }
+            // A scope ends it with an exception: there is no number that would say so.
+            Err(stop) => Err(timing.raise(stop)),
+        }
+    };
+    returned(connect().and_then(Owned::int))
 }
 
 /// `socket.getpeername()`.
@@ -113,10 +122,12 @@ pub(crate) unsafe extern "C" fn shutdown(me: *mut PyObject, how: *mut PyObject) 
 
 fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     address::check_family(socket)?;
-    let (listener, timing) = (socket.fd()?, Timing::of(socket));
+    let (listener, timing) = (socket.fd()?, Timing::of(socket)?);
+    let unblocked = timing.unblock_if_it_blocks(listener).map_err(errors::raise_errno)?;
     let mut accept =
         Call::new(listener, Readiness::IN, |_| exact::accept(listener).map_err(|errno| timing.pause(errno)));
     let (fd, peer) = timing.run_when_ready(&mut accept)?;
+    drop(unblocked);
     let peer = address::to_python_on(listener, peer.as_ref(), socket.protocol())?;
     // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.
     let result = unsafe { Owned::new(Py_BuildValue(c"iN".as_ptr(), fd.as_raw_fd(), peer.into_ptr()))? };
@@ -126,27 +137,31 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
 }
 
 /// Connects; what ended it is the caller's to raise or to tell.
-fn connect_to(socket: SocketRef, to: *mut PyObject, caller: &str) -> PyResult<Result<(), Stop<Raised>>> {
-    let address = address::from_python(socket, to, caller)?;
+fn connect_to(
+    socket: SocketRef,
+    timing: &Timing,
+    to: *mut PyObject,
+    caller: &str,
+) -> PyResult<Result<(), Stop<Raised>>> {
+    let address = address::from_python(socket, timing, to, caller)?;
     audit(c"socket.connect", &[socket.as_object(), to])?;
     let Some(fd) = socket.fd_if_open() else {
         return Ok(Err(Stop::System(Errno::BADF)));
     };
-    let timing = Timing::of(socket);
-    if timing.is_timed()
-        && let Err(errno) = exact::set_nonblocking(fd, true)
-    {
-        // Whoever shares the file may have taken the flag away, and without it connect(2) knows no limit.
-        return Ok(Err(Stop::System(errno)));
-    }
-    Ok(timing.outcome(&mut Connect { fd, address, timing, begun: false }))
+    let unblocked = match timing.unblock(fd) {
+        Ok(unblocked) => unblocked,
+        Err(errno) => return Ok(Err(Stop::System(errno))),
+    };
+    let outcome = timing.outcome(&mut Connect { fd, address, timing, begun: false });
+    drop(unblocked);
+    Ok(outcome)
 }
 
 /// connect(2), and its end once the descriptor is ready.
 struct Connect<'a> {
     fd: BorrowedFd<'a>,
     address: RawAddress,
-    timing: Timing,
+    timing: &'a Timing,
     begun: bool,
 }
 

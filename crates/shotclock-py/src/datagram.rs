@@ -82,7 +82,7 @@ fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
 /// Receives once, also into no room at all: a datagram is taken then.
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<(usize, Owned)> {
     address::check_family(socket)?;
-    let (fd, timing, size) = (socket.fd()?, Timing::of(socket), room.len());
+    let (fd, timing, size) = (socket.fd()?, Timing::of(socket)?, room.len());
     let flags = timing.flags(flags);
     let try_once = |_| exact::recvfrom(fd, room, flags).map_err(|errno| timing.pause(errno));
     let (len, from) = timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)?;
@@ -91,9 +91,10 @@ fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<(usize,
 
 fn sendto_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     let (data, flags, to) = data_flags_and_address(arguments)?;
-    let address = address::from_python(socket, to, "sendto")?;
+    let timing = Timing::of(socket)?;
+    let address = address::from_python(socket, &timing, to, "sendto")?;
     audit(c"socket.sendto", &[socket.as_object(), to])?;
-    let sent = transmit(socket, data.bytes(), flags, &address)?;
+    let sent = transmit(socket, &timing, data.bytes(), flags, &address)?;
     Owned::size(sent)
 }
 
@@ -117,8 +118,8 @@ fn data_flags_and_address(arguments: *mut PyObject) -> PyResult<(Buffer, c_int, 
     if parsed == 0 { Err(Raised) } else { Ok((data, flags, to)) }
 }
 
-fn transmit(socket: SocketRef, data: &[u8], flags: c_int, to: &RawAddress) -> PyResult<usize> {
-    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+fn transmit(socket: SocketRef, timing: &Timing, data: &[u8], flags: c_int, to: &RawAddress) -> PyResult<usize> {
+    let fd = socket.fd()?;
     let flags = timing.flags(flags);
     let try_once = |_| exact::sendto(fd, data, flags, to).map_err(|errno| timing.pause(errno));
     timing.run(&mut Call::new(fd, Readiness::OUT, try_once), data.len())

@@ -4,8 +4,9 @@ use std::ffi::CStr;
 use std::ptr;
 
 use pyo3_ffi::{
-    Py_TYPE, PyErr_Fetch, PyErr_NoMemory, PyErr_Restore, PyErr_SetObject, PyErr_SetString, PyExc_OSError,
-    PyExc_TimeoutError, PyLong_FromLong, PyObject, PyObject_CallFunctionObjArgs, PyUnicode_FromStringAndSize,
+    Py_TYPE, PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred, PyErr_Restore,
+    PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyLong_FromLong, PyObject,
+    PyObject_CallFunctionObjArgs, PyObject_SetAttrString, PyUnicode_FromStringAndSize,
 };
 use shotclock::raw::{Errno, Failure, Stop, address_info_text, describe, host_text};
 
@@ -50,15 +51,41 @@ pub(crate) fn raise_errno(errno: Errno) -> Raised {
     raise_numbered(unsafe { PyExc_OSError }, errno.raw_os_error(), &describe(errno))
 }
 
-/// Raises what ended an operation.
+/// Raises what ended an operation; the end of time is the caller's to raise, since it knows whose time it was.
 pub(crate) fn raise_stop(stop: Stop<Raised>) -> Raised {
     match stop {
         Stop::Interrupt(raised) => raised,
-        Stop::TimedOut { .. } => timed_out(),
+        Stop::TimedOut { .. } => Owned::text("timed out").map_or_else(|raised| raised, |text| raise_timed_out(&text)),
         Stop::WouldBlock => raise_errno(Errno::AGAIN),
         Stop::System(errno) => raise_errno(errno),
         Stop::Cancelled | Stop::Closed => raise_errno(Errno::BADF),
     }
+}
+
+/// Raises `OSError(text)`.
+pub(crate) fn raise_os_error(text: &str) -> Raised {
+    // SAFETY: a static of the interpreter.
+    raise_text(unsafe { PyExc_OSError }, text)
+}
+
+/// Whether an exception is set.
+pub(crate) fn is_raised() -> bool {
+    // SAFETY: the interpreter is held.
+    unsafe { !PyErr_Occurred().is_null() }
+}
+
+/// Puts a number into the exception that is set.
+pub(crate) fn annotate(name: &CStr, number: usize) {
+    let kept = Kept::take_normalized();
+    if let (Some(error), Ok(number)) = (kept.value(), Owned::size(number)) {
+        // SAFETY: the interpreter is held and the objects are alive. An exception that takes no attributes goes without.
+        unsafe {
+            if PyObject_SetAttrString(error, name.as_ptr(), number.as_ptr()) != 0 {
+                PyErr_Clear();
+            }
+        }
+    }
+    kept.restore();
 }
 
 /// Raises MemoryError.
@@ -68,10 +95,11 @@ pub(crate) fn out_of_memory() -> Raised {
     Raised
 }
 
-/// Raises `TimeoutError('timed out')`, without a number.
-pub(crate) fn timed_out() -> Raised {
-    // SAFETY: a static of the interpreter.
-    raise(unsafe { PyExc_TimeoutError }, c"timed out")
+/// Raises `TimeoutError(text)`, without a number.
+pub(crate) fn raise_timed_out(text: &Owned) -> Raised {
+    // SAFETY: a static of the interpreter, and a live object.
+    unsafe { PyErr_SetObject(PyExc_TimeoutError, text.as_ptr()) };
+    Raised
 }
 
 /// The exception that is set, kept aside while other Python code runs.
@@ -84,6 +112,19 @@ impl Kept {
         // SAFETY: the interpreter is held; the references it hands out are given back by `restore`.
         unsafe { PyErr_Fetch(kind, value, traceback) };
         Self(kept)
+    }
+
+    /// The same, as an object, whatever it was raised as.
+    fn take_normalized() -> Self {
+        let Self(mut kept) = Self::take();
+        let [kind, value, traceback] = &mut kept;
+        // SAFETY: as in `take`; the references are exchanged in place.
+        unsafe { PyErr_NormalizeException(kind, value, traceback) };
+        Self(kept)
+    }
+
+    fn value(&self) -> Option<*mut PyObject> {
+        Some(self.0[1]).filter(|value| !value.is_null())
     }
 
     /// Sets it again, if there was one; one that is set by now gives way.

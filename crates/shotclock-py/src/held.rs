@@ -11,11 +11,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3_ffi::{PyImport_ImportModule, PyObject, PyObject_CallMethod};
+use pyo3_ffi::{PyImport_ImportModule, PyObject, PyObject_CallMethod, PyObject_GetAttrString, PyTuple_New};
 use shotclock::raw::{Errno, exact};
 
 use crate::errors::{self, Kept};
-use crate::interpreter::PyResult;
+use crate::interpreter::{PyResult, call};
 use crate::object::{Owned, SocketRef};
 
 struct Held {
@@ -135,7 +135,11 @@ impl Reentrant {
 
     fn method(&self, name: &CStr) -> PyResult<()> {
         // SAFETY: as in `new`.
-        Owned::new(unsafe { PyObject_CallMethod(self.0.as_ptr(), name.as_ptr(), ptr::null()) }).map(drop)
+        let (method, nothing) = unsafe {
+            let method = Owned::new(PyObject_GetAttrString(self.0.as_ptr(), name.as_ptr()))?;
+            (method, Owned::new(PyTuple_New(0))?)
+        };
+        call(method.as_ptr(), nothing.as_ptr(), ptr::null_mut()).map(drop)
     }
 }
 

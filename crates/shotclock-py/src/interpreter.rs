@@ -1,13 +1,18 @@
 //! The interpreter's lock and signals: leaving it for a wait, and the waiter that does so.
 
-use pyo3_ffi::{PyErr_CheckSignals, PyEval_RestoreThread, PyEval_SaveThread};
+use std::cell::Cell;
+use std::os::fd::BorrowedFd;
+
+use pyo3_ffi::{PyErr_CheckSignals, PyEval_RestoreThread, PyEval_SaveThread, PyObject};
 use shotclock::raw::{
-    Errno, Interest, Operation, Pause, PollWaiter, Readiness, Stop, Waiter, drive, timeout_limit, wait_out,
+    Answer, Errno, Failure, Interest, Limit, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
+    Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out,
 };
-use shotclock::{Deadline, MessageFlags};
+use shotclock::{Deadline, LimitKind, MessageFlags};
 
 use crate::errors;
-use crate::object::SocketRef;
+use crate::object::{Owned, SocketRef};
+use crate::scope::Scope;
 
 /// A Python exception is set.
 #[derive(Debug)]
@@ -23,6 +28,30 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
     // SAFETY: the state is the one this thread gave up above.
     unsafe { PyEval_RestoreThread(state) };
     result
+}
+
+/// Calls a Python callable with a tuple of arguments and a dict of keywords, or null for none.
+///
+/// Before 3.14 the interpreter, at its end, ends daemon threads by pthread_exit wherever they next want its lock, which
+/// may be in the middle of this call; the unwinding that follows must not reach frames of ours. It finds the thread
+/// hanging here instead, as 3.14 leaves it.
+pub(crate) fn call(callable: *mut PyObject, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
+    unsafe extern "C-unwind" {
+        fn PyObject_Call(callable: *mut PyObject, arguments: *mut PyObject, keywords: *mut PyObject) -> *mut PyObject;
+    }
+    struct Hang;
+    impl Drop for Hang {
+        fn drop(&mut self) {
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+    let hang = Hang;
+    // SAFETY: the interpreter is held, the objects are alive and of the types that are asked for.
+    let result = unsafe { PyObject_Call(callable, arguments, keywords) };
+    std::mem::forget(hang);
+    Owned::new(result)
 }
 
 /// Lets pending signal handlers run, in the main thread (PEP 475).
@@ -77,74 +106,170 @@ impl<O: Operation> Operation for Released<'_, O> {
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
 const SMALL: usize = 16 << 10;
 
-/// How one call on a socket waits. The timeout is read once, so that all parts of the call agree on it.
-#[derive(Clone, Copy)]
-pub(crate) struct Timing(Option<u64>);
+/// How one call waits. The socket's timeout and the scope around it are read once, so that all parts of the call agree.
+pub(crate) struct Timing {
+    /// In nanoseconds; `None` is for ever.
+    timeout: Option<u64>,
+    scope: Option<Scope>,
+    /// The limit of a call that has begun with a lookup: what that took is gone.
+    begun: Cell<Option<Limit<'static>>>,
+}
 
 impl Timing {
-    /// By the socket's own timeout.
-    pub(crate) fn of(socket: SocketRef) -> Self {
+    /// By the socket's own timeout, and the deadline scope around the call. A socket that does not wait has no use for
+    /// a scope.
+    pub(crate) fn of(socket: SocketRef) -> PyResult<Self> {
         Self::of_nanos(socket.timeout())
     }
 
     /// By a timeout in nanoseconds; negative is none.
-    pub(crate) fn of_nanos(timeout: i64) -> Self {
-        Self(u64::try_from(timeout).ok())
+    pub(crate) fn of_nanos(timeout: i64) -> PyResult<Self> {
+        let timeout = u64::try_from(timeout).ok();
+        let scope = if timeout == Some(0) { None } else { Scope::current()? };
+        Ok(Self { timeout, scope, begun: Cell::new(None) })
+    }
+
+    /// By the deadline scope alone, for what has no socket.
+    pub(crate) fn of_scope() -> PyResult<Self> {
+        Self::of_nanos(-1)
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
-    fn is_plain(self) -> bool {
-        self.0.is_none()
+    fn is_plain(&self) -> bool {
+        self.timeout.is_none() && self.scope.is_none()
     }
 
     /// Whether it never waits.
-    pub(crate) fn is_nonblocking(self) -> bool {
-        self.0 == Some(0)
+    pub(crate) fn is_nonblocking(&self) -> bool {
+        self.timeout == Some(0)
     }
 
     /// Whether it waits, and not for ever.
-    pub(crate) fn is_timed(self) -> bool {
+    pub(crate) fn is_timed(&self) -> bool {
         !self.is_plain() && !self.is_nonblocking()
     }
 
-    /// The flags for one try: those asked for, and with a timeout never to wait in the system.
-    pub(crate) fn flags(self, flags: i32) -> i32 {
+    /// Whether only a scope bounds it: then it keeps what one call without a timeout promises (all bytes sent, the low
+    /// water mark, MSG_WAITALL), on a descriptor that blocks.
+    pub(crate) fn is_bound_by_scope_alone(&self) -> bool {
+        self.timeout.is_none() && self.scope.is_some()
+    }
+
+    /// The flags for one try: those asked for, and under a limit never to wait in the system.
+    pub(crate) fn flags(&self, flags: i32) -> i32 {
         if self.is_plain() { flags } else { flags | MessageFlags::DONTWAIT.0 }
     }
 
     /// What a failed try means to the loop: on a plain call EAGAIN is an error (BlockingIOError), to be passed on.
-    pub(crate) fn pause(self, errno: Errno) -> Pause {
+    pub(crate) fn pause(&self, errno: Errno) -> Pause {
         match Pause::from(errno) {
             Pause::WouldBlock if self.is_plain() => Pause::Failed(errno),
             pause => pause,
         }
     }
 
+    /// The descriptor made non-blocking for a call that no flag keeps from waiting, where a limit is to end it.
+    pub(crate) fn unblock<'a>(&self, fd: BorrowedFd<'a>) -> Result<Option<Unblocked<'a>>, Errno> {
+        if !self.is_timed() {
+            return Ok(None);
+        }
+        // Under a timeout it should be so already; but whoever shares the file may have taken the flag away.
+        exact::set_nonblocking(fd, true)?;
+        Ok(Some(Unblocked { fd, for_good: self.timeout.is_some() }))
+    }
+
+    /// The same, only where the descriptor is one that blocks: where a wait before the try does, or a flag of the call.
+    pub(crate) fn unblock_if_it_blocks<'a>(&self, fd: BorrowedFd<'a>) -> Result<Option<Unblocked<'a>>, Errno> {
+        if self.is_bound_by_scope_alone() { self.unblock(fd) } else { Ok(None) }
+    }
+
     /// Runs an operation on about `bytes` bytes.
-    pub(crate) fn run<O: Operation>(self, operation: &mut O, bytes: usize) -> PyResult<O::Output> {
+    pub(crate) fn run<O: Operation>(&self, operation: &mut O, bytes: usize) -> PyResult<O::Output> {
+        if self.is_bound_by_scope_alone() {
+            return self.run_when_ready(operation);
+        }
         let result = if self.is_plain() || bytes > SMALL { self.outcome(operation) } else { self.run_held(operation) };
-        result.map_err(errors::raise_stop)
+        result.map_err(|stop| self.raise(stop))
     }
 
     /// Runs an operation that is Python's own, hence with the interpreter held but for the waits.
-    pub(crate) fn run_held<O: Operation>(self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
-        drive(operation, &timeout_limit(self.0), &mut InterpreterWaiter)
+    pub(crate) fn run_held<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
+        drive(operation, &self.limit(), &mut InterpreterWaiter)
     }
 
     /// Runs an operation with the interpreter released; what ended it is not raised yet.
-    pub(crate) fn outcome<O: Operation>(self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
-        drive(&mut Released(operation), &timeout_limit(self.0), &mut InterpreterWaiter)
+    pub(crate) fn outcome<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
+        drive(&mut Released(operation), &self.limit(), &mut InterpreterWaiter)
     }
 
-    /// Runs an operation for which no flag says that it must not wait: under a timeout it is not tried before the
-    /// descriptor is ready, since whoever shares the file may have taken O_NONBLOCK away.
-    pub(crate) fn run_when_ready<O: Operation>(self, operation: &mut O) -> PyResult<O::Output> {
+    /// Runs an operation that under a limit is not tried before the descriptor is ready: one that no flag keeps from
+    /// waiting, or one that promises more than what is there.
+    pub(crate) fn run_when_ready<O: Operation>(&self, operation: &mut O) -> PyResult<O::Output> {
         let result = if self.is_timed() {
-            let limit = timeout_limit(self.0);
-            wait_out(&mut Released(operation), &limit, &mut InterpreterWaiter, Pause::WouldBlock)
+            wait_out(&mut Released(operation), &self.limit(), &mut InterpreterWaiter, Pause::WouldBlock)
         } else {
             self.outcome(operation)
         };
-        result.map_err(errors::raise_stop)
+        result.map_err(|stop| self.raise(stop))
+    }
+
+    /// Asks the resolver: on this thread, or on a worker where a limit is to end it.
+    pub(crate) fn answer(&self, request: &Request) -> PyResult<Result<Answer, Failure>> {
+        if !self.is_timed() {
+            return Ok(released(|| request.run()));
+        }
+        let limit = self.limit().begun(Deadline::now());
+        self.begun.set(Some(limit));
+        answer(request, &limit, &mut InterpreterWaiter).map_err(|unanswered| match unanswered {
+            Unanswered::Stopped(stop) => self.raise(stop),
+            Unanswered::AllBusy(workers) => {
+                let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
+                // Whose time it was is not known: the scope's, if there is one.
+                let raise = |text| Self::raise_expired(self.scope.as_ref(), &text);
+                Owned::text(&text).map_or_else(|raised| raised, raise)
+            }
+            Unanswered::Failed(why) => errors::raise_os_error(&why),
+        })
+    }
+
+    /// Raises what ended an operation.
+    pub(crate) fn raise(&self, stop: Stop<Raised>) -> Raised {
+        self.raise_as(stop, || Owned::text("timed out"))
+    }
+
+    /// The same, with other words for the end of time.
+    pub(crate) fn raise_as(&self, stop: Stop<Raised>, timed_out: impl FnOnce() -> PyResult<Owned>) -> Raised {
+        let Stop::TimedOut { limit, .. } = stop else { return errors::raise_stop(stop) };
+        let scope = self.scope.as_ref().filter(|_| limit == LimitKind::CallDeadline);
+        timed_out().map_or_else(|raised| raised, |text| Self::raise_expired(scope, &text))
+    }
+
+    fn raise_expired(scope: Option<&Scope>, text: &Owned) -> Raised {
+        match scope {
+            Some(scope) => scope.raise(text),
+            None => errors::raise_timed_out(text),
+        }
+    }
+
+    fn limit(&self) -> Limit<'static> {
+        self.begun.get().unwrap_or_else(|| match &self.scope {
+            None => timeout_limit(self.timeout),
+            Some(scope) => deadline_limit(self.timeout, scope.deadline),
+        })
+    }
+}
+
+/// A descriptor that does not block, for the length of a call.
+pub(crate) struct Unblocked<'a> {
+    fd: BorrowedFd<'a>,
+    for_good: bool,
+}
+
+impl Drop for Unblocked<'_> {
+    fn drop(&mut self) {
+        if !self.for_good {
+            // It cannot fail on an open descriptor; one that was closed meanwhile is nobody's.
+            let _ = exact::set_nonblocking(self.fd, false);
+        }
     }
 }

@@ -19,6 +19,7 @@ mod object;
 mod option;
 mod order;
 mod own_type;
+mod scope;
 mod sendfile;
 mod state;
 mod stock;

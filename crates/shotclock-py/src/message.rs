@@ -119,7 +119,7 @@ impl Message {
         let control_size = usize::try_from(control_size).ok().filter(|size| *size <= MOST);
         let control_size = control_size.ok_or_else(|| value_error(c"invalid ancillary data buffer length"))?;
         let mut control = zeroed(control_size)?;
-        let (fd, timing) = (socket.fd()?, Timing::of(socket));
+        let (fd, timing) = (socket.fd()?, Timing::of(socket)?);
         let flags = timing.flags(flags);
         let try_once = |_| exact::recvmsg(fd, data, &mut control, flags).map_err(|errno| timing.pause(errno));
         let received = timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)?;
@@ -188,7 +188,8 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     };
     // SAFETY: None lives for ever.
     let is_addressed = to != unsafe { Py_None() };
-    let address = if is_addressed { Some(address::from_python(socket, to, "sendmsg")?) } else { None };
+    let address =
+        if is_addressed { Some(address::from_python(socket, &Timing::of(socket)?, to, "sendmsg")?) } else { None };
     audit(c"socket.sendmsg", &[socket.as_object(), to])?;
     let data = data_of(data)?;
     let control = if control.is_null() { Vec::new() } else { control_of(control)? };
@@ -295,7 +296,7 @@ fn transmit(
     let size = data.iter().map(Buffer::len).fold(0, usize::saturating_add);
     let mut slices = reserved(data.len())?;
     slices.extend(data.iter().map(|buffer| IoSlice::new(buffer.bytes())));
-    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    let (fd, timing) = (socket.fd()?, Timing::of(socket)?);
     let flags = timing.flags(flags);
     let try_once = |_| exact::sendmsg(fd, &slices, control, to, flags).map_err(|errno| timing.pause(errno));
     let sent = timing.run(&mut Call::new(fd, Readiness::OUT, try_once), size)?;

@@ -14,7 +14,7 @@ use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{errors, own_type, sendfile, tls};
+use crate::{errors, own_type, scope, sendfile, tls};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -138,6 +138,9 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             METH_VARARGS,
             c"sendfile(sock, file, offset, count, /)\n--\n\nOne part of a file, in time.",
         ),
+        function(c"watch_scopes", scope::watch_scopes, METH_O, c"watch_scopes(ask, /)\n--\n\nWho knows the scope."),
+        function(c"scope_opened", scope::scope_opened, METH_NOARGS, c"scope_opened()\n--\n\nOne more is open."),
+        function(c"scope_closed", scope::scope_closed, METH_NOARGS, c"scope_closed()\n--\n\nOne less is open."),
         PyMethodDef {
             ml_name: c"call_tls".as_ptr(),
             ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },

@@ -18,18 +18,17 @@ pub(crate) unsafe extern "C" fn sendfile(_: *mut PyObject, arguments: *mut PyObj
 
 fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     let (socket, file, offset, count) = parse(arguments)?;
-    let (fd, timing) = (socket.fd()?, Timing::of(socket));
-    if timing.is_timed() {
-        // sendfile(2) has no flag of its own, and waits on a descriptor that blocks, ready or not.
-        exact::set_nonblocking(fd, true).map_err(errors::raise_errno)?;
-    }
+    let (fd, timing) = (socket.fd()?, Timing::of(socket)?);
+    // sendfile(2) has no flag of its own, and waits on a descriptor that blocks, ready or not.
+    let unblocked = timing.unblock(fd).map_err(errors::raise_errno)?;
     let mut send = Call::new(fd, Readiness::OUT, |_| {
         let mut offset = offset;
         // Without a timeout too: socket.py waits for a descriptor that somebody else made non-blocking.
         exact::sendfile(fd, file, &mut offset, count).map_err(Pause::from)
     });
-    let sent = timing.outcome(&mut send).map_err(errors::raise_stop)?;
-    Owned::size(sent)
+    let sent = timing.outcome(&mut send);
+    drop(unblocked);
+    Owned::size(sent.map_err(|stop| timing.raise(stop))?)
 }
 
 fn parse(arguments: *mut PyObject) -> PyResult<(SocketRef, BorrowedFd<'static>, u64, usize)> {

@@ -4,15 +4,13 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_TimeoutError, PyImport_ImportModule,
-    PyObject, PyObject_Call, PyObject_GetAttrString,
+    Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyImport_ImportModule, PyObject, PyObject_GetAttrString,
 };
-use shotclock::raw::{Interest, Operation, Pause, Readiness, Stop};
+use shotclock::raw::{Interest, Operation, Pause, Readiness};
 
 use crate::arguments::Arguments;
-use crate::errors;
 use crate::held::Hold;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Timing, call};
 use crate::object::{Owned, SocketRef, returned};
 
 /// `_native.call_tls(call, message, sock, arguments, keywords)`: `call(*arguments, **keywords)`, tried until `_ssl` no
@@ -36,29 +34,17 @@ pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyOb
 }
 
 fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
-    let [call, message, me, positional, keywords] = arguments.exactly()?;
+    let [callable, message, me, positional, keywords] = arguments.exactly()?;
     // SAFETY: the Python side passes objects of ssl.SSLSocket, a subclass of the type that the layout was proved on.
     let socket = unsafe { SocketRef::new(me) };
-    let plainly = |call: *mut PyObject| {
-        // SAFETY: the interpreter is held, the objects are alive: a callable, a tuple and a dict.
-        Owned::new(unsafe { PyObject_Call(call, positional, keywords) })
-    };
-    let Some(hold) = Hold::new(socket)? else { return plainly(call) };
-    let mut tries = Tries {
-        fd: socket.fd()?,
-        wanted: Wanted::get()?,
-        toward: Readiness::IN,
-        attempt: || hold.alone(|| plainly(call)),
-    };
-    match Timing::of_nanos(hold.timeout).run_held(&mut tries) {
-        Ok(outcome) => outcome,
-        Err(Stop::TimedOut { .. }) => {
-            // SAFETY: a static of the interpreter, and a live object.
-            unsafe { PyErr_SetObject(PyExc_TimeoutError, message) };
-            Err(Raised)
-        }
-        Err(stop) => Err(errors::raise_stop(stop)),
-    }
+    let plainly = || call(callable, positional, keywords);
+    let Some(hold) = Hold::new(socket)? else { return plainly() };
+    let mut tries =
+        Tries { fd: socket.fd()?, wanted: Wanted::get()?, toward: Readiness::IN, attempt: || hold.alone(plainly) };
+    let timing = Timing::of_nanos(hold.timeout)?;
+    // SAFETY: alive.
+    let message = || Ok(unsafe { Owned::borrowed(message) });
+    timing.run_held(&mut tries).map_err(|stop| timing.raise_as(stop, message))?
 }
 
 /// What `_ssl` raises when it would have to wait.

@@ -166,10 +166,28 @@ fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut
 }
 
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
-    let (fd, timing, size) = (socket.fd()?, Timing::of(socket), room.len());
+    let (fd, timing, size) = (socket.fd()?, Timing::of(socket)?, room.len());
+    if timing.is_bound_by_scope_alone() && flags & MessageFlags::WAITALL.0 != 0 {
+        return receive_all(fd, &timing, room, flags);
+    }
     let flags = timing.flags(flags);
     let try_once = |_| exact::recv(fd, room, flags).map_err(|errno| timing.pause(errno));
     timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)
+}
+
+/// MSG_WAITALL in parts, none of which waits.
+fn receive_all(fd: BorrowedFd<'_>, timing: &Timing, room: &mut [u8], flags: c_int) -> PyResult<usize> {
+    let (mut filled, flags) = (0, timing.flags(flags & !MessageFlags::WAITALL.0));
+    let try_once = |_| match exact::recv(fd, &mut room[filled..], flags) {
+        Ok(0) => Ok(()),
+        Ok(len) => {
+            filled += len;
+            if filled >= room.len() { Ok(()) } else { Err(Pause::Progress) }
+        }
+        Err(errno) => Err(timing.pause(errno)),
+    };
+    let outcome = timing.run_when_ready(&mut Call::new(fd, Readiness::IN, try_once));
+    outcome.map(|()| filled)
 }
 
 /// `socket.send(data[, flags])`.
@@ -199,11 +217,12 @@ pub(crate) unsafe extern "C" fn sendall(
     // SAFETY: as in `recv`.
     let (socket, arguments) =
         unsafe { (SocketRef::new(me), Arguments::positional(arguments, count, keywords, c"sendall")) };
-    let send_all = || {
+    let send = || {
         let (data, flags) = data_and_flags(arguments?, c"y*|i:sendall".as_ptr())?;
-        transmit_all(socket, data.bytes(), flags).map(|()| Owned::none())
+        transmit_all(socket.fd()?, &Timing::of(socket)?, data.bytes(), flags)?;
+        check_signals()
     };
-    returned(send_all())
+    returned(send().map(|()| Owned::none()))
 }
 
 fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(Data<'_>, c_int)> {
@@ -224,17 +243,24 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
 }
 
 fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
-    let (fd, timing) = (socket.fd()?, Timing::of(socket));
+    let (fd, timing) = (socket.fd()?, Timing::of(socket)?);
+    if timing.is_bound_by_scope_alone() {
+        // Without a timeout one call sends all there is.
+        return transmit_all(fd, &timing, data, flags).map(|()| data.len());
+    }
     let flags = timing.flags(flags);
     let try_once = |_| exact::send(fd, data, flags).map_err(|errno| timing.pause(errno));
     timing.run(&mut Call::new(fd, Readiness::OUT, try_once), data.len())
 }
 
-/// One limit for the whole, as CPython's: each part gets what is left of it.
-fn transmit_all(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<()> {
-    let (fd, timing) = (socket.fd()?, Timing::of(socket));
-    timing.run(&mut SendAll { fd, data, flags: timing.flags(flags), timing, sent: 0 }, data.len())?;
-    check_signals()
+/// One limit for the whole, as CPython's: each part gets what is left of it. The exception says how much was sent.
+fn transmit_all(fd: BorrowedFd<'_>, timing: &Timing, data: &[u8], flags: c_int) -> PyResult<()> {
+    let mut send = SendAll { fd, data, flags: timing.flags(flags), timing, sent: 0 };
+    let outcome = timing.run(&mut send, data.len());
+    if outcome.is_err() {
+        errors::annotate(c"sent", send.sent);
+    }
+    outcome
 }
 
 /// Sends all of the bytes; signal handlers run between the parts, as in CPython.
@@ -242,7 +268,7 @@ struct SendAll<'a> {
     fd: BorrowedFd<'a>,
     data: &'a [u8],
     flags: c_int,
-    timing: Timing,
+    timing: &'a Timing,
     sent: usize,
 }
 

@@ -162,7 +162,6 @@ impl Deadline {
         Timeout(self.0.saturating_sub(earlier.0))
     }
 
-    #[cfg(test)]
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }

@@ -2,10 +2,10 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::deadline::Timeout;
+use crate::deadline::{Deadline, Timeout};
 
 pub use crate::cancel::{Gate, Signal};
-pub use crate::names::{Answer, Request};
+pub use crate::names::{Answer, Request, Unanswered, answer};
 pub use crate::ops::{Accept, Connect, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
 pub use crate::sys::resolver::{
     AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
@@ -55,6 +55,11 @@ impl<T, F: FnMut(Readiness) -> Result<T, Pause>> Operation for Call<'_, F> {
 /// The limit of a socket's timeout alone: nanoseconds, 0 for one try, `None` for ever.
 pub fn timeout_limit(nanos: Option<u64>) -> Limit<'static> {
     Limit { timeout: nanos.map_or(Timeout::NEVER, Timeout::from_nanos), ..Limit::NONE }
+}
+
+/// The limit of a socket's timeout, as in [`timeout_limit`], and of a deadline on the system's monotonic clock.
+pub fn deadline_limit(timeout: Option<u64>, deadline: u64) -> Limit<'static> {
+    Limit { deadline: Deadline::from_nanos(deadline), ..timeout_limit(timeout) }
 }
 
 /// The system's words for an error number.

@@ -14,13 +14,13 @@ use shotclock::{Address, AddressInfoFlags, Family, Kind, RawAddress, inet_ntop};
 
 use super::{Fields, build, os_error, out_of_range, overflow_error, require_tuple};
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, released};
+use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, type_name};
 
 /// The largest flow label and traffic class together.
 const FLOWINFO_MOST: c_uint = 0xf_ffff;
 
-pub(super) fn encode_v4(address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode_v4(timing: &Timing, address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
     require_tuple(address, format_args!("{caller}(): AF_INET"))?;
     let (mut host, mut port) = (Host::default(), 0);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, and `convert_host` takes a Host.
@@ -36,12 +36,12 @@ pub(super) fn encode_v4(address: *mut PyObject, caller: &str) -> PyResult<RawAdd
     if parsed == 0 {
         return Err(out_of_range(port_range(caller)));
     }
-    let found = host.resolve(Family::INET)?;
+    let found = host.resolve(timing, Family::INET)?;
     let port = checked_port(port, caller)?;
     build::<16>(Family::INET, &[(2, &port.to_be_bytes()), (4, &found.array::<4>(4))])
 }
 
-pub(super) fn encode_v6(address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode_v6(timing: &Timing, address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
     require_tuple(address, format_args!("{caller}(): AF_INET6"))?;
     let (mut host, mut port, mut flowinfo, mut scope): (_, _, c_uint, c_uint) = (Host::default(), 0, 0, 0);
     // SAFETY: as in `encode_v4`.
@@ -59,7 +59,7 @@ pub(super) fn encode_v6(address: *mut PyObject, caller: &str) -> PyResult<RawAdd
     if parsed == 0 {
         return Err(out_of_range(port_range(caller)));
     }
-    let found = host.resolve(Family::INET6)?;
+    let found = host.resolve(timing, Family::INET6)?;
     let port = checked_port(port, caller)?;
     if flowinfo > FLOWINFO_MOST {
         return Err(overflow_error(format_args!("{caller}(): flowinfo must be 0-{FLOWINFO_MOST}.")));
@@ -86,18 +86,18 @@ pub(super) fn decode_v6(fields: &Fields) -> PyResult<Owned> {
 }
 
 /// The address of a host, without a port: any for "", else by its number, else by the system's lookup, for which the
-/// interpreter is released.
-pub(crate) fn resolve(host: &CStr, family: i32) -> PyResult<RawAddress> {
+/// interpreter is released, and which ends in time where the call that needs it has a limit.
+pub(crate) fn resolve(timing: &Timing, host: &CStr, family: i32) -> PyResult<RawAddress> {
     let family = Family(family);
     match host.to_bytes() {
-        b"" => any(family),
+        b"" => any(timing, family),
         b"<broadcast>" | b"255.255.255.255" => match family {
             Family::INET | Family::UNSPEC => Ok(Address::from((Ipv4Addr::BROADCAST, 0)).to_raw()),
             _ => Err(os_error("address family mismatched")),
         },
         _ => match number(host, family) {
             Some(ip) => Ok(Address::from((ip, 0)).to_raw()),
-            None => by_name(host, family),
+            None => by_name(timing, host, family),
         },
     }
 }
@@ -113,10 +113,10 @@ fn number(host: &CStr, family: Family) -> Option<IpAddr> {
     is_wanted.then_some(ip)
 }
 
-fn any(family: Family) -> PyResult<RawAddress> {
+fn any(timing: &Timing, family: Family) -> PyResult<RawAddress> {
     let flags = AddressInfoFlags::PASSIVE.0;
     let hints = Hints { flags, family: family.0, kind: Kind::DGRAM.0, protocol: 0 };
-    let records = look_up(&Request::AddressInfo { host: None, service: Some(c"0".to_owned()), hints })?;
+    let records = look_up(timing, &Request::AddressInfo { host: None, service: Some(c"0".to_owned()), hints })?;
     match records.as_slice() {
         [only] if is_ip(only) => Ok(only.address),
         [first, ..] if is_ip(first) => Err(os_error("wildcard resolved to multiple address")),
@@ -124,15 +124,15 @@ fn any(family: Family) -> PyResult<RawAddress> {
     }
 }
 
-fn by_name(host: &CStr, family: Family) -> PyResult<RawAddress> {
+fn by_name(timing: &Timing, host: &CStr, family: Family) -> PyResult<RawAddress> {
     let hints = Hints { flags: 0, family: family.0, kind: 0, protocol: 0 };
-    let records = look_up(&Request::AddressInfo { host: Some(CString::from(host)), service: None, hints })?;
+    let records = look_up(timing, &Request::AddressInfo { host: Some(CString::from(host)), service: None, hints })?;
     let first = records.first().filter(|first| is_ip(first));
     first.map(|first| first.address).ok_or_else(|| os_error("unknown address family"))
 }
 
-fn look_up(request: &Request) -> PyResult<Vec<AddressRecord>> {
-    match released(|| request.run()) {
+fn look_up(timing: &Timing, request: &Request) -> PyResult<Vec<AddressRecord>> {
+    match timing.answer(request)? {
         Ok(Answer::Addresses(records)) => Ok(records),
         Ok(_) => Ok(Vec::new()),
         Err(failure) => Err(errors::raise_lookup(&failure)),
@@ -172,11 +172,11 @@ impl Default for Host {
 
 impl Host {
     /// To be called at once: the text of a bytearray is the host for as long as nobody else runs.
-    fn resolve(&self, family: Family) -> PyResult<Fields> {
+    fn resolve(&self, timing: &Timing, family: Family) -> PyResult<Fields> {
         // SAFETY: set by `convert_host`, which the parser has called successfully; the argument is alive, and what it
         // was encoded to is kept here.
         let host = unsafe { CStr::from_ptr(self.text) };
-        resolve(host, family.0).map(|found| Fields::of(&found))
+        resolve(timing, host, family.0).map(|found| Fields::of(&found))
     }
 }
 

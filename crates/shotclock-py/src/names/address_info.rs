@@ -15,7 +15,7 @@ use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, RawAddre
 
 use crate::arguments::Keywords;
 use crate::audit::audit;
-use crate::interpreter::{PyResult, Raised, released};
+use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, returned};
 use crate::stock::stock;
 use crate::{address, errors};
@@ -149,7 +149,7 @@ fn decimal(number: &impl ToString) -> CString {
 }
 
 fn addresses(request: &Request) -> PyResult<Vec<AddressRecord>> {
-    match released(|| request.run()).map_err(|failure| errors::raise_lookup(&failure))? {
+    match Timing::of_scope()?.answer(request)?.map_err(|failure| errors::raise_lookup(&failure))? {
         Answer::Addresses(records) => Ok(records),
         _ => Err(errors::raise_lookup(&Failure::NotFound)),
     }
@@ -187,7 +187,7 @@ fn find_name(arguments: *mut PyObject) -> PyResult<Owned> {
     let parts = SockaddrParts::of(sockaddr)?;
     audit(c"socket.getnameinfo", &[sockaddr])?;
     let request = Request::NameInfo { address: parts.address(len)?, flags: NameInfoFlags(flags) };
-    match released(|| request.run()).map_err(|failure| errors::raise_lookup(&failure))? {
+    match Timing::of_scope()?.answer(&request)?.map_err(|failure| errors::raise_lookup(&failure))? {
         Answer::HostAndService(host, service) => {
             // SAFETY: the interpreter is held; "s" copies a C string.
             Owned::new(unsafe { Py_BuildValue(c"ss".as_ptr(), host.as_ptr(), service.as_ptr()) })

@@ -11,7 +11,7 @@ use shotclock::{Address, Family, RawAddress};
 use crate::address;
 use crate::audit::audit;
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, released};
+use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, returned};
 
 /// `_socket.gethostbyname(host)`: an IPv4 address.
@@ -19,7 +19,7 @@ pub(crate) unsafe extern "C" fn gethostbyname(_: *mut PyObject, arguments: *mut 
     let find = || {
         let host = Host::of(arguments, c"et:gethostbyname")?;
         audit(c"socket.gethostbyname", &[host.object])?;
-        ip_text(ip_of(&address::resolve(host.name(), Family::INET.0)?)?)
+        ip_text(ip_of(&address::resolve(&Timing::of_scope()?, host.name(), Family::INET.0)?)?)
     };
     returned(find())
 }
@@ -30,7 +30,7 @@ pub(crate) unsafe extern "C" fn gethostbyname_ex(_: *mut PyObject, arguments: *m
         let host = Host::of(arguments, c"et:gethostbyname_ex")?;
         audit(c"socket.gethostbyname", &[host.object])?;
         // For its errors: it takes and refuses other names than the lookup by name does.
-        address::resolve(host.name(), Family::INET.0)?;
+        address::resolve(&Timing::of_scope()?, host.name(), Family::INET.0)?;
         entry_of(&Request::HostByName(host.name().to_owned()))
     };
     returned(find())
@@ -41,7 +41,7 @@ pub(crate) unsafe extern "C" fn gethostbyaddr(_: *mut PyObject, arguments: *mut 
     let find = || {
         let host = Host::of(arguments, c"et:gethostbyaddr")?;
         audit(c"socket.gethostbyaddr", &[host.object])?;
-        let address = address::resolve(host.name(), Family::UNSPEC.0)?;
+        let address = address::resolve(&Timing::of_scope()?, host.name(), Family::UNSPEC.0)?;
         entry_of(&Request::HostByAddress(ip_of(&address)?))
     };
     returned(find())
@@ -91,7 +91,7 @@ fn ip_of(address: &RawAddress) -> PyResult<IpAddr> {
 }
 
 fn entry_of(request: &Request) -> PyResult<Owned> {
-    match released(|| request.run()).map_err(|failure| errors::raise_lookup(&failure))? {
+    match Timing::of_scope()?.answer(request)?.map_err(|failure| errors::raise_lookup(&failure))? {
         Answer::Host(record) => entry(&record),
         _ => Err(errors::raise_lookup(&Failure::NotFound)),
     }

@@ -8,7 +8,7 @@ use shotclock::raw::{Answer, Request};
 
 use crate::audit::audit;
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, released};
+use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, returned};
 
 /// `_socket.getservbyname(name[, protocol])`: the port.
@@ -68,7 +68,7 @@ pub(crate) unsafe extern "C" fn getprotobyname(_: *mut PyObject, arguments: *mut
 
 /// Whatever the reason, there is one text for no answer.
 fn answer_to(request: &Request, not_found: &CStr) -> PyResult<Owned> {
-    match released(|| request.run()) {
+    match Timing::of_scope()?.answer(request)? {
         Ok(Answer::Number(number)) => Owned::int(number),
         Ok(Answer::Name(name)) => Owned::utf8_text(name.to_bytes()),
         // SAFETY: a static of the interpreter.

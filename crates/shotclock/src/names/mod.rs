@@ -35,7 +35,7 @@ pub use hosts::{HostEntry, gethostbyaddr, gethostbyname, gethostbyname_ex, getho
 pub use services::{getprotobyname, getservbyname, getservbyport};
 pub use workers::LOOKUP_WORKERS;
 
-pub use request::{Answer, Request};
+pub use request::{Answer, Request, Unanswered, answer};
 use workers::Outcome;
 
 /// A limit to look names up under: a small view that is passed by value, with the lookup functions as its methods.
@@ -158,10 +158,8 @@ impl<'c> Lookup<'c> {
                 let error = io::Error::other(format!("the lookup panicked: {message}"));
                 Err(Error::new(operation, Reason::File(error)))
             }
-            // Its own words: EAGAIN's would sound like a socket's.
             Outcome::NoWorker(errno) => {
-                let text = format!("no thread could be started for the lookup: {}", crate::sys::describe(errno));
-                Err(Error::new(operation, Reason::File(io::Error::other(text))))
+                Err(Error::new(operation, Reason::File(io::Error::other(request::no_thread(errno)))))
             }
         });
         // Each request has its one sort of answer; a wrong one would be a mistake in `Request::run`.

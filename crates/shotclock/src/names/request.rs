@@ -4,12 +4,13 @@ use std::ffi::{CStr, CString};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::workers::{LOOKUP_WORKERS, Pool};
+use super::workers::{LOOKUP_WORKERS, Left, Outcome, Pool};
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags};
 use crate::sys::address::RawAddress;
 use crate::sys::fork::PerProcess;
 use crate::sys::resolver::{self, AddressRecord, Failure, Hints, HostRecord};
-use crate::sys::{c, thread};
+use crate::sys::{Errno, c, describe, thread};
+use crate::timed::{Limit, Stop, Waiter, drive};
 
 /// What is asked of the system. Two equal requests have the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -128,6 +129,44 @@ fn first_address(name: &CStr) -> Result<IpAddr, Failure> {
     let records = resolver::address_info(Some(name), None, &hints)?;
     let first = records.first().and_then(|record| super::ip_address(&record.address));
     first.ok_or(Failure::AddressInfo(c::EAI_NONAME, None))
+}
+
+/// Why a request under a limit was not answered by the system.
+#[derive(Clone, Debug)]
+pub enum Unanswered<I> {
+    /// The limit, or the waiter.
+    Stopped(Stop<I>),
+    /// The limit passed while all of this many workers were busy.
+    AllBusy(usize),
+    /// It never came to ask: in words.
+    Failed(String),
+}
+
+/// Runs a request under a limit, on a worker unless it is immediate, and waits by any waiter. A limit that is none, or
+/// whose timeout is zero, is for the caller to look at before: such a request is run where it is made.
+///
+/// # Errors
+/// Why there is no answer of the system's, which itself may be a failure.
+pub fn answer<W: Waiter>(
+    request: &Request,
+    limit: &Limit<'_>,
+    waiter: &mut W,
+) -> Result<Result<Answer, Failure>, Unanswered<W::Interrupt>> {
+    if request.is_immediate() {
+        return drive(&mut super::Immediate(request), limit, waiter).map_err(Unanswered::Stopped);
+    }
+    match workers().ask_by(request.clone(), limit, waiter) {
+        Ok(Outcome::Answer(answer)) => Ok(answer),
+        Ok(Outcome::Panicked(message)) => Err(Unanswered::Failed(format!("the lookup panicked: {message}"))),
+        Ok(Outcome::NoWorker(errno)) => Err(Unanswered::Failed(no_thread(errno))),
+        Err(Left { stop: Stop::TimedOut { .. }, in_queue: true }) => Err(Unanswered::AllBusy(LOOKUP_WORKERS)),
+        Err(Left { stop, .. }) => Err(Unanswered::Stopped(stop)),
+    }
+}
+
+/// Why no worker could be started: in its own words, since EAGAIN's would sound like a socket's.
+pub(super) fn no_thread(errno: Errno) -> String {
+    format!("no thread could be started for the lookup: {}", describe(errno))
 }
 
 pub(super) type LookupPool = Pool<Request, Result<Answer, Failure>>;

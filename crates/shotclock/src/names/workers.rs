@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::cancel::Signal;
 use crate::deadline::Timeout;
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, Reason};
 use crate::sys::{Errno, Readiness};
-use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, drive};
+use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive};
 
 /// The most threads that look names up at one time, in the whole process.
 ///
@@ -39,6 +39,13 @@ pub(super) enum Outcome<A> {
     Panicked(String),
     /// No thread could be started for it.
     NoWorker(Errno),
+}
+
+/// Why a caller left without an answer.
+pub(super) struct Left<I> {
+    pub(super) stop: Stop<I>,
+    /// No worker had taken the job up.
+    pub(super) in_queue: bool,
 }
 
 /// Starts a thread.
@@ -96,17 +103,38 @@ where
     ///
     /// # Errors
     /// The limit; `WorkerLimit` if the job was still in the queue then because all workers were busy.
-    pub(super) fn ask(self: &Arc<Self>, operation: &'static str, request: Q, limit: &Limit<'_>) -> Result<Outcome<A>> {
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        operation: &'static str,
+        request: Q,
+        limit: &Limit<'_>,
+    ) -> crate::error::Result<Outcome<A>> {
         if limit.timeout == Timeout::ZERO {
             // It cannot be answered in one try: do not bother a worker.
             return Err(Error::new(operation, Reason::WouldBlock));
         }
-        let mut asking = Asking { pool: self, request, share: None };
-        drive(&mut asking, limit, &mut PollWaiter).map_err(|stop| match stop {
-            Stop::TimedOut { limit, elapsed } if asking.share.as_ref().is_some_and(Share::is_stuck_in_queue) => {
+        self.ask_by(request, limit, &mut PollWaiter).map_err(|left| match left.stop {
+            Stop::TimedOut { limit, elapsed } if left.in_queue => {
                 Error::new(operation, Reason::WorkerLimit { limit, elapsed, cap: self.cap })
             }
             stop => Error::stopped(operation, stop),
+        })
+    }
+
+    /// The same by any waiter; the timeout is not zero.
+    ///
+    /// # Errors
+    /// Why the caller left.
+    pub(super) fn ask_by<W: Waiter>(
+        self: &Arc<Self>,
+        request: Q,
+        limit: &Limit<'_>,
+        waiter: &mut W,
+    ) -> Result<Outcome<A>, Left<W::Interrupt>> {
+        let mut asking = Asking { pool: self, request, share: None };
+        drive(&mut asking, limit, waiter).map_err(|stop| {
+            let in_queue = asking.share.as_ref().is_some_and(Share::is_stuck_in_queue);
+            Left { stop, in_queue }
         })
     }
 

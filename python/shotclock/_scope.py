@@ -1,0 +1,265 @@
+"""Deadline scopes: one limit for all that a block does with sockets, through libraries that know nothing of it.
+
+The scopes of a thread or task form a chain that begins in one context variable; what counts is the earliest end of those
+that are open. A scope that was left limits nothing, whoever still has it in a copied context.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import time
+from contextvars import ContextVar
+
+from . import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+    from types import TracebackType
+    from typing import ParamSpec, Self, TypeVar
+
+    Parameters = ParamSpec("Parameters")
+    Result = TypeVar("Result")
+
+_SECOND = 10**9
+# Later than this no clock of the system will ever be: the nanoseconds of a deadline fit in 63 bits.
+_MOST_SECONDS = 9e9
+
+
+class _Link:
+    """One link of the chain: a scope or a shield."""
+
+    __slots__ = ("_open", "_outer", "_token")
+    _open: bool
+    _outer: _Link | None
+    _token: Token[_Link | None] | None
+
+    def __init__(self) -> None:
+        self._open = False
+        self._outer = None
+        self._token = None
+
+    def _link(self) -> None:
+        if self._token is not None:
+            raise RuntimeError("it was entered before: a scope is entered once")
+        outer = _innermost.get()
+        # What was left does not come back, and need not be kept.
+        while outer is not None and not outer._open:
+            outer = outer._outer
+        self._outer = outer
+        self._token = _innermost.set(self)
+        self._open = True
+
+    def _unlink(self) -> None:
+        self._open = False
+        try:
+            if self._token is not None and _innermost.get() is self:
+                _innermost.reset(self._token)
+        except ValueError:
+            # A generator that was suspended inside it ends in another context: there it limits nothing any more.
+            pass
+
+
+_innermost: ContextVar[_Link | None] = ContextVar("shotclock scope", default=None)
+
+
+class Scope(_Link):
+    """A limit on all that is done with sockets between entering and leaving it; made by ``deadline`` and its kin.
+
+    ``expired`` tells whether it has ended a call, also where a library turned the exception into one of its own.
+    """
+
+    __slots__ = ("_seconds", "deadline_ns", "expired")
+
+    def __init__(self, seconds: float | None, deadline_ns: int) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self.deadline_ns = deadline_ns
+        self.expired = False
+
+    def __enter__(self) -> Self:
+        """Begin: from now on the calls of this thread or task end by the deadline."""
+        _reach_every_socket()
+        if self._seconds is not None:
+            self.deadline_ns = time.monotonic_ns() + math.ceil(self._seconds * _SECOND)
+        self._link()
+        _native.scope_opened()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        """End, whatever the exception."""
+        if self._open:
+            self._unlink()
+            _native.scope_closed()
+        return None
+
+    def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        """As a decorator: each call runs in a scope of its own."""
+
+        @functools.wraps(function)
+        def limited(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
+            scope = Scope(self._seconds, self.deadline_ns)
+            scope.__enter__()
+            try:
+                return function(*arguments, **keywords)
+            finally:
+                scope.__exit__(None, None, None)
+
+        return limited
+
+    def carry(self) -> Scope:
+        """Make a scope with the same end, to be entered in another thread, which begins without any."""
+        end = earliest(self) if self._open else self
+        return Scope(None, end.deadline_ns if end is not None else self.deadline_ns)
+
+    def remaining(self) -> float:
+        """Say how many seconds are left; 0.0 once it is over."""
+        return max(0, self.deadline_ns - time.monotonic_ns()) / _SECOND
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle what it was, since exceptions that carry it travel between processes: it limits nothing there."""
+        return _restore, (self._seconds, self.deadline_ns, self.expired)
+
+    def __repr__(self) -> str:
+        state = "expired" if self.expired else "open" if self._open else "not open"
+        return f"<shotclock scope, {state}>"
+
+
+class MoveOnScope(Scope):
+    """A scope that the block just ends with; made by ``move_on_after``."""
+
+    __slots__ = ()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        """End, and swallow an exception that the scope's own end stands behind."""
+        super().__exit__(kind, error, traceback)
+        return error is not None and expired_scope(error) is self
+
+    def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        """Refuse to be a decorator: there would be nothing to return."""
+        raise TypeError("move_on_after() is no decorator: the call would have nothing to return")
+
+
+class Shield(_Link):
+    """Within it the scopes around it do not count; made by ``shield``."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._link()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._unlink()
+
+
+def deadline(seconds: float) -> Scope:
+    """Limit everything a block, or each call of a function, does with sockets to so many seconds in all.
+
+    As a context manager, ``with shotclock.deadline(5):``, or as a decorator, ``@shotclock.deadline(5)``. The seconds
+    count from entering, and 0 lets nothing wait. Scopes nest, and the earliest end counts. When it comes, the call that
+    waits raises TimeoutError, with the scope as its attribute ``scope``; so does every later call in the scope.
+
+    It reaches every socket operation of this thread or task, files over sockets, lookups and TLS, also inside libraries.
+    It does not reach non-blocking sockets, ``time.sleep``, ``select``, C libraries with sockets of their own, or other
+    threads (see ``Scope.carry``). Entering the first scope does ``install()``.
+
+    A generator that is suspended inside a scope leaves its caller in it, since Python gives generators no context of
+    their own: do not yield inside one.
+
+    Raises TypeError or ValueError for what is not a number of seconds from 0 to 9e9.
+    """
+    return Scope(_seconds(seconds), 0)
+
+
+def deadline_at(moment: float) -> Scope:
+    """As ``deadline``, to a moment of ``time.monotonic()``; one that has passed lets nothing wait."""
+    return Scope(None, math.ceil(_seconds(moment) * _SECOND))
+
+
+def move_on_after(seconds: float) -> MoveOnScope:
+    """As ``deadline``, and the block just ends when its time is over: ``scope.expired`` tells.
+
+    It swallows an exception behind which the scope's own TimeoutError stands, also where a library wrapped it.
+    """
+    return MoveOnScope(_seconds(seconds), 0)
+
+
+def shield() -> Shield:
+    """Take a block, such as one that cleans up, out of the scopes around it: ``with shotclock.shield():``."""
+    return Shield()
+
+
+def remaining() -> float | None:
+    """Say how many seconds the scopes around this call leave it; 0.0 once they are over, None if there are none."""
+    scope = earliest()
+    return None if scope is None else scope.remaining()
+
+
+def expired_scope(error: BaseException) -> Scope | None:
+    """Find the scope whose end stands behind an exception: in it, its causes, its reason, or its arguments."""
+    seen: set[int] = set()
+    to_see = [error]
+    while to_see:
+        known = to_see.pop()
+        if id(known) in seen:
+            continue
+        seen.add(id(known))
+        scope = getattr(known, "scope", None)
+        if isinstance(scope, Scope):
+            return scope
+        linked = [known.__cause__, known.__context__, getattr(known, "reason", None), *known.args]
+        linked.extend(getattr(known, "exceptions", ()))
+        to_see.extend(link for link in linked if isinstance(link, BaseException))
+    return None
+
+
+def earliest(innermost: _Link | None = None) -> Scope | None:
+    """Give the open scope that ends first, of those around this call; a shield hides those beyond it."""
+    link = _innermost.get() if innermost is None else innermost
+    first: Scope | None = None
+    while link is not None:
+        if link._open:
+            if not isinstance(link, Scope):
+                break
+            if first is None or link.deadline_ns < first.deadline_ns:
+                first = link
+        link = link._outer
+    return first
+
+
+def _seconds(seconds: float) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"{seconds!r}: expected a number of seconds")
+    if not 0 <= seconds <= _MOST_SECONDS:
+        raise ValueError(f"{seconds!r} seconds: expected 0 to {_MOST_SECONDS:.0e}")
+    return float(seconds)
+
+
+def _restore(seconds: float | None, deadline_ns: int, expired: bool) -> Scope:
+    scope = Scope(seconds, deadline_ns)
+    scope.expired = expired
+    return scope
+
+
+def _reach_every_socket() -> None:
+    """See to it that there is no scope without effect."""
+    from . import _graft, _mount
+
+    if _graft.is_installed() or _mount.is_mounted():
+        return
+    if os.environ.get("SHOTCLOCK") == "0":
+        raise RuntimeError("SHOTCLOCK=0 forbids install(), without which a deadline scope has no effect")
+    _graft.install()
+
+
+_native.watch_scopes(earliest)

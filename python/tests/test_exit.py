@@ -1,0 +1,69 @@
+"""How a program ends while daemon threads of it wait, or are in the middle of a call."""
+
+import pytest
+import trustme
+
+from interpreter import check
+
+PROGRAM = """
+import socket, ssl, sys, threading, time
+import shotclock
+shotclock.install()
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server.load_cert_chain(sys.argv[1])
+client = ssl.create_default_context(cafile=sys.argv[2])
+begun = threading.Barrier(9)
+
+def begin(work):
+    def run():
+        begun.wait()
+        work()
+    threading.Thread(target=run, daemon=True).start()
+
+def forever(call):
+    while True:
+        call()
+
+def flood(sock):
+    tls = server.wrap_socket(sock, server_side=True)
+    forever(lambda: tls.sendall(bytes(65536)))
+
+def drain(sock):
+    tls = client.wrap_socket(sock, server_hostname="localhost")
+    forever(lambda: tls.recv(65536))
+
+def wait(sock):
+    sock.settimeout(0.001)
+    def once():
+        try:
+            sock.recv(1)
+        except TimeoutError:
+            pass
+    forever(once)
+
+for _ in range(2):
+    a, b = socket.socketpair()
+    begin(lambda a=a: flood(a))
+    begin(lambda b=b: drain(b))
+    c, d = socket.socketpair()
+    begin(lambda c=c, d=d: wait(c))
+    begin(lambda c=c, d=d: d.recv(1))
+
+class LeftForTheEnd:
+    def __del__(self):
+        # Daemon threads want the interpreter meanwhile, which is on its way out.
+        time.sleep(0.1)
+
+sys.left_for_the_end = LeftForTheEnd()
+begun.wait()
+time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("beneath", [(), ("-m", "shotclock")], ids=["graft", "type"])
+def test_daemon_threads_in_calls_do_not_crash_the_end(tmp_path, beneath):
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    for _ in range(3):
+        check(PROGRAM, tmp_path / "server.pem", tmp_path / "authority.pem", beneath=beneath)
