@@ -28,14 +28,19 @@ def on_import(name: str, callback: _Callback) -> Callable[[], None]:
     A module that the calling thread itself is half-way through importing counts as not imported; its callback runs at
     the end of that import only if another one for this module was waiting when it began.
     """
+
+    def waiter(module: ModuleType) -> None:
+        # An object of its own: one callback may wait twice, and be withdrawn once.
+        callback(module)
+
     with _lock:
-        _waiting.setdefault(name, []).append(callback)
+        _waiting.setdefault(name, []).append(waiter)
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
     # To import what is there waits for another thread that is still at it.
     if sys.modules.get(name) is not None and not _is_being_imported(import_module(name)):
         _announce(name)
-    return lambda: _withdraw(name, callback)
+    return lambda: _withdraw(name, waiter)
 
 
 class _Finder:
@@ -74,11 +79,18 @@ class _AnnouncingLoader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        # For those who only look for a spec, and ask of what kind its loader is.
+        return type(self._loader)
+
     def exec_module(self, module: ModuleType) -> None:
         # The module is to see the loader it would have without this.
         self._spec.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
-        _announce(self._spec.name)
+        # Somebody's copy, which nobody gets by importing it, is not what is waited for.
+        if self._spec.name in sys.modules:
+            _announce(self._spec.name)
 
 
 def _announce(name: str) -> None:
