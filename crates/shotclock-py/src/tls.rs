@@ -4,8 +4,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_TimeoutError, PyImport_ImportModule,
-    PyObject, PyObject_Call, PyObject_GetAttrString,
+    Py_ssize_t, PyDict_Check, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_TimeoutError,
+    PyExc_TypeError, PyImport_ImportModule, PyObject, PyObject_Call, PyObject_GetAttrString, PyTuple_Check,
 };
 use shotclock::raw::{Interest, Operation, Pause, Readiness, Stop};
 
@@ -14,6 +14,7 @@ use crate::errors;
 use crate::held::Hold;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
+use crate::own_type::is_socket;
 
 /// `_native.call_tls(call, message, sock, arguments, keywords)`: `call(*arguments, **keywords)`, tried until `_ssl` no
 /// longer wants to read or write, for as long as the socket's timeout allows; then TimeoutError(message).
@@ -37,12 +38,23 @@ pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyOb
 
 fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
     let [call, message, me, positional, keywords] = arguments.exactly()?;
-    // SAFETY: the Python side passes objects of ssl.SSLSocket, a subclass of the type that the layout was proved on.
-    let socket = unsafe { SocketRef::new(me) };
+    // SAFETY: the objects are alive, and the exception is a static of the interpreter.
+    unsafe {
+        if PyTuple_Check(positional) == 0 || PyDict_Check(keywords) == 0 {
+            return Err(errors::raise(PyExc_TypeError, c"call_tls() takes a tuple and a dict"));
+        }
+    }
     let plainly = |call: *mut PyObject| {
         // SAFETY: the interpreter is held, the objects are alive: a callable, a tuple and a dict.
         Owned::new(unsafe { PyObject_Call(call, positional, keywords) })
     };
+    // A function of ssl.SSLSocket can be called with anything for its self.
+    // SAFETY: the object is alive.
+    if !unsafe { is_socket(me) }? {
+        return plainly(call);
+    }
+    // SAFETY: its type is one that the layout was proved on.
+    let socket = unsafe { SocketRef::new(me) };
     let Some(hold) = Hold::new(socket)? else { return plainly(call) };
     let mut tries = Tries {
         fd: socket.fd()?,
