@@ -49,6 +49,11 @@ def replaced() -> tuple[str, ...]:
     return (NAME, f"socket.socket.{_sendfile.METHOD}", *_tls.guarded())
 
 
+def reaches(socket_class: object) -> bool:
+    """Whether it is a class over the type in Rust."""
+    return _native.socket_type() in getattr(socket_class, "__mro__", ())
+
+
 def is_mounted() -> bool:
     """Whether ``import _socket`` gives ours."""
     return _own is not None and sys.modules.get(NAME) is _own
