@@ -39,6 +39,9 @@ def main() -> int:
         print(f"conformance: {made.stderr.strip()}", file=sys.stderr)
         return 2
     chosen = _that_exist(arguments.suites)
+    if not chosen:
+        print("conformance: nothing to run", file=sys.stderr)
+        return 2
     # The processes are to end with this one, whoever ends it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     processes = Processes(loopback_only.COMMAND)

@@ -62,6 +62,8 @@ class Tally:
         self._entries[suite] = _Entry(stock.outcomes, ours.outcomes, comparison)
         self.complain(f"{suite.name} (stock)", stock.complaints)
         self.complain(suite.name, ours.complaints)
+        if ours.outcomes.keys() <= {whole(suite)}:
+            self.complain(suite.name, ["no test ran"])
         worse = f", {len(comparison.worse)} worse than stock" if comparison.worse else ""
         seconds = f"{ours.seconds:.1f} s (stock {stock.seconds:.1f} s)"
         print(f"{self._name} {suite.name}: {_Counts.of(suite, ours.outcomes)}{worse}, {seconds}", flush=True)
@@ -84,6 +86,9 @@ class Tally:
         """Count tests that did worse, and did not this time, as flaky."""
         self.complain(f"{suite.name} (run again)", again.complaints)
         entry = self._entries[suite]
+        # What it did not come to is not forgiven.
+        if again.outcomes[whole(suite)].kind == "error":
+            return
         for test in entry.comparison.worse:
             outcome = again.outcomes.get(test)
             before = {test: entry.stock[test]} if test in entry.stock else {}
@@ -92,6 +97,9 @@ class Tally:
                 self._flaky[test] = attempt
                 if outcome is not None:
                     entry.ours[test] = outcome
+                else:
+                    # It stands for the setting up of a class, which says nothing when all is well.
+                    entry.ours.pop(test, None)
 
     def conclude(self) -> bool:
         """Print each test that did worse, and the totals; whether there is nothing wrong."""

@@ -4,6 +4,8 @@ import concurrent.futures
 import os
 import pathlib
 import signal
+import socket
+import ssl
 import sys
 
 import _socket
@@ -177,6 +179,21 @@ def test_what_crashes_or_fails_everywhere_is_not_run_again():
         assert not tally.conclude()
 
 
+def test_what_crashes_when_run_again_is_not_forgiven():
+    broken = "setUpClass (c)"
+    tally = Tally("3.0.0", "graft", {})
+    tally.add(SUITE, trial(a=OK), Trial({"a": OK, broken: FAIL, whole(SUITE): OK}, [], 1.0))
+    tally.retried(SUITE, Trial({whole(SUITE): Outcome("error", "it ended with exit code -11")}, [], 1.0), 1)
+    assert tally.to_retry() and not tally.conclude()
+
+
+def test_a_suite_without_a_test_proves_nothing(capsys):
+    tally = Tally("3.0.0", "graft", {})
+    tally.add(SUITE, trial(), trial())
+    assert not tally.conclude()
+    assert "no test ran" in capsys.readouterr().out
+
+
 def test_a_mount_without_proof_fails(capsys):
     tally = Tally("3.0.0", "graft", {})
     tally.add(SUITE, trial(a=OK), Trial({"a": OK, whole(SUITE): OK}, ["it was the stock module"], 1.0))
@@ -196,6 +213,25 @@ def test_the_code_of_a_method_is_found_where_it_lies():
     assert proof.complaints("graft", grafted) == []
     assert proof.complaints("stock", grafted)
     assert proof.complaints("type", grafted)
+    assert {"_accept", "connect", "recvfrom", "sendmsg"} < grafted["socket.socket"].keys()
+
+
+def test_what_was_not_looked_at_proves_nothing():
+    for mount in ("stock", "graft", "type"):
+        assert len(proof.complaints(mount, {})) == len(proof.PLACES)
+
+
+@pytest.mark.parametrize("owner, name", [(socket.socket, "connect"), (_socket, "getaddrinfo"), (ssl.SSLSocket, "read")])
+def test_a_single_stray_is_found(monkeypatch, owner, name):
+    stock = getattr(owner, name)
+    shotclock.install()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, stock)
+            (complaint,) = [text for text in proof.complaints("graft", proof.measure()) if "a live" not in text]
+        assert f": {name}: not the code" in complaint
+    finally:
+        shotclock.uninstall()
 
 
 def test_each_way_to_end_is_recorded(processes, tmp_path):
