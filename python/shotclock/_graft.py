@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from _thread import allocate_lock
+import os
+from _thread import RLock
 
 from . import _mount, _native, _sendfile, _tls
 from ._on_import import on_import
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 # The functions that ask the resolver. The others wait for nothing, or keep state that is the interpreter's own.
 LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
 
-_lock = allocate_lock()
+# Reentrant for handlers of signals. A forked child finds it free, and what it protects whole.
+_lock = RLock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _installed: _Graft | None = None
 _stop_watching_ssl: Callable[[], None] | None = None
 

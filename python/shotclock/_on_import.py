@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from _thread import allocate_lock
+from _thread import RLock
 from importlib import import_module
 
 TYPE_CHECKING = False
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
     _Callback = Callable[[ModuleType], object]
 
-_lock = allocate_lock()
+# Reentrant for handlers of signals. A forked child finds it free, and what it protects whole.
+_lock = RLock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _waiting: dict[str, list[_Callback]] = {}
 
 

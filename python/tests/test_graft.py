@@ -744,3 +744,51 @@ def test_the_guard_does_not_look_into_what_is_no_socket():
                 return [self.one, self.two, self.three, self.four, self.five]
         assert ssl.SSLSocket.read(Stranger(), 10) == [os] * 5
     """)
+
+
+def test_a_child_that_is_forked_in_the_middle_of_an_install_can_install():
+    check(
+        """
+        import os, signal, threading
+        import shotclock, ssl
+        shotclock.status()
+        on = True
+        def work():
+            while on:
+                shotclock.install()
+                shotclock.uninstall()
+        thread = threading.Thread(target=work)
+        thread.start()
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                # Ends it if it hangs.
+                signal.alarm(10)
+                shotclock.install()
+                reached = shotclock.status().installed
+                shotclock.uninstall()
+                os._exit(0 if reached and not shotclock.status().installed else 1)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            if code != 0:
+                break
+        on = False
+        thread.join()
+        assert code == 0, code
+        """,
+        beneath=("-W", "ignore"),
+    )
+
+
+def test_a_handler_may_ask_for_the_status_in_the_middle_of_an_install():
+    check("""
+        import signal
+        import shotclock, ssl
+        shotclock.status()
+        asked = []
+        signal.signal(signal.SIGALRM, lambda *_: asked.append(shotclock.status()))
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        while len(asked) < 50:
+            shotclock.install()
+            shotclock.uninstall()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    """)
