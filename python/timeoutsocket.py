@@ -17,6 +17,8 @@ Modules that were imported before this one, and took the class out of ``socket``
 
 import socket
 
+from shotclock._on_import import on_import
+
 __all__ = ["Timeout", "TimeoutSocket", "getDefaultSocketTimeout", "setDefaultSocketTimeout"]
 
 # What sockets raise by themselves when their timeout passes, so that no wait can slip through another exception.
@@ -40,10 +42,11 @@ def setDefaultSocketTimeout(timeout):
 class _AnySocket(type):
     """A datagram socket is made as before; to ask whether it is a socket still gets the answer yes."""
 
-    def __call__(cls, family=-1, type=-1, proto=-1, fileno=None):
-        if cls is TimeoutSocket and not _is_tcp(family, type, fileno):
-            return _PlainSocket(family, type, proto, fileno)
-        return super().__call__(family, type, proto, fileno)
+    def __call__(cls, *arguments, **keywords):
+        # A subclass is what it is, and may take arguments of its own.
+        if cls is TimeoutSocket and not _is_tcp(*arguments, **keywords):
+            return _PlainSocket(*arguments, **keywords)
+        return super().__call__(*arguments, **keywords)
 
     def __instancecheck__(cls, instance):
         return super().__instancecheck__(instance) or (cls is TimeoutSocket and isinstance(instance, _PlainSocket))
@@ -59,7 +62,8 @@ class TimeoutSocket(_PlainSocket, metaclass=_AnySocket):
 
     def __init__(self, family=-1, type=-1, proto=-1, fileno=None):
         super().__init__(family, type, proto, fileno)
-        if _default is not None:
+        # A subclass may be of another kind.
+        if _default is not None and _is_tcp(self.family, self.type):
             self.settimeout(_default)
 
     def get_timeout(self):
@@ -73,11 +77,12 @@ class TimeoutSocket(_PlainSocket, metaclass=_AnySocket):
     def accept(self):
         """Accept a connection: its socket begins with the default timeout, whatever the listener's."""
         connection, address = super().accept()
-        connection.settimeout(_default)
+        if _default is not None and _is_tcp(connection.family, connection.type):
+            connection.settimeout(_default)
         return connection, address
 
 
-def _is_tcp(family, type, fileno):
+def _is_tcp(family=-1, type=-1, proto=-1, fileno=None):
     if fileno is not None:
         # The kinds that are not given are the descriptor's own.
         with _borrowed(fileno) as probe:
@@ -111,4 +116,11 @@ def _checked(timeout):
     return timeout
 
 
+def _let_sockets_travel(reduction):
+    """Have multiprocessing send both kinds to other processes: by itself it knows the one that it finds."""
+    for kind in (_PlainSocket, TimeoutSocket):
+        reduction.register(kind, reduction._reduce_socket)
+
+
 socket.socket = socket.SocketType = TimeoutSocket
+on_import("multiprocessing.reduction", _let_sockets_travel)

@@ -10,14 +10,19 @@ import os
 import sys
 import types
 
-# Methods that every way of mounting replaces.
-METHODS = ("recv", "recv_into", "send", "sendall")
+# Where code is looked for; ssl's class besides, in a process that has it.
+PLACES = ("socket.socket", "a live object", "lookups", "_socket.socket")
+LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
+_TLS = ("read", "write", "send", "do_handshake", "unwrap")
 
-_OURS = os.path.join("shotclock", "_native.")
+# The machine code, and the functions around those of ssl.py.
+_OURS = (os.path.join("shotclock", "_native."), os.path.join("shotclock", "_tls."))
 
 
 def code_file(method) -> str:
-    """The file that holds the machine code of a C method, bound or not."""
+    """The file that holds the machine code of a C method, bound or not, or the code of a Python function."""
+    if isinstance(method, types.FunctionType):
+        return method.__code__.co_filename
     head, pointer = object.__basicsize__, ctypes.sizeof(ctypes.c_size_t)
     if isinstance(method, types.MethodDescriptorType):
         # Behind the head: type, name, qualified name, definition.
@@ -25,7 +30,7 @@ def code_file(method) -> str:
     elif isinstance(method, types.BuiltinMethodType):
         place = id(method) + head
     else:
-        return f"not in C: {method!r}"
+        return f"no function: {method!r}"
     definition = ctypes.c_size_t.from_address(place).value
     name, code = (ctypes.c_size_t * 2).from_address(definition)
     if ctypes.string_at(name).decode() != method.__name__:
@@ -34,32 +39,42 @@ def code_file(method) -> str:
 
 
 def measure() -> dict[str, dict[str, str]]:
-    """The code files of the methods of the class, of a live object, and of the type in C, by name."""
+    """By place and name, the code files: on a class or object, of the methods that socket.py leaves to C."""
     import _socket
     import socket
 
+    in_c = {name: method for name, method in vars(_socket.socket).items() if _is_method(method)}
+    left_to_it = [name for name in in_c if _is_method(getattr(socket.socket, name))]
     one, other = socket.socketpair()
     with one, other:
-        live = {name: code_file(getattr(one, name)) for name in METHODS}
-    in_c = {name: method for name, method in vars(_socket.socket).items() if _is_method(method)}
-    return {
-        "socket.socket": {name: code_file(getattr(socket.socket, name)) for name in METHODS},
+        live = {name: code_file(getattr(one, name)) for name in left_to_it}
+    measured = {
+        "socket.socket": {name: code_file(getattr(socket.socket, name)) for name in left_to_it},
         "a live object": live,
+        "lookups": {name: code_file(getattr(_socket, name)) for name in LOOKUPS},
         "_socket.socket": {name: code_file(method) for name, method in in_c.items()},
     }
+    if "ssl" in sys.modules:
+        ssl_socket = sys.modules["ssl"].SSLSocket
+        measured["ssl.SSLSocket"] = {name: code_file(getattr(ssl_socket, name)) for name in _TLS}
+    return measured
 
 
 def complaints(mount: str, measured: dict[str, dict[str, str]]) -> list[str]:
     """What contradicts that the process had this mount: ``stock``, ``graft`` or ``type``."""
-    wanted_ours = {"stock": (), "graft": ("socket.socket", "a live object"), "type": tuple(measured)}[mount]
-    found = []
+    found = [f"{place}: not looked at" for place in PLACES if place not in measured]
     for place, files in measured.items():
+        # The graft leaves the type in C as it is.
         if mount == "graft" and place == "_socket.socket":
             continue
-        strays = [name for name, file in files.items() if (_OURS in file) != (place in wanted_ours)]
+        strays = [name for name, file in files.items() if _is_ours(file) != (mount != "stock")]
         if strays or not files:
             found.append(f"{place}: {', '.join(strays) or 'no method at all'}: not the code that {mount} should run")
     return found
+
+
+def _is_ours(file: str) -> bool:
+    return any(part in file for part in _OURS)
 
 
 def _is_method(method) -> bool:

@@ -19,15 +19,13 @@ import suites
 from bounded import Processes
 from compare import expectations
 from suites import Suite
-from tally import Tally
+from tally import AGAIN, Tally
 from trial import Trial, try_children, try_suite
 
 _VERSION = platform.python_version()
 _EXPECTED = pathlib.Path(__file__).with_name("expected")
 # As many suites at a time; each process has a network of its own.
 _AT_ONCE = 2
-# A test that did worse is run again, beside nothing else, up to so often.
-_RETRIES = 2
 
 
 def main() -> int:
@@ -39,6 +37,9 @@ def main() -> int:
         print(f"conformance: {made.stderr.strip()}", file=sys.stderr)
         return 2
     chosen = _that_exist(arguments.suites)
+    if not chosen:
+        print("conformance: nothing to run", file=sys.stderr)
+        return 2
     # The processes are to end with this one, whoever ends it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     processes = Processes(loopback_only.COMMAND)
@@ -56,10 +57,10 @@ def _compare(processes: Processes, chosen: list[Suite], mounts: list[str], work:
         for tally in tallies:
             tally.add(suite, trials["stock"], trials[tally.mount])
     for tally in tallies:
-        for attempt in range(1, _RETRIES + 1):
+        for attempt in range(1, AGAIN + 1):
             for suite, only in tally.to_retry():
                 again = try_suite(processes, suite, tally.mount, work / f"{tally.mount}-again-{attempt}", only)
-                tally.retried(suite, again, attempt)
+                tally.retried(suite, again)
     fine = [tally.conclude() for tally in tallies]
     return 0 if all(fine) else 1
 

@@ -9,6 +9,8 @@ from suites import Suite
 from trial import Trial, whole
 
 _RETRIED_AT_MOST = 20
+# A test that did worse is run again, beside nothing else, so often, and is forgiven if it never does so again.
+AGAIN = 2
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,10 @@ class Tally:
         self._expected = expected
         self._entries: dict[Suite, _Entry] = {}
         self._unproved = 0
-        # Tests that did worse at first and not when run again, and at which attempt.
-        self._flaky: dict[str, int] = {}
+        # How often a test that did worse was run again and did not.
+        self._recovered: dict[str, int] = {}
+        # Those that did worse again.
+        self._confirmed: set[str] = set()
 
     def complain(self, where: str, complaints: list[str]) -> None:
         """Say that processes cannot be shown to have run the code they were meant to run."""
@@ -62,6 +66,8 @@ class Tally:
         self._entries[suite] = _Entry(stock.outcomes, ours.outcomes, comparison)
         self.complain(f"{suite.name} (stock)", stock.complaints)
         self.complain(suite.name, ours.complaints)
+        if ours.outcomes.keys() <= {whole(suite)}:
+            self.complain(suite.name, ["no test ran"])
         worse = f", {len(comparison.worse)} worse than stock" if comparison.worse else ""
         seconds = f"{ours.seconds:.1f} s (stock {stock.seconds:.1f} s)"
         print(f"{self._name} {suite.name}: {_Counts.of(suite, ours.outcomes)}{worse}, {seconds}", flush=True)
@@ -73,32 +79,49 @@ class Tally:
         """
         retries = []
         for suite, entry in self._entries.items():
-            worse = entry.comparison.worse
+            worse = [test for test in entry.comparison.worse if test not in self._confirmed]
             if not 0 < len(worse) <= _RETRIED_AT_MOST or entry.ours[whole(suite)].kind == "error":
                 continue
             by_name = all(test in entry.ours and "(" not in test for test in worse)
             retries.append((suite, tuple(worse) if by_name else ()))
         return retries
 
-    def retried(self, suite: Suite, again: Trial, attempt: int) -> None:
-        """Count tests that did worse, and did not this time, as flaky."""
+    def retried(self, suite: Suite, again: Trial) -> None:
+        """Count tests that did worse, and did not any time they were run again, as flaky."""
         self.complain(f"{suite.name} (run again)", again.complaints)
         entry = self._entries[suite]
+        # What it did not come to is not forgiven.
+        if again.outcomes[whole(suite)].kind == "error":
+            return
         for test in entry.comparison.worse:
+            if test in self._confirmed:
+                continue
             outcome = again.outcomes.get(test)
             before = {test: entry.stock[test]} if test in entry.stock else {}
-            if not compare(before, {test: outcome} if outcome else {}).worse:
-                entry.comparison.forgive(test)
-                self._flaky[test] = attempt
-                if outcome is not None:
-                    entry.ours[test] = outcome
+            if compare(before, {test: outcome} if outcome else {}).worse:
+                self._confirmed.add(test)
+                continue
+            self._recovered[test] = self._recovered.get(test, 0) + 1
+            if self._recovered[test] == AGAIN:
+                self._forgive(entry, test, outcome)
+
+    def _flaky(self) -> list[str]:
+        return [test for test, times in self._recovered.items() if times == AGAIN]
+
+    def _forgive(self, entry: _Entry, test: str, outcome: Outcome | None) -> None:
+        entry.comparison.forgive(test)
+        if outcome is not None:
+            entry.ours[test] = outcome
+        else:
+            # It stands for the setting up of a class, which says nothing when all is well.
+            entry.ours.pop(test, None)
 
     def conclude(self) -> bool:
         """Print each test that did worse, and the totals; whether there is nothing wrong."""
         for suite, entry in self._entries.items():
             self._show(suite, entry)
-        for test, attempt in self._flaky.items():
-            print(f"{self._name} FLAKY {test}: did worse at first, not when run again (attempt {attempt})")
+        for test in self._flaky():
+            print(f"{self._name} FLAKY {test}: did worse at first, and not when run again {AGAIN} times")
         print(self._closing(), flush=True)
         return not self._unproved and not any(entry.comparison.failed for entry in self._entries.values())
 
@@ -136,7 +159,7 @@ class Tally:
             "unexpected passes": sum(len(one.unexpected_passes) for one in found),
             "expected failures": sum(len(one.expected_failures) for one in found),
             "bad on stock too": sum(len(one.bad_on_stock_too) for one in found),
-            "flaky": len(self._flaky),
+            "flaky": len(self._flaky()),
             "unproved": self._unproved,
         }
         words = "".join(f", {count} {what}" for what, count in further.items() if count)

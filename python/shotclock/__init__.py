@@ -6,7 +6,11 @@ Three ways in, each with the same methods written in Rust:
 - ``shotclock.install()`` grafts the methods onto the interpreter's own ``socket.socket``, at any time;
 - ``from shotclock import socket`` is the interpreter's own ``socket`` module over them, beside the one it has.
 
-``with shotclock.deadline(5):`` then limits everything that a block does with sockets, through any library.
+All three end each call by its socket's timeout, as the interpreter's own methods do. Child processes that are not
+forked follow where ``SHOTCLOCK=1`` is in their environment, which the first way sees to. ``status()`` says what is
+replaced and what is not reached.
+
+``with shotclock.deadline(5):`` limits everything that a block does with sockets, through any library.
 
 Importing this package imports no ``socket``: what is to be replaced must not be there before it.
 """

@@ -19,6 +19,11 @@ def is_on() -> bool:
     return value == "1"
 
 
+def asks() -> bool:
+    """Whether the children of this process are asked for the graft."""
+    return os.environ.get(SWITCH) == "1"
+
+
 def timeout() -> float | None:
     """The default timeout of new sockets. Raises ValueError for one that cannot be used."""
     value = os.environ.get(TIMEOUT, "")

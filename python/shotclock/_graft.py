@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from _thread import allocate_lock
+import os
+from _thread import RLock
 
 from . import _mount, _native, _sendfile, _tls
 from ._on_import import on_import
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 # The functions that ask the resolver. The others wait for nothing, or keep state that is the interpreter's own.
 LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
 
-_lock = allocate_lock()
+# Reentrant for handlers of signals. A forked child finds it free, and what it protects whole.
+_lock = RLock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _installed: _Graft | None = None
 _stop_watching_ssl: Callable[[], None] | None = None
 
@@ -27,12 +30,13 @@ def install() -> None:
     """Graft the methods onto ``socket.socket``, for sockets there are and sockets to come.
 
     It works whatever was imported before, and reaches every subclass that does not override the methods, and every name
-    that a module has for a lookup (``from socket import gethostbyname``). Calling it again changes nothing, and neither
-    does calling it beneath ``python -m shotclock``, where everything is replaced already.
+    that a module has for a lookup (``from socket import gethostbyname``). Calling it again reaches what was loaded anew
+    since (``importlib.reload(socket)``) and changes nothing else; nor does calling it beneath ``python -m shotclock``,
+    where everything is replaced already. Child processes are reached by ``SHOTCLOCK=1`` in their environment.
 
     Raises ImportError if this interpreter's socket objects are not what the methods expect. Then nothing is changed.
     """
-    global _installed, _stop_watching_ssl
+    global _installed
     if _mount.is_mounted():
         return
     stock = _mount.stock_socket_module()
@@ -41,9 +45,9 @@ def install() -> None:
     with _lock:
         if _installed is None:
             _installed = _Graft(socket, stock)
-    # Outside the lock: another thread may be at the import of ssl, and come here for it.
-    if _stop_watching_ssl is None:
-        _stop_watching_ssl = on_import("ssl", _guard_ssl)
+        else:
+            _installed.reach(socket)
+    _watch_ssl()
 
 
 def uninstall() -> None:
@@ -70,6 +74,24 @@ def replaced() -> tuple[str, ...]:
         return _installed.names() + _tls.guarded() if _installed is not None else ()
 
 
+def reaches(socket_class: object) -> bool:
+    """Whether objects of this class have the methods."""
+    with _lock:
+        return _installed is not None and _installed.reaches(socket_class)
+
+
+def _watch_ssl() -> None:
+    global _stop_watching_ssl
+    # Outside the lock: another thread may be at the import of ssl, and come here for it.
+    superfluous: Callable[[], None] | None = on_import("ssl", _guard_ssl)
+    with _lock:
+        # Else another thread has uninstalled it by now.
+        if _installed is not None:
+            superfluous, _stop_watching_ssl = _stop_watching_ssl, superfluous
+    if superfluous is not None:
+        superfluous()
+
+
 def _guard_ssl(ssl: ModuleType) -> None:
     with _lock:
         if _installed is not None:
@@ -81,14 +103,23 @@ class _Graft:
 
     def __init__(self, socket_module: ModuleType, stock: ModuleType) -> None:
         ours = _native.functions(stock)
+        self._stock = stock
         self._lookups: list[tuple[object, object]] = [(vars(stock)[name], ours[name]) for name in LOOKUPS]
         self._methods = ClassAttributes()
         try:
-            self._replace_methods(socket_module, stock)
-            swap_in_modules(self._lookups)
+            self.reach(socket_module)
         except BaseException:
             self.undo()
             raise
+
+    def reach(self, socket_module: ModuleType) -> None:
+        owner = _class_of_socket_py(socket_module, self._stock)
+        if not self._methods.reach(owner):
+            self._replace_methods(owner, socket_module)
+        swap_in_modules(self._lookups)
+
+    def reaches(self, socket_class: object) -> bool:
+        return any(self._methods.reach(known) for known in getattr(socket_class, "__mro__", ()))
 
     def undo(self) -> None:
         self._methods.undo()
@@ -98,8 +129,7 @@ class _Graft:
     def names(self) -> tuple[str, ...]:
         return self._methods.names() + names_in_modules([ours for _, ours in self._lookups])
 
-    def _replace_methods(self, socket_module: ModuleType, stock: ModuleType) -> None:
-        owner = _class_of_socket_py(socket_module, stock)
+    def _replace_methods(self, owner: type, socket_module: ModuleType) -> None:
         for name, method in _native.descriptors(owner).items():
             # What socket.py or somebody else wraps stays theirs. Of what waits or ends a wait, ours goes underneath.
             if name in _UNDERNEATH:
@@ -116,7 +146,8 @@ class _Graft:
 def _class_of_socket_py(socket_module: Any, stock: ModuleType) -> type:
     """The class that socket.py defines: ``socket.socket``, or what that is a subclass of by now (timeoutsocket's)."""
     known: type
-    for known in socket_module.socket.__mro__:
+    # A function may have its place, too.
+    for known in getattr(socket_module.socket, "__mro__", ()):
         if stock.socket in known.__bases__:
             return known
     raise ImportError("socket.socket is not the interpreter's own class any more")

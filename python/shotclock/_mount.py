@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from _thread import allocate_lock
+from _thread import RLock
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -12,8 +13,9 @@ from ._on_import import on_import
 
 NAME = "_socket"
 
-
-_lock = allocate_lock()
+# Reentrant for handlers of signals. A forked child finds it free, and what it protects whole.
+_lock = RLock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _stock: ModuleType | None = None
 _own: ModuleType | None = None
 
@@ -47,6 +49,11 @@ def mount() -> None:
 def replaced() -> tuple[str, ...]:
     """What `mount` has replaced."""
     return (NAME, f"socket.socket.{_sendfile.METHOD}", *_tls.guarded())
+
+
+def reaches(socket_class: object) -> bool:
+    """Whether it is a class over the type in Rust."""
+    return _native.socket_type() in getattr(socket_class, "__mro__", ())
 
 
 def is_mounted() -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from _thread import allocate_lock
+from _thread import RLock
 from importlib import import_module
 
 TYPE_CHECKING = False
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
     _Callback = Callable[[ModuleType], object]
 
-_lock = allocate_lock()
+# Reentrant for handlers of signals. A forked child finds it free, and what it protects whole.
+_lock = RLock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _waiting: dict[str, list[_Callback]] = {}
 
 
@@ -28,14 +31,19 @@ def on_import(name: str, callback: _Callback) -> Callable[[], None]:
     A module that the calling thread itself is half-way through importing counts as not imported; its callback runs at
     the end of that import only if another one for this module was waiting when it began.
     """
+
+    def waiter(module: ModuleType) -> None:
+        # An object of its own: one callback may wait twice, and be withdrawn once.
+        callback(module)
+
     with _lock:
-        _waiting.setdefault(name, []).append(callback)
+        _waiting.setdefault(name, []).append(waiter)
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
     # To import what is there waits for another thread that is still at it.
     if sys.modules.get(name) is not None and not _is_being_imported(import_module(name)):
         _announce(name)
-    return lambda: _withdraw(name, callback)
+    return lambda: _withdraw(name, waiter)
 
 
 class _Finder:
@@ -74,11 +82,18 @@ class _AnnouncingLoader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        # For those who only look for a spec, and ask of what kind its loader is.
+        return type(self._loader)
+
     def exec_module(self, module: ModuleType) -> None:
         # The module is to see the loader it would have without this.
         self._spec.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
-        _announce(self._spec.name)
+        # Somebody's copy, which nobody gets by importing it, is not what is waited for.
+        if self._spec.name in sys.modules:
+            _announce(self._spec.name)
 
 
 def _announce(name: str) -> None:

@@ -54,6 +54,8 @@ class Program:
         sys.modules["__main__"] = _fresh_main()
         try:
             self._run()
+        except SystemExit:
+            raise
         except BaseException as error:
             _print_without_own_calls(error)
             raise
@@ -85,7 +87,9 @@ def _run_standard_input() -> None:
     _set_first_path("")
     main = vars(sys.modules["__main__"])
     main.update(__file__=_INPUT_NAME, __cached__=None)
-    _execute(compile(sys.stdin.buffer.read(), _INPUT_NAME, "exec", dont_inherit=True))
+    # Where there is none, there is nothing to run.
+    source = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    _execute(compile(source, _INPUT_NAME, "exec", dont_inherit=True))
 
 
 def _run_file(path: str) -> None:
@@ -97,7 +101,7 @@ def _run_file(path: str) -> None:
             source = file.read()
     except OSError as error:
         reason = f"[Errno {error.errno}] {error.strerror}"
-        print(f"{sys.executable}: can't open file {full_path!r}: {reason}", file=sys.stderr)
+        print(f"{sys.orig_argv[0]}: can't open file {full_path!r}: {reason}", file=sys.stderr)
         sys.exit(2)
     main = vars(sys.modules["__main__"])
     main.update(__file__=full_path, __cached__=None)

@@ -23,6 +23,10 @@ class ClassAttributes:
         self._made.append((owner, name, vars(owner).get(name, _ABSENT), value))
         setattr(owner, name, value)
 
+    def reach(self, owner: type) -> bool:
+        """Whether anything of this class was replaced."""
+        return any(known is owner for known, *_ in self._made)
+
     def undo(self) -> None:
         """Put everything back, last first."""
         while self._made:
@@ -35,8 +39,9 @@ class ClassAttributes:
                 setattr(owner, name, before)
 
     def names(self) -> tuple[str, ...]:
-        """``module.class.attribute`` for each that is replaced."""
-        return tuple(f"{owner.__module__}.{owner.__qualname__}.{name}" for owner, name, _, _ in self._made)
+        """``module.class.attribute`` for each that is replaced, and that nobody has replaced since."""
+        there = [(owner, name) for owner, name, _, ours in self._made if vars(owner).get(name) is ours]
+        return tuple(dict.fromkeys(f"{owner.__module__}.{owner.__qualname__}.{name}" for owner, name in there))
 
 
 def swap_in_modules(swaps: list[tuple[object, object]]) -> None:

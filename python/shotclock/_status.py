@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Literal
+
+from . import _environment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NEVER_REACHED = (
     "waits in select, selectors and time.sleep, which some libraries make beside their sockets",
@@ -11,6 +18,8 @@ _NEVER_REACHED = (
     "subinterpreters",
     "children whose interpreter reads no start-up file (-S, pip install --target, frozen programs)",
 )
+_UNASKED_CHILDREN = "children that are not forked: SHOTCLOCK=1 is not in the environment"
+_ANOTHER_CLASS = "socket.socket, which is another class by now (install() reaches one that was loaded anew)"
 _BESIDE_THE_GRAFT = (
     "bare _socket.socket objects, and methods taken from it (_socket.socket.recv)",
     "copies of the lookup functions elsewhere than in the names of a module",
@@ -54,10 +63,17 @@ def status() -> Status:
         # A subinterpreter, or an interpreter whose socket objects are not what the methods expect.
         return Status(None, (), ("everything",), str(error))
     if _mount.is_mounted():
-        return Status("type", _mount.replaced(), _NEVER_REACHED)
+        return Status("type", _mount.replaced(), _strangers(_mount.reaches) + _NEVER_REACHED)
     if replaced := _graft.replaced():
-        return Status("graft", replaced, _BESIDE_THE_GRAFT + _NEVER_REACHED)
+        return Status("graft", replaced, _strangers(_graft.reaches) + _BESIDE_THE_GRAFT + _NEVER_REACHED)
     return Status(None, (), ("everything",))
+
+
+def _strangers(reaches: Callable[[object], bool]) -> tuple[str, ...]:
+    """What this process has that it need not have."""
+    current = getattr(sys.modules.get("socket"), "socket", None)
+    classes = () if current is None or reaches(current) else (_ANOTHER_CLASS,)
+    return classes if _environment.asks() else (*classes, _UNASKED_CHILDREN)
 
 
 def _listed(title: str, lines: tuple[str, ...]) -> list[str]:

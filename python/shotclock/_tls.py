@@ -35,10 +35,12 @@ os.register_at_fork(after_in_child=_native.forget_after_fork)
 
 def install(ssl: ModuleType) -> None:
     """Guard the calls of the module's ``SSLSocket``, of sockets there are and sockets to come."""
-    if guarded():
+    owner = _class_of_ssl_py(ssl)
+    # There is another one after importlib.reload(ssl).
+    if owner is None or _guards.reach(owner):
         return
     for name, message in _WAITING.items():
-        _guards.set(ssl.SSLSocket, name, _guarded(vars(ssl.SSLSocket)[name], message))
+        _guards.set(owner, name, _guarded(vars(owner)[name], message))
 
 
 def uninstall() -> None:
@@ -49,6 +51,15 @@ def uninstall() -> None:
 def guarded() -> tuple[str, ...]:
     """Name what is guarded."""
     return _guards.names()
+
+
+def _class_of_ssl_py(ssl: Any) -> type | None:
+    """The class that ssl.py defines; None where something else has its place, whose waits are its own (gevent's)."""
+    known: type
+    for known in ssl.SSLSocket.__mro__:
+        if (known.__module__, known.__qualname__) == ("ssl", "SSLSocket"):
+            return known
+    return None
 
 
 def _guarded(original: Callable[..., Any], message: str) -> Callable[..., Any]:

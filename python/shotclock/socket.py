@@ -1,7 +1,9 @@
 """The interpreter's own ``socket`` module over the ``_socket`` in Rust, beside the one the interpreter has.
 
-It is the ``socket.py`` that this interpreter ships. Its classes and enums are its own, equal to those of ``socket`` and
-not identical; exceptions are the same. ``ssl`` turns its sockets into the interpreter's ``SSLSocket``.
+It is the ``socket.py`` that this interpreter ships. Its classes and enums are its own: members are equal to those of
+``socket`` and not identical, and its sockets are no instances of ``socket.socket``; exceptions are the same. It has a
+default timeout of its own. ``ssl`` turns its sockets into the interpreter's ``SSLSocket``, whose waits are on the clock
+only after ``shotclock.install()``. ``sys.modules["socket"]`` stays as it is.
 """
 
 from ._socket_layer import execute_socket_layer

@@ -4,6 +4,8 @@ import concurrent.futures
 import os
 import pathlib
 import signal
+import socket
+import ssl
 import sys
 
 import _socket
@@ -20,7 +22,7 @@ from bounded import Processes
 from compare import compare, expectations
 from outcomes import Outcome
 from suites import Suite
-from tally import Tally
+from tally import AGAIN, Tally
 from trial import Trial, try_suite, whole
 
 OK, SKIP, FAIL = Outcome("ok"), Outcome("skip", "not here"), Outcome("fail", "Traceback: it failed")
@@ -145,15 +147,25 @@ def test_a_regression_is_shown_with_its_traceback(capsys):
 def test_what_passes_when_run_again_is_flaky_and_said_so(capsys):
     tally = Tally("3.0.0", "graft", {})
     tally.add(SUITE, trial(a=OK, b=OK), trial(a=FAIL, b=FAIL))
-    assert tally.to_retry() == [(SUITE, ("a", "b"))]
-    tally.retried(SUITE, trial(a=OK, b=FAIL), 1)
-    assert tally.to_retry() == [(SUITE, ("b",))]
-    tally.retried(SUITE, trial(b=OK), 2)
+    for _ in range(AGAIN):
+        assert tally.to_retry() == [(SUITE, ("a", "b"))]
+        tally.retried(SUITE, trial(a=OK, b=OK))
     assert tally.to_retry() == []
     assert tally.conclude()
     said = capsys.readouterr().out
-    assert "FLAKY b: did worse at first, not when run again (attempt 2)" in said
-    assert said.endswith("0 regressions, 2 flaky\n")
+    assert "FLAKY b: did worse at first, and not when run again 2 times" in said
+    assert said.endswith("2 tests, 2 ok, 0 skipped (stock: the same), 0 regressions, 2 flaky\n")
+
+
+def test_what_does_worse_a_second_time_is_a_regression(capsys):
+    tally = Tally("3.0.0", "graft", {})
+    tally.add(SUITE, trial(a=OK, b=OK), trial(a=FAIL, b=FAIL))
+    tally.retried(SUITE, trial(a=FAIL, b=OK))
+    assert tally.to_retry() == [(SUITE, ("b",))]
+    tally.retried(SUITE, trial(b=FAIL))
+    assert tally.to_retry() == []
+    assert not tally.conclude()
+    assert capsys.readouterr().out.endswith("2 regressions\n")
 
 
 def test_what_cannot_be_named_to_regrtest_is_run_again_as_a_whole():
@@ -177,6 +189,22 @@ def test_what_crashes_or_fails_everywhere_is_not_run_again():
         assert not tally.conclude()
 
 
+def test_what_crashes_when_run_again_is_not_forgiven():
+    broken = "setUpClass (c)"
+    tally = Tally("3.0.0", "graft", {})
+    tally.add(SUITE, trial(a=OK), Trial({"a": OK, broken: FAIL, whole(SUITE): OK}, [], 1.0))
+    for _ in range(AGAIN):
+        tally.retried(SUITE, Trial({whole(SUITE): Outcome("error", "it ended with exit code -11")}, [], 1.0))
+    assert tally.to_retry() and not tally.conclude()
+
+
+def test_a_suite_without_a_test_proves_nothing(capsys):
+    tally = Tally("3.0.0", "graft", {})
+    tally.add(SUITE, trial(), trial())
+    assert not tally.conclude()
+    assert "no test ran" in capsys.readouterr().out
+
+
 def test_a_mount_without_proof_fails(capsys):
     tally = Tally("3.0.0", "graft", {})
     tally.add(SUITE, trial(a=OK), Trial({"a": OK, whole(SUITE): OK}, ["it was the stock module"], 1.0))
@@ -196,6 +224,25 @@ def test_the_code_of_a_method_is_found_where_it_lies():
     assert proof.complaints("graft", grafted) == []
     assert proof.complaints("stock", grafted)
     assert proof.complaints("type", grafted)
+    assert {"_accept", "connect", "recvfrom", "sendmsg"} < grafted["socket.socket"].keys()
+
+
+def test_what_was_not_looked_at_proves_nothing():
+    for mount in ("stock", "graft", "type"):
+        assert len(proof.complaints(mount, {})) == len(proof.PLACES)
+
+
+@pytest.mark.parametrize("owner, name", [(socket.socket, "connect"), (_socket, "getaddrinfo"), (ssl.SSLSocket, "read")])
+def test_a_single_stray_is_found(monkeypatch, owner, name):
+    stock = getattr(owner, name)
+    shotclock.install()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, stock)
+            (complaint,) = [text for text in proof.complaints("graft", proof.measure()) if "a live" not in text]
+        assert f": {name}: not the code" in complaint
+    finally:
+        shotclock.uninstall()
 
 
 def test_each_way_to_end_is_recorded(processes, tmp_path):

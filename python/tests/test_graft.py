@@ -8,6 +8,7 @@ import http.server
 import importlib.util
 import io
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -19,6 +20,7 @@ import types
 
 import pytest
 import shotclock
+from interpreter import check
 
 METHODS = ("recv", "recv_into", "send", "sendall")
 LIMIT = 0.06
@@ -190,6 +192,17 @@ def test_an_install_that_fails_changes_nothing(monkeypatch, part):
     shotclock.install()
     assert shotclock.status().installed
     shotclock.uninstall()
+
+
+@pytest.mark.parametrize("stranger", [lambda *arguments: None, type("socket", (), {})])
+def test_what_is_not_the_interpreters_class_is_refused(monkeypatch, stranger):
+    before = everything()[1:]
+    monkeypatch.setattr(socket, "socket", stranger)
+    with pytest.raises(ImportError, match="not the interpreter's own class"):
+        shotclock.install()
+    assert not shotclock.status().installed
+    monkeypatch.undo()
+    assert everything()[1:] == before
 
 
 def test_threads_may_install_and_uninstall_at_once(pair):
@@ -543,6 +556,8 @@ def test_the_layout_is_checked_on_sockets_only(grafted):
 
 def test_system_calls_per_operation(tmp_path):
     """One system call for each send and recv under a timeout, where the stock methods need two."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
     program = """
 import socket, sys
 if sys.argv[1] == "grafted":
@@ -670,3 +685,113 @@ def test_sendfile_of_a_descriptor_that_others_made_non_blocking(either, stream, 
     late.join()
     reader.join()
     assert len(collected) == 1 << 24
+
+
+def test_install_in_the_middle_of_the_import_of_ssl_is_made_up_for_by_another():
+    check("""
+        import sys, shotclock
+        class InTheMiddle:
+            def find_spec(self, name, path, target=None):
+                if name == "_ssl":
+                    sys.meta_path.remove(self)
+                    shotclock.install()
+        finders = list(sys.meta_path)
+        sys.meta_path.insert(0, InTheMiddle())
+        import ssl
+        shotclock.install()
+        assert "ssl.SSLSocket.read" in shotclock.status().replaced and sys.meta_path == finders
+    """)
+
+
+def test_ssl_that_is_loaded_anew_is_guarded_by_another_install():
+    check("""
+        import importlib, ssl, shotclock
+        shotclock.install()
+        first, guarded = ssl.SSLSocket, ssl.SSLSocket.read
+        importlib.reload(ssl)
+        assert ssl.SSLSocket is not first
+        shotclock.install()
+        assert ssl.SSLSocket.read.__wrapped__ and first.read is guarded
+        shotclock.uninstall()
+        assert not hasattr(ssl.SSLSocket.read, "__wrapped__") and not hasattr(first.read, "__wrapped__")
+    """)
+
+
+def test_a_foreign_class_in_the_place_of_sslsocket_is_left_alone():
+    check("""
+        import ssl, shotclock
+        class Foreign:
+            def read(self): return 5
+        ssl.SSLSocket = Foreign
+        shotclock.install()
+        assert Foreign().read() == 5 and not hasattr(Foreign.read, "__wrapped__")
+        shotclock.uninstall()
+    """)
+
+
+def test_the_guard_does_not_look_into_what_is_no_socket():
+    check("""
+        import os, ssl, shotclock
+        shotclock.install()
+        class Stranger:
+            # Where socket objects have descriptor and timeout, it has these.
+            __slots__ = ("one", "two", "three", "four", "five")
+            def __init__(self):
+                self.one = self.two = self.three = self.four = self.five = os
+            def _checkClosed(self):
+                pass
+            @property
+            def _sslobj(self):
+                return self
+            def read(self, count):
+                return [self.one, self.two, self.three, self.four, self.five]
+        assert ssl.SSLSocket.read(Stranger(), 10) == [os] * 5
+    """)
+
+
+def test_a_child_that_is_forked_in_the_middle_of_an_install_can_install():
+    check(
+        """
+        import os, signal, threading
+        import shotclock, ssl
+        shotclock.status()
+        on = True
+        def work():
+            while on:
+                shotclock.install()
+                shotclock.uninstall()
+        thread = threading.Thread(target=work)
+        thread.start()
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                # Ends it if it hangs.
+                signal.alarm(10)
+                shotclock.install()
+                reached = shotclock.status().installed
+                shotclock.uninstall()
+                os._exit(0 if reached and not shotclock.status().installed else 1)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            if code != 0:
+                break
+        on = False
+        thread.join()
+        assert code == 0, code
+        """,
+        beneath=("-W", "ignore"),
+    )
+
+
+def test_a_handler_may_ask_for_the_status_in_the_middle_of_an_install():
+    check("""
+        import signal
+        import shotclock, ssl
+        shotclock.status()
+        asked = []
+        signal.signal(signal.SIGALRM, lambda *_: asked.append(shotclock.status()))
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        while len(asked) < 50:
+            shotclock.install()
+            shotclock.uninstall()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    """)

@@ -36,6 +36,9 @@ ENDINGS = {
     "broken code": "x = 1\nif x\n",
     "exit": "import sys; sys.exit()",
     "exit with a number": "import sys; sys.exit(7)",
+    "exit, and a callback that looks for the hook": (
+        "import sys, atexit; atexit.register(lambda: print(sys.excepthook is sys.__excepthook__)); sys.exit(3)"
+    ),
     "exit with a text": "import sys; sys.exit('the reason')",
     "exit with something": "raise SystemExit([1, 2])",
     "an interrupt": "raise KeyboardInterrupt",
@@ -191,6 +194,10 @@ def test_what_is_no_program_is_refused(tmp_path, name, content, said):
     assert (ours.returncode, ours.stdout) == (plain.returncode, plain.stdout)
     assert said.lower() in ours.stderr.lower() and said.lower() in plain.stderr.lower()
     assert "shotclock" not in ours.stderr
+
+
+def test_without_a_standard_input_there_is_nothing_to_run(beneath):
+    assert assert_alike(beneath, "-", preexec_fn=lambda: os.close(0)) == (0, "", "")
 
 
 def test_code_may_be_joined_to_its_option(beneath):

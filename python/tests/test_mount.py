@@ -123,6 +123,29 @@ def test_it_works():
     )
 
 
+def test_what_is_its_own_and_what_ssl_makes_of_it():
+    check("""
+        import pickle, socket, ssl, sys
+        from shotclock import socket as ours
+        assert repr(ours.AF_INET) == repr(socket.AF_INET) and {socket.AF_INET: 1}[ours.AF_INET] == 1
+        assert b"shotclock.socket" in pickle.dumps(ours.AF_INET)
+        ours.setdefaulttimeout(4)
+        assert socket.getdefaulttimeout() is None
+        socket.setdefaulttimeout(3)
+        assert ours.getdefaulttimeout() == 4
+        with ours.socketpair()[0] as one:
+            context = ssl.create_default_context()
+            with context.wrap_socket(one, server_hostname="localhost", do_handshake_on_connect=False) as wrapped:
+                assert type(wrapped) is ssl.SSLSocket and not isinstance(wrapped, ours.socket)
+                assert isinstance(wrapped, socket.socket) and one.fileno() == -1
+                assert not hasattr(wrapped.read, "__wrapped__")
+                import shotclock
+                shotclock.install()
+                assert hasattr(wrapped.read, "__wrapped__")
+        assert sys.modules["socket"] is socket
+    """)
+
+
 def test_sockets_and_constants_travel():
     check("""
         import copy, pickle

@@ -176,6 +176,50 @@ assert seen == [module]
     )
 
 
+def test_a_spec_that_is_only_looked_for_has_a_loader_of_its_kind():
+    check(
+        MADE
+        + """
+import importlib.util
+plain = importlib.util.find_spec("wave")
+on_import("wave", seen.append)
+found = importlib.util.find_spec("wave")
+assert isinstance(found.loader, type(plain.loader)) and isinstance(found.loader, importlib.abc.InspectLoader)
+assert (found.origin, found.cached, found.has_location) == (plain.origin, plain.cached, plain.has_location)
+"""
+    )
+
+
+def test_a_copy_that_nobody_can_import_is_not_announced():
+    check(
+        MADE
+        + """
+import importlib.util
+on_import("wave", seen.append)
+spec = importlib.util.find_spec("wave")
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+assert not seen and "wave" not in sys.modules
+import wave
+assert seen == [wave]
+"""
+    )
+
+
+def test_one_callback_may_wait_twice_and_be_withdrawn_once():
+    check(
+        MADE
+        + """
+withdraw = on_import("wave", seen.append)
+import wave
+del sys.modules["wave"]
+on_import("wave", seen.append)
+withdraw()
+import wave as again
+assert seen == [wave, again]
+"""
+    )
+
+
 def test_another_thread_gets_the_module_after_the_callback():
     check(
         MADE

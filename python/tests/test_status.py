@@ -54,3 +54,51 @@ def test_the_own_type_has_nothing_to_install():
         """,
         beneath=("-m", "shotclock"),
     )
+
+
+def test_another_class_in_the_place_of_socket_is_not_called_reached():
+    program = """
+        import importlib, socket, shotclock
+        shotclock.install()
+        assert not [line for line in shotclock.status().not_reached if "another class" in line]
+        before = socket.socket
+        {change}
+        assert [line for line in shotclock.status().not_reached if "another class" in line]
+        shotclock.install()
+        print("recv" in vars(socket.socket), any("another class" in line for line in shotclock.status().not_reached))
+        shotclock.uninstall()
+        assert "recv" not in vars(socket.socket) and "recv" not in vars(before)
+    """
+    assert check(program.format(change="importlib.reload(socket)")) == "True False\n"
+    foreign = program.replace("shotclock.install()\n        print", "print")
+    assert check(foreign.format(change="socket.socket = type('socket', (), {})")) == "False True\n"
+    check(
+        """
+        import socket, shotclock
+        stranger = "socket.socket, which is another class"
+        assert stranger not in str(shotclock.status())
+        socket.socket = type("socket", (socket.socket,), {})
+        assert stranger not in str(shotclock.status())
+        socket.socket = lambda: None
+        assert stranger in str(shotclock.status())
+        """,
+        beneath=("-m", "shotclock"),
+    )
+
+
+def test_what_somebody_replaced_since_is_not_called_replaced():
+    check("""
+        import socket, shotclock
+        shotclock.install()
+        assert "socket.socket.recv" in shotclock.status().replaced
+        socket.socket.recv = lambda *arguments: b""
+        assert "socket.socket.recv" not in shotclock.status().replaced
+        assert "socket.socket.send" in shotclock.status().replaced
+    """)
+
+
+def test_children_are_called_reached_where_the_environment_asks():
+    program = "import shotclock; shotclock.install(); print('SHOTCLOCK=1' in str(shotclock.status()))"
+    assert check(program) == "True\n"
+    assert check(program, environment={"SHOTCLOCK": "1"}) == "False\n"
+    assert check(program, beneath=("-m", "shotclock")) == "False\n"

@@ -33,8 +33,8 @@ PORT = int(sys.argv[1])
 """
 
 
-def run(program, port=0):
-    command = [sys.executable, "-c", FIRST + textwrap.dedent(program), str(port)]
+def run(program, port=0, first=""):
+    command = [sys.executable, "-c", "\n".join([first, FIRST, textwrap.dedent(program)]), str(port)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr
 
@@ -75,6 +75,51 @@ def test_the_classes_are_as_documented():
             else:
                 raise AssertionError(bad)
     """)
+
+
+def test_subclasses_are_what_they_say():
+    run("""
+    class Mine(socket.socket):
+        def __init__(self, name, *, family=socket.AF_INET, kind=socket.SOCK_STREAM):
+            super().__init__(family, kind)
+            self.name = name
+    assert Mine("tcp").name == "tcp" and Mine("tcp").get_timeout() == 0.25
+    for family, kind in ((socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_UNIX, socket.SOCK_STREAM)):
+        other = Mine("other", family=family, kind=kind)
+        assert type(other) is Mine and other.gettimeout() is None, other
+    listener = Mine("local", family=socket.AF_UNIX)
+    listener.bind("")
+    listener.listen()
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(listener.getsockname())
+    assert listener.accept()[0].gettimeout() is None
+    """)
+
+
+def test_without_a_default_the_interpreters_own_holds():
+    run("""
+    timeoutsocket.setDefaultSocketTimeout(None)
+    socket.setdefaulttimeout(7)
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    accepted, _ = listener.accept()
+    assert [one.gettimeout() for one in (listener, client, accepted)] == [7.0] * 3
+    """)
+
+
+@pytest.mark.parametrize("first", ["", "import multiprocessing.reduction"])
+def test_sockets_of_each_kind_travel(first):
+    run(
+        """
+        import multiprocessing
+        to, at = multiprocessing.Pipe()
+        local, _ = socket.socketpair()
+        for one in (socket.socket(), socket.socket(type=socket.SOCK_DGRAM), local):
+            to.send(one)
+            assert type(at.recv()) is type(one)
+        """,
+        first=first,
+    )
 
 
 def test_every_wait_ends(silent_server):

@@ -1,5 +1,5 @@
 import socket
-from typing import SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
 
 __all__ = ["Timeout", "TimeoutSocket", "getDefaultSocketTimeout", "setDefaultSocketTimeout"]
 
@@ -12,7 +12,7 @@ def setDefaultSocketTimeout(timeout: str | SupportsFloat | SupportsIndex | None)
     """Set the timeout that new TCP sockets begin with: seconds, or None. Sockets that exist keep theirs."""
 
 class _AnySocket(type):
-    def __call__(cls, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> socket.socket: ...
+    def __call__(cls, *arguments: Any, **keywords: Any) -> Any: ...
 
 class TimeoutSocket(socket.socket, metaclass=_AnySocket):
     """A TCP socket with a timeout of its own."""

@@ -3,13 +3,13 @@
 use std::ffi::{c_int, c_longlong};
 use std::os::fd::BorrowedFd;
 
-use pyo3_ffi::{Py_TYPE, Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyExc_ValueError, PyObject, PyType_IsSubtype};
+use pyo3_ffi::{Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyExc_ValueError, PyObject};
 use shotclock::raw::{Call, Pause, Readiness, exact};
 
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
-use crate::stock::stock;
+use crate::own_type::is_socket;
 
 /// `_native.sendfile(sock, file, offset, count)`: how many bytes of the file's descriptor went out, 0 at its end.
 pub(crate) unsafe extern "C" fn sendfile(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
@@ -52,17 +52,5 @@ fn parse(arguments: *mut PyObject) -> PyResult<(SocketRef, BorrowedFd<'static>, 
             ));
         };
         Ok((SocketRef::new(object), BorrowedFd::borrow_raw(number), offset, count))
-    }
-}
-
-/// Whether it is a socket, the interpreter's or ours.
-///
-/// # Safety
-/// `object` must be alive.
-unsafe fn is_socket(object: *mut PyObject) -> PyResult<bool> {
-    // SAFETY: the types and the object are alive.
-    unsafe {
-        let of = Py_TYPE(object);
-        Ok(PyType_IsSubtype(of, stock()?.socket) != 0 || PyType_IsSubtype(of, crate::own_type::socket_type()?) != 0)
     }
 }

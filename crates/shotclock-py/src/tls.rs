@@ -4,14 +4,17 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyImport_ImportModule, PyObject, PyObject_GetAttrString,
+    Py_ssize_t, PyDict_Check, PyErr_Clear, PyErr_ExceptionMatches, PyExc_TypeError, PyImport_ImportModule, PyObject,
+    PyObject_GetAttrString, PyTuple_Check,
 };
 use shotclock::raw::{Interest, Operation, Pause, Readiness};
 
 use crate::arguments::Arguments;
+use crate::errors;
 use crate::held::Hold;
 use crate::interpreter::{PyResult, Timing, call};
 use crate::object::{Owned, SocketRef, returned};
+use crate::own_type::is_socket;
 
 /// `_native.call_tls(call, message, sock, arguments, keywords)`: `call(*arguments, **keywords)`, tried until `_ssl` no
 /// longer wants to read or write, for as long as the socket's timeout allows; then TimeoutError(message).
@@ -35,9 +38,20 @@ pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyOb
 
 fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
     let [callable, message, me, positional, keywords] = arguments.exactly()?;
-    // SAFETY: the Python side passes objects of ssl.SSLSocket, a subclass of the type that the layout was proved on.
-    let socket = unsafe { SocketRef::new(me) };
+    // SAFETY: the objects are alive, and the exception is a static of the interpreter.
+    unsafe {
+        if PyTuple_Check(positional) == 0 || PyDict_Check(keywords) == 0 {
+            return Err(errors::raise(PyExc_TypeError, c"call_tls() takes a tuple and a dict"));
+        }
+    }
     let plainly = || call(callable, positional, keywords);
+    // A function of ssl.SSLSocket can be called with anything for its self.
+    // SAFETY: the object is alive.
+    if !unsafe { is_socket(me) }? {
+        return plainly();
+    }
+    // SAFETY: its type is one that the layout was proved on.
+    let socket = unsafe { SocketRef::new(me) };
     let Some(hold) = Hold::new(socket)? else { return plainly() };
     let mut tries =
         Tries { fd: socket.fd()?, wanted: Wanted::get()?, toward: Readiness::IN, attempt: || hold.alone(plainly) };

@@ -44,7 +44,7 @@ impl<'h> HostName<'h> {
 }
 
 /// The address that a host name spells out: `inet_aton`'s forms of IPv4, `inet_pton`'s of IPv6, with or without a zone.
-fn numeric(host: &str) -> Option<IpAddr> {
+pub(super) fn numeric(host: &str) -> Option<IpAddr> {
     // inet_aton lets anything follow white space; a resolver takes that for a name.
     if host.contains(|letter: char| letter.is_whitespace()) {
         return None;

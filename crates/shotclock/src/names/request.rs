@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::host_name::numeric;
 use super::workers::{LOOKUP_WORKERS, Left, Outcome, Pool};
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags};
 use crate::sys::address::RawAddress;
@@ -76,8 +77,9 @@ impl Request {
         match self {
             Self::AddressInfo { host, service, hints } => {
                 let flags = AddressInfoFlags(hints.flags);
-                (host.is_none() || flags.contains(AddressInfoFlags::NUMERICHOST))
-                    && (service.is_none() || flags.contains(AddressInfoFlags::NUMERICSERV))
+                let is_numeric = |host: &CString| host.to_str().is_ok_and(|host| numeric(host).is_some());
+                (flags.contains(AddressInfoFlags::NUMERICHOST) || host.as_ref().is_none_or(is_numeric))
+                    && (flags.contains(AddressInfoFlags::NUMERICSERV) || service.as_ref().is_none_or(is_decimal))
             }
             Self::NameInfo { flags, .. } => flags.contains(NameInfoFlags::NUMERICHOST | NameInfoFlags::NUMERICSERV),
             _ => false,
@@ -122,6 +124,10 @@ impl Request {
             _ => "not found".to_owned(),
         }
     }
+}
+
+fn is_decimal(service: &CString) -> bool {
+    service.as_bytes().iter().all(u8::is_ascii_digit)
 }
 
 fn first_address(name: &CStr) -> Result<IpAddr, Failure> {
