@@ -56,7 +56,7 @@ fn within(time: Duration) -> Limit<'static> {
     Limit { deadline: Deadline::after(time), ..Limit::NONE }
 }
 
-fn answer(outcome: Result<Outcome<String>>) -> String {
+fn answer(outcome: crate::error::Result<Outcome<String>>) -> String {
     match outcome.expect("in time") {
         Outcome::Answer(answer) => answer,
         other => panic!("{other:?}"),
