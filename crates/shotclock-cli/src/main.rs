@@ -7,6 +7,7 @@ mod arguments;
 mod completions;
 mod demo;
 mod exit;
+mod interrupt;
 mod output;
 mod resolve;
 mod send;
