@@ -16,7 +16,7 @@ use shotclock::{Error, Timeout};
 use crate::arguments::{self, Rate, SECONDS};
 use crate::exit::{Code, Failure};
 use crate::interrupt;
-pub(crate) use bind::Sockets;
+pub(crate) use bind::{Sockets, address};
 use event::Event;
 pub(crate) use event::Talk;
 use roster::Roster;
