@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import socketserver
+import ssl
 import subprocess
 import threading
 
@@ -175,3 +176,31 @@ def test_resolve_agrees_with_python(run):
     assert ours == [entry[4][0] for entry in socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)]
     name, aliases, addresses = socket.gethostbyname_ex("localhost")
     assert answer["gethostbyname_ex"] == {"name": name, "aliases": aliases, "addresses": addresses}
+
+
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [("stall", TimeoutError), ("drip --interval 60", TimeoutError), ("reset", ConnectionResetError)],
+)
+def test_faults_befall_a_python_client(start, shotclock, connect, mode, error):
+    after = ["--after", 1] if "drip" not in mode else []
+    peer = start(shotclock, "faults", *mode.split(), *after)
+    client = connect(peer.port())
+    assert client.recv(1) == b"0"
+    client.settimeout(0.05)
+    with pytest.raises(error):
+        client.recv(1)
+
+
+@pytest.mark.parametrize("after", [0, 40])
+def test_faults_stall_a_handshake_of_python(start, shotclock, connect, after):
+    peer = start(shotclock, "faults", "tls-stall", "--after", after, "--json")
+    listening = json.loads(peer.line("stdout"))
+    client = connect(int(listening["address"].rpartition(":")[2]))
+    context = ssl.create_default_context()
+    client.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        context.wrap_socket(client, server_hostname="localhost")
+    events = [json.loads(peer.line("stdout")) for _ in range(3)]
+    assert [event["event"] for event in events] == ["opened", "client_hello", "stalled"]
+    assert events[2]["sent"] == after

@@ -1,5 +1,7 @@
 //! How arguments are read, by all subcommands alike: numbers are checked here, and errors name the value.
 
+use std::time::Duration;
+
 use shotclock::Timeout;
 
 /// How a limit is written, for help texts.
@@ -15,6 +17,13 @@ pub(crate) fn limit(text: &str) -> Result<Timeout, String> {
         Timeout::ZERO => Ok(Timeout::NEVER),
         timeout => Ok(timeout),
     }
+}
+
+/// Seconds, with or without a fraction; `0` is no time at all.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Timeout::from_secs_f64(seconds).ok());
+    let duration = seconds.and_then(Timeout::duration);
+    duration.ok_or_else(|| "expected 0 to 18446744073 seconds (584 years), such as 0.25".to_owned())
 }
 
 /// A number of at least one; `0` and `none` are no limit.
@@ -33,7 +42,6 @@ pub(crate) struct Rate(pub(crate) Option<std::num::NonZeroU32>);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn limits_are_read_or_refused() {
@@ -43,6 +51,15 @@ mod tests {
         }
         for bad in ["-1", "nan", "inf", "1e300", "", "soon", "1s"] {
             assert!(limit(bad).unwrap_err().contains("expected"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_or_refused() {
+        assert_eq!(duration("0.25").unwrap(), Duration::from_millis(250));
+        assert_eq!(duration("0").unwrap(), Duration::ZERO);
+        for bad in ["-1", "nan", "none", "1e300", "", "1s"] {
+            assert!(duration(bad).unwrap_err().contains("expected"), "{bad}");
         }
     }
 

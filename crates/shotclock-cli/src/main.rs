@@ -1,4 +1,4 @@
-//! The command `shotclock`: echo servers and clients, lookups, and a demonstration of waits that end in time.
+//! The command `shotclock`: echo servers and clients, lookups, a misbehaving peer, and a demonstration of waits that end in time.
 //!
 //! Every wait goes through the core's sockets, deadlines and cancellers. Data goes to standard output, talk to standard
 //! error, and the exit code says which limit ended it.
@@ -7,6 +7,8 @@ mod arguments;
 mod completions;
 mod demo;
 mod exit;
+mod faults;
+mod interrupt;
 mod output;
 mod resolve;
 mod send;
@@ -31,6 +33,7 @@ enum Command {
     Serve(serve::Arguments),
     Send(send::Arguments),
     Resolve(resolve::Arguments),
+    Faults(faults::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
         Command::Resolve(arguments) => resolve::run(&arguments),
+        Command::Faults(arguments) => faults::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };
     exit::code(ended)
@@ -69,6 +73,13 @@ mod tests {
             ("send tcp localhost 0 x", "0"),
             ("send tcp localhost 1 --total soon", "soon"),
             ("resolve x --timeout -0.5", "-0.5"),
+            ("faults loud", "loud"),
+            ("faults drip --interval -1", "-1"),
+            ("faults drip --after 1", "--after"),
+            ("faults stall --after some", "some"),
+            ("faults silent --for nan", "nan"),
+            ("faults silent --max-connections 0", "0"),
+            ("faults udp-drop --every 0", "0"),
         ] {
             let words = std::iter::once("shotclock").chain(line.split(' '));
             let error = Cli::try_parse_from(words).err().unwrap_or_else(|| panic!("{line}: accepted"));

@@ -248,7 +248,7 @@ fn help_and_completions_are_there() {
     for exit_code in ["10  the limit", "11  the limit", "12  the limit", "13  the limit", "130  interrupted"] {
         assert!(text(&output.stdout).contains(exit_code), "{exit_code}");
     }
-    for name in ["demo", "serve", "send", "resolve", "completions"] {
+    for name in ["demo", "serve", "send", "resolve", "faults", "completions"] {
         let (output, _) = run(&format!("{name} --help"));
         assert!(text(&output.stdout).contains("Examples:\n  shotclock"), "{name}");
     }

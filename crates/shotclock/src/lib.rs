@@ -35,6 +35,7 @@
 //!
 //! # Features
 //! * `idna`: non-ASCII host names, converted by UTS 46 before they are looked up.
+//! * `faults`: the module of that name, a misbehaving peer on demand, for tests of clients.
 #![deny(unsafe_code)]
 
 mod sys;
@@ -65,6 +66,9 @@ mod socket;
 mod file;
 
 mod dial;
+
+#[cfg(feature = "faults")]
+pub mod faults;
 
 pub mod raw;
 

@@ -55,7 +55,7 @@ fn bind_both(address: Address) -> Result<Sockets> {
 }
 
 /// The address to listen on, looked up within a limit if it is a name.
-fn address(host: &str, port: u16) -> Result<Address> {
+pub(crate) fn address(host: &str, port: u16) -> Result<Address> {
     if host.is_empty() {
         return Ok(Address::from(([0, 0, 0, 0], port)));
     }

@@ -12,12 +12,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use shotclock::{Error, Timeout};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::arguments::{self, Rate, SECONDS};
 use crate::exit::{Code, Failure};
-pub(crate) use bind::Sockets;
+use crate::interrupt;
+pub(crate) use bind::{Sockets, address};
 use event::Event;
 pub(crate) use event::Talk;
 use roster::Roster;
@@ -95,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     terms.most_answers = arguments.max_rate.0;
     let terms = Arc::new(terms);
     // Before the first line is printed: whoever reads it may interrupt us at once.
-    end_by_signals(Arc::clone(&terms))?;
+    interrupt::cancels(terms.stop.clone())?;
     let sockets = bind::bind(arguments.protocol, &arguments.host, arguments.port).map_err(name_the_limit)?;
     Servers::start(sockets, &terms)?.wait()
 }
@@ -108,22 +107,6 @@ fn name_the_limit(error: Error) -> Failure {
 /// As many descriptors as the system lets us have. If it says no, what there is must do.
 fn raise_descriptor_limit() {
     let _as_it_was = rlimit::increase_nofile_limit(u64::MAX);
-}
-
-/// Cancelling takes a lock, so it is not for a signal handler: a thread waits for the signals.
-fn end_by_signals(terms: Arc<Terms>) -> Result<(), Failure> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let wait = move || {
-        let mut signals = signals.forever();
-        if signals.next().is_some() {
-            terms.stop.cancel();
-        }
-        if signals.next().is_some() {
-            std::process::exit(Code::Interrupted as i32);
-        }
-    };
-    thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
-    Ok(())
 }
 
 /// Servers that run, each in a thread.

@@ -2,6 +2,8 @@
 //!
 //! A process cannot move all its threads into a namespace, so the test's binary runs itself again inside it.
 
+#![allow(dead_code, reason = "each test program uses its part")]
+
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};

@@ -1,0 +1,136 @@
+//! `shotclock faults`: a misbehaving peer, to test clients against.
+
+mod mode;
+mod talk;
+
+use std::path::PathBuf;
+
+use shotclock::faults::PeerBuilder;
+use shotclock::{Canceller, Error, Family, Kind, Timeout, socketpair};
+
+use crate::arguments::{self, SECONDS};
+use crate::exit::{Code, Failure};
+use crate::{interrupt, serve};
+use mode::Mode;
+use talk::{News, Talk};
+
+/// Run a peer that misbehaves, to test a client against
+///
+/// What happens depends on counts of bytes, connections, datagrams and queries, and on --seed: never on chance. The
+/// peer ends with code 0 at the first interrupt (SIGINT or SIGTERM) or when --for is over, and cuts off whoever is
+/// connected then.
+///
+/// TCP modes send 64 KiB of lines, or --content, unasked, and throw away what comes. UDP modes echo. A name server
+/// knows every name, as 127.0.0.1 and ::1, by UDP and TCP. Whom the fault does not befall gets all of that, as it
+/// should be.
+#[derive(clap::Args)]
+#[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes", disable_help_subcommand = true)]
+#[command(after_help = "\
+Examples:
+  shotclock faults silent --port 8881
+  shotclock faults full-backlog --for 60
+  shotclock faults drip --interval 0.5 --content page.http
+  shotclock faults sip --interval 0.1
+  shotclock faults stall --after 1000 --json
+  shotclock faults reset --after 100 --take 1
+  shotclock faults half-close --after 100
+  shotclock faults never-read
+  shotclock faults garbage --after 17 --seed 7
+  shotclock faults flood --max-bytes 100000000
+  shotclock faults tls-stall --after 40
+  shotclock faults udp-drop --every 3
+  shotclock faults udp-duplicate --skip 1
+  shotclock faults udp-reorder
+  shotclock faults udp-late --delay 2
+  shotclock faults dns-dead --host 127.0.0.53 --port 53
+  shotclock faults dns-slow --delay 4
+  shotclock faults dns-truncated
+  shotclock faults dns-garbage --seed 7")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    mode: Mode,
+    /// Address or name to listen on; '' is every IPv4 address, :: every IPv6 address
+    #[arg(long, global = true, default_value = "127.0.0.1")]
+    host: String,
+    /// Port to listen on; 0: one that is free
+    #[arg(long, global = true, default_value_t = 0, allow_hyphen_values = true)]
+    port: u16,
+    /// How many connections, datagrams or queries go well before the first that does not
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, allow_hyphen_values = true)]
+    skip: u64,
+    /// How many the fault befalls; those after them go well [default: all]
+    #[arg(long, global = true, value_name = "N", allow_hyphen_values = true)]
+    take: Option<u64>,
+    /// Of those that are not skipped, the fault befalls each N-th
+    #[arg(long, global = true, value_name = "N", default_value_t = 1, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    every: u64,
+    /// What garbage is made from
+    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 0, allow_hyphen_values = true)]
+    seed: u64,
+    /// A file with what TCP modes send [default: 64 KiB of lines]
+    #[arg(long, global = true, value_name = "FILE")]
+    content: Option<PathBuf>,
+    /// How many connections at once; more wait in the system's queue
+    #[arg(long, global = true, value_name = "N", default_value_t = 256, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    max_connections: u32,
+    /// How many bytes a connection may move, and how many UDP modes may send in all
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = 1 << 30, allow_hyphen_values = true)]
+    max_bytes: u64,
+    /// How long to run; 0 or none: until an interrupt
+    #[arg(long = "for", global = true, value_name = SECONDS, default_value = "none",
+          value_parser = arguments::limit, allow_hyphen_values = true)]
+    lasts: Timeout,
+    /// Print events as JSON, one object a line, on standard output instead of the talk
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let stop = Canceller::new();
+    // Before the first line is printed: whoever reads it may interrupt us at once.
+    interrupt::cancels(stop.clone())?;
+    let talk = Talk { json: arguments.json, stop: stop.clone() };
+    let peer = builder(arguments, talk.clone())?.start()?;
+    for protocol in mode::protocols(arguments.mode.fault()) {
+        talk.tell(&News::listening(protocol, peer.address()));
+    }
+    wait(&stop, arguments.lasts)?;
+    drop(peer);
+    talk.tell(&News::STOPPED);
+    Ok(())
+}
+
+fn builder(arguments: &Arguments, talk: Talk) -> Result<PeerBuilder, Failure> {
+    let address = serve::address(&arguments.host, arguments.port).map_err(name_the_limit)?;
+    let address = address.as_inet().ok_or_else(|| Failure::Other(format!("{address}: no internet address")))?;
+    let mut builder = PeerBuilder::new(arguments.mode.fault())
+        .address(address)
+        .skip(arguments.skip)
+        .take(arguments.take.unwrap_or(u64::MAX))
+        .every(arguments.every)
+        .seed(arguments.seed)
+        .max_connections(arguments.max_connections as usize)
+        .max_bytes(arguments.max_bytes)
+        .on_event(move |event| talk.tell(&News::from(&event)));
+    if let Some(file) = &arguments.content {
+        let content = std::fs::read(file).map_err(|error| Failure::Other(format!("{}: {error}", file.display())))?;
+        builder = builder.content(content);
+    }
+    Ok(builder)
+}
+
+/// Nothing is waited for but the lookup of the host.
+fn name_the_limit(error: Error) -> Failure {
+    if error.is_timeout() { Failure::Known(Code::LookupLimit, error) } else { Failure::from(error) }
+}
+
+/// Waits by a receive that is sent nothing.
+fn wait(stop: &Canceller, at_most: Timeout) -> Result<(), Failure> {
+    let (ours, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
+    match ours.within(at_most).cancelled_by(stop).recv(1) {
+        Err(error) if !error.is_timeout() && !error.is_cancelled() => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,28 @@
+//! Interrupts: the first calls for an orderly end, the second ends at once.
+
+use std::io;
+use std::thread;
+
+use shotclock::Canceller;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::exit::Code;
+
+/// From now on the first SIGINT or SIGTERM cancels `stop`, and the second ends the process.
+///
+/// Cancelling takes a lock, so it is not for a signal handler: a thread waits for the signals.
+pub(crate) fn cancels(stop: Canceller) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let wait = move || {
+        let mut signals = signals.forever();
+        if signals.next().is_some() {
+            stop.cancel();
+        }
+        if signals.next().is_some() {
+            std::process::exit(Code::Interrupted as i32);
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The ways to misbehave, as values.
+
+use std::time::Duration;
+
+/// A way to misbehave.
+///
+/// ```
+/// use shotclock::faults::{DatagramFault, Fault, Peer};
+/// let _mute = Peer::start(DatagramFault::Drop)?;
+/// let _full = Peer::start(Fault::FullBacklog)?;
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A TCP listener that accepts nobody and whose queue is full: a connect hangs.
+    FullBacklog,
+    /// A TCP server that misbehaves to its clients.
+    Stream(StreamFault),
+    /// A UDP echo server that misbehaves.
+    Datagram(DatagramFault),
+    /// A name server, by UDP and TCP on one port, that misbehaves.
+    NameServer(NameServerFault),
+}
+
+/// How a TCP server misbehaves to one connection.
+///
+/// It sends its content ([`PeerBuilder::content`](super::PeerBuilder::content)) unasked, and meanwhile reads and throws
+/// away what comes, unless the fault says otherwise. A number of bytes beyond the content is the content's end. Where
+/// nothing befalls a connection, it gets the content and then the end of the data.
+///
+/// ```
+/// use shotclock::create_connection;
+/// use shotclock::faults::{Peer, StreamFault};
+/// use std::time::Duration;
+/// let peer = Peer::start(StreamFault::Reset { after: 3 })?;
+/// let client = create_connection(peer.address(), Duration::from_secs(5))?;
+/// let mut begun = [0; 3];
+/// client.recv_exact(&mut begun)?;
+/// assert_eq!(client.recv(1).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamFault {
+    /// Never answers.
+    Silent,
+    /// Sends one byte, and the next one after the interval.
+    Drip {
+        /// The time between two bytes.
+        interval: Duration,
+    },
+    /// Sends nothing, has a small receive buffer, and reads one byte, the next one after the interval.
+    Sip {
+        /// The time between two bytes.
+        interval: Duration,
+    },
+    /// Sends so many bytes and then nothing more; the connection stays.
+    Stall {
+        /// How many bytes.
+        after: usize,
+    },
+    /// Sends so many bytes, sees to it that they arrive, and resets the connection (SO_LINGER of zero). With none, the
+    /// client may meet the reset while it still connects.
+    Reset {
+        /// How many bytes.
+        after: usize,
+    },
+    /// Sends so many bytes and ends its side of the data, while it goes on reading.
+    HalfClose {
+        /// How many bytes.
+        after: usize,
+    },
+    /// Has a small receive buffer, reads nothing and sends nothing: a long send hangs.
+    NeverRead,
+    /// Sends so many bytes as they should be; the rest of the content is garbage made from the seed.
+    Garbage {
+        /// How many bytes are right.
+        after: usize,
+    },
+    /// Sends the content again and again, without end.
+    Flood,
+    /// Reads a TLS ClientHello, answers with so many bytes of a ServerHello, never with all of it, and then with
+    /// nothing more.
+    TlsStall {
+        /// How many bytes; zero is no answer at all.
+        after: usize,
+    },
+}
+
+/// How a UDP echo server misbehaves. A datagram that nothing befalls is echoed at once.
+///
+/// ```
+/// use shotclock::faults::{DatagramFault, Peer};
+/// use shotclock::{Family, Kind, Socket};
+/// let peer = Peer::start(DatagramFault::Duplicate)?;
+/// let client = Socket::new(Family::INET, Kind::DGRAM)?;
+/// client.sendto(b"once", peer.address())?;
+/// assert_eq!((client.recv(100)?, client.recv(100)?), (b"once".to_vec(), b"once".to_vec()));
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatagramFault {
+    /// Does not answer.
+    Drop,
+    /// Answers twice.
+    Duplicate,
+    /// Answers after the answer to the next datagram.
+    Reorder,
+    /// Answers after a delay.
+    Late {
+        /// How long.
+        delay: Duration,
+    },
+}
+
+/// How a name server misbehaves. A question that nothing befalls is answered: every name has the addresses 127.0.0.1
+/// and ::1, and no other records.
+///
+/// ```
+/// use shotclock::faults::{NameServerFault, Peer};
+/// use shotclock::{Family, Kind, Socket};
+/// use std::time::Duration;
+/// let server = Peer::start(NameServerFault::Dead)?;
+/// let client = Socket::new(Family::INET, Kind::DGRAM)?;
+/// client.sendto(b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x04test\0\0\x01\0\x01", server.address())?;
+/// assert!(client.within(Duration::from_millis(20)).recv(512).unwrap_err().is_timeout());
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameServerFault {
+    /// Never answers, by UDP or TCP.
+    Dead,
+    /// Answers rightly, after a delay.
+    Slow {
+        /// How long.
+        delay: Duration,
+    },
+    /// Answers by UDP that the answer was truncated (the TC bit), so that it is asked again by TCP; there it never
+    /// answers.
+    Truncated,
+    /// Answers with the question's number, and garbage made from the seed behind it.
+    Garbage,
+}
+
+impl From<StreamFault> for Fault {
+    fn from(fault: StreamFault) -> Self {
+        Self::Stream(fault)
+    }
+}
+
+impl From<DatagramFault> for Fault {
+    fn from(fault: DatagramFault) -> Self {
+        Self::Datagram(fault)
+    }
+}
+
+impl From<NameServerFault> for Fault {
+    fn from(fault: NameServerFault) -> Self {
+        Self::NameServer(fault)
+    }
+}

@@ -1,0 +1,400 @@
+//! The peer: made, listening, ended.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use super::accept::Acceptor;
+use super::backlog::full_backlog;
+use super::connection::Connection;
+use super::datagram::{self, DatagramServer};
+use super::event::Event;
+use super::fault::{Fault, NameServerFault, StreamFault};
+use super::name_server::NameServer;
+use super::terms::{Selection, Terms};
+use crate::addr::Address;
+use crate::cancel::Canceller;
+use crate::constant::Kind;
+use crate::deadline::Timeout;
+use crate::dial::ServerBuilder;
+use crate::error::{Error, Reason, Result};
+use crate::option::SocketOption;
+use crate::socket::Socket;
+
+/// What a peer sends if nobody says what: 64 KiB of lines.
+const LINE: &[u8; 16] = b"0123456789abcde\n";
+const LINES: usize = 4096;
+/// As small as the system allows, for peers that do not read.
+const SMALL_BUFFER: i32 = 1;
+/// How often a port that the system chose for TCP may turn out to be taken for UDP.
+const TRIES: usize = 16;
+
+/// A peer that misbehaves in threads of its own until it is dropped, and then leaves nothing behind: dropping closes
+/// its sockets and waits for its threads, which takes no time worth mentioning.
+///
+/// ```
+/// use shotclock::faults::{Fault, Peer};
+/// use shotclock::{Family, Kind, Socket};
+/// use std::time::Duration;
+/// let peer = Peer::start(Fault::FullBacklog)?;
+/// let client = Socket::new(Family::INET, Kind::STREAM)?;
+/// assert!(client.within(Duration::from_millis(20)).connect(peer.address()).unwrap_err().is_timeout());
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+pub struct Peer {
+    address: SocketAddr,
+    stop: Canceller,
+    threads: Vec<JoinHandle<()>>,
+    /// What a full backlog is made of.
+    _held: Vec<Socket>,
+}
+
+impl Peer {
+    /// A peer on a free port of 127.0.0.1 that misbehaves to everybody.
+    ///
+    /// # Errors
+    /// The system's: no sockets, no threads.
+    ///
+    /// ```
+    /// use shotclock::faults::{DatagramFault, Peer};
+    /// let peer = Peer::start(DatagramFault::Drop)?;
+    /// assert_ne!(peer.address().port(), 0);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn start(fault: impl Into<Fault>) -> Result<Self> {
+        PeerBuilder::new(fault).start()
+    }
+
+    /// Where it listens.
+    ///
+    /// ```
+    /// use shotclock::faults::{Peer, StreamFault};
+    /// let peer = Peer::start(StreamFault::Silent)?;
+    /// assert!(peer.address().ip().is_loopback());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        let thread = thread::Builder::new().name("faults".to_owned()).spawn(work);
+        self.threads.push(thread.map_err(|error| Error::new("faults", Reason::File(error)))?);
+        Ok(())
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        // A panic in there is one of the program's own report, and was said.
+        self.threads.drain(..).for_each(|thread| drop(thread.join()));
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// How a [`Peer`] is to go about it: where, to whom, with what, within which bounds.
+///
+/// ```
+/// use shotclock::create_connection;
+/// use shotclock::faults::{PeerBuilder, StreamFault};
+/// use std::time::Duration;
+/// // The first connection is reset, the second and all others get the whole: does the client try again?
+/// let peer = PeerBuilder::new(StreamFault::Reset { after: 0 }).take(1).content(b"at last").start()?;
+/// let limit = Duration::from_secs(5);
+/// let talk = || create_connection(peer.address(), limit)?.recv(100);
+/// assert!(talk().is_err());
+/// assert_eq!(talk()?, b"at last");
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+pub struct PeerBuilder {
+    fault: Fault,
+    address: SocketAddr,
+    terms: Terms,
+}
+
+impl PeerBuilder {
+    /// On a free port of 127.0.0.1, to everybody, with 64 KiB of lines, seed 0; 256 connections at once, 1 GiB for
+    /// each.
+    ///
+    /// ```
+    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// let _silent = PeerBuilder::new(StreamFault::Silent).start()?;
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn new(fault: impl Into<Fault>) -> Self {
+        let terms = Terms {
+            selection: Selection::ALL,
+            content: LINE.repeat(LINES),
+            seed: 0,
+            most_connections: 256,
+            most_bytes: 1 << 30,
+            report: None,
+            stop: Canceller::new(),
+        };
+        Self { fault: fault.into(), address: SocketAddr::from(([127, 0, 0, 1], 0)), terms }
+    }
+
+    /// Where to listen; port 0 is one that is free.
+    ///
+    /// ```
+    /// use shotclock::faults::{NameServerFault, PeerBuilder};
+    /// let server = PeerBuilder::new(NameServerFault::Dead).address(([127, 0, 0, 53], 0)).start()?;
+    /// assert_eq!(server.address().ip().to_string(), "127.0.0.53");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn address(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.address = address.into();
+        self
+    }
+
+    /// How many connections, datagrams or queries go well before the fault befalls one. None but those of a full
+    /// backlog, which takes nobody's number.
+    ///
+    /// ```
+    /// use shotclock::faults::{DatagramFault, PeerBuilder};
+    /// use shotclock::{Family, Kind, Socket};
+    /// let peer = PeerBuilder::new(DatagramFault::Drop).skip(1).start()?;
+    /// let client = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// client.sendto(b"the first", peer.address())?;
+    /// assert_eq!(client.recv(100)?, b"the first");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn skip(mut self, number: u64) -> Self {
+        self.terms.selection.skip = number;
+        self
+    }
+
+    /// How many the fault befalls; those after them go well.
+    ///
+    /// ```
+    /// use shotclock::faults::{DatagramFault, PeerBuilder};
+    /// use shotclock::{Family, Kind, Socket};
+    /// let peer = PeerBuilder::new(DatagramFault::Drop).take(1).start()?;
+    /// let client = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// client.sendto(b"the first", peer.address())?;
+    /// client.sendto(b"the second", peer.address())?;
+    /// assert_eq!(client.recv(100)?, b"the second");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn take(mut self, number: u64) -> Self {
+        self.terms.selection.take = number;
+        self
+    }
+
+    /// Of those that are not skipped the fault befalls only each so-many-th; 0 is taken for 1.
+    ///
+    /// ```
+    /// use shotclock::faults::{DatagramFault, PeerBuilder};
+    /// use shotclock::{Family, Kind, Socket};
+    /// let peer = PeerBuilder::new(DatagramFault::Drop).every(2).start()?;
+    /// let client = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// for data in [b"1", b"2", b"3"] {
+    ///     client.sendto(data, peer.address())?;
+    /// }
+    /// assert_eq!((client.recv(100)?, client.recv(100)?), (b"1".to_vec(), b"3".to_vec()));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn every(mut self, step: u64) -> Self {
+        self.terms.selection.every = step;
+        self
+    }
+
+    /// What a TCP server sends.
+    ///
+    /// ```
+    /// use shotclock::create_connection;
+    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use std::time::Duration;
+    /// let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
+    /// let peer = PeerBuilder::new(StreamFault::Stall { after: usize::MAX }).content(head).start()?;
+    /// let client = create_connection(peer.address(), Duration::from_secs(5))?;
+    /// let mut came = vec![0; head.len()];
+    /// client.recv_exact(&mut came)?;
+    /// assert_eq!(came, head, "and the body never comes");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.terms.content = content.into();
+        self
+    }
+
+    /// What garbage is made from.
+    ///
+    /// ```
+    /// use shotclock::create_connection;
+    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use std::time::Duration;
+    /// let received = |seed| -> shotclock::Result<Vec<u8>> {
+    ///     let peer = PeerBuilder::new(StreamFault::Garbage { after: 0 }).seed(seed).start()?;
+    ///     let mut bytes = vec![0; 1000];
+    ///     create_connection(peer.address(), Duration::from_secs(5))?.recv_exact(&mut bytes)?;
+    ///     Ok(bytes)
+    /// };
+    /// assert_eq!(received(1)?, received(1)?);
+    /// assert_ne!(received(1)?, received(2)?);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.terms.seed = seed;
+        self
+    }
+
+    /// How many connections at once, at least one; more wait in the system's queue until one is over. A client that
+    /// closes looks like one that only ended its data and still listens: with a fault that stalls it keeps its place.
+    ///
+    /// ```
+    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// let _peer = PeerBuilder::new(StreamFault::Silent).max_connections(1).start()?;
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.terms.most_connections = connections.max(1);
+        self
+    }
+
+    /// How many bytes one connection may move, both ways together, before it is closed; and how many a UDP server may
+    /// send in all, before it answers nobody any more.
+    ///
+    /// ```
+    /// use shotclock::create_connection;
+    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use std::time::Duration;
+    /// let peer = PeerBuilder::new(StreamFault::Flood).max_bytes(1 << 20).start()?;
+    /// let mut client = create_connection(peer.address(), Duration::from_secs(5))?;
+    /// let mut all = Vec::new();
+    /// std::io::Read::read_to_end(&mut client, &mut all).unwrap();
+    /// assert_eq!(all.len(), 1 << 20);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.terms.most_bytes = bytes;
+        self
+    }
+
+    /// Whom to tell of each event. It is called in the peer's threads, which wait for it; it must not drop the peer.
+    ///
+    /// ```
+    /// use shotclock::faults::{DatagramFault, EventKind, PeerBuilder};
+    /// use shotclock::{Family, Kind, Socket};
+    /// use std::sync::mpsc;
+    /// let (tell, told) = mpsc::channel();
+    /// let peer = PeerBuilder::new(DatagramFault::Drop).on_event(move |event| drop(tell.send(event))).start()?;
+    /// Socket::new(Family::INET, Kind::DGRAM)?.sendto(b"hello", peer.address())?;
+    /// let event = told.recv().unwrap();
+    /// assert_eq!((event.kind, event.number, event.received), (EventKind::Dropped, 1, 5));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_event(mut self, report: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        self.terms.report = Some(Box::new(report));
+        self
+    }
+
+    /// Starts it: when this returns it listens, and a full backlog is full.
+    ///
+    /// # Errors
+    /// The system's: EADDRINUSE first of all, no sockets, no threads.
+    ///
+    /// ```
+    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// let one = PeerBuilder::new(StreamFault::Silent).start()?;
+    /// let error = PeerBuilder::new(StreamFault::Silent).address(one.address()).start().unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn start(self) -> Result<Peer> {
+        let Self { fault, address, terms } = self;
+        let terms = Arc::new(terms);
+        let mut peer = Peer { address, stop: terms.stop.clone(), threads: Vec::new(), _held: Vec::new() };
+        match fault {
+            Fault::FullBacklog => (peer.address, peer._held) = full_backlog(address)?,
+            Fault::Stream(fault) => start_stream(&mut peer, fault, terms)?,
+            Fault::Datagram(fault) => {
+                let socket = datagrams(address)?;
+                peer.address = own_address(&socket)?;
+                let react = datagram::echo(fault, terms.selection);
+                peer.spawn(|| DatagramServer::new(socket, terms, react).run())?;
+            }
+            Fault::NameServer(fault) => start_name_server(&mut peer, fault, terms)?,
+        }
+        Ok(peer)
+    }
+}
+
+impl fmt::Debug for PeerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, address, terms } = self;
+        let mut builder = f.debug_struct("PeerBuilder");
+        builder.field("fault", fault).field("address", address).field("selection", &terms.selection);
+        builder.field("seed", &terms.seed).finish_non_exhaustive()
+    }
+}
+
+/// The address a socket got.
+pub(super) fn own_address(socket: &Socket) -> Result<SocketAddr> {
+    let address = socket.getsockname()?;
+    address.as_inet().ok_or_else(|| Error::invalid("faults", format!("{address}: expected an internet address")))
+}
+
+fn start_stream(peer: &mut Peer, fault: StreamFault, terms: Arc<Terms>) -> Result<()> {
+    let listener = listen(peer.address)?;
+    if matches!(fault, StreamFault::NeverRead | StreamFault::Sip { .. }) {
+        // Connections inherit it. The port was nobody's until now.
+        listener.setsockopt(SocketOption::RCVBUF, SMALL_BUFFER)?;
+    }
+    peer.address = own_address(&listener)?;
+    let serve = move |connection: &mut Connection| connection.misbehave(fault);
+    peer.spawn(move || Acceptor::new(listener, terms, serve).run())
+}
+
+fn start_name_server(peer: &mut Peer, fault: NameServerFault, terms: Arc<Terms>) -> Result<()> {
+    let (listener, socket) = both(peer.address)?;
+    peer.address = own_address(&socket)?;
+    let server = Arc::new(NameServer::new(fault, Arc::clone(&terms)));
+    let by_stream = Arc::clone(&server);
+    let serve = move |connection: &mut Connection| by_stream.serve(connection);
+    let acceptor = Acceptor::new(listener, Arc::clone(&terms), serve);
+    peer.spawn(move || acceptor.run())?;
+    peer.spawn(move || DatagramServer::new(socket, terms, move |query: &[u8]| server.react(query)).run())
+}
+
+/// A TCP listener and a UDP socket on one port.
+fn both(address: SocketAddr) -> Result<(Socket, Socket)> {
+    let mut tries = if address.port() == 0 { TRIES } else { 1 };
+    loop {
+        let listener = listen(address)?;
+        tries -= 1;
+        match datagrams(own_address(&listener)?) {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && tries > 0 => {}
+            bound => return Ok((listener, bound?)),
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<Socket> {
+    let listener = ServerBuilder::new().listen(address)?;
+    listener.set_timeout(Timeout::NEVER);
+    Ok(listener)
+}
+
+fn datagrams(address: SocketAddr) -> Result<Socket> {
+    let socket = Socket::new(Address::from(address).family(), Kind::DGRAM)?;
+    socket.set_timeout(Timeout::NEVER);
+    socket.bind(address)?;
+    Ok(socket)
+}

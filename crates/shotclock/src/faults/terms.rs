@@ -1,0 +1,91 @@
+//! What all threads of a peer share: the settings, the call to end, and whom to tell.
+
+use std::time::Duration;
+
+use super::event::Event;
+use crate::cancel::Canceller;
+use crate::deadline::Deadline;
+use crate::error::Result;
+use crate::sys::Readiness;
+use crate::timed::{Interest, Limit, Operation, Pause, run};
+
+pub(super) type Report = Box<dyn Fn(Event) + Send + Sync>;
+
+pub(super) struct Terms {
+    pub(super) selection: Selection,
+    pub(super) content: Vec<u8>,
+    pub(super) seed: u64,
+    pub(super) most_connections: usize,
+    pub(super) most_bytes: u64,
+    pub(super) report: Option<Report>,
+    /// Cancelled: the end, whatever is under way.
+    pub(super) stop: Canceller,
+}
+
+impl Terms {
+    pub(super) fn tell(&self, event: Event) {
+        if let Some(report) = &self.report {
+            report(event);
+        }
+    }
+
+    /// Waits for so long; an error is the end of the peer.
+    pub(super) fn pause(&self, time: Duration) -> Result<()> {
+        let limit = Limit { deadline: Deadline::after(time), canceller: Some(&self.stop), ..Limit::NONE };
+        match run("pause", &mut Nothing, &limit) {
+            Err(error) if error.is_timeout() => Ok(()),
+            ended => ended,
+        }
+    }
+}
+
+/// Which connections, datagrams or queries a fault befalls, by their numbers from 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selection {
+    pub(super) skip: u64,
+    pub(super) take: u64,
+    pub(super) every: u64,
+}
+
+impl Selection {
+    pub(super) const ALL: Self = Self { skip: 0, take: u64::MAX, every: 1 };
+
+    pub(super) fn befalls(self, number: u64) -> bool {
+        // The k-th of those that are not skipped, if it falls on the step and is not beyond the last to take.
+        let Some(beyond) = number.checked_sub(self.skip).filter(|beyond| *beyond > 0) else { return false };
+        let every = self.every.max(1);
+        beyond % every == 0 && beyond / every <= self.take
+    }
+}
+
+/// What never happens.
+struct Nothing;
+
+impl Operation for Nothing {
+    type Output = ();
+
+    fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
+        Err(Pause::WouldBlock)
+    }
+
+    fn interest<'s>(&'s self, _: &mut Interest<'s>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn befallen(selection: Selection) -> Vec<u64> {
+        (1..=10).filter(|number| selection.befalls(*number)).collect()
+    }
+
+    #[test]
+    fn numbers_are_selected() {
+        assert_eq!(befallen(Selection::ALL), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(befallen(Selection { skip: 2, take: 3, every: 1 }), [3, 4, 5]);
+        assert_eq!(befallen(Selection { skip: 0, take: u64::MAX, every: 3 }), [3, 6, 9]);
+        assert_eq!(befallen(Selection { skip: 1, take: 2, every: 4 }), [5, 9]);
+        assert_eq!(befallen(Selection { skip: u64::MAX, take: 1, every: 0 }), [0; 0]);
+        assert_eq!(befallen(Selection { take: 0, ..Selection::ALL }), [0; 0]);
+    }
+}
