@@ -22,10 +22,20 @@ pub(crate) fn pytest(target: &Path) -> Result<Command, Failure> {
 /// The Python of the virtual environment `target/NAME`, which is made if need be, of this interpreter; our package in
 /// it is the one of the sources as they are now.
 pub(crate) fn environment(target: &Path, name: &str, interpreter: &str) -> Result<PathBuf, Failure> {
+    environment_with(target, name, interpreter, "release")
+}
+
+/// The same, with the package compiled in this profile.
+pub(crate) fn environment_with(
+    target: &Path,
+    name: &str,
+    interpreter: &str,
+    profile: &str,
+) -> Result<PathBuf, Failure> {
     let venv = target.join(name);
     let python = venv.join("bin").join("python");
     prepare(&venv, &python, interpreter)?;
-    install_package(&venv, &python)?;
+    install_package(&venv, &python, profile)?;
     Ok(python)
 }
 
@@ -54,7 +64,7 @@ fn prepare(venv: &Path, python: &Path, interpreter: &str) -> Result<(), Failure>
 }
 
 /// Builds the package as it is now and installs it, with the build tool of the requirements.
-fn install_package(venv: &Path, python: &Path) -> Result<(), Failure> {
+fn install_package(venv: &Path, python: &Path, profile: &str) -> Result<(), Failure> {
     let install =
         ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-build-isolation", "--no-deps"];
     let mut pip = run::command(&python.to_string_lossy(), install);
@@ -62,5 +72,6 @@ fn install_package(venv: &Path, python: &Path) -> Result<(), Failure> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::iter::once(venv.join("bin")).chain(std::env::split_paths(&path));
     pip.env("PATH", std::env::join_paths(places)?);
+    pip.env("MATURIN_PEP517_ARGS", format!("--profile {profile}"));
     run::check(pip.args(["--force-reinstall", "."]))
 }
