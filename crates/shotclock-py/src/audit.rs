@@ -2,8 +2,9 @@
 
 use std::ffi::CStr;
 
-use pyo3_ffi::{Py_IncRef, PyObject, PyObject_Call, PyTuple_New, PyTuple_SetItem};
+use pyo3_ffi::{Py_IncRef, PyObject, PyTuple_New, PyTuple_SetItem};
 
+use crate::call::call;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 use crate::stock::stock;
@@ -23,6 +24,6 @@ pub(crate) fn audit(event: &CStr, arguments: &[*mut PyObject]) -> PyResult<()> {
                 return Err(Raised);
             }
         }
-        Owned::new(PyObject_Call(stock()?.audit, tuple.as_ptr(), std::ptr::null_mut())).map(drop)
+        call(stock()?.audit, tuple.as_ptr(), std::ptr::null_mut()).map(drop)
     }
 }

@@ -7,13 +7,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3_ffi::{PyImport_ImportModule, PyObject, PyObject_CallMethod};
+use pyo3_ffi::{PyImport_ImportModule, PyObject};
 use shotclock::raw::{Errno, exact};
 
+use crate::call::call_method;
 use crate::errors::{self, Kept};
 use crate::interpreter::PyResult;
 use crate::object::{Owned, SocketRef};
@@ -121,11 +121,9 @@ struct Reentrant(Owned);
 
 impl Reentrant {
     fn new() -> PyResult<Self> {
-        // SAFETY: the interpreter is held; names and format end with a NUL, and null is no format at all.
-        unsafe {
-            let module = Owned::new(PyImport_ImportModule(c"_thread".as_ptr()))?;
-            Owned::new(PyObject_CallMethod(module.as_ptr(), c"RLock".as_ptr(), ptr::null())).map(Self)
-        }
+        // SAFETY: the interpreter is held; the name ends with a NUL.
+        let module = Owned::new(unsafe { PyImport_ImportModule(c"_thread".as_ptr()) })?;
+        call_method(&module, c"RLock").map(Self)
     }
 
     fn share(&self) -> Self {
@@ -134,8 +132,7 @@ impl Reentrant {
     }
 
     fn method(&self, name: &CStr) -> PyResult<()> {
-        // SAFETY: as in `new`.
-        Owned::new(unsafe { PyObject_CallMethod(self.0.as_ptr(), name.as_ptr(), ptr::null()) }).map(drop)
+        call_method(&self.0, name).map(drop)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The interpreter's lock and signals: leaving it for a wait, and the waiter that does so.
 
-use pyo3_ffi::{PyErr_CheckSignals, PyEval_RestoreThread, PyEval_SaveThread};
+use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::raw::{
     Errno, Interest, Operation, Pause, PollWaiter, Readiness, Stop, Waiter, drive, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, MessageFlags};
 
+use crate::call::check_signals;
 use crate::errors;
 use crate::object::SocketRef;
 
@@ -23,12 +24,6 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
     // SAFETY: the state is the one this thread gave up above.
     unsafe { PyEval_RestoreThread(state) };
     result
-}
-
-/// Lets pending signal handlers run, in the main thread (PEP 475).
-pub(crate) fn check_signals() -> PyResult<()> {
-    // SAFETY: the interpreter is held.
-    if unsafe { PyErr_CheckSignals() } == 0 { Ok(()) } else { Err(Raised) }
 }
 
 /// Waits with the interpreter released, and lets signal handlers run afterwards.

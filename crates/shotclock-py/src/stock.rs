@@ -6,10 +6,11 @@ use std::sync::OnceLock;
 
 use pyo3_ffi::{
     Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyExc_TypeError, PyImport_ImportModule,
-    PyModule_GetDict, PyObject, PyObject_Call, PyObject_CallFunctionObjArgs, PyObject_GetAttrString,
-    PyObject_HasAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
+    PyModule_GetDict, PyObject, PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_HasAttrString,
+    PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
 };
 
+use crate::call::call;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -98,7 +99,7 @@ impl Stock {
     /// The interpreter's own function of that name, called. It refuses bad arguments in the words of its version.
     pub(crate) fn call(&self, name: &CStr, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
         // SAFETY: the interpreter is held; the arguments are a live tuple, the keywords a live dict or null.
-        Owned::new(unsafe { PyObject_Call(self.function(name)?.as_ptr(), arguments, keywords) })
+        unsafe { call(self.function(name)?.as_ptr(), arguments, keywords) }
     }
 
     /// `call` with one argument.

@@ -5,11 +5,12 @@ use std::sync::OnceLock;
 
 use pyo3_ffi::{
     Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_TimeoutError, PyImport_ImportModule,
-    PyObject, PyObject_Call, PyObject_GetAttrString,
+    PyObject, PyObject_GetAttrString,
 };
 use shotclock::raw::{Interest, Operation, Pause, Readiness, Stop};
 
 use crate::arguments::Arguments;
+use crate::call;
 use crate::errors;
 use crate::held::Hold;
 use crate::interpreter::{PyResult, Raised, Timing};
@@ -41,7 +42,7 @@ fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
     let socket = unsafe { SocketRef::new(me) };
     let plainly = |call: *mut PyObject| {
         // SAFETY: the interpreter is held, the objects are alive: a callable, a tuple and a dict.
-        Owned::new(unsafe { PyObject_Call(call, positional, keywords) })
+        unsafe { call::call(call, positional, keywords) }
     };
     let Some(hold) = Hold::new(socket)? else { return plainly(call) };
     let mut tries = Tries {
