@@ -1,5 +1,7 @@
 //! The interpreter's lock and signals: leaving it for a wait, and the waiter that does so.
 
+use std::os::fd::RawFd;
+
 use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::raw::{
     Errno, Interest, Operation, Pause, PollWaiter, Readiness, Stop, Waiter, drive, timeout_limit, wait_out,
@@ -27,7 +29,20 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
 }
 
 /// Waits with the interpreter released, and lets signal handlers run afterwards.
-pub(crate) struct InterpreterWaiter;
+///
+/// Meanwhile the program may have closed the socket, and the descriptor's number may be that of another file by now:
+/// then the call ends with EBADF, as does a call on a closed socket.
+struct InterpreterWaiter {
+    socket: SocketRef,
+    number: RawFd,
+}
+
+impl InterpreterWaiter {
+    fn check_open(&self) -> Result<(), Stop<Raised>> {
+        let is_open = self.number >= 0 && self.socket.number() == self.number;
+        if is_open { Ok(()) } else { Err(Stop::System(Errno::BADF)) }
+    }
+}
 
 impl Waiter for InterpreterWaiter {
     type Interrupt = Raised;
@@ -43,13 +58,15 @@ impl Waiter for InterpreterWaiter {
             _ => Stop::Closed,
         })?;
         if ready.is_empty() {
-            self.interrupted()?;
+            check_signals().map_err(Stop::Interrupt)?;
         }
+        self.check_open()?;
         Ok(ready)
     }
 
     fn interrupted(&mut self) -> Result<(), Stop<Raised>> {
-        check_signals().map_err(Stop::Interrupt)
+        check_signals().map_err(Stop::Interrupt)?;
+        self.check_open()
     }
 }
 
@@ -72,29 +89,33 @@ impl<O: Operation> Operation for Released<'_, O> {
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
 const SMALL: usize = 16 << 10;
 
-/// How one call on a socket waits. The timeout is read once, so that all parts of the call agree on it.
+/// How one call on a socket waits. Timeout and descriptor are read once, so that all parts of the call agree on them.
 #[derive(Clone, Copy)]
-pub(crate) struct Timing(Option<u64>);
+pub(crate) struct Timing {
+    socket: SocketRef,
+    number: RawFd,
+    timeout: Option<u64>,
+}
 
 impl Timing {
     /// By the socket's own timeout.
     pub(crate) fn of(socket: SocketRef) -> Self {
-        Self::of_nanos(socket.timeout())
+        Self::with_timeout(socket, socket.timeout())
     }
 
-    /// By a timeout in nanoseconds; negative is none.
-    pub(crate) fn of_nanos(timeout: i64) -> Self {
-        Self(u64::try_from(timeout).ok())
+    /// By a timeout in nanoseconds instead; negative is none.
+    pub(crate) fn with_timeout(socket: SocketRef, timeout: i64) -> Self {
+        Self { socket, number: socket.number(), timeout: u64::try_from(timeout).ok() }
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
     fn is_plain(self) -> bool {
-        self.0.is_none()
+        self.timeout.is_none()
     }
 
     /// Whether it never waits.
     pub(crate) fn is_nonblocking(self) -> bool {
-        self.0 == Some(0)
+        self.timeout == Some(0)
     }
 
     /// Whether it waits, and not for ever.
@@ -123,23 +144,27 @@ impl Timing {
 
     /// Runs an operation that is Python's own, hence with the interpreter held but for the waits.
     pub(crate) fn run_held<O: Operation>(self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
-        drive(operation, &timeout_limit(self.0), &mut InterpreterWaiter)
+        drive(operation, &timeout_limit(self.timeout), &mut self.waiter())
     }
 
     /// Runs an operation with the interpreter released; what ended it is not raised yet.
     pub(crate) fn outcome<O: Operation>(self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
-        drive(&mut Released(operation), &timeout_limit(self.0), &mut InterpreterWaiter)
+        drive(&mut Released(operation), &timeout_limit(self.timeout), &mut self.waiter())
     }
 
     /// Runs an operation for which no flag says that it must not wait: under a timeout it is not tried before the
     /// descriptor is ready, since whoever shares the file may have taken O_NONBLOCK away.
     pub(crate) fn run_when_ready<O: Operation>(self, operation: &mut O) -> PyResult<O::Output> {
         let result = if self.is_timed() {
-            let limit = timeout_limit(self.0);
-            wait_out(&mut Released(operation), &limit, &mut InterpreterWaiter, Pause::WouldBlock)
+            let limit = timeout_limit(self.timeout);
+            wait_out(&mut Released(operation), &limit, &mut self.waiter(), Pause::WouldBlock)
         } else {
             self.outcome(operation)
         };
         result.map_err(errors::raise_stop)
+    }
+
+    fn waiter(self) -> InterpreterWaiter {
+        InterpreterWaiter { socket: self.socket, number: self.number }
     }
 }

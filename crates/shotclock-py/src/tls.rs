@@ -51,7 +51,7 @@ fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
         toward: Readiness::IN,
         attempt: || hold.alone(|| plainly(call)),
     };
-    match Timing::of_nanos(hold.timeout).run_held(&mut tries) {
+    match Timing::with_timeout(socket, hold.timeout).run_held(&mut tries) {
         Ok(outcome) => outcome,
         Err(Stop::TimedOut { .. }) => {
             // SAFETY: a static of the interpreter, and a live object.
