@@ -242,6 +242,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         }
         // Closed after the warning, which shows the number.
         let number = socket.replace_number(-1);
+        state::forget_accepted(number);
         let _: Result<(), Errno> = released(|| exact::close(number));
         kept.restore();
     }

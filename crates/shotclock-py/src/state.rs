@@ -38,6 +38,7 @@ static DEFAULT_TIMEOUT: AtomicI64 = AtomicI64::new(NO_TIMEOUT);
 pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: the interpreter calls this with a live socket object.
     let number = unsafe { SocketRef::new(me) }.replace_number(-1);
+    forget_accepted(number);
     returned(if number < 0 { Ok(Owned::none()) } else { close_number(number) })
 }
 
@@ -53,7 +54,9 @@ pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
 /// `socket.detach()`.
 pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: as in `close`.
-    returned(Owned::int(unsafe { SocketRef::new(me) }.replace_number(-1)))
+    let number = unsafe { SocketRef::new(me) }.replace_number(-1);
+    forget_accepted(number);
+    returned(Owned::int(number))
 }
 
 /// `socket.fileno()`.
@@ -162,6 +165,11 @@ pub(crate) fn was_just_accepted(number: RawFd) -> bool {
     let accepted = ACCEPTED.take().filter(|accepted| accepted.number == number);
     ACCEPTED.set(accepted.filter(|accepted| accepted.to_be_blocking));
     accepted.is_some()
+}
+
+/// The number goes back to the system, or to the program: whatever it stands for next was not accepted here.
+pub(crate) fn forget_accepted(number: RawFd) {
+    ACCEPTED.set(ACCEPTED.take().filter(|accepted| accepted.number != number));
 }
 
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
