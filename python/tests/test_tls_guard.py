@@ -1,6 +1,10 @@
 """TLS under the graft: what the guard promises beside the values, which CPython's own tests compare."""
 
+import ssl
+import types
+
 import pytest
+import shotclock
 import trustme
 from interpreter import check
 
@@ -11,6 +15,19 @@ def certificate(tmp_path_factory):
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
     return path
+
+
+@pytest.fixture
+def grafted():
+    shotclock.install()
+    yield
+    shotclock.uninstall()
+
+
+def test_methods_of_tls_sockets_take_what_is_none(grafted):
+    answers = types.SimpleNamespace(read=lambda size: b"x" * size)
+    stand_in = types.SimpleNamespace(_sslobj=answers, _checkClosed=lambda: None)
+    assert ssl.SSLSocket.read(stand_in, 3) == b"xxx"
 
 
 def test_daemon_threads_are_no_crash_at_exit(certificate):

@@ -49,7 +49,9 @@ impl Hold {
         // Made first, and thrown away where another holder has one: nothing of the interpreter's may run while the
         // table is locked.
         let lock = Reentrant::new()?;
-        let held = all().hold(socket, &lock).map_err(errors::raise_errno)?;
+        let held = all().hold(socket, &lock);
+        // And by now it is unlocked again.
+        let held = held.map_err(errors::raise_errno)?;
         Ok(held.map(|(timeout, lock)| Self { socket, timeout, lock }))
     }
 

@@ -11,7 +11,8 @@ use pyo3_ffi::{
     Py_tp_traverse, PyArg_ParseTupleAndKeywords, PyCapsule_New, PyErr_ExceptionMatches, PyErr_Occurred,
     PyErr_ResourceWarning, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError,
     PyExc_ValueError, PyExc_Warning, PyGetSetDef, PyLong_AsLong, PyMemberDef, PyObject, PyType_FromSpec,
-    PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromFormat, allocfunc, visitproc,
+    PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromFormat, allocfunc,
+    visitproc,
 };
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind, Protocol};
@@ -41,6 +42,18 @@ pub(crate) fn socket_type() -> PyResult<*mut PyTypeObject> {
     }
     let made = Made(make()?.into_ptr().cast());
     Ok(MADE.get_or_init(|| made).0)
+}
+
+/// Whether it is a socket, the interpreter's or ours.
+///
+/// # Safety
+/// `object` must be alive.
+pub(crate) unsafe fn is_socket(object: *mut PyObject) -> PyResult<bool> {
+    // SAFETY: the types and the object are alive.
+    unsafe {
+        let of = Py_TYPE(object);
+        Ok(PyType_IsSubtype(of, stock()?.socket) != 0 || PyType_IsSubtype(of, socket_type()?) != 0)
+    }
 }
 
 /// The capsule `_socket.CAPI`, by which `_ssl` finds the type.

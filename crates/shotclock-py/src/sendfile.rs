@@ -3,13 +3,13 @@
 use std::ffi::{c_int, c_longlong};
 use std::os::fd::BorrowedFd;
 
-use pyo3_ffi::{Py_TYPE, Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyExc_ValueError, PyObject, PyType_IsSubtype};
+use pyo3_ffi::{Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyExc_ValueError, PyObject};
 use shotclock::raw::{Call, Pause, Readiness, exact};
 
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
-use crate::stock::stock;
+use crate::own_type;
 
 /// `_native.sendfile(sock, file, offset, count)`: how many bytes of the file's descriptor went out, 0 at its end.
 pub(crate) unsafe extern "C" fn sendfile(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
@@ -43,7 +43,7 @@ fn parse(arguments: *mut PyObject) -> PyResult<(SocketRef, BorrowedFd<'static>, 
         if PyArg_ParseTuple(arguments, format, a, b, c, d) == 0 {
             return Err(Raised);
         }
-        if !is_socket(object)? {
+        if !own_type::is_socket(object)? {
             return Err(errors::raise(PyExc_TypeError, c"sendfile() takes a socket"));
         }
         let (Ok(offset), Ok(count), true) = (u64::try_from(offset), usize::try_from(count), number >= 0) else {
@@ -53,17 +53,5 @@ fn parse(arguments: *mut PyObject) -> PyResult<(SocketRef, BorrowedFd<'static>, 
             ));
         };
         Ok((SocketRef::new(object), BorrowedFd::borrow_raw(number), offset, count))
-    }
-}
-
-/// Whether it is a socket, the interpreter's or ours.
-///
-/// # Safety
-/// `object` must be alive.
-unsafe fn is_socket(object: *mut PyObject) -> PyResult<bool> {
-    // SAFETY: the types and the object are alive.
-    unsafe {
-        let of = Py_TYPE(object);
-        Ok(PyType_IsSubtype(of, stock()?.socket) != 0 || PyType_IsSubtype(of, crate::own_type::socket_type()?) != 0)
     }
 }

@@ -4,8 +4,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_TimeoutError, PyImport_ImportModule,
-    PyObject, PyObject_GetAttrString,
+    Py_ssize_t, PyDict_Check, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_TimeoutError,
+    PyExc_TypeError, PyImport_ImportModule, PyObject, PyObject_GetAttrString, PyTuple_Check,
 };
 use shotclock::raw::{Interest, Operation, Pause, Readiness, Stop};
 
@@ -15,6 +15,7 @@ use crate::errors;
 use crate::held::Hold;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
+use crate::own_type;
 
 /// `_native.call_tls(call, message, sock, arguments, keywords)`: `call(*arguments, **keywords)`, tried until `_ssl` no
 /// longer wants to read or write, for as long as the socket's timeout allows; then TimeoutError(message).
@@ -38,12 +39,20 @@ pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyOb
 
 fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
     let [call, message, me, positional, keywords] = arguments.exactly()?;
-    // SAFETY: the Python side passes objects of ssl.SSLSocket, a subclass of the type that the layout was proved on.
-    let socket = unsafe { SocketRef::new(me) };
+    // SAFETY: all are alive; the exception is a static of the interpreter.
+    unsafe {
+        if PyTuple_Check(positional) == 0 || PyDict_Check(keywords) == 0 {
+            return Err(errors::raise(PyExc_TypeError, c"call_tls() takes a tuple and a dict"));
+        }
+    }
     let plainly = |call: *mut PyObject| {
-        // SAFETY: the interpreter is held, the objects are alive: a callable, a tuple and a dict.
+        // SAFETY: the objects are alive, and of the types that were checked.
         unsafe { call::call(call, positional, keywords) }
     };
+    // SAFETY: the object is alive, and its type is looked at before it is read as a socket.
+    let socket = unsafe { if own_type::is_socket(me)? { Some(SocketRef::new(me)) } else { None } };
+    // Python's methods take any object that behaves as they expect.
+    let Some(socket) = socket else { return plainly(call) };
     let Some(hold) = Hold::new(socket)? else { return plainly(call) };
     let mut tries = Tries {
         fd: socket.fd()?,
