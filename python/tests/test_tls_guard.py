@@ -1,6 +1,8 @@
 """TLS under the graft: what the guard promises beside the values, which CPython's own tests compare."""
 
+import socket
 import ssl
+import threading
 import types
 
 import pytest
@@ -22,6 +24,27 @@ def grafted():
     shotclock.install()
     yield
     shotclock.uninstall()
+
+
+def test_who_looks_in_the_middle_of_a_call_sees_the_program_s_timeout(grafted, certificate, patience):
+    seen = []
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate)
+    server.sni_callback = lambda sock, *_: seen.append((sock.gettimeout(), sock.timeout, sock.getblocking()))
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    here, there = socket.socketpair()
+    here.settimeout(patience)
+    there.settimeout(patience)
+
+    def accept():
+        server.wrap_socket(there, server_side=True).close()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    client.wrap_socket(here, server_hostname="localhost").close()
+    thread.join()
+    assert seen == [(patience, patience, True)]
 
 
 def test_methods_of_tls_sockets_take_what_is_none(grafted):
