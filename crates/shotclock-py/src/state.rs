@@ -1,19 +1,19 @@
 //! What a socket object is, beside its descriptor: closing, detaching, and how long it waits.
 
 use std::cell::Cell;
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use pyo3_ffi::{
-    Py_None, PyBool_FromLong, PyErr_Clear, PyFloat_AsDouble, PyFloat_CheckExact, PyFloat_FromDouble, PyLong_CheckExact,
-    PyLong_FromLong, PyObject, PyObject_IsTrue,
+    Py_False, Py_None, Py_True, PyBool_FromLong, PyErr_Clear, PyFloat_AsDouble, PyFloat_CheckExact, PyFloat_FromDouble,
+    PyLong_CheckExact, PyLong_FromLong, PyObject,
 };
 use shotclock::raw::{Errno, exact, numbers};
 
 use crate::errors;
 use crate::held;
-use crate::interpreter::{PyResult, Raised, released};
+use crate::interpreter::{PyResult, released};
 use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
 use crate::stock::stock;
 
@@ -79,13 +79,12 @@ pub(crate) unsafe extern "C" fn gettimeout(me: *mut PyObject, _: *mut PyObject) 
 
 /// `socket.setblocking(flag)`.
 pub(crate) unsafe extern "C" fn setblocking(me: *mut PyObject, flag: *mut PyObject) -> *mut PyObject {
-    // SAFETY: as in `close`; the flag is alive.
-    let (socket, blocking) = unsafe { (SocketRef::new(me), PyObject_IsTrue(flag)) };
-    returned(match blocking {
-        -1 => Err(Raised),
-        0 => set_timeout(socket, 0),
-        _ => set_timeout(socket, NO_TIMEOUT),
-    })
+    // SAFETY: as in `close`.
+    let socket = unsafe { SocketRef::new(me) };
+    // What stands for a bool besides differs between versions.
+    let nanos = is_plainly_true(flag)
+        .map_or_else(|| timeout_by_stock(c"setblocking", flag), |blocking| Ok(if blocking { NO_TIMEOUT } else { 0 }));
+    returned(nanos.and_then(|nanos| set_timeout(socket, nanos)))
 }
 
 /// `socket.settimeout(seconds)`.
@@ -173,12 +172,12 @@ pub(crate) fn forget_accepted(number: RawFd) {
 }
 
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
-    let fd = socket.fd()?;
     if held::set_timeout(socket, nanos) {
-        return Ok(Owned::none());
+        return socket.fd().map(|_| Owned::none());
     }
     let before = socket.timeout_field();
     socket.set_timeout_field(nanos);
+    let fd = socket.fd()?;
     // From one timeout to another the descriptor is O_NONBLOCK already. To none and to zero the caller says what the
     // descriptor shall be from now on, whoever else may have changed it.
     let stays = nanos > 0 && before >= 0;
@@ -222,19 +221,25 @@ fn nanoseconds(seconds: *mut PyObject) -> PyResult<i64> {
             PyErr_Clear();
         }
     }
-    nanoseconds_by_stock(seconds)
+    timeout_by_stock(c"settimeout", seconds)
 }
 
-/// By an object of the interpreter's own, without a descriptor: it takes the argument apart and keeps the timeout
-/// before it finds that there is nothing to set it for.
-fn nanoseconds_by_stock(seconds: *mut PyObject) -> PyResult<i64> {
+/// Whether it is True or False; `None` if it is neither.
+fn is_plainly_true(flag: *mut PyObject) -> Option<bool> {
+    // SAFETY: both live for ever.
+    unsafe { if flag == Py_True() { Some(true) } else { (flag == Py_False()).then_some(false) } }
+}
+
+/// The timeout that a method sets, in nanoseconds, by an object of the interpreter's own, without a descriptor: it takes
+/// the argument apart and keeps the timeout before it finds that there is nothing to set it for.
+fn timeout_by_stock(method: &CStr, argument: *mut PyObject) -> PyResult<i64> {
     const UNTOUCHED: i64 = i64::MIN;
     let stock = stock()?;
     let probe = stock.new_socket()?;
     // SAFETY: a live object with the layout that was proved.
     let socket = unsafe { SocketRef::new(probe.as_ptr()) };
     socket.set_timeout_field(UNTOUCHED);
-    let outcome = stock.settimeout(&probe, seconds);
+    let outcome = stock.call_method(&probe, method, argument);
     match socket.timeout_field() {
         UNTOUCHED => outcome.and_then(|_| Err(errors::raise_errno(Errno::INVAL))),
         nanos => {

@@ -87,12 +87,12 @@ impl Stock {
         }
     }
 
-    /// The interpreter's own `settimeout`.
-    pub(crate) fn settimeout(&self, socket: &Owned, seconds: *mut PyObject) -> PyResult<Owned> {
+    /// The interpreter's own method, with one argument, of an object of the interpreter's own type.
+    pub(crate) fn call_method(&self, socket: &Owned, name: &CStr, argument: *mut PyObject) -> PyResult<Owned> {
         // SAFETY: as in `new_socket`.
         unsafe {
-            let settimeout = attribute(socket.as_ptr(), c"settimeout")?;
-            Owned::new(PyObject_CallFunctionObjArgs(settimeout.as_ptr(), seconds, ptr::null_mut::<PyObject>()))
+            let method = attribute(socket.as_ptr(), name)?;
+            Owned::new(PyObject_CallFunctionObjArgs(method.as_ptr(), argument, ptr::null_mut::<PyObject>()))
         }
     }
 
