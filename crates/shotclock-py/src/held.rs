@@ -10,13 +10,14 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3_ffi::{PyImport_ImportModule, PyObject};
+use pyo3_ffi::{PyObject, PyObject_CallNoArgs};
 use shotclock::raw::{Errno, exact};
 
 use crate::call::call_method;
 use crate::errors::{self, Kept};
 use crate::interpreter::PyResult;
 use crate::object::{Owned, SocketRef};
+use crate::stock::stock;
 
 struct Held {
     holders: usize,
@@ -123,9 +124,8 @@ struct Reentrant(Owned);
 
 impl Reentrant {
     fn new() -> PyResult<Self> {
-        // SAFETY: the interpreter is held; the name ends with a NUL.
-        let module = Owned::new(unsafe { PyImport_ImportModule(c"_thread".as_ptr()) })?;
-        call_method(&module, c"RLock").map(Self)
+        // SAFETY: the interpreter is held, and the type lives for ever.
+        Owned::new(unsafe { PyObject_CallNoArgs(stock()?.reentrant_lock) }).map(Self)
     }
 
     fn share(&self) -> Self {
