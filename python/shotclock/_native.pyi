@@ -9,8 +9,8 @@ def prepare(stock: ModuleType, /) -> None:
     To be called before anything else.
     """
 
-def descriptors(class_: type[Any], /) -> dict[str, Callable[..., Any]]:
-    """Methods to be set on this class, which derives from the interpreter's own _socket.socket."""
+def descriptors(class_: type[Any], /) -> dict[str, Any]:
+    """Methods, and `timeout`, to be set on this class, which derives from the interpreter's own _socket.socket."""
 
 def layout(sock: _socket_object, /) -> tuple[int, int]:
     """Descriptor and timeout (ns) as the methods read them."""

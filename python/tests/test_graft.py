@@ -514,6 +514,31 @@ def test_signal_handlers_run_and_the_wait_goes_on(either, pair, timeout):
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.parametrize("timeout", [None, 20])
+@pytest.mark.parametrize("end", ["close", "detach"])
+def test_a_call_never_goes_on_with_a_stranger_s_descriptor(either, pair, timeout, end):
+    sock = socket.socket(fileno=os.dup(pair[0].fileno()))
+    sock.settimeout(timeout)
+    number = sock.fileno()
+    stranger, its_peer = socket.socketpair()
+
+    def close_and_reuse(*_):
+        getattr(sock, end)()
+        os.dup2(stranger.fileno(), number)
+        its_peer.sendall(b"not yours")
+        pair[1].sendall(b"too late")
+
+    previous = signal.signal(signal.SIGALRM, close_and_reuse)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT)
+    try:
+        with stranger, its_peer:
+            assert outcome(sock.recv, 100) == (OSError, "[Errno 9] Bad file descriptor", errno.EBADF)
+            assert stranger.recv(100) == b"not yours"
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+        os.close(number)
+
+
 def test_other_threads_run_during_a_wait(either, pair):
     one, other = pair
     one.settimeout(20)

@@ -357,6 +357,24 @@ def test_no_reference_is_lost_over_many_calls(somewhere):
         sock.close()
 
 
+def test_a_host_that_changes_under_the_call_is_what_it_was():
+    # The stock type reads what it has become, or memory that is no longer the object's.
+    host = bytearray(b"127.0.0.1")
+
+    class Port:
+        def __index__(self):
+            host[:] = b"127.0.0.9"
+            host.clear()
+            return 0
+
+    sock = OWN(socket.AF_INET)
+    try:
+        sock.bind((host, Port()))
+        assert sock.getsockname()[0] == "127.0.0.1"
+    finally:
+        sock.close()
+
+
 def test_the_stock_type_is_the_interpreters():
     assert STOCK is not OWN
     assert STOCK.__name__ == OWN.__name__ == "socket"

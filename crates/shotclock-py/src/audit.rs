@@ -4,7 +4,8 @@ use std::ffi::CStr;
 
 use pyo3_ffi::{Py_IncRef, PyObject, PyTuple_New, PyTuple_SetItem};
 
-use crate::interpreter::{PyResult, Raised, call};
+use crate::call::call;
+use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 use crate::stock::stock;
 

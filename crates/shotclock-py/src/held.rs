@@ -7,16 +7,17 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3_ffi::{PyImport_ImportModule, PyObject, PyObject_CallMethod, PyObject_GetAttrString, PyTuple_New};
+use pyo3_ffi::{PyObject, PyObject_CallNoArgs};
 use shotclock::raw::{Errno, exact};
 
+use crate::call::call_method;
 use crate::errors::{self, Kept};
-use crate::interpreter::{PyResult, call};
+use crate::interpreter::PyResult;
 use crate::object::{Owned, SocketRef};
+use crate::stock::stock;
 
 struct Held {
     holders: usize,
@@ -49,7 +50,9 @@ impl Hold {
         // Made first, and thrown away where another holder has one: nothing of the interpreter's may run while the
         // table is locked.
         let lock = Reentrant::new()?;
-        let held = all().hold(socket, &lock).map_err(errors::raise_errno)?;
+        let held = all().hold(socket, &lock);
+        // And by now it is unlocked again.
+        let held = held.map_err(errors::raise_errno)?;
         Ok(held.map(|(timeout, lock)| Self { socket, timeout, lock }))
     }
 
@@ -121,11 +124,8 @@ struct Reentrant(Owned);
 
 impl Reentrant {
     fn new() -> PyResult<Self> {
-        // SAFETY: the interpreter is held; names and format end with a NUL, and null is no format at all.
-        unsafe {
-            let module = Owned::new(PyImport_ImportModule(c"_thread".as_ptr()))?;
-            Owned::new(PyObject_CallMethod(module.as_ptr(), c"RLock".as_ptr(), ptr::null())).map(Self)
-        }
+        // SAFETY: the interpreter is held, and the type lives for ever.
+        Owned::new(unsafe { PyObject_CallNoArgs(stock()?.reentrant_lock) }).map(Self)
     }
 
     fn share(&self) -> Self {
@@ -134,12 +134,7 @@ impl Reentrant {
     }
 
     fn method(&self, name: &CStr) -> PyResult<()> {
-        // SAFETY: as in `new`.
-        let (method, nothing) = unsafe {
-            let method = Owned::new(PyObject_GetAttrString(self.0.as_ptr(), name.as_ptr()))?;
-            (method, Owned::new(PyTuple_New(0))?)
-        };
-        call(method.as_ptr(), nothing.as_ptr(), ptr::null_mut()).map(drop)
+        call_method(&self.0, name).map(drop)
     }
 }
 

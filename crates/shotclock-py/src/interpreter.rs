@@ -1,15 +1,16 @@
 //! The interpreter's lock and signals: leaving it for a wait, and the waiter that does so.
 
 use std::cell::Cell;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 
-use pyo3_ffi::{PyErr_CheckSignals, PyEval_RestoreThread, PyEval_SaveThread, PyObject};
+use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::raw::{
     Answer, Errno, Failure, Interest, Limit, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
     Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags};
 
+use crate::call::check_signals;
 use crate::errors;
 use crate::object::{Owned, SocketRef};
 use crate::scope::Scope;
@@ -30,38 +31,21 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Calls a Python callable with a tuple of arguments and a dict of keywords, or null for none.
-///
-/// Before 3.14 the interpreter, at its end, ends daemon threads by pthread_exit wherever they next want its lock, which
-/// may be in the middle of this call; the unwinding that follows must not reach frames of ours. It finds the thread
-/// hanging here instead, as 3.14 leaves it.
-pub(crate) fn call(callable: *mut PyObject, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
-    unsafe extern "C-unwind" {
-        fn PyObject_Call(callable: *mut PyObject, arguments: *mut PyObject, keywords: *mut PyObject) -> *mut PyObject;
-    }
-    struct Hang;
-    impl Drop for Hang {
-        fn drop(&mut self) {
-            loop {
-                std::thread::park();
-            }
-        }
-    }
-    let hang = Hang;
-    // SAFETY: the interpreter is held, the objects are alive and of the types that are asked for.
-    let result = unsafe { PyObject_Call(callable, arguments, keywords) };
-    std::mem::forget(hang);
-    Owned::new(result)
-}
-
-/// Lets pending signal handlers run, in the main thread (PEP 475).
-pub(crate) fn check_signals() -> PyResult<()> {
-    // SAFETY: the interpreter is held.
-    if unsafe { PyErr_CheckSignals() } == 0 { Ok(()) } else { Err(Raised) }
-}
-
 /// Waits with the interpreter released, and lets signal handlers run afterwards.
-pub(crate) struct InterpreterWaiter;
+///
+/// Meanwhile the program may have closed the socket, and the descriptor's number may be that of another file by now:
+/// then the call ends with EBADF, as does a call on a closed socket.
+struct InterpreterWaiter {
+    /// Whose call it is, if it is a socket's, and the number that it began with.
+    socket: Option<(SocketRef, RawFd)>,
+}
+
+impl InterpreterWaiter {
+    fn check_open(&self) -> Result<(), Stop<Raised>> {
+        let is_open = self.socket.is_none_or(|(socket, number)| number >= 0 && socket.number() == number);
+        if is_open { Ok(()) } else { Err(Stop::System(Errno::BADF)) }
+    }
+}
 
 impl Waiter for InterpreterWaiter {
     type Interrupt = Raised;
@@ -77,13 +61,15 @@ impl Waiter for InterpreterWaiter {
             _ => Stop::Closed,
         })?;
         if ready.is_empty() {
-            self.interrupted()?;
+            check_signals().map_err(Stop::Interrupt)?;
         }
+        self.check_open()?;
         Ok(ready)
     }
 
     fn interrupted(&mut self) -> Result<(), Stop<Raised>> {
-        check_signals().map_err(Stop::Interrupt)
+        check_signals().map_err(Stop::Interrupt)?;
+        self.check_open()
     }
 }
 
@@ -106,8 +92,9 @@ impl<O: Operation> Operation for Released<'_, O> {
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
 const SMALL: usize = 16 << 10;
 
-/// How one call waits. The socket's timeout and the scope around it are read once, so that all parts of the call agree.
+/// How one call waits. Timeout, descriptor and the scope around it are read once, so that all parts of the call agree.
 pub(crate) struct Timing {
+    socket: Option<(SocketRef, RawFd)>,
     /// In nanoseconds; `None` is for ever.
     timeout: Option<u64>,
     scope: Option<Scope>,
@@ -116,22 +103,22 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// By the socket's own timeout, and the deadline scope around the call. A socket that does not wait has no use for
-    /// a scope.
+    /// By the socket's own timeout, and the deadline scope around the call.
     pub(crate) fn of(socket: SocketRef) -> PyResult<Self> {
-        Self::of_nanos(socket.timeout())
+        Self::with_timeout(socket, socket.timeout())
     }
 
-    /// By a timeout in nanoseconds; negative is none.
-    pub(crate) fn of_nanos(timeout: i64) -> PyResult<Self> {
+    /// By a timeout in nanoseconds instead; negative is none.
+    pub(crate) fn with_timeout(socket: SocketRef, timeout: i64) -> PyResult<Self> {
         let timeout = u64::try_from(timeout).ok();
+        // A socket that does not wait has no use for a scope.
         let scope = if timeout == Some(0) { None } else { Scope::current()? };
-        Ok(Self { timeout, scope, begun: Cell::new(None) })
+        Ok(Self { socket: Some((socket, socket.number())), timeout, scope, begun: Cell::new(None) })
     }
 
     /// By the deadline scope alone, for what has no socket.
     pub(crate) fn of_scope() -> PyResult<Self> {
-        Self::of_nanos(-1)
+        Ok(Self { socket: None, timeout: None, scope: Scope::current()?, begun: Cell::new(None) })
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
@@ -175,7 +162,8 @@ impl Timing {
         }
         // Under a timeout it should be so already; but whoever shares the file may have taken the flag away.
         exact::set_nonblocking(fd, true)?;
-        Ok(Some(Unblocked { fd, for_good: self.timeout.is_some() }))
+        let back = self.timeout.is_none();
+        Ok(Some(Unblocked { fd, back: self.socket.filter(|_| back) }))
     }
 
     /// The same, only where the descriptor is one that blocks: where a wait before the try does, or a flag of the call.
@@ -194,19 +182,19 @@ impl Timing {
 
     /// Runs an operation that is Python's own, hence with the interpreter held but for the waits.
     pub(crate) fn run_held<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
-        drive(operation, &self.limit(), &mut InterpreterWaiter)
+        drive(operation, &self.limit(), &mut self.waiter())
     }
 
     /// Runs an operation with the interpreter released; what ended it is not raised yet.
     pub(crate) fn outcome<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
-        drive(&mut Released(operation), &self.limit(), &mut InterpreterWaiter)
+        drive(&mut Released(operation), &self.limit(), &mut self.waiter())
     }
 
     /// Runs an operation that under a limit is not tried before the descriptor is ready: one that no flag keeps from
     /// waiting, or one that promises more than what is there.
     pub(crate) fn run_when_ready<O: Operation>(&self, operation: &mut O) -> PyResult<O::Output> {
         let result = if self.is_timed() {
-            wait_out(&mut Released(operation), &self.limit(), &mut InterpreterWaiter, Pause::WouldBlock)
+            wait_out(&mut Released(operation), &self.limit(), &mut self.waiter(), Pause::WouldBlock)
         } else {
             self.outcome(operation)
         };
@@ -220,7 +208,7 @@ impl Timing {
         }
         let limit = self.limit().begun(Deadline::now());
         self.begun.set(Some(limit));
-        answer(request, &limit, &mut InterpreterWaiter).map_err(|unanswered| match unanswered {
+        answer(request, &limit, &mut InterpreterWaiter { socket: None }).map_err(|unanswered| match unanswered {
             Unanswered::Stopped(stop) => self.raise(stop),
             Unanswered::AllBusy(workers) => {
                 let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
@@ -251,6 +239,10 @@ impl Timing {
         }
     }
 
+    fn waiter(&self) -> InterpreterWaiter {
+        InterpreterWaiter { socket: self.socket }
+    }
+
     fn limit(&self) -> Limit<'static> {
         self.begun.get().unwrap_or_else(|| match &self.scope {
             None => timeout_limit(self.timeout),
@@ -262,13 +254,15 @@ impl Timing {
 /// A descriptor that does not block, for the length of a call.
 pub(crate) struct Unblocked<'a> {
     fd: BorrowedFd<'a>,
-    for_good: bool,
+    /// The socket that is to block again, and its number; none where it should not have blocked before.
+    back: Option<(SocketRef, RawFd)>,
 }
 
 impl Drop for Unblocked<'_> {
     fn drop(&mut self) {
-        if !self.for_good {
-            // It cannot fail on an open descriptor; one that was closed meanwhile is nobody's.
+        // Closed meanwhile, the number may be a stranger's.
+        if self.back.is_some_and(|(socket, number)| socket.number() == number) {
+            // It cannot fail on an open descriptor.
             let _ = exact::set_nonblocking(self.fd, false);
         }
     }

@@ -5,6 +5,7 @@
 mod address;
 mod arguments;
 mod audit;
+mod call;
 mod connection;
 mod datagram;
 mod descriptor;

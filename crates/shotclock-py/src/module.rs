@@ -21,7 +21,7 @@ unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut Py
     returned(stock::prepare(module).map(|()| Owned::none()))
 }
 
-/// `_native.descriptors(class)`: `{name: method descriptor}` for this subclass of the interpreter's own `_socket.socket`.
+/// `_native.descriptors(class)`: `{name: descriptor}`, of the methods and of `timeout`, for this subclass of the interpreter's own `_socket.socket`.
 ///
 /// All of them: which go onto the class, and which beneath a method that socket.py has there, Python decides. For the
 /// subclass, since the interpreter's fast path for calls takes a descriptor only if the object is of the descriptor's
@@ -37,7 +37,13 @@ unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut
         let definitions = Definitions::of_methods()?.iter();
         // SAFETY: the type is alive, the definition lives for ever.
         let make = |definition| unsafe { PyDescr_NewMethod(class.cast(), definition) };
-        dict_of(definitions, make)
+        let all = dict_of(definitions, make)?;
+        // SAFETY: the dict and the class are alive.
+        let set = unsafe {
+            let timeout = own_type::timeout_descriptor(class.cast())?;
+            PyDict_SetItemString(all.as_ptr(), own_type::TIMEOUT.as_ptr(), timeout.as_ptr())
+        };
+        if set == 0 { Ok(all) } else { Err(Raised) }
     };
     returned(make())
 }

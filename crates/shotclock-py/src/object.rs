@@ -9,12 +9,13 @@ use std::slice;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use pyo3_ffi::{
-    Py_DecRef, Py_IncRef, Py_None, Py_TYPE, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize, PyList_Append,
-    PyList_New, PyLong_FromLong, PyLong_FromSize_t, PyObject, PyUnicode_DecodeFSDefaultAndSize,
-    PyUnicode_FromStringAndSize, PyVarObject,
+    Py_IncRef, Py_None, Py_TYPE, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize, PyList_Append, PyList_New,
+    PyLong_FromLong, PyLong_FromSize_t, PyObject, PyUnicode_DecodeFSDefaultAndSize, PyUnicode_FromStringAndSize,
+    PyVarObject,
 };
 use shotclock::raw::Errno;
 
+use crate::call::give_back;
 use crate::errors;
 use crate::held;
 use crate::interpreter::{PyResult, Raised};
@@ -249,7 +250,7 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         // SAFETY: the reference is ours, and the interpreter is held wherever an Owned is.
-        unsafe { Py_DecRef(self.0.as_ptr()) }
+        unsafe { give_back(self.0.as_ptr()) }
     }
 }
 

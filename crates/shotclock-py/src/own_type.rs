@@ -1,6 +1,6 @@
 //! The type `_socket.socket` of our own, with the C layout of the interpreter's, so that `_ssl` takes it for its own.
 
-use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::OnceLock;
@@ -8,11 +8,11 @@ use std::sync::OnceLock;
 use pyo3_ffi::{
     Py_None, Py_READONLY, Py_T_INT, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_tp_alloc,
     Py_tp_doc, Py_tp_finalize, Py_tp_getset, Py_tp_init, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
-    Py_tp_traverse, PyArg_ParseTupleAndKeywords, PyCapsule_New, PyErr_ExceptionMatches, PyErr_Occurred,
-    PyErr_ResourceWarning, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError,
-    PyExc_ValueError, PyExc_Warning, PyGetSetDef, PyLong_AsLong, PyMemberDef, PyObject, PyType_FromSpec,
-    PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromFormat, allocfunc,
-    visitproc,
+    Py_tp_traverse, PyArg_ParseTupleAndKeywords, PyCapsule_New, PyDescr_NewGetSet, PyErr_ExceptionMatches,
+    PyErr_Occurred, PyErr_ResourceWarning, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError,
+    PyExc_TimeoutError, PyExc_ValueError, PyExc_Warning, PyGetSetDef, PyLong_AsLong, PyMemberDef, PyObject,
+    PyType_FromSpec, PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromFormat,
+    allocfunc, visitproc,
 };
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind, Protocol};
@@ -44,7 +44,7 @@ pub(crate) fn socket_type() -> PyResult<*mut PyTypeObject> {
     Ok(MADE.get_or_init(|| made).0)
 }
 
-/// Whether it is a socket object, the interpreter's or ours.
+/// Whether it is a socket, the interpreter's or ours.
 ///
 /// # Safety
 /// `object` must be alive.
@@ -97,7 +97,7 @@ fn make() -> PyResult<Owned> {
         slot(Py_tp_repr, repr as *mut c_void),
         slot(Py_tp_methods, methods.as_mut_ptr().cast()),
         slot(Py_tp_members, members().as_mut_ptr().cast()),
-        slot(Py_tp_getset, attributes().as_mut_ptr().cast()),
+        slot(Py_tp_getset, ATTRIBUTES.0.as_ptr().cast_mut().cast()),
         slot(0, ptr::null_mut()),
     ];
     let flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | IMMUTABLE;
@@ -113,7 +113,7 @@ fn make() -> PyResult<Owned> {
 }
 
 fn members() -> &'static mut [PyMemberDef] {
-    let member = |name: &'static std::ffi::CStr, offset: usize, doc: &'static std::ffi::CStr| PyMemberDef {
+    let member = |name: &'static CStr, offset: usize, doc: &'static CStr| PyMemberDef {
         name: name.as_ptr(),
         type_code: Py_T_INT,
         offset: offset.cast_signed(),
@@ -129,16 +129,33 @@ fn members() -> &'static mut [PyMemberDef] {
     all.leak()
 }
 
-fn attributes() -> &'static mut [PyGetSetDef] {
-    let timeout = PyGetSetDef {
-        name: c"timeout".as_ptr(),
+/// The computed attributes, and the empty one that ends them. The interpreter only reads them.
+struct Attributes([PyGetSetDef; 2]);
+
+// SAFETY: never written; the pointers are to statics.
+unsafe impl Sync for Attributes {}
+
+static ATTRIBUTES: Attributes = Attributes([
+    PyGetSetDef {
+        name: TIMEOUT.as_ptr(),
         get: Some(timeout),
         set: None,
         doc: c"the socket timeout".as_ptr(),
         closure: ptr::null_mut(),
-    };
-    let end = PyGetSetDef { name: ptr::null(), get: None, set: None, doc: ptr::null(), closure: ptr::null_mut() };
-    vec![timeout, end].leak()
+    },
+    PyGetSetDef { name: ptr::null(), get: None, set: None, doc: ptr::null(), closure: ptr::null_mut() },
+]);
+
+/// The name of the attribute that shows the program's timeout.
+pub(crate) const TIMEOUT: &CStr = c"timeout";
+
+/// The attribute [`TIMEOUT`] for a class of the interpreter's own sockets.
+///
+/// # Safety
+/// `class` must be such a class, and alive.
+pub(crate) unsafe fn timeout_descriptor(class: *mut PyTypeObject) -> PyResult<Owned> {
+    // SAFETY: by the caller's promise; the definition lives for ever.
+    Owned::new(unsafe { PyDescr_NewGetSet(class, ATTRIBUTES.0.as_ptr().cast_mut()) })
 }
 
 unsafe extern "C" fn new(of: *mut PyTypeObject, _: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
@@ -260,6 +277,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         }
         // Closed after the warning, which shows the number.
         let number = socket.replace_number(-1);
+        state::forget_accepted(number);
         let _: Result<(), Errno> = released(|| exact::close(number));
         kept.restore();
     }

@@ -9,8 +9,9 @@ use pyo3_ffi::{
     PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_SetAttrString, PyTuple_New,
 };
 
+use crate::call::call;
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, call};
+use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
 
 /// How many scopes are open in the process, so that a call without any pays for one look at a number.

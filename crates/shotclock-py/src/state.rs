@@ -1,21 +1,21 @@
 //! What a socket object is, beside its descriptor: closing, detaching, and how long it waits.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_long, c_ulong};
+use std::ffi::c_int;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use pyo3_ffi::{
-    Py_None, Py_Version, PyBool_FromLong, PyErr_Clear, PyErr_Occurred, PyFloat_AsDouble, PyFloat_CheckExact,
-    PyFloat_FromDouble, PyLong_AsLong, PyLong_CheckExact, PyLong_FromLong, PyObject, PyObject_IsTrue,
+    Py_False, Py_None, Py_True, PyBool_FromLong, PyErr_Clear, PyFloat_AsDouble, PyFloat_CheckExact, PyFloat_FromDouble,
+    PyLong_CheckExact, PyLong_FromLong, PyObject,
 };
 use shotclock::raw::{Errno, exact, numbers};
 
 use crate::errors;
 use crate::held;
-use crate::interpreter::{PyResult, Raised, released};
+use crate::interpreter::{PyResult, released};
 use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
-use crate::stock::stock;
+use crate::stock::{StockMethod, stock};
 
 /// What the last `_accept` on this thread gave, as long as nothing has been done to it but what socket.py does in
 /// `accept`: make an object of it, and, if the listener has a timeout, make that block. Both need not ask the system
@@ -38,6 +38,7 @@ static DEFAULT_TIMEOUT: AtomicI64 = AtomicI64::new(NO_TIMEOUT);
 pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: the interpreter calls this with a live socket object.
     let number = unsafe { SocketRef::new(me) }.replace_number(-1);
+    forget_accepted(number);
     returned(if number < 0 { Ok(Owned::none()) } else { close_number(number) })
 }
 
@@ -53,7 +54,9 @@ pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
 /// `socket.detach()`.
 pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: as in `close`.
-    returned(Owned::int(unsafe { SocketRef::new(me) }.replace_number(-1)))
+    let number = unsafe { SocketRef::new(me) }.replace_number(-1);
+    forget_accepted(number);
+    returned(Owned::int(number))
 }
 
 /// `socket.fileno()`.
@@ -78,7 +81,12 @@ pub(crate) unsafe extern "C" fn gettimeout(me: *mut PyObject, _: *mut PyObject) 
 pub(crate) unsafe extern "C" fn setblocking(me: *mut PyObject, flag: *mut PyObject) -> *mut PyObject {
     // SAFETY: as in `close`.
     let socket = unsafe { SocketRef::new(me) };
-    returned(truth(flag).and_then(|blocking| set_timeout(socket, if blocking { NO_TIMEOUT } else { 0 })))
+    // What stands for a bool besides differs between versions.
+    let nanos = is_plainly_true(flag).map_or_else(
+        || timeout_by_stock(StockMethod::Setblocking, flag),
+        |blocking| Ok(if blocking { NO_TIMEOUT } else { 0 }),
+    );
+    returned(nanos.and_then(|nanos| set_timeout(socket, nanos)))
 }
 
 /// `socket.settimeout(seconds)`.
@@ -160,6 +168,11 @@ pub(crate) fn was_just_accepted(number: RawFd) -> bool {
     accepted.is_some()
 }
 
+/// The number goes back to the system, or to the program: whatever it stands for next was not accepted here.
+pub(crate) fn forget_accepted(number: RawFd) {
+    ACCEPTED.set(ACCEPTED.take().filter(|accepted| accepted.number != number));
+}
+
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
     if held::set_timeout(socket, nanos) {
         return socket.fd().map(|_| Owned::none());
@@ -181,16 +194,6 @@ fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
 
 fn blocks_from_birth(number: RawFd) -> bool {
     ACCEPTED.take().is_some_and(|accepted| accepted.number == number && accepted.to_be_blocking)
-}
-
-/// Whether a flag is set: up to 3.11 it has to be an int, from then on anything.
-fn truth(flag: *mut PyObject) -> PyResult<bool> {
-    const PYTHON_3_12: c_ulong = 0x030C_0000;
-    // SAFETY: the interpreter is held and the flag alive; the version is a constant of the interpreter.
-    let truth =
-        unsafe { if Py_Version >= PYTHON_3_12 { c_long::from(PyObject_IsTrue(flag)) } else { PyLong_AsLong(flag) } };
-    // SAFETY: as above.
-    if truth == -1 && !unsafe { PyErr_Occurred() }.is_null() { Err(Raised) } else { Ok(truth != 0) }
 }
 
 fn seconds(nanos: i64) -> PyResult<Owned> {
@@ -221,19 +224,25 @@ fn nanoseconds(seconds: *mut PyObject) -> PyResult<i64> {
             PyErr_Clear();
         }
     }
-    nanoseconds_by_stock(seconds)
+    timeout_by_stock(StockMethod::Settimeout, seconds)
 }
 
-/// By an object of the interpreter's own, without a descriptor: it takes the argument apart and keeps the timeout
-/// before it finds that there is nothing to set it for.
-fn nanoseconds_by_stock(seconds: *mut PyObject) -> PyResult<i64> {
+/// Whether it is True or False; `None` if it is neither.
+fn is_plainly_true(flag: *mut PyObject) -> Option<bool> {
+    // SAFETY: both live for ever.
+    unsafe { if flag == Py_True() { Some(true) } else { (flag == Py_False()).then_some(false) } }
+}
+
+/// The timeout that a method sets, in nanoseconds, by an object of the interpreter's own, without a descriptor: it takes
+/// the argument apart and keeps the timeout before it finds that there is nothing to set it for.
+fn timeout_by_stock(method: StockMethod, argument: *mut PyObject) -> PyResult<i64> {
     const UNTOUCHED: i64 = i64::MIN;
     let stock = stock()?;
     let probe = stock.new_socket()?;
     // SAFETY: a live object with the layout that was proved.
     let socket = unsafe { SocketRef::new(probe.as_ptr()) };
     socket.set_timeout_field(UNTOUCHED);
-    let outcome = stock.settimeout(&probe, seconds);
+    let outcome = stock.call_method(method, &probe, argument);
     match socket.timeout_field() {
         UNTOUCHED => outcome.and_then(|_| Err(errors::raise_errno(Errno::INVAL))),
         nanos => {

@@ -6,10 +6,11 @@ use std::sync::OnceLock;
 
 use pyo3_ffi::{
     Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyExc_TypeError, PyImport_ImportModule,
-    PyModule_GetDict, PyObject, PyObject_Call, PyObject_CallFunctionObjArgs, PyObject_GetAttrString,
-    PyObject_HasAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
+    PyModule_GetDict, PyObject, PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_HasAttrString,
+    PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
 };
 
+use crate::call::call;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -26,13 +27,23 @@ pub(crate) struct Stock {
     pub(crate) herror: *mut PyObject,
     /// `sys.audit`.
     pub(crate) audit: *mut PyObject,
+    /// `_thread.RLock`.
+    pub(crate) reentrant_lock: *mut PyObject,
     /// Whether it was built with the headers of Bluetooth.
     pub(crate) has_bluetooth: bool,
     /// The module's members by name, as they were: later, functions of ours may have taken the place of its own.
     members: *mut PyObject,
-    /// The type's `__new__` and `settimeout`.
+    /// Methods of the type. Looked up once: each look by a new name would stay in the interpreter's cache of methods.
     new: *mut PyObject,
     settimeout: *mut PyObject,
+    setblocking: *mut PyObject,
+}
+
+/// A method of the interpreter's own type, to take an argument apart with.
+#[derive(Clone, Copy)]
+pub(crate) enum StockMethod {
+    Settimeout,
+    Setblocking,
 }
 
 // SAFETY: the objects are used with the interpreter held, and the references are never given back.
@@ -54,17 +65,21 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
             return Err(errors::raise(PyExc_TypeError, c"_socket.socket is not a type"));
         }
         let sys = Owned::new(PyImport_ImportModule(c"sys".as_ptr()))?;
-        let (new, settimeout) = (attribute(socket.as_ptr(), c"__new__")?, attribute(socket.as_ptr(), c"settimeout")?);
+        let thread = Owned::new(PyImport_ImportModule(c"_thread".as_ptr()))?;
+        let method = |name| attribute(socket.as_ptr(), name).map(Owned::into_ptr);
+        let (new, settimeout, setblocking) = (method(c"__new__")?, method(c"settimeout")?, method(c"setblocking")?);
         Stock {
             module: Owned::borrowed(module).into_ptr(),
             socket: socket.into_ptr().cast(),
             gaierror: attribute(module, c"gaierror")?.into_ptr(),
             herror: attribute(module, c"herror")?.into_ptr(),
             audit: attribute(sys.as_ptr(), c"audit")?.into_ptr(),
+            reentrant_lock: attribute(thread.as_ptr(), c"RLock")?.into_ptr(),
             has_bluetooth: PyObject_HasAttrString(module, c"AF_BLUETOOTH".as_ptr()) != 0,
             members: Owned::new(PyDict_Copy(PyModule_GetDict(module)))?.into_ptr(),
-            new: new.into_ptr(),
-            settimeout: settimeout.into_ptr(),
+            new,
+            settimeout,
+            setblocking,
         }
     };
     // Another thread's, if it was quicker, are the same objects.
@@ -91,19 +106,23 @@ impl Stock {
         }
     }
 
-    /// The interpreter's own `settimeout`.
-    pub(crate) fn settimeout(&self, socket: &Owned, seconds: *mut PyObject) -> PyResult<Owned> {
+    /// A method of the interpreter's own type, of those kept here, called for one of its objects with one argument.
+    pub(crate) fn call_method(&self, method: StockMethod, socket: &Owned, argument: *mut PyObject) -> PyResult<Owned> {
+        let method = match method {
+            StockMethod::Settimeout => self.settimeout,
+            StockMethod::Setblocking => self.setblocking,
+        };
         // SAFETY: as in `new_socket`.
         unsafe {
             let end = ptr::null_mut::<PyObject>();
-            Owned::new(PyObject_CallFunctionObjArgs(self.settimeout, socket.as_ptr(), seconds, end))
+            Owned::new(PyObject_CallFunctionObjArgs(method, socket.as_ptr(), argument, end))
         }
     }
 
     /// The interpreter's own function of that name, called. It refuses bad arguments in the words of its version.
     pub(crate) fn call(&self, name: &CStr, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
         // SAFETY: the interpreter is held; the arguments are a live tuple, the keywords a live dict or null.
-        Owned::new(unsafe { PyObject_Call(self.function(name)?.as_ptr(), arguments, keywords) })
+        unsafe { call(self.function(name)?.as_ptr(), arguments, keywords) }
     }
 
     /// `call` with one argument.

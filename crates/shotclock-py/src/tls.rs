@@ -10,9 +10,10 @@ use pyo3_ffi::{
 use shotclock::raw::{Interest, Operation, Pause, Readiness};
 
 use crate::arguments::Arguments;
+use crate::call::call;
 use crate::errors;
 use crate::held::Hold;
-use crate::interpreter::{PyResult, Timing, call};
+use crate::interpreter::{PyResult, Timing};
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
 
@@ -38,24 +39,22 @@ pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyOb
 
 fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
     let [callable, message, me, positional, keywords] = arguments.exactly()?;
-    // SAFETY: the objects are alive, and the exception is a static of the interpreter.
+    // SAFETY: all are alive; the exception is a static of the interpreter.
     unsafe {
         if PyTuple_Check(positional) == 0 || PyDict_Check(keywords) == 0 {
             return Err(errors::raise(PyExc_TypeError, c"call_tls() takes a tuple and a dict"));
         }
     }
-    let plainly = || call(callable, positional, keywords);
-    // A function of ssl.SSLSocket can be called with anything for its self.
-    // SAFETY: the object is alive.
-    if !unsafe { is_socket(me) }? {
-        return plainly();
-    }
-    // SAFETY: its type is one that the layout was proved on.
-    let socket = unsafe { SocketRef::new(me) };
+    // SAFETY: the objects are alive, and of the types that were checked.
+    let plainly = || unsafe { call(callable, positional, keywords) };
+    // SAFETY: the object is alive, and its type is looked at before it is read as a socket.
+    let socket = unsafe { if is_socket(me)? { Some(SocketRef::new(me)) } else { None } };
+    // Python's methods take any object that behaves as they expect.
+    let Some(socket) = socket else { return plainly() };
     let Some(hold) = Hold::new(socket)? else { return plainly() };
     let mut tries =
         Tries { fd: socket.fd()?, wanted: Wanted::get()?, toward: Readiness::IN, attempt: || hold.alone(plainly) };
-    let timing = Timing::of_nanos(hold.timeout)?;
+    let timing = Timing::with_timeout(socket, hold.timeout)?;
     // SAFETY: alive.
     let message = || Ok(unsafe { Owned::borrowed(message) });
     timing.run_held(&mut tries).map_err(|stop| timing.raise_as(stop, message))?

@@ -13,8 +13,9 @@ use shotclock::MessageFlags;
 use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, exact};
 
 use crate::arguments::{Arguments, Buffer, Data, Keywords};
+use crate::call::check_signals;
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, Timing, check_signals};
+use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
 
 /// Receives up to this many bytes go through the stack, and into an object of just their size.

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
 use pyo3_ffi::{
-    Py_BuildValue, Py_CLEANUP_SUPPORTED, PyArg_ParseTuple, PyByteArray_AsString, PyByteArray_Check, PyByteArray_Size,
-    PyBytes_AsString, PyBytes_Check, PyBytes_Size, PyErr_Clear, PyExc_TypeError, PyObject, PyUnicode_AsEncodedString,
+    Py_BuildValue, Py_CLEANUP_SUPPORTED, Py_ssize_t, PyArg_ParseTuple, PyByteArray_Check, PyBytes_AsString,
+    PyBytes_Check, PyBytes_FromObject, PyBytes_Size, PyErr_Clear, PyExc_TypeError, PyObject, PyUnicode_AsEncodedString,
     PyUnicode_AsUTF8AndSize, PyUnicode_Check, PyUnicode_CheckExact,
 };
 use shotclock::raw::{AddressRecord, Answer, Hints, Request};
@@ -158,23 +158,29 @@ fn port_range(caller: &str) -> String {
 
 type Converter = unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int;
 
-/// A host out of the parser: a C string inside of the argument or of what it was encoded to.
+/// A host out of the parser: a C string inside of the argument, if that cannot change, or of bytes made of it.
 struct Host {
     text: *const c_char,
-    _encoded: Option<Owned>,
+    _bytes: Option<Owned>,
 }
 
 impl Default for Host {
     fn default() -> Self {
-        Self { text: ptr::null(), _encoded: None }
+        Self { text: ptr::null(), _bytes: None }
     }
 }
 
 impl Host {
-    /// To be called at once: the text of a bytearray is the host for as long as nobody else runs.
+    /// The host that a bytes object is, and how long that is.
+    fn in_bytes(bytes: Owned) -> (Self, Py_ssize_t) {
+        // SAFETY: the interpreter is held; the text lives as long as the object, which is kept beside it.
+        let (text, len) = unsafe { (PyBytes_AsString(bytes.as_ptr()), PyBytes_Size(bytes.as_ptr())) };
+        (Self { text, _bytes: Some(bytes) }, len)
+    }
+
     fn resolve(&self, timing: &Timing, family: Family) -> PyResult<Fields> {
         // SAFETY: set by `convert_host`, which the parser has called successfully; the argument is alive, and what it
-        // was encoded to is kept here.
+        // was made of it is kept here.
         let host = unsafe { CStr::from_ptr(self.text) };
         resolve(timing, host, family.0).map(|found| Fields::of(&found))
     }
@@ -203,17 +209,17 @@ fn host_of(object: *mut PyObject) -> PyResult<Host> {
     // bytes that a NUL ends and that live as long as the object.
     unsafe {
         let (host, len) = if PyBytes_Check(object) != 0 {
-            (Host { text: PyBytes_AsString(object), _encoded: None }, PyBytes_Size(object))
+            (Host { text: PyBytes_AsString(object), _bytes: None }, PyBytes_Size(object))
         } else if PyByteArray_Check(object) != 0 {
-            (Host { text: PyByteArray_AsString(object), _encoded: None }, PyByteArray_Size(object))
+            // A copy, since what converts the port may change the bytes or take them away.
+            Host::in_bytes(Owned::new(PyBytes_FromObject(object))?)
         } else if PyUnicode_Check(object) != 0 {
             if let Some(ascii) = ascii_of(object) {
-                (Host { text: ascii.as_ptr().cast(), _encoded: None }, ascii.len().cast_signed())
+                (Host { text: ascii.as_ptr().cast(), _bytes: None }, ascii.len().cast_signed())
             } else {
                 let encoded = Owned::new(PyUnicode_AsEncodedString(object, c"idna".as_ptr(), ptr::null()))
                     .map_err(|Raised| errors::raise(PyExc_TypeError, c"encoding of hostname failed"))?;
-                let (text, len) = (PyBytes_AsString(encoded.as_ptr()), PyBytes_Size(encoded.as_ptr()));
-                (Host { text, _encoded: Some(encoded) }, len)
+                Host::in_bytes(encoded)
             }
         } else {
             let text = format!("str, bytes or bytearray expected, not {}", type_name(object));

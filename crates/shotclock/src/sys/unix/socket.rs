@@ -120,12 +120,16 @@ pub(crate) fn pread(file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> Resul
 
 /// Reads an option's bytes into `into`; gives how many there were.
 pub fn getsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, into: &mut [u8]) -> Result<usize, Errno> {
-    let mut len = libc::socklen_t::try_from(into.len()).map_err(|_| Errno::INVAL)?;
-    // SAFETY: `into` is writable for `len` bytes, the kernel writes no more and says how many in `len`.
+    // The length of this one option counts instructions, not bytes. Source: sk_get_filter in the kernel.
+    let unit =
+        if (level, name) == (libc::SOL_SOCKET, libc::SO_GET_FILTER) { size_of::<libc::sock_filter>() } else { 1 };
+    let room = into.len() / unit;
+    let mut len = libc::socklen_t::try_from(room).map_err(|_| Errno::INVAL)?;
+    // SAFETY: `into` is writable for `len` units, the kernel writes no more and says how many in `len`.
     if unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, into.as_mut_ptr().cast(), &mut len) } < 0 {
         return Err(last_errno());
     }
-    Ok(into.len().min(len as usize))
+    Ok(room.min(len as usize) * unit)
 }
 
 /// The error that waits for the socket, which this takes away.
@@ -203,4 +207,33 @@ fn send_flags(flags: i32) -> SendFlags {
 pub(crate) fn check_is_socket(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut kind = [0; 4];
     getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, &mut kind).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn a_filter_is_never_longer_than_the_room_for_it() {
+        const PASS: libc::sock_filter = libc::sock_filter { code: 6, jt: 0, jf: 0, k: 0xffff };
+        let mut filter = [PASS; 4];
+        let (one, _other) = socketpair(libc::AF_UNIX, libc::SOCK_DGRAM, 0).unwrap();
+        // A sock_fprog: the number of instructions, and where they are.
+        let mut program = [0; size_of::<libc::sock_fprog>()];
+        program[..2].copy_from_slice(&4_u16.to_ne_bytes());
+        program[offset_of!(libc::sock_fprog, filter)..]
+            .copy_from_slice(&filter.as_mut_ptr().expose_provenance().to_ne_bytes());
+        setsockopt(one.as_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program).unwrap();
+        let mut room = [7; 64];
+        let (short, beyond) = room.split_at_mut(31);
+        let ask = |room: &mut [u8]| getsockopt(one.as_fd(), libc::SOL_SOCKET, libc::SO_GET_FILTER, room);
+        assert_eq!(ask(short), Err(Errno::INVAL));
+        assert_eq!(ask(&mut short[..4]), Ok(0), "no room for one instruction is the question of how many there are");
+        assert!(beyond.iter().all(|byte| *byte == 7));
+        assert_eq!(ask(&mut room), Ok(32));
+        assert_eq!(room[24..32], [6, 0, 0, 0, 255, 255, 0, 0]);
+    }
 }

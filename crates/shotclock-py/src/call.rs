@@ -1,0 +1,80 @@
+//! Calls that run Python code.
+//!
+//! Up to 3.13 the interpreter ends a thread that comes back to it while it shuts down, by pthread_exit(3), which unwinds
+//! the stack: the frames of Rust would make an abort of that. Such a thread sleeps for ever instead, as in 3.14.
+
+use std::ffi::{CStr, c_int};
+use std::{mem, ptr, thread};
+
+use pyo3_ffi::{PyObject, PyObject_GetAttrString, PyTuple_New};
+
+use crate::interpreter::{PyResult, Raised};
+use crate::object::Owned;
+
+/// The interpreter's functions, which the bindings declare as ones that never unwind.
+mod unwinding {
+    use super::{PyObject, c_int};
+
+    unsafe extern "C-unwind" {
+        pub(super) fn PyObject_Call(
+            callable: *mut PyObject,
+            arguments: *mut PyObject,
+            keywords: *mut PyObject,
+        ) -> *mut PyObject;
+        pub(super) fn PyErr_CheckSignals() -> c_int;
+        pub(super) fn Py_DecRef(object: *mut PyObject);
+    }
+}
+
+/// `callable(*arguments, **keywords)`.
+///
+/// # Safety
+/// All must be alive: a callable, a tuple, and a dict or null.
+pub(crate) unsafe fn call(
+    callable: *mut PyObject,
+    arguments: *mut PyObject,
+    keywords: *mut PyObject,
+) -> PyResult<Owned> {
+    // SAFETY: by the caller's promise; the interpreter is held.
+    Owned::new(or_sleep(|| unsafe { unwinding::PyObject_Call(callable, arguments, keywords) }))
+}
+
+/// `object.name()`.
+pub(crate) fn call_method(object: &Owned, name: &CStr) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held, the objects are alive.
+    unsafe {
+        let method = Owned::new(PyObject_GetAttrString(object.as_ptr(), name.as_ptr()))?;
+        let nothing = Owned::new(PyTuple_New(0))?;
+        call(method.as_ptr(), nothing.as_ptr(), ptr::null_mut())
+    }
+}
+
+/// Lets pending signal handlers run, in the main thread (PEP 475).
+pub(crate) fn check_signals() -> PyResult<()> {
+    // SAFETY: the interpreter is held.
+    if or_sleep(|| unsafe { unwinding::PyErr_CheckSignals() }) == 0 { Ok(()) } else { Err(Raised) }
+}
+
+/// Gives a reference back, with which the object may end.
+///
+/// # Safety
+/// The reference must be the caller's.
+pub(crate) unsafe fn give_back(object: *mut PyObject) {
+    // SAFETY: by the caller's promise; the interpreter is held.
+    or_sleep(|| unsafe { unwinding::Py_DecRef(object) });
+}
+
+fn or_sleep<T>(call: impl FnOnce() -> T) -> T {
+    struct Sleep;
+    impl Drop for Sleep {
+        fn drop(&mut self) {
+            loop {
+                thread::park();
+            }
+        }
+    }
+    let unwound = Sleep;
+    let result = call();
+    mem::forget(unwound);
+    result
+}
