@@ -40,6 +40,9 @@ def _is_known(ours, theirs):
     # Ours tries before it waits: what cannot succeed fails at once, and what is ready is not late.
     if theirs.error is TimeoutError:
         return True
+    # Of a bound method that was kept, stock's text lacks the class: only the way the interpreter calls the two differs.
+    if ours.text.endswith("() takes no keyword arguments") and theirs.text.endswith("() takes no keyword arguments"):
+        return True
     # A lookup ends with the socket's timeout, which is next to nothing here.
     if ours.error is TimeoutError and theirs.text.startswith("gaierror"):
         return True

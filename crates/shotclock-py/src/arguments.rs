@@ -5,9 +5,9 @@ use std::mem::MaybeUninit;
 use std::slice;
 
 use pyo3_ffi::{
-    Py_IncRef, Py_buffer, Py_ssize_t, PyBUF_SIMPLE, PyBuffer_Release, PyBytes_AsString, PyBytes_Size, PyErr_Format,
-    PyErr_Occurred, PyExc_OverflowError, PyExc_TypeError, PyLong_AsLongAndOverflow, PyObject, PyObject_GetBuffer,
-    PySequence_Fast, PySequence_GetItem, PySequence_Size, PyTuple_New, PyTuple_SetItem, PyTuple_Size,
+    Py_IncRef, Py_buffer, Py_ssize_t, PyBUF_SIMPLE, PyBuffer_Release, PyBytes_AsString, PyBytes_Size, PyErr_Occurred,
+    PyExc_OverflowError, PyExc_TypeError, PyLong_AsLongAndOverflow, PyObject, PyObject_GetBuffer, PySequence_Fast,
+    PySequence_GetItem, PySequence_Size, PyTuple_New, PyTuple_SetItem,
 };
 
 use crate::errors;
@@ -28,27 +28,6 @@ impl Arguments<'_> {
         }
         // SAFETY: by the caller's promise.
         Self(unsafe { slice::from_raw_parts(arguments, count) })
-    }
-
-    /// Of a method that takes no keywords, which it says itself: CPython's, which take tuples, are named otherwise in
-    /// that complaint than methods that take arguments where they lie.
-    ///
-    /// # Safety
-    /// As of `new`; `keywords` must be a tuple, or null.
-    pub(crate) unsafe fn positional(
-        arguments: *const *mut PyObject,
-        count: Py_ssize_t,
-        keywords: *mut PyObject,
-        method: &CStr,
-    ) -> PyResult<Self> {
-        // SAFETY: by the caller's promise; the format's type is that of the name.
-        unsafe {
-            if !keywords.is_null() && PyTuple_Size(keywords) > 0 {
-                PyErr_Format(PyExc_TypeError, c"%s() takes no keyword arguments".as_ptr(), method.as_ptr());
-                return Err(Raised);
-            }
-            Ok(Self::new(arguments, count))
-        }
     }
 
     pub(crate) fn get(&self, index: usize) -> Option<*mut PyObject> {

@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, METH_O, METH_VARARGS, PyCFunction, PyCFunctionFastWithKeywords,
+    METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, METH_O, METH_VARARGS, PyCFunction, PyCFunctionFast,
     PyCFunctionWithKeywords, PyMethodDef, PyMethodDefPointer, PyObject,
 };
 
@@ -161,8 +161,7 @@ const fn keywords(name: &'static CStr, call: PyCFunctionWithKeywords) -> Entry {
     Entry { name, call: PyMethodDefPointer { PyCFunctionWithKeywords: call }, flags: METH_VARARGS | METH_KEYWORDS }
 }
 
-/// With the arguments where they lie, and the names of keywords, which are not taken: see `Arguments::positional`.
-const fn fast(name: &'static CStr, call: PyCFunctionFastWithKeywords) -> Entry {
-    let call = PyMethodDefPointer { PyCFunctionFastWithKeywords: call };
-    Entry { name, call, flags: METH_FASTCALL | METH_KEYWORDS }
+/// With the arguments where they lie.
+const fn fast(name: &'static CStr, call: PyCFunctionFast) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunctionFast: call }, flags: METH_FASTCALL }
 }

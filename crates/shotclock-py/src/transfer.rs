@@ -24,14 +24,12 @@ const ON_THE_STACK: usize = 4096;
 /// `socket.recv(bufsize[, flags])`.
 pub(crate) unsafe extern "C" fn recv(
     me: *mut PyObject,
-    arguments: *const *mut PyObject,
+    arguments: *mut *mut PyObject,
     count: Py_ssize_t,
-    keywords: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: the interpreter calls this with a live socket object and so many live arguments.
-    let (socket, arguments) =
-        unsafe { (SocketRef::new(me), Arguments::positional(arguments, count, keywords, c"recv")) };
-    returned(arguments.and_then(|arguments| recv_checked(socket, arguments)))
+    let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
+    returned(recv_checked(socket, arguments))
 }
 
 fn recv_checked(socket: SocketRef, arguments: Arguments<'_>) -> PyResult<Owned> {
@@ -194,32 +192,27 @@ fn receive_all(fd: BorrowedFd<'_>, timing: &Timing, room: &mut [u8], flags: c_in
 /// `socket.send(data[, flags])`.
 pub(crate) unsafe extern "C" fn send(
     me: *mut PyObject,
-    arguments: *const *mut PyObject,
+    arguments: *mut *mut PyObject,
     count: Py_ssize_t,
-    keywords: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: as in `recv`.
-    let (socket, arguments) =
-        unsafe { (SocketRef::new(me), Arguments::positional(arguments, count, keywords, c"send")) };
-    let send = || {
-        let (data, flags) = data_and_flags(arguments?, c"y*|i:send".as_ptr())?;
-        Owned::size(transmit(socket, data.bytes(), flags)?)
-    };
-    returned(send())
+    let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
+    returned(data_and_flags(arguments, c"y*|i:send".as_ptr()).and_then(|(data, flags)| {
+        let sent = transmit(socket, data.bytes(), flags)?;
+        Owned::size(sent)
+    }))
 }
 
 /// `socket.sendall(data[, flags])`.
 pub(crate) unsafe extern "C" fn sendall(
     me: *mut PyObject,
-    arguments: *const *mut PyObject,
+    arguments: *mut *mut PyObject,
     count: Py_ssize_t,
-    keywords: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: as in `recv`.
-    let (socket, arguments) =
-        unsafe { (SocketRef::new(me), Arguments::positional(arguments, count, keywords, c"sendall")) };
+    let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
     let send = || {
-        let (data, flags) = data_and_flags(arguments?, c"y*|i:sendall".as_ptr())?;
+        let (data, flags) = data_and_flags(arguments, c"y*|i:sendall".as_ptr())?;
         transmit_all(socket.fd()?, &Timing::of(socket)?, data.bytes(), flags)?;
         check_signals()
     };
