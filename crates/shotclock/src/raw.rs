@@ -2,11 +2,13 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::deadline::Timeout;
+use crate::deadline::{Deadline, Timeout};
+use crate::scope::Scope;
 
 pub use crate::cancel::{Gate, Signal};
 pub use crate::names::{Answer, Request};
 pub use crate::ops::{Accept, Connect, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
+pub use crate::scope::{OpenScope, open_scopes};
 pub use crate::sys::resolver::{
     AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
 };
@@ -55,6 +57,17 @@ impl<T, F: FnMut(Readiness) -> Result<T, Pause>> Operation for Call<'_, F> {
 /// The limit of a socket's timeout alone: nanoseconds, 0 for one try, `None` for ever.
 pub fn timeout_limit(nanos: Option<u64>) -> Limit<'static> {
     Limit { timeout: nanos.map_or(Timeout::NEVER, Timeout::from_nanos), ..Limit::NONE }
+}
+
+/// A scope for another face, which keeps it in its own way: counts it by an [`OpenScope`] for as long as it is entered,
+/// puts it into the limit of each call by [`Limit::in_scope`], and says so by [`set_expired`] where it has ended one.
+pub fn scope(deadline: Deadline) -> Scope {
+    Scope::new(deadline)
+}
+
+/// Notes that the scope has ended a call.
+pub fn set_expired(scope: &Scope) {
+    scope.set_expired();
 }
 
 /// The system's words for an error number.
