@@ -678,11 +678,6 @@ impl Socket {
         SocketWriter::new(self)
     }
 
-    /// Connects under a limit that has begun, whatever the socket's own timeout.
-    pub(crate) fn connect_under(&self, limit: Limit<'_>, to: &Address) -> Result<()> {
-        Timed { socket: self, limit, flags: MessageFlags::NONE }.connect(to)
-    }
-
     /// The descriptor for our own calls. Whoever else borrows it, by `AsFd`, may duplicate it.
     #[inline]
     pub(crate) fn borrow(&self) -> BorrowedFd<'_> {
