@@ -110,7 +110,13 @@ impl Gate {
     /// Whether the socket was closed by its own handle.
     #[inline]
     pub fn is_closed(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & Self::CLOSED != 0
+        self.closed_bit() != 0
+    }
+
+    /// Not zero if the socket was closed by its own handle: to be combined with other such numbers in one branch.
+    #[inline(always)]
+    pub(crate) fn closed_bit(&self) -> u32 {
+        self.0.load(Ordering::Relaxed) & Self::CLOSED
     }
 
     /// Marks the socket closed; true if the descriptor must go now, because no file uses it. Whoever waits on the

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::deadline::Timeout;
+use crate::scope::ScopeId;
 use crate::sys::{self, Errno};
 
 /// The crate's result.
@@ -38,6 +39,8 @@ pub enum LimitKind {
     SocketTimeout(Timeout),
     /// The deadline of this call: `until`, `within`, or a budget such as `create_connection`'s.
     CallDeadline,
+    /// A deadline scope of the calling thread: `with_deadline` and its kin.
+    Scope(ScopeId),
 }
 
 /// Where a lookup error's number comes from.
@@ -253,6 +256,23 @@ impl Error {
         self.expiry().map(|(limit, _)| limit)
     }
 
+    /// The deadline scope that ended the wait, if one did: compare it with [`Scope::id`](crate::Scope::id).
+    ///
+    /// ```
+    /// use shotclock::{DeadlineScope, Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, _other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let guard = DeadlineScope::enter(Duration::from_millis(10));
+    /// assert_eq!(one.recv(1).unwrap_err().scope(), Some(guard.scope().id()));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn scope(&self) -> Option<ScopeId> {
+        match self.limit() {
+            Some(LimitKind::Scope(scope)) => Some(scope),
+            _ => None,
+        }
+    }
+
     /// How long the call had waited when its limit passed, if one did.
     ///
     /// ```
@@ -417,7 +437,9 @@ fn expired(f: &mut fmt::Formatter<'_>, limit: LimitKind, elapsed: Duration) -> f
     let elapsed = elapsed.as_secs_f64();
     match limit {
         LimitKind::SocketTimeout(_) => write!(f, "timed out after {elapsed:.3} s ({limit})"),
-        LimitKind::CallDeadline => write!(f, "timed out: {limit} passed, after {elapsed:.3} s in this call"),
+        LimitKind::CallDeadline | LimitKind::Scope(_) => {
+            write!(f, "timed out: {limit} passed, after {elapsed:.3} s in this call")
+        }
     }
 }
 
@@ -429,6 +451,7 @@ impl fmt::Display for LimitKind {
                 None => f.write_str("the socket's timeout"),
             },
             Self::CallDeadline => f.write_str("the call's deadline"),
+            Self::Scope(scope) => write!(f, "the deadline of scope {scope}"),
         }
     }
 }

@@ -25,6 +25,7 @@
 //!
 //! # Where to look
 //! * [`Socket`]: every call on a socket; [`Timed`]: the same calls under a deadline or a canceller.
+//! * [`with_deadline`]: one deadline for all that a piece of code does, through libraries that know nothing of it.
 //! * [`create_connection`], [`create_server`]: the usual ways to a socket.
 //! * [`SocketFile`], [`SocketReader`], [`SocketWriter`]: buffered files that lose no byte to a timeout.
 //! * [`getaddrinfo`], [`gethostbyname_ex`], [`gethostbyaddr`], [`getfqdn`] and their kin; [`Lookup`]: the same in time.
@@ -42,6 +43,7 @@ mod sys;
 
 mod deadline;
 mod error;
+mod scope;
 
 mod cancel;
 mod timed;
@@ -88,6 +90,7 @@ pub use names::{
 };
 pub use option::{Credentials, Membership, Membership6, OptionValue, SocketOption};
 pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};
+pub use scope::{DeadlineScope, Scope, ScopeId, remaining, shield, with_deadline, with_deadline_at};
 pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair};
 pub use sys::address::RawAddress;
 pub use target::Target;

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::cancel::{Canceller, Gate, Signal};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LimitKind, Reason};
+use crate::scope;
 use crate::sys::{self, Errno, PollFd, Readiness, thread, wake};
 
 /// Everything that can end a wait.
@@ -16,7 +17,8 @@ use crate::sys::{self, Errno, PollFd, Readiness, thread, wake};
 pub struct Limit<'c> {
     /// The socket's timeout; it starts to run at the first would-block, for composite operations at their start.
     pub timeout: Timeout,
-    /// The call's deadline; the clock is asked before each try, so that a peer that floods cannot outrun it.
+    /// The call's deadline; the clock is asked before each try, so that a peer that floods cannot outrun it. The scopes
+    /// of the thread count beside it, and are no part of this value.
     pub deadline: Deadline,
     /// Whose deadline that is, for the error.
     pub deadline_kind: LimitKind,
@@ -39,9 +41,14 @@ impl Limit<'_> {
         gate: None,
     };
 
-    /// Whether anything at all can end a wait, beside the closing of the socket.
+    /// Whether nothing at all can end a wait, beside the closing of the socket.
     pub fn is_none(&self) -> bool {
-        self.timeout == Timeout::NEVER && self.deadline == Deadline::NEVER && self.canceller.is_none()
+        !self.is_bounded() && self.canceller.is_none()
+    }
+
+    /// Whether time can end a wait: a timeout, a deadline, a scope of this thread.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.timeout != Timeout::NEVER || self.deadline != Deadline::NEVER || scope::end().is_some()
     }
 
     /// The limit of a call of several waits that begins now: its timeout runs once, for all of them together.
@@ -57,6 +64,12 @@ impl Limit<'_> {
         self
     }
 
+    /// Whether the limit is to be looked at before anything is tried; closing and scopes aside.
+    #[inline(always)]
+    fn comes_first(&self) -> bool {
+        self.deadline != Deadline::NEVER || self.canceller.is_some()
+    }
+
     #[inline]
     fn is_closed(&self) -> bool {
         self.gate.is_some_and(Gate::is_closed)
@@ -66,16 +79,19 @@ impl Limit<'_> {
         self.canceller.is_some_and(Canceller::is_cancelled)
     }
 
-    /// The earlier of the two ends, and its name. A non-blocking socket never waits: no clock concerns it.
+    /// The earliest end, and its name. A non-blocking socket never waits: no clock concerns it, that of a scope neither.
     fn end(&self, started: Deadline) -> (Deadline, LimitKind) {
         if self.timeout == Timeout::ZERO {
             return (Deadline::NEVER, self.deadline_kind);
         }
+        let mut end = (self.deadline, self.deadline_kind);
         let by_timeout = started.plus(self.timeout);
-        if by_timeout < self.deadline {
-            (by_timeout, LimitKind::SocketTimeout(self.timeout))
-        } else {
-            (self.deadline, self.deadline_kind)
+        if by_timeout < end.0 {
+            end = (by_timeout, LimitKind::SocketTimeout(self.timeout));
+        }
+        match scope::end() {
+            Some((by_scope, scope)) if by_scope < end.0 => (by_scope, LimitKind::Scope(scope)),
+            _ => end,
         }
     }
 }
@@ -221,7 +237,7 @@ pub trait Waiter {
 
 /// Tries the operation, and waits and tries again until it is done or the limit passes.
 ///
-/// With data there and no deadline this is one try: no clock, no lock, one system call.
+/// With data there and neither deadline nor scope this is one try: no clock, no lock, one system call.
 ///
 /// # Errors
 /// Why it ended without a result.
@@ -241,13 +257,20 @@ pub fn drive<O: Operation, W: Waiter>(
 /// What it says goes to [`wait_out`]; it is `Progress` where the limit is to be looked at before anything is tried.
 #[inline(always)]
 pub(crate) fn try_first<O: Operation>(operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, Pause> {
-    if O::COMPOSITE || limit.deadline != Deadline::NEVER || limit.canceller.is_some() || limit.is_closed() {
+    if O::COMPOSITE || is_closed_or_scoped(limit.gate) || limit.comes_first() {
         return Err(Pause::Progress);
     }
     operation.attempt(Readiness::empty())
 }
 
-/// The one loop. `pause` is what the last try said; `Progress` if there was none.
+/// Whether nothing may be tried before a closer look: the socket is closed, or some thread is in a scope. One branch for
+/// both, in every call.
+#[inline(always)]
+pub(crate) fn is_closed_or_scoped(gate: Option<&Gate>) -> bool {
+    gate.map_or(0, Gate::closed_bit) | scope::open_scopes() != 0
+}
+
+/// What [`drive`] does after the first try, which said `pause`; `Progress` if there was none.
 ///
 /// # Errors
 /// Why it ended without a result.
@@ -257,8 +280,27 @@ pub fn wait_out<O: Operation, W: Waiter>(
     operation: &mut O,
     limit: &Limit<'_>,
     waiter: &mut W,
+    pause: Pause,
+) -> Result<O::Output, Stop<W::Interrupt>> {
+    try_on(operation, limit, waiter, pause)
+}
+
+/// The one loop. It has two doors, each out of the way of the first try: [`wait_out`] and [`run`]'s.
+#[inline(always)]
+fn try_on<O: Operation, W: Waiter>(
+    operation: &mut O,
+    limit: &Limit<'_>,
+    waiter: &mut W,
     mut pause: Pause,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
+    // Nothing was tried for fear of a scope, but those that are open are of other threads.
+    let may_try = !(O::COMPOSITE || limit.comes_first() || limit.is_closed());
+    if pause == Pause::Progress && may_try && scope::end().is_none() {
+        match operation.attempt(Readiness::empty()) {
+            Ok(output) => return Ok(output),
+            Err(said) => pause = said,
+        }
+    }
     if let Pause::Failed(errno) = pause {
         return Err(failed(errno, limit));
     }
@@ -274,6 +316,9 @@ pub fn wait_out<O: Operation, W: Waiter>(
             return Err(Stop::Cancelled);
         }
         if deadline != Deadline::NEVER && now >= deadline {
+            if let LimitKind::Scope(scope) = kind {
+                scope::expire(scope);
+            }
             let elapsed = now.since(started).duration().unwrap_or(Duration::MAX);
             return Err(Stop::TimedOut { limit: kind, elapsed });
         }
@@ -418,7 +463,19 @@ impl Waiter for PollWaiter {
 /// Runs an operation under a limit with the poll waiter, and names it in the error.
 #[inline]
 pub(crate) fn run<O: Operation>(name: &'static str, operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, Error> {
-    drive(operation, limit, &mut PollWaiter).map_err(|stop| Error::stopped(name, stop))
+    try_first(operation, limit).or_else(|pause| run_on(name, operation, limit, pause))
+}
+
+/// What [`run`] does after a first try.
+#[cold]
+#[inline(never)]
+fn run_on<O: Operation>(
+    name: &'static str,
+    operation: &mut O,
+    limit: &Limit<'_>,
+    pause: Pause,
+) -> Result<O::Output, Error> {
+    try_on(operation, limit, &mut PollWaiter, pause).map_err(|stop| Error::stopped(name, stop))
 }
 
 impl Error {

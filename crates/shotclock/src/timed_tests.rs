@@ -1,6 +1,7 @@
 //! Whole timing tests in microseconds: a scripted operation, a scripted waiter, a fake clock.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Barrier;
 
 use super::*;
 use crate::sys::socket;
@@ -350,4 +351,68 @@ fn an_operations_own_timer_wakes_it() {
     let mut clock = clock(&[]);
     assert_eq!(drive(&mut Staggered(at(START + 7), 0), &timeout(MS), &mut clock), Ok(2));
     assert_eq!(clock.until, [at(START + 7)]);
+}
+
+#[test]
+fn a_scope_is_looked_at_before_the_first_try() {
+    let passed = scope::with_deadline_at(at(START), || drive(&mut Script::new(&[]), &Limit::NONE, &mut clock(&[])));
+    assert!(matches!(passed, Err(Stop::TimedOut { limit: LimitKind::Scope(_), elapsed: Duration::ZERO })));
+    let mut clock = Clock { tick: 1, ..clock(&[]) };
+    let (begun, done) = (Barrier::new(2), Barrier::new(2));
+    let result = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let _elsewhere = scope::DeadlineScope::enter_until(at(START));
+            begun.wait();
+            done.wait();
+        });
+        begun.wait();
+        let result = drive(&mut Script::new(&[Ok(7)]), &timeout(5), &mut clock);
+        done.wait();
+        result
+    });
+    assert_eq!(result, Ok(7));
+    assert_eq!(clock.now.get(), START, "a scope elsewhere does not make this thread read the clock");
+}
+
+#[test]
+fn the_earliest_of_scopes_timeout_and_deadline_is_named() {
+    let limit = |timeout: u64, end: u64| Limit { deadline: at(START + end), ..self::timeout(timeout) };
+    let ended = |limit: Limit<'_>| match drive(&mut Script::new(&[AGAIN, AGAIN]), &limit, &mut clock(&[])) {
+        Err(Stop::TimedOut { limit, elapsed }) => (limit, elapsed.as_nanos()),
+        other => panic!("{other:?}"),
+    };
+    let outer = scope::DeadlineScope::enter_until(at(START + 20));
+    let inner = scope::DeadlineScope::enter_until(at(START + 10));
+    assert_eq!(ended(limit(15, 15)), (LimitKind::Scope(inner.scope().id()), 10));
+    assert_eq!(ended(limit(5, 15)), (LimitKind::SocketTimeout(Timeout::from_nanos(5)), 5));
+    assert_eq!(ended(limit(15, 5)), (LimitKind::CallDeadline, 5));
+    assert!(inner.scope().expired() && !outer.scope().expired());
+    drop(inner);
+    assert_eq!(ended(Limit::NONE), (LimitKind::Scope(outer.scope().id()), 20));
+    assert_eq!(
+        ended(timeout(90).begun(at(START))),
+        (LimitKind::Scope(outer.scope().id()), 20),
+        "in a call of many waits"
+    );
+    assert_eq!(scope::shield(|| ended(limit(25, 30))).1, 25);
+}
+
+#[test]
+fn a_flood_cannot_outrun_a_scope() {
+    let mut clock = Clock { tick: 10, ..clock(&[]) };
+    let drive = || drive(&mut Script::new(&[PROGRESS; 100]), &Limit::NONE, &mut clock);
+    let result = scope::with_deadline_at(at(START + 95), drive);
+    assert!(matches!(result, Err(Stop::TimedOut { limit: LimitKind::Scope(_), .. })));
+    assert!(clock.now.get() < START + 120 && clock.until.is_empty());
+}
+
+#[test]
+fn a_scope_leaves_a_zero_timeout_alone() {
+    let guard = scope::DeadlineScope::enter_until(at(1));
+    let mut clock = clock(&[]);
+    assert_eq!(drive(&mut Script::new(&[Ok(3)]), &timeout(0), &mut clock), Ok(3));
+    assert_eq!(drive(&mut Script::new(&[AGAIN]), &timeout(0), &mut clock), Err(Stop::WouldBlock));
+    let mut composite = Composite(Script::new(&[PROGRESS, AGAIN]));
+    assert_eq!(drive(&mut composite, &timeout(0).begun(at(START)), &mut clock), Err(Stop::WouldBlock));
+    assert!(clock.until.is_empty() && !guard.scope().expired());
 }

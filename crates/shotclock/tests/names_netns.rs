@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use shotclock::{
-    Address, AddressInfo, AddressInfoFlags, AddressInfoHints, Canceller, Error, Family, Kind, Lookup, LookupCode,
-    NameInfoFlags, Protocol, gethostname,
+    Address, AddressInfo, AddressInfoFlags, AddressInfoHints, Canceller, DeadlineScope, Error, Family, Kind, Lookup,
+    LookupCode, NameInfoFlags, Protocol, Socket, create_connection, getfqdn, gethostname, with_deadline,
 };
 
 mod netns;
@@ -230,6 +230,29 @@ fn cancelling_ends_a_lookup_with_a_dead_name_server() {
             assert!(error.is_cancelled() && error.operation() == name, "{name}: {error}");
             assert!(!error.is_timeout() && started.elapsed() < MUCH_LATER);
         }
+    });
+}
+
+#[test]
+fn a_scope_bounds_lookups_that_know_nothing_of_it() {
+    with_dead_server("a_scope_bounds_lookups_that_know_nothing_of_it", |_| {
+        for (name, call) in HANGING {
+            let guard = DeadlineScope::enter(LIMIT);
+            let started = Instant::now();
+            let error = call(Lookup::new()).unwrap_err();
+            assert!(error.is_timeout() && started.elapsed() >= LIMIT, "{name}: {error}");
+            assert!(started.elapsed() < MUCH_LATER, "{name}: {:?}", started.elapsed());
+            assert_eq!(error.scope(), Some(guard.scope().id()), "{name}");
+        }
+        let guard = DeadlineScope::enter(LIMIT);
+        assert_eq!(getfqdn("scoped.test").unwrap(), "scoped.test");
+        assert!(guard.scope().expired(), "though nobody saw an error");
+        drop(guard);
+        let error = with_deadline(LIMIT, || create_connection(("scoped.test", 80), None)).unwrap_err();
+        assert!(error.is_timeout() && error.scope().is_some() && error.operation() == "getaddrinfo", "{error}");
+        let socket = Socket::new(Family::INET, Kind::STREAM).unwrap();
+        let error = with_deadline(LIMIT, || socket.connect(("scoped.test", 80))).unwrap_err();
+        assert!(error.is_timeout() && error.scope().is_some(), "{error}");
     });
 }
 

@@ -1,6 +1,7 @@
 //! Making connections and servers in one call.
 
 mod connection;
+mod race;
 mod server;
 
 pub use connection::{Connector, create_connection};

@@ -41,9 +41,9 @@ use workers::Outcome;
 /// A limit to look names up under: a small view that is passed by value, with the lookup functions as its methods.
 ///
 /// Without a limit the system's resolver is called on the calling thread, and may take as long as it likes (with a dead
-/// name server, glibc gives up after 10 s or more). With a limit, the call runs on one of at most [`LOOKUP_WORKERS`]
-/// threads of this process, and the caller leaves when its limit passes or its canceller is used. Numeric hosts with
-/// numeric services are answered at once and never go there.
+/// name server, glibc gives up after 10 s or more). With a limit, or inside [`with_deadline`](crate::with_deadline), the
+/// call runs on one of at most [`LOOKUP_WORKERS`] threads of this process, and the caller leaves when its limit passes
+/// or its canceller is used. Numeric hosts with numeric services are answered at once and never go there.
 ///
 /// About the workers:
 /// * The answers are the system's own, hosts file and nsswitch.conf(5) and all.

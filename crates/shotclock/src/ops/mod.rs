@@ -10,6 +10,7 @@ mod sendfile;
 
 pub use accept::Accept;
 pub use connect::Connect;
+pub(crate) use connect::Connecting;
 pub(crate) use drain::Drain;
 pub(crate) use message::{ReceiveMessage, SendMessage};
 pub(crate) use recv::RecvSpare;

@@ -110,7 +110,8 @@ impl Socket {
         if buffer.is_empty() {
             return self.recv_nothing();
         }
-        self.try_or_wait("recv", ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE })
+        let tried = self.try_once(ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
+        tried.or_else(|pause| self.recv_on(buffer, pause))
     }
 
     /// Receives until `buffer` is full. The timeout bounds the whole, not each part.
@@ -254,7 +255,8 @@ impl Socket {
     /// ```
     #[inline]
     pub fn send(&self, data: &[u8]) -> Result<usize> {
-        self.try_or_wait("send", ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE })
+        let tried = self.try_once(ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE });
+        tried.or_else(|pause| self.send_on(data, pause))
     }
 
     /// Sends all of `data`. The timeout bounds the whole, not each part. Source: Python's `socket.sendall`.

@@ -16,10 +16,11 @@ use crate::constant::{Family, Kind, MessageFlags, Protocol, Shutdown};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::file::{SocketFile, SocketReader, SocketWriter};
+use crate::ops;
 use crate::option::{self, OptionValue, SocketOption};
 use crate::sys::{Errno, Readiness, socket as calls_of_system};
 use crate::target::Target;
-use crate::timed::{Limit, Operation, Pause};
+use crate::timed::{Limit, Operation, Pause, is_closed_or_scoped};
 
 /// The timeout that new sockets begin with.
 static DEFAULT_TIMEOUT: AtomicU64 = AtomicU64::new(Timeout::NEVER.nanos());
@@ -677,11 +678,6 @@ impl Socket {
         SocketWriter::new(self)
     }
 
-    /// Connects under a limit that has begun, whatever the socket's own timeout.
-    pub(crate) fn connect_under(&self, limit: Limit<'_>, to: &Address) -> Result<()> {
-        Timed { socket: self, limit, flags: MessageFlags::NONE }.connect(to)
-    }
-
     /// The descriptor for our own calls. Whoever else borrows it, by `AsFd`, may duplicate it.
     #[inline]
     pub(crate) fn borrow(&self) -> BorrowedFd<'_> {
@@ -695,15 +691,22 @@ impl Socket {
     /// One try under the socket's own timeout; a view, a limit and whatever else waiting and failing need come into
     /// being only after it, out of the way of a call that finds its data.
     #[inline(always)]
-    fn try_or_wait<O: Operation>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
-        let tried = if self.gate.is_closed() { Err(Pause::Progress) } else { op.attempt(Readiness::empty()) };
-        tried.or_else(|pause| self.wait(name, op, pause))
+    fn try_once<O: Operation>(&self, mut op: O) -> Result<O::Output, Pause> {
+        if is_closed_or_scoped(Some(&self.gate)) { Err(Pause::Progress) } else { op.attempt(Readiness::empty()) }
     }
 
     #[cold]
     #[inline(never)]
-    fn wait<O: Operation>(&self, name: &'static str, op: O, pause: Pause) -> Result<O::Output> {
-        self.view().run_on(name, op, pause)
+    fn recv_on(&self, buffer: &mut [u8], pause: Pause) -> Result<usize> {
+        let op = ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
+        self.view().run_on("recv", op, pause)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_on(&self, data: &[u8], pause: Pause) -> Result<usize> {
+        let op = ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE };
+        self.view().run_on("send", op, pause)
     }
 
     /// The socket under its own timeout alone.

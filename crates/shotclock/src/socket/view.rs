@@ -536,8 +536,7 @@ impl<'s> Timed<'s> {
     /// Waits, under the limit, for what close(2) would wait for without one; the rest goes on in the background. Only
     /// the last user's close ends the connection, and lingers.
     fn linger(&self) -> Result<()> {
-        let is_bounded = self.limit.timeout != Timeout::NEVER || self.limit.deadline != Deadline::NEVER;
-        if !is_bounded || !self.socket.gate.is_sole_user() {
+        if !self.limit.is_bounded() || !self.socket.gate.is_sole_user() {
             return Ok(());
         }
         let time = match self.socket.getsockopt(SocketOption::LINGER) {
