@@ -1,0 +1,133 @@
+"""Lookups at a name server that never answers, in a network and with system files of their own."""
+
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+SYSTEM_FILES = {
+    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:10 attempts:2\n",
+    "nsswitch.conf": "hosts: files dns\nservices: files\nprotocols: files\n",
+    "hosts": "127.0.0.1 localhost\n",
+}
+BEGIN = """
+import contextlib, os, socket, sys, threading, time
+import shotclock
+shotclock.install()
+dead = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+dead.bind(("127.0.0.1", 53))
+LIMIT, LATE = 0.3, 0.25
+
+@contextlib.contextmanager
+def takes(seconds, late=LATE):
+    start = time.monotonic()
+    yield
+    took = time.monotonic() - start
+    assert seconds <= took <= seconds + late, f"{took} s, expected {seconds}"
+
+def times_out(call, scope=None):
+    try:
+        call()
+    except TimeoutError as error:
+        assert getattr(error, "scope", None) is scope, error
+    else:
+        raise AssertionError("it ended by itself")
+"""
+
+
+@pytest.fixture(params=["graft", "type"])
+def run(request, tmp_path):
+    for name, content in SYSTEM_FILES.items():
+        (tmp_path / name).write_text(content)
+    mounts = " && ".join(f"mount --bind '{tmp_path / name}' /etc/{name}" for name in SYSTEM_FILES)
+    isolate = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*isolate, mounts], check=False).returncode != 0:
+        pytest.skip("lookups in time: no namespaces of user, network and mounts here")
+    beneath = [] if request.param == "graft" else ["-m", "shotclock"]
+
+    def run_program(program):
+        command = [*isolate, f'{mounts} && ip link set lo up && exec "$0" "$@"', sys.executable, *beneath, "-c"]
+        text = BEGIN + textwrap.dedent(program)
+        done = subprocess.run([*command, text], capture_output=True, text=True, timeout=50, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+    return run_program
+
+
+def test_a_name_ends_with_the_timeout_of_the_socket_that_needs_it(run):
+    run(
+        """
+        stream = socket.socket()
+        stream.settimeout(LIMIT)
+        with takes(LIMIT):
+            times_out(lambda: stream.connect(("slow.example", 80)))
+        with takes(LIMIT):
+            # As in CPython, only what connect(2) itself says is a number.
+            times_out(lambda: stream.connect_ex(("slow.example", 80)))
+        with takes(LIMIT):
+            times_out(lambda: stream.bind(("slow.example", 0)))
+        datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagram.settimeout(LIMIT)
+        with takes(LIMIT):
+            times_out(lambda: datagram.sendto(b"x", ("slow.example", 80)))
+        # What needs no name server is as quick as ever, and one limit holds for lookup and connection.
+        listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+        with takes(0):
+            stream.connect(("localhost", listener.getsockname()[1]))
+        with takes(0):
+            socket.socket().connect(("127.0.0.1", listener.getsockname()[1]))
+        """
+    )
+
+
+def test_every_lookup_ends_with_its_scope(run):
+    run(
+        """
+        import http.client, urllib.request
+        lookups = [
+            lambda: socket.getaddrinfo("slow.example", 80),
+            lambda: socket.gethostbyname("slow.example"),
+            lambda: socket.gethostbyname_ex("slow.example"),
+            lambda: socket.gethostbyaddr("192.0.2.1"),
+            lambda: socket.getnameinfo(("192.0.2.1", 80), 0),
+            lambda: socket.create_connection(("slow.example", 80)),
+            lambda: http.client.HTTPConnection("slow.example").request("GET", "/"),
+        ]
+        for lookup in lookups:
+            with takes(LIMIT), shotclock.deadline(LIMIT) as scope:
+                times_out(lookup, scope)
+            assert scope.expired
+        with takes(LIMIT):
+            try:
+                with shotclock.deadline(LIMIT) as scope:
+                    urllib.request.urlopen("http://slow.example/")
+            except OSError as error:
+                assert shotclock.expired_scope(error) is scope
+        # Its documented answer where there is no other.
+        with takes(LIMIT), shotclock.deadline(LIMIT) as scope:
+            assert socket.getfqdn("192.0.2.1") == "192.0.2.1"
+        with shotclock.deadline(0.0) as scope:
+            times_out(lambda: socket.getaddrinfo("localhost", 80), scope)
+        """
+    )
+
+
+def test_exit_and_fork_do_not_wait_for_lookups(run):
+    run(
+        """
+        for name in ("one.example", "two.example"):
+            with contextlib.suppress(TimeoutError), shotclock.deadline(0.05):
+                socket.getaddrinfo(name, 80)
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+        if child == 0:
+            with takes(LIMIT), shotclock.deadline(LIMIT) as scope:
+                times_out(lambda: socket.getaddrinfo("three.example", 80), scope)
+            os._exit(0)
+        with takes(0, late=2):
+            assert os.waitpid(child, 0)[1] == 0
+        """
+    )
