@@ -1,7 +1,7 @@
 //! The one timed loop: [`drive`] and its cold half [`wait_out`], through which every operation of the project waits.
 
 use std::convert::Infallible;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -10,7 +10,7 @@ use crate::cancel::{Canceller, Gate, Signal};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LimitKind, Reason};
 use crate::scope;
-use crate::sys::{self, Errno, PollFd, Readiness, thread, wake};
+use crate::sys::{self, Errno, PollFd, Readiness, wake};
 
 /// Everything that can end a wait.
 #[derive(Clone, Copy)]
@@ -166,14 +166,10 @@ impl<'s> Interest<'s> {
         self.backing_off
     }
 
-    /// The keys of the bells that end the wait: the signals', and that of the socket's closing. Whoever closes a socket
-    /// rings its gate; a wait without one (by number, of another face) goes by the descriptors' numbers.
+    /// The keys of the bells that end the wait: the signals', and that of the socket's closing, which rings its gate. A
+    /// wait without a gate has no bell for its descriptors: nobody would ring it.
     pub fn keys(&self) -> SmallVec<[usize; 3]> {
-        let signals = self.signals.iter().map(|signal| signal.key());
-        match self.gate {
-            Some(gate) => signals.chain([gate.key()]).collect(),
-            None => signals.chain(self.fds.iter().map(|(fd, _)| wake::descriptor_key(fd.as_raw_fd()))).collect(),
-        }
+        self.signals.iter().map(|signal| signal.key()).chain(self.gate.map(Gate::key)).collect()
     }
 
     /// Whether something happened that ends the wait before it begins. Ask with the bells in hand, or a ring is lost.
@@ -402,7 +398,7 @@ impl Lies {
     }
 }
 
-/// Waits by ppoll(2), with the bells of the waited-for descriptors and signals beside them.
+/// Waits by ppoll(2), with the bells of the gate and the signals beside the descriptors.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PollWaiter;
 
@@ -426,11 +422,8 @@ impl Waiter for PollWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, mut until: Deadline) -> Result<Readiness, Stop> {
-        // Nobody can ring where there is no other thread. A bell in the poll set costs a quick answer more than all the
-        // rest of the bookkeeping here.
-        let keys = if thread::is_alone() { SmallVec::new() } else { wanted.keys() };
         let bells: SmallVec<[(usize, Option<wake::Bell>); 3]> =
-            keys.into_iter().map(|key| (key, wake::bell(key))).collect();
+            wanted.keys().into_iter().map(|key| (key, wake::bell(key))).collect();
         // Only now, with the bells in hand: what was set before this line is seen, what is set after it rings.
         if wanted.is_called_off() {
             return Ok(Readiness::empty());

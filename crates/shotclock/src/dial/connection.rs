@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::race::{Candidate, Race, interleaved};
 use crate::addr::Address;
-use crate::cancel::{Canceller, Gate};
+use crate::cancel::Canceller;
 use crate::constant::{AddressInfoFlags, Kind, Protocol};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
@@ -205,9 +205,7 @@ impl<'c> Connector<'c> {
         let pause = if has_local_port { Timeout::NEVER } else { self.attempt_delay };
         let candidates = if pause == Timeout::NEVER { candidates } else { interleaved(candidates) };
         let mut race = Race::new(candidates, pause, |candidate| self.prepare(candidate));
-        // Nobody can close these sockets meanwhile: one bell for all, instead of one for each.
-        let gate = Gate::default();
-        let ran_out = match drive(&mut race, &Limit { gate: Some(&gate), ..limit }, &mut PollWaiter) {
+        let ran_out = match drive(&mut race, &limit, &mut PollWaiter) {
             Ok(Some(socket)) => {
                 socket.set_timeout(self.timeout);
                 return Ok(socket);

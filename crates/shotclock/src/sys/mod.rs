@@ -9,7 +9,7 @@
 //! * `message`: sendmsg and recvmsg with control messages; no descriptor is lost.
 //! * `address`: bytes of a sockaddr.
 //! * `interface`: network interfaces by name and index.
-//! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`, `descriptor_key`.
+//! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`.
 //! * `resolver`: the system's own lookups, reentrant, in owned values.
 //! * `thread`: a detached thread that takes no signals.
 //! * `fork`: values that start anew in a forked child.

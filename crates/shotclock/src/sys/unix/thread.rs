@@ -1,9 +1,7 @@
-//! Threads: detached ones that take no signals, and whether there are any.
+//! Detached threads that take no signals.
 
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::Builder;
 
 /// Starts a detached thread in which every signal is blocked, so that handlers of the program never run on it.
@@ -20,19 +18,6 @@ pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -
     // SAFETY: `before` was filled by the call above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
     spawned
-}
-
-/// Whether this thread is the only one of the process, and so will be until it starts another by itself.
-///
-/// False where the C library does not say. Source: glibc's manual, "Single-Threaded Optimization" (2.32).
-pub(crate) fn is_alone() -> bool {
-    static SAYS: OnceLock<Option<&'static AtomicU8>> = OnceLock::new();
-    let says = SAYS.get_or_init(|| {
-        // SAFETY: the name ends with a NUL. The variable is a char that lives as long as the process; other threads
-        // write it, hence only atomically.
-        unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()).cast::<AtomicU8>().as_ref() }
-    });
-    says.is_some_and(|says| says.load(Ordering::Relaxed) != 0)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A bell rings once and is thrown away, so nothing is ever drained and no ring can be lost or stale. Keys that share
 //! a slot wake each other for nothing, which the timed loop copes with. No lock is held during a wait.
 
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -22,11 +22,6 @@ static BELLS: PerProcess<Bells> = PerProcess::new(|| [const { Mutex::new(None) }
 
 extern "C" fn forget_bells() {
     BELLS.forget();
-}
-
-/// The key of whoever waits on a descriptor.
-pub(crate) fn descriptor_key(fd: RawFd) -> usize {
-    fd.unsigned_abs() as usize
 }
 
 /// The bell that `ring` with this key will ring next; `None` if the process is out of descriptors.
