@@ -175,12 +175,9 @@ impl Operation for Connect<'_> {
         if ready.is_empty() {
             return Err(Pause::WouldBlock);
         }
-        match exact::take_error(self.fd).map_err(Pause::Failed)? {
-            0 => Ok(()),
-            error => match Errno::from_raw_os_error(error) {
-                Errno::ISCONN => Ok(()),
-                errno => Err(Pause::Failed(errno)),
-            },
+        match exact::take_error(self.fd) {
+            Ok(()) | Err(Errno::ISCONN) => Ok(()),
+            Err(errno) => Err(Pause::Failed(errno)),
         }
     }
 

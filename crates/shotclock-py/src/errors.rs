@@ -8,7 +8,7 @@ use pyo3_ffi::{
     PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyLong_FromLong, PyObject,
     PyObject_CallFunctionObjArgs, PyObject_SetAttrString, PyUnicode_FromStringAndSize,
 };
-use shotclock::raw::{Errno, Failure, Stop, address_info_text, describe, host_text};
+use shotclock::raw::{Errno, Failure, address_info_text, describe, host_text};
 
 use crate::interpreter::Raised;
 use crate::object::Owned;
@@ -49,17 +49,6 @@ pub(crate) fn raise_lookup(failure: &Failure) -> Raised {
 pub(crate) fn raise_errno(errno: Errno) -> Raised {
     // SAFETY: PyExc_OSError is a static of the interpreter, there while it runs.
     raise_numbered(unsafe { PyExc_OSError }, errno.raw_os_error(), &describe(errno))
-}
-
-/// Raises what ended an operation; the end of time is the caller's to raise, since it knows whose time it was.
-pub(crate) fn raise_stop(stop: Stop<Raised>) -> Raised {
-    match stop {
-        Stop::Interrupt(raised) => raised,
-        Stop::TimedOut { .. } => Owned::text("timed out").map_or_else(|raised| raised, |text| raise_timed_out(&text)),
-        Stop::WouldBlock => raise_errno(Errno::AGAIN),
-        Stop::System(errno) => raise_errno(errno),
-        Stop::Cancelled | Stop::Closed => raise_errno(Errno::BADF),
-    }
 }
 
 /// Raises `OSError(text)`.

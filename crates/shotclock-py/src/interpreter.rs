@@ -210,11 +210,9 @@ impl Timing {
         self.begun.set(Some(limit));
         answer(request, &limit, &mut InterpreterWaiter { socket: None }).map_err(|unanswered| match unanswered {
             Unanswered::Stopped(stop) => self.raise(stop),
-            Unanswered::AllBusy(workers) => {
+            Unanswered::AllBusy(limit, workers) => {
                 let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
-                // Whose time it was is not known: the scope's, if there is one.
-                let raise = |text| Self::raise_expired(self.scope.as_ref(), &text);
-                Owned::text(&text).map_or_else(|raised| raised, raise)
+                self.raise_passed(limit, || Owned::text(&text))
             }
             Unanswered::Failed(why) => errors::raise_os_error(&why),
         })
@@ -227,16 +225,20 @@ impl Timing {
 
     /// The same, with other words for the end of time.
     pub(crate) fn raise_as(&self, stop: Stop<Raised>, timed_out: impl FnOnce() -> PyResult<Owned>) -> Raised {
-        let Stop::TimedOut { limit, .. } = stop else { return errors::raise_stop(stop) };
-        let scope = self.scope.as_ref().filter(|_| limit == LimitKind::CallDeadline);
-        timed_out().map_or_else(|raised| raised, |text| Self::raise_expired(scope, &text))
+        match stop {
+            Stop::TimedOut { limit, .. } => self.raise_passed(limit, timed_out),
+            Stop::Interrupt(raised) => raised,
+            Stop::WouldBlock => errors::raise_errno(Errno::AGAIN),
+            Stop::System(errno) => errors::raise_errno(errno),
+            Stop::Cancelled | Stop::Closed => errors::raise_errno(Errno::BADF),
+        }
     }
 
-    fn raise_expired(scope: Option<&Scope>, text: &Owned) -> Raised {
-        match scope {
-            Some(scope) => scope.raise(text),
-            None => errors::raise_timed_out(text),
-        }
+    /// Raises the end of a limit: the scope's, or the socket's own.
+    fn raise_passed(&self, limit: LimitKind, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
+        let scope = self.scope.as_ref().filter(|_| limit == LimitKind::CallDeadline);
+        let raise = |text: Owned| scope.map_or_else(|| errors::raise_timed_out(&text), |scope| scope.raise(&text));
+        text().map_or_else(|raised| raised, raise)
     }
 
     fn waiter(&self) -> InterpreterWaiter {

@@ -152,15 +152,9 @@ impl<'c> Lookup<'c> {
         pick: fn(Answer) -> Option<T>,
     ) -> Result<T> {
         let no_such = request.describe();
-        let answer = self.outcome(operation, request).and_then(|outcome| match outcome {
-            Outcome::Answer(answer) => answer.map_err(|failure| failed(operation, failure, no_such)),
-            Outcome::Panicked(message) => {
-                let error = io::Error::other(format!("the lookup panicked: {message}"));
-                Err(Error::new(operation, Reason::File(error)))
-            }
-            Outcome::NoWorker(errno) => {
-                Err(Error::new(operation, Reason::File(io::Error::other(request::no_thread(errno)))))
-            }
+        let answer = self.outcome(operation, request).and_then(|outcome| match outcome.answered() {
+            Ok(answer) => answer.map_err(|failure| failed(operation, failure, no_such)),
+            Err(why) => Err(Error::new(operation, Reason::File(io::Error::other(why)))),
         });
         // Each request has its one sort of answer; a wrong one would be a mistake in `Request::run`.
         let picked = answer.and_then(|answer| {

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::host_name::numeric;
-use super::workers::{LOOKUP_WORKERS, Left, Outcome, Pool};
+use super::workers::{LOOKUP_WORKERS, Left, Pool};
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags};
+use crate::error::LimitKind;
 use crate::sys::address::RawAddress;
 use crate::sys::fork::PerProcess;
 use crate::sys::resolver::{self, AddressRecord, Failure, Hints, HostRecord};
-use crate::sys::{Errno, c, describe, thread};
+use crate::sys::{c, thread};
 use crate::timed::{Limit, Stop, Waiter, drive};
 
 /// What is asked of the system. Two equal requests have the same answer.
@@ -142,8 +143,8 @@ fn first_address(name: &CStr) -> Result<IpAddr, Failure> {
 pub enum Unanswered<I> {
     /// The limit, or the waiter.
     Stopped(Stop<I>),
-    /// The limit passed while all of this many workers were busy.
-    AllBusy(usize),
+    /// This limit passed while all of so many workers were busy.
+    AllBusy(LimitKind, usize),
     /// It never came to ask: in words.
     Failed(String),
 }
@@ -162,17 +163,12 @@ pub fn answer<W: Waiter>(
         return drive(&mut super::Immediate(request), limit, waiter).map_err(Unanswered::Stopped);
     }
     match workers().ask_by(request.clone(), limit, waiter) {
-        Ok(Outcome::Answer(answer)) => Ok(answer),
-        Ok(Outcome::Panicked(message)) => Err(Unanswered::Failed(format!("the lookup panicked: {message}"))),
-        Ok(Outcome::NoWorker(errno)) => Err(Unanswered::Failed(no_thread(errno))),
-        Err(Left { stop: Stop::TimedOut { .. }, in_queue: true }) => Err(Unanswered::AllBusy(LOOKUP_WORKERS)),
+        Ok(outcome) => outcome.answered().map_err(Unanswered::Failed),
+        Err(Left { stop: Stop::TimedOut { limit, .. }, in_queue: true }) => {
+            Err(Unanswered::AllBusy(limit, LOOKUP_WORKERS))
+        }
         Err(Left { stop, .. }) => Err(Unanswered::Stopped(stop)),
     }
-}
-
-/// Why no worker could be started: in its own words, since EAGAIN's would sound like a socket's.
-pub(super) fn no_thread(errno: Errno) -> String {
-    format!("no thread could be started for the lookup: {}", describe(errno))
 }
 
 pub(super) type LookupPool = Pool<Request, Result<Answer, Failure>>;

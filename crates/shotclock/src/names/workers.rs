@@ -41,6 +41,20 @@ pub(super) enum Outcome<A> {
     NoWorker(Errno),
 }
 
+impl<A> Outcome<A> {
+    /// The answer, or why there never was anybody to give one: in its own words, since those of EAGAIN would sound like
+    /// a socket's.
+    pub(super) fn answered(self) -> Result<A, String> {
+        match self {
+            Self::Answer(answer) => Ok(answer),
+            Self::Panicked(message) => Err(format!("the lookup panicked: {message}")),
+            Self::NoWorker(errno) => {
+                Err(format!("no thread could be started for the lookup: {}", crate::sys::describe(errno)))
+            }
+        }
+    }
+}
+
 /// Why a caller left without an answer.
 pub(super) struct Left<I> {
     pub(super) stop: Stop<I>,

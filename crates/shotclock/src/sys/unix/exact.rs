@@ -5,7 +5,7 @@
 #![allow(clippy::missing_errors_doc, reason = "said once, above")]
 
 use std::ffi::OsString;
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
 
@@ -15,8 +15,10 @@ use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
 use super::address::RawAddress;
 use super::{interface, last_errno, message, socket};
 
-pub use super::message::{ControlSlice, Received, close_received, push_control_message};
-pub use super::socket::{bind, dup, getpeername, getsockname, getsockopt, listen, sendfile, setsockopt, shutdown};
+pub use super::message::{ControlSlice, Received, close_received, push_control_message, receive as recvmsg};
+pub use super::socket::{
+    bind, connect, dup, getpeername, getsockname, getsockopt, listen, sendfile, setsockopt, shutdown, take_error,
+};
 
 /// socket(2), close-on-exec; the kind may carry more flags.
 pub fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
@@ -32,18 +34,6 @@ pub fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, Own
 pub fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
     let (fd, peer) = net::acceptfrom_with(fd, SocketFlags::CLOEXEC)?;
     Ok((fd, socket::known(peer.as_ref())))
-}
-
-/// connect(2).
-pub fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
-    net::connect(fd, address)
-}
-
-/// The number of the error that waits for the socket, which this takes away; 0 for none.
-pub fn take_error(fd: BorrowedFd<'_>) -> Result<i32, Errno> {
-    let mut error = [0; 4];
-    getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, &mut error)?;
-    Ok(i32::from_ne_bytes(error))
 }
 
 /// setsockopt(2) without a value, only with its length.
@@ -96,16 +86,6 @@ pub fn sendmsg(
     flags: i32,
 ) -> Result<usize, Errno> {
     message::send(fd, data, control, to, flags | libc::MSG_NOSIGNAL)
-}
-
-/// recvmsg(2). Descriptors that come in control messages are the caller's to close.
-pub fn recvmsg(
-    fd: BorrowedFd<'_>,
-    data: &mut [IoSliceMut<'_>],
-    control: &mut [u8],
-    flags: i32,
-) -> Result<Received, Errno> {
-    message::receive(fd, data, control, flags)
 }
 
 /// The index of the interface of this name, in the network that the socket belongs to: netdevice(7). Of a longer name

@@ -134,8 +134,8 @@ pub struct Received {
     pub address: Option<RawAddress>,
 }
 
-/// One recvmsg(2) with just these flags.
-pub(super) fn receive(
+/// One recvmsg(2) with just these flags. Descriptors that come in control messages are the caller's to close.
+pub fn receive(
     fd: BorrowedFd<'_>,
     data: &mut [IoSliceMut<'_>],
     control: &mut [u8],

@@ -59,7 +59,8 @@ pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<RawAddress>)
     Ok((fd, known(peer.as_ref())))
 }
 
-pub(crate) fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
+/// connect(2).
+pub fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
     net::connect(fd, address)
 }
 
@@ -133,7 +134,7 @@ pub fn getsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, into: &mut [u8]) ->
 }
 
 /// The error that waits for the socket, which this takes away.
-pub(crate) fn take_error(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+pub fn take_error(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut error = [0; 4];
     getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, &mut error)?;
     match i32::from_ne_bytes(error) {
