@@ -10,9 +10,7 @@ mod unix;
 use std::fmt::Display;
 use std::os::fd::BorrowedFd;
 
-use pyo3_ffi::{
-    Py_BuildValue, PyErr_ExceptionMatches, PyExc_OSError, PyExc_OverflowError, PyExc_TypeError, PyObject, PyTuple_Check,
-};
+use pyo3_ffi::{Py_BuildValue, PyErr_ExceptionMatches, PyExc_OverflowError, PyExc_TypeError, PyObject, PyTuple_Check};
 use shotclock::raw::{Errno, numbers};
 use shotclock::{Family, RawAddress};
 
@@ -45,7 +43,7 @@ pub(crate) fn from_python(
         Family::CAN => interface::encode_can(socket, address, caller),
         Family::ALG => alg::encode(address, caller),
         Family::BLUETOOTH if bluetooth::is_known()? => bluetooth::encode(address, socket.protocol(), caller),
-        _ => Err(os_error(&format!("{caller}(): bad family"))),
+        _ => Err(errors::os_error(&format!("{caller}(): bad family"))),
     }
 }
 
@@ -65,7 +63,7 @@ pub(crate) fn check_family(socket: SocketRef) -> PyResult<()> {
         Family::UNIX | Family::INET | Family::INET6 | Family::NETLINK | Family::PACKET | Family::VSOCK => Ok(()),
         Family::CAN | Family::TIPC | Family::ALG | QIPCRTR | RDS => Ok(()),
         Family::BLUETOOTH if bluetooth::is_known()? => bluetooth::check_protocol(socket.protocol()),
-        _ => Err(os_error("getsockaddrlen: bad family")),
+        _ => Err(errors::os_error("getsockaddrlen: bad family")),
     }
 }
 
@@ -172,9 +170,4 @@ fn out_of_range(text: impl Display) -> Raised {
 fn overflow_error(text: impl Display) -> Raised {
     // SAFETY: a static of the interpreter.
     errors::raise_text(unsafe { PyExc_OverflowError }, &text.to_string())
-}
-
-fn os_error(text: &str) -> Raised {
-    // SAFETY: a static of the interpreter.
-    errors::raise_text(unsafe { PyExc_OSError }, text)
 }

@@ -6,8 +6,8 @@ use std::slice;
 
 use pyo3_ffi::{
     Py_IncRef, Py_buffer, Py_ssize_t, PyBUF_SIMPLE, PyBuffer_Release, PyBytes_AsString, PyBytes_Size, PyErr_Occurred,
-    PyExc_OverflowError, PyExc_TypeError, PyLong_AsLongAndOverflow, PyObject, PyObject_GetBuffer, PySequence_Fast,
-    PySequence_GetItem, PySequence_Size, PyTuple_New, PyTuple_SetItem,
+    PyExc_OverflowError, PyLong_AsLongAndOverflow, PyObject, PyObject_GetBuffer, PySequence_Fast, PySequence_GetItem,
+    PySequence_Size, PyTuple_New, PyTuple_SetItem,
 };
 
 use crate::errors;
@@ -40,8 +40,7 @@ impl Arguments<'_> {
 
     /// Just so many; the callers are our own.
     pub(crate) fn exactly<const N: usize>(&self) -> PyResult<[*mut PyObject; N]> {
-        // SAFETY: a static of the interpreter.
-        self.0.try_into().map_err(|_| errors::raise(unsafe { PyExc_TypeError }, c"wrong number of arguments"))
+        self.0.try_into().map_err(|_| errors::type_error("wrong number of arguments"))
     }
 
     /// The arguments as a tuple, for the interpreter's parser.

@@ -14,7 +14,7 @@ use crate::audit::audit;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
-use crate::transfer::{received_bytes, value_error};
+use crate::transfer::received_bytes;
 
 /// `socket.recvfrom(bufsize[, flags])`: `(data, address)`.
 pub(crate) unsafe extern "C" fn recvfrom(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
@@ -44,7 +44,7 @@ fn recvfrom_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Own
     if unsafe { PyArg_ParseTuple(arguments, c"n|i:recvfrom".as_ptr(), &raw mut size, &raw mut flags) } == 0 {
         return Err(Raised);
     }
-    let size = usize::try_from(size).map_err(|_| value_error(c"negative buffersize in recvfrom"))?;
+    let size = usize::try_from(size).map_err(|_| errors::value_error("negative buffersize in recvfrom"))?;
     let (data, from) = received_bytes(size, flags, |room| receive(socket, room, flags))?;
     // SAFETY: the interpreter is held; "N" takes the references over, also if it fails.
     Owned::new(unsafe { Py_BuildValue(c"NN".as_ptr(), data.into_ptr(), from.into_ptr()) })
@@ -69,10 +69,10 @@ fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
     if parsed == 0 {
         return Err(Raised);
     }
-    let wanted = usize::try_from(size).map_err(|_| value_error(c"negative buffersize in recvfrom_into"))?;
+    let wanted = usize::try_from(size).map_err(|_| errors::value_error("negative buffersize in recvfrom_into"))?;
     let wanted = if wanted == 0 { buffer.len() } else { wanted };
     if wanted > buffer.len() {
-        return Err(value_error(c"nbytes is greater than the length of the buffer"));
+        return Err(errors::value_error("nbytes is greater than the length of the buffer"));
     }
     let (len, from) = receive(socket, &mut buffer.bytes_mut()[..wanted], flags)?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the reference over.

@@ -5,8 +5,8 @@ use std::ptr;
 
 use pyo3_ffi::{
     Py_TYPE, PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred, PyErr_Restore,
-    PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyLong_FromLong, PyObject,
-    PyObject_CallFunctionObjArgs, PyObject_SetAttrString, PyUnicode_FromStringAndSize,
+    PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyExc_TypeError, PyExc_ValueError, PyObject,
+    PyObject_CallFunctionObjArgs, PyObject_SetAttrString,
 };
 use shotclock::raw::{Errno, Failure, address_info_text, describe, host_text};
 
@@ -52,9 +52,21 @@ pub(crate) fn raise_errno(errno: Errno) -> Raised {
 }
 
 /// Raises `OSError(text)`.
-pub(crate) fn raise_os_error(text: &str) -> Raised {
+pub(crate) fn os_error(text: &str) -> Raised {
     // SAFETY: a static of the interpreter.
     raise_text(unsafe { PyExc_OSError }, text)
+}
+
+/// Raises `ValueError(text)`.
+pub(crate) fn value_error(text: &str) -> Raised {
+    // SAFETY: a static of the interpreter.
+    raise_text(unsafe { PyExc_ValueError }, text)
+}
+
+/// Raises `TypeError(text)`.
+pub(crate) fn type_error(text: &str) -> Raised {
+    // SAFETY: a static of the interpreter.
+    raise_text(unsafe { PyExc_TypeError }, text)
 }
 
 /// Whether an exception is set.
@@ -129,8 +141,7 @@ fn raise_numbered(kind: *mut PyObject, number: i32, text: &str) -> Raised {
     let make = || {
         // SAFETY: the interpreter is held; every argument is a live object or the null that ends the list.
         unsafe {
-            let number = Owned::new(PyLong_FromLong(number.into()))?;
-            let text = Owned::new(PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len().cast_signed()))?;
+            let (number, text) = (Owned::int(number)?, Owned::text(text)?);
             let none = ptr::null_mut::<PyObject>();
             Owned::new(PyObject_CallFunctionObjArgs(kind, number.as_ptr(), text.as_ptr(), none))
         }

@@ -214,7 +214,7 @@ impl Timing {
                 let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
                 self.raise_passed(limit, || Owned::text(&text))
             }
-            Unanswered::Failed(why) => errors::raise_os_error(&why),
+            Unanswered::Failed(why) => errors::os_error(&why),
         })
     }
 

@@ -1,13 +1,13 @@
 //! recvmsg, recvmsg_into, sendmsg, sendmsg_afalg: many buffers at once, and control messages.
 
 use std::alloc::{Layout, alloc_zeroed};
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{c_char, c_int};
 use std::io::{IoSlice, IoSliceMut};
 use std::ptr;
 
 use pyo3_ffi::{
     Py_BuildValue, Py_None, Py_ssize_t, PyArg_Parse, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyErr_WarnEx,
-    PyExc_OSError, PyExc_RuntimeWarning, PyExc_TypeError, PyLong_Type, PyObject,
+    PyExc_RuntimeWarning, PyLong_Type, PyObject,
 };
 use shotclock::raw::exact::{ControlSlice, Received};
 use shotclock::raw::{Call, Readiness, control_messages, exact, numbers};
@@ -19,7 +19,7 @@ use crate::audit::audit;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
-use crate::transfer::{received_bytes, value_error};
+use crate::transfer::received_bytes;
 
 /// The most bytes of control messages, and the most buffers: a C int's.
 const MOST: usize = c_int::MAX as usize;
@@ -63,7 +63,7 @@ fn recvmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     if unsafe { PyArg_ParseTuple(arguments, format, &raw mut size, &raw mut control_size, &raw mut flags) } == 0 {
         return Err(Raised);
     }
-    let size = usize::try_from(size).map_err(|_| value_error(c"negative buffer size in recvmsg()"))?;
+    let size = usize::try_from(size).map_err(|_| errors::value_error("negative buffer size in recvmsg()"))?;
     let (data, message) = received_bytes(size, flags, |room| {
         let message = Message::receive(socket, &mut [IoSliceMut::new(room)], size, control_size, flags)?;
         // Of a message that did not fit there is what did; that it was longer is in the flags.
@@ -82,7 +82,7 @@ fn recvmsg_into_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult
     }
     let items = Items::of(buffers, c"recvmsg_into() argument 1 must be an iterable")?;
     if items.len() > MOST {
-        return Err(os_error(c"recvmsg_into() argument 1 is too long"));
+        return Err(errors::os_error("recvmsg_into() argument 1 is too long"));
     }
     let mut buffers = items.collect(|item| {
         let mut buffer = Buffer::empty();
@@ -117,7 +117,7 @@ impl Message {
     ) -> PyResult<Self> {
         address::check_family(socket)?;
         let control_size = usize::try_from(control_size).ok().filter(|size| *size <= MOST);
-        let control_size = control_size.ok_or_else(|| value_error(c"invalid ancillary data buffer length"))?;
+        let control_size = control_size.ok_or_else(|| errors::value_error("invalid ancillary data buffer length"))?;
         let mut control = zeroed(control_size)?;
         let (fd, timing) = (socket.fd()?, Timing::of(socket)?);
         let flags = timing.flags(flags);
@@ -199,7 +199,7 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
 fn data_of(buffers: *mut PyObject) -> PyResult<Vec<Buffer>> {
     let items = Items::of(buffers, c"sendmsg() argument 1 must be an iterable")?;
     if items.len() > MOST {
-        return Err(os_error(c"sendmsg() argument 1 is too long"));
+        return Err(errors::os_error("sendmsg() argument 1 is too long"));
     }
     items.collect(|item| Buffer::of(item.as_ptr()))
 }
@@ -215,9 +215,9 @@ fn control_of(messages: *mut PyObject) -> PyResult<Vec<u8>> {
     })?;
     let mut size = 0_usize;
     for (_, _, data) in &messages {
-        size += cmsg_space(data.len()).map_err(|_| os_error(c"ancillary data item too large"))?;
+        size += cmsg_space(data.len()).map_err(|_| errors::os_error("ancillary data item too large"))?;
         if size > MOST {
-            return Err(os_error(c"too much ancillary data"));
+            return Err(errors::os_error("too much ancillary data"));
         }
     }
     let mut control = reserved(size)?;
@@ -229,7 +229,7 @@ fn control_of(messages: *mut PyObject) -> PyResult<Vec<u8>> {
 
 fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
     if socket.family() != Family::ALG.0 {
-        return Err(os_error(c"algset is only supported for AF_ALG"));
+        return Err(errors::os_error("algset is only supported for AF_ALG"));
     }
     let names = Keywords::<6>::new(&[c"msg", c"op", c"iv", c"assoclen", c"flags"]);
     let (mut data, mut op, mut associated) = (ABSENT, ABSENT, ABSENT);
@@ -263,11 +263,11 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
 fn operation_of(op: *mut PyObject, iv: &Buffer, associated: *mut PyObject) -> PyResult<Vec<u8>> {
     let op = if op.is_null() { None } else { int(op).ok().and_then(|op| u32::try_from(op).ok()) };
     // The error of a number that does not fit is replaced by this one.
-    let op = op.ok_or_else(|| type_error(c"Invalid or missing argument 'op'"))?;
+    let op = op.ok_or_else(|| errors::type_error("Invalid or missing argument 'op'"))?;
     let associated = if associated.is_null() {
         None
     } else {
-        Some(u32::try_from(int(associated)?).map_err(|_| type_error(c"assoclen must be positive"))?)
+        Some(u32::try_from(int(associated)?).map_err(|_| errors::type_error("assoclen must be positive"))?)
     };
     let iv = iv.given();
     let mut control = reserved(iv.map_or(0, <[u8]>::len).saturating_add(OPERATION_SPACE))?;
@@ -326,14 +326,4 @@ fn zeroed(len: usize) -> PyResult<Box<[u8]>> {
         }
         Ok(Box::from_raw(ptr::slice_from_raw_parts_mut(start, len)))
     }
-}
-
-fn os_error(text: &CStr) -> Raised {
-    // SAFETY: a static of the interpreter.
-    errors::raise(unsafe { PyExc_OSError }, text)
-}
-
-fn type_error(text: &CStr) -> Raised {
-    // SAFETY: a static of the interpreter.
-    errors::raise(unsafe { PyExc_TypeError }, text)
 }

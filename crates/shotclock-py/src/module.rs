@@ -5,9 +5,9 @@ use std::ptr;
 
 use pyo3_ffi::{
     METH_FASTCALL, METH_NOARGS, METH_O, METH_VARARGS, Py_BuildValue, Py_TYPE, Py_mod_exec, PyCFunction,
-    PyCFunction_NewEx, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyExc_TypeError,
-    PyInterpreterState_Get, PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModuleDef,
-    PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
+    PyCFunction_NewEx, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyInterpreterState_Get,
+    PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init,
+    PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
 };
 
 use crate::interpreter::{PyResult, Raised};
@@ -31,7 +31,7 @@ unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut
         // SAFETY: the objects are alive; what is not a type is not read as one.
         unsafe {
             if PyType_Check(class) == 0 || PyType_IsSubtype(class.cast(), stock()?.socket) == 0 {
-                return Err(errors::raise(PyExc_TypeError, c"descriptors() takes a class of sockets"));
+                return Err(errors::type_error("descriptors() takes a class of sockets"));
             }
         }
         let definitions = Definitions::of_methods()?.iter();
@@ -77,7 +77,7 @@ unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyO
         // SAFETY: the interpreter is held, both objects are alive.
         unsafe {
             if PyType_IsSubtype(Py_TYPE(object), stock.socket) == 0 {
-                return Err(errors::raise(PyExc_TypeError, c"layout() takes a socket"));
+                return Err(errors::type_error("layout() takes a socket"));
             }
             let socket = SocketRef::new(object);
             Owned::new(Py_BuildValue(c"iL".as_ptr(), socket.number(), socket.timeout_field()))

@@ -3,8 +3,7 @@
 use std::ffi::{c_int, c_uint};
 
 use pyo3_ffi::{
-    Py_None, Py_TYPE, PyArg_ParseTuple, PyBytes_FromStringAndSize, PyErr_Clear, PyExc_OSError,
-    PyLong_FromUnsignedLongLong, PyObject,
+    Py_None, Py_TYPE, PyArg_ParseTuple, PyBytes_FromStringAndSize, PyErr_Clear, PyLong_FromUnsignedLongLong, PyObject,
 };
 use shotclock::Family;
 use shotclock::raw::{Errno, exact};
@@ -40,8 +39,7 @@ fn get(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     }
     let size = usize::try_from(size).ok().filter(|size| *size <= MOST);
     let Some(size) = size else {
-        // SAFETY: a static of the interpreter.
-        return Err(errors::raise(unsafe { PyExc_OSError }, c"getsockopt buflen out of range"));
+        return Err(errors::os_error("getsockopt buflen out of range"));
     };
     let mut room = [0; MOST];
     let ask = |room: &mut [u8]| exact::getsockopt(socket.fd()?, level, name, room).map_err(errors::raise_errno);

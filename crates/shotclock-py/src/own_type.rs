@@ -10,9 +10,9 @@ use pyo3_ffi::{
     Py_tp_doc, Py_tp_finalize, Py_tp_getset, Py_tp_init, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
     Py_tp_traverse, PyArg_ParseTupleAndKeywords, PyCapsule_New, PyDescr_NewGetSet, PyErr_ExceptionMatches,
     PyErr_Occurred, PyErr_ResourceWarning, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError,
-    PyExc_TimeoutError, PyExc_ValueError, PyExc_Warning, PyGetSetDef, PyLong_AsLong, PyMemberDef, PyObject,
-    PyType_FromSpec, PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromFormat,
-    allocfunc, visitproc,
+    PyExc_TimeoutError, PyExc_Warning, PyGetSetDef, PyLong_AsLong, PyMemberDef, PyObject, PyType_FromSpec,
+    PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromFormat, allocfunc,
+    visitproc,
 };
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind, Protocol};
@@ -254,7 +254,7 @@ fn number_of(object: *mut PyObject) -> PyResult<c_int> {
         // As C does: the number is an int, whatever the object said beyond.
         let number = number as c_int;
         if number < 0 {
-            return Err(errors::raise(PyExc_ValueError, c"negative file descriptor"));
+            return Err(errors::value_error("negative file descriptor"));
         }
         Ok(number)
     }

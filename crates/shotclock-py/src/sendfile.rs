@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_longlong};
 use std::os::fd::BorrowedFd;
 
-use pyo3_ffi::{Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyExc_ValueError, PyObject};
+use pyo3_ffi::{Py_ssize_t, PyArg_ParseTuple, PyObject};
 use shotclock::raw::{Call, Pause, Readiness, exact};
 
 use crate::errors;
@@ -43,13 +43,10 @@ fn parse(arguments: *mut PyObject) -> PyResult<(SocketRef, BorrowedFd<'static>, 
             return Err(Raised);
         }
         if !is_socket(object)? {
-            return Err(errors::raise(PyExc_TypeError, c"sendfile() takes a socket"));
+            return Err(errors::type_error("sendfile() takes a socket"));
         }
         let (Ok(offset), Ok(count), true) = (u64::try_from(offset), usize::try_from(count), number >= 0) else {
-            return Err(errors::raise(
-                PyExc_ValueError,
-                c"sendfile() takes a descriptor, an offset and a count, none negative",
-            ));
+            return Err(errors::value_error("sendfile() takes a descriptor, an offset and a count, none negative"));
         };
         Ok((SocketRef::new(object), BorrowedFd::borrow_raw(number), offset, count))
     }

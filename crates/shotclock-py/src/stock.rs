@@ -5,9 +5,9 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyExc_TypeError, PyImport_ImportModule,
-    PyModule_GetDict, PyObject, PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_HasAttrString,
-    PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
+    Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyImport_ImportModule, PyModule_GetDict, PyObject,
+    PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_HasAttrString, PyType_Check, PyTypeObject,
+    PyUnicode_AsUTF8AndSize,
 };
 
 use crate::call::call;
@@ -62,7 +62,7 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
     let stock = unsafe {
         let socket = attribute(module, c"socket")?;
         if PyType_Check(socket.as_ptr()) == 0 {
-            return Err(errors::raise(PyExc_TypeError, c"_socket.socket is not a type"));
+            return Err(errors::type_error("_socket.socket is not a type"));
         }
         let sys = Owned::new(PyImport_ImportModule(c"sys".as_ptr()))?;
         let thread = Owned::new(PyImport_ImportModule(c"_thread".as_ptr()))?;

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_ssize_t, PyDict_Check, PyErr_Clear, PyErr_ExceptionMatches, PyExc_TypeError, PyImport_ImportModule, PyObject,
+    Py_ssize_t, PyDict_Check, PyErr_Clear, PyErr_ExceptionMatches, PyImport_ImportModule, PyObject,
     PyObject_GetAttrString, PyTuple_Check,
 };
 use shotclock::raw::{Interest, Operation, Pause, Readiness};
@@ -42,7 +42,7 @@ fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
     // SAFETY: all are alive; the exception is a static of the interpreter.
     unsafe {
         if PyTuple_Check(positional) == 0 || PyDict_Check(keywords) == 0 {
-            return Err(errors::raise(PyExc_TypeError, c"call_tls() takes a tuple and a dict"));
+            return Err(errors::type_error("call_tls() takes a tuple and a dict"));
         }
     }
     // SAFETY: the objects are alive, and of the types that were checked.

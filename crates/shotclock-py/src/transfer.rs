@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 
 use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBytes_AsString, PyBytes_CheckExact,
-    PyBytes_FromStringAndSize, PyExc_ValueError, PyLong_AsSsize_t, PyLong_Check, PyMem_Calloc, PyMem_Free, PyObject,
+    PyBytes_FromStringAndSize, PyLong_AsSsize_t, PyLong_Check, PyMem_Calloc, PyMem_Free, PyObject,
 };
 use shotclock::MessageFlags;
 use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, exact};
@@ -35,7 +35,7 @@ pub(crate) unsafe extern "C" fn recv(
 fn recv_checked(socket: SocketRef, arguments: Arguments<'_>) -> PyResult<Owned> {
     let (size, flags) = size_and_flags(arguments)?;
     let Ok(size) = usize::try_from(size) else {
-        return Err(value_error(c"negative buffersize in recv"));
+        return Err(errors::value_error("negative buffersize in recv"));
     };
     if size == 0 {
         return Owned::bytes(&[]);
@@ -155,10 +155,10 @@ fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut
     if parsed == 0 {
         return Err(Raised);
     }
-    let wanted = usize::try_from(size).map_err(|_| value_error(c"negative buffersize in recv_into"))?;
+    let wanted = usize::try_from(size).map_err(|_| errors::value_error("negative buffersize in recv_into"))?;
     let wanted = if wanted == 0 { buffer.len() } else { wanted };
     if buffer.len() < wanted {
-        return Err(value_error(c"buffer too small for requested bytes"));
+        return Err(errors::value_error("buffer too small for requested bytes"));
     }
     let len = if wanted == 0 { 0 } else { receive(socket, &mut buffer.bytes_mut()[..wanted], flags)? };
     Owned::size(len)
@@ -300,9 +300,4 @@ fn bytes_of(room: &[u8], len: usize) -> PyResult<Owned> {
         ptr::write_bytes(start.add(room.len()), 0, len - room.len());
         Ok(longer)
     }
-}
-
-pub(crate) fn value_error(text: &std::ffi::CStr) -> Raised {
-    // SAFETY: a static of the interpreter.
-    errors::raise(unsafe { PyExc_ValueError }, text)
 }

@@ -3,10 +3,10 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyBytes_AsString, PyBytes_Check, PyExc_ValueError, PyObject};
+use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyBytes_AsString, PyBytes_Check, PyObject};
 use shotclock::{Family, RawAddress};
 
-use super::{Fields, build, os_error};
+use super::{Fields, build};
 use crate::errors;
 use crate::interpreter::PyResult;
 use crate::object::Owned;
@@ -26,7 +26,7 @@ pub(super) fn is_known() -> PyResult<bool> {
 pub(super) fn check_protocol(protocol: i32) -> PyResult<()> {
     match protocol {
         L2CAP | HCI | SCO | RFCOMM => Ok(()),
-        _ => Err(os_error("getsockaddrlen: unknown BT protocol")),
+        _ => Err(errors::os_error("getsockaddrlen: unknown BT protocol")),
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn encode(address: *mut PyObject, protocol: i32, caller: &str) -> PyR
             };
             build::<8>(Family::BLUETOOTH, &[(2, &device_of(device)?)])
         }
-        _ => Err(os_error(&format!("{caller}(): unknown Bluetooth protocol"))),
+        _ => Err(errors::os_error(&format!("{caller}(): unknown Bluetooth protocol"))),
     }
 }
 
@@ -75,8 +75,7 @@ pub(super) fn decode(fields: &Fields, protocol: i32) -> PyResult<Owned> {
         RFCOMM => with_number(2, c_int::from(fields.u8(8))),
         HCI => Owned::int(fields.u16(2)),
         SCO => text_of(fields.array(2)),
-        // SAFETY: a static of the interpreter.
-        _ => Err(errors::raise(unsafe { PyExc_ValueError }, c"Unknown Bluetooth protocol")),
+        _ => Err(errors::value_error("Unknown Bluetooth protocol")),
     }
 }
 
@@ -96,7 +95,7 @@ fn device_and_number(address: *mut PyObject, caller: &str) -> PyResult<([u8; 6],
 /// Six bytes out of `XX:XX:XX:XX:XX:XX`, in the system's order: the last one first. Numbers are read as scanf's %X
 /// reads them, with blanks and `0x` before them.
 fn device_of(text: &CStr) -> PyResult<[u8; 6]> {
-    let bad = || os_error("bad bluetooth address");
+    let bad = || errors::os_error("bad bluetooth address");
     let text = text.to_str().map_err(|_| bad())?;
     let mut device = [0; 6];
     let mut parts = text.split(':');
@@ -114,5 +113,5 @@ fn text_of(device: [u8; 6]) -> PyResult<Owned> {
 }
 
 fn wrong_format(caller: &str) -> crate::interpreter::Raised {
-    os_error(&format!("{caller}(): wrong format"))
+    errors::os_error(&format!("{caller}(): wrong format"))
 }

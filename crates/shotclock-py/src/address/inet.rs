@@ -12,7 +12,7 @@ use pyo3_ffi::{
 use shotclock::raw::{AddressRecord, Answer, Hints, Request};
 use shotclock::{Address, AddressInfoFlags, Family, Kind, RawAddress, inet_ntop};
 
-use super::{Fields, build, os_error, out_of_range, overflow_error, require_tuple};
+use super::{Fields, build, out_of_range, overflow_error, require_tuple};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, type_name};
@@ -93,7 +93,7 @@ pub(crate) fn resolve(timing: &Timing, host: &CStr, family: i32) -> PyResult<Raw
         b"" => any(timing, family),
         b"<broadcast>" | b"255.255.255.255" => match family {
             Family::INET | Family::UNSPEC => Ok(Address::from((Ipv4Addr::BROADCAST, 0)).to_raw()),
-            _ => Err(os_error("address family mismatched")),
+            _ => Err(errors::os_error("address family mismatched")),
         },
         _ => match number(host, family) {
             Some(ip) => Ok(Address::from((ip, 0)).to_raw()),
@@ -119,8 +119,8 @@ fn any(timing: &Timing, family: Family) -> PyResult<RawAddress> {
     let records = look_up(timing, &Request::AddressInfo { host: None, service: Some(c"0".to_owned()), hints })?;
     match records.as_slice() {
         [only] if is_ip(only) => Ok(only.address),
-        [first, ..] if is_ip(first) => Err(os_error("wildcard resolved to multiple address")),
-        _ => Err(os_error("unsupported address family")),
+        [first, ..] if is_ip(first) => Err(errors::os_error("wildcard resolved to multiple address")),
+        _ => Err(errors::os_error("unsupported address family")),
     }
 }
 
@@ -128,7 +128,7 @@ fn by_name(timing: &Timing, host: &CStr, family: Family) -> PyResult<RawAddress>
     let hints = Hints { flags: 0, family: family.0, kind: 0, protocol: 0 };
     let records = look_up(timing, &Request::AddressInfo { host: Some(CString::from(host)), service: None, hints })?;
     let first = records.first().filter(|first| is_ip(first));
-    first.map(|first| first.address).ok_or_else(|| os_error("unknown address family"))
+    first.map(|first| first.address).ok_or_else(|| errors::os_error("unknown address family"))
 }
 
 fn look_up(timing: &Timing, request: &Request) -> PyResult<Vec<AddressRecord>> {
@@ -144,7 +144,7 @@ fn is_ip(record: &AddressRecord) -> bool {
 }
 
 fn text_of(family: Family, ip: &[u8]) -> PyResult<Owned> {
-    let text = inet_ntop(family, ip).map_err(|error| os_error(&error.to_string()))?;
+    let text = inet_ntop(family, ip).map_err(|error| errors::os_error(&error.to_string()))?;
     Owned::text(&text)
 }
 
@@ -218,7 +218,7 @@ fn host_of(object: *mut PyObject) -> PyResult<Host> {
                 (Host { text: ascii.as_ptr().cast(), _bytes: None }, ascii.len().cast_signed())
             } else {
                 let encoded = Owned::new(PyUnicode_AsEncodedString(object, c"idna".as_ptr(), ptr::null()))
-                    .map_err(|Raised| errors::raise(PyExc_TypeError, c"encoding of hostname failed"))?;
+                    .map_err(|Raised| errors::type_error("encoding of hostname failed"))?;
                 Host::in_bytes(encoded)
             }
         } else {
@@ -226,7 +226,7 @@ fn host_of(object: *mut PyObject) -> PyResult<Host> {
             return Err(errors::raise_text(PyExc_TypeError, &text));
         };
         if CStr::from_ptr(host.text).count_bytes().cast_signed() != len {
-            return Err(errors::raise(PyExc_TypeError, c"host name must not contain null character"));
+            return Err(errors::type_error("host name must not contain null character"));
         }
         Ok(host)
     }

@@ -9,12 +9,11 @@ use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyBytes_AsString, PyBytes_Size, 
 use shotclock::raw::{exact, numbers};
 use shotclock::{Family, RawAddress};
 
-use super::{Fields, build, os_error, out_of_range, overflow_error, require_tuple};
+use super::{Fields, build, out_of_range, overflow_error, require_tuple};
 use crate::arguments::Buffer;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef};
-use crate::transfer::value_error;
 
 /// The most bytes of a hardware address in `struct sockaddr_ll`, and where they begin.
 const HARDWARE_CAPACITY: usize = 8;
@@ -47,7 +46,7 @@ pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &
     let index = exact::interface_index(socket.fd()?, name).map_err(errors::raise_errno)?;
     let hardware = hardware.bytes();
     if hardware.len() > HARDWARE_CAPACITY {
-        return Err(value_error(c"Hardware address must be 8 bytes or less"));
+        return Err(errors::value_error("Hardware address must be 8 bytes or less"));
     }
     let Ok(protocol) = u16::try_from(protocol) else {
         return Err(overflow_error(format_args!("{caller}(): proto must be 0-65535.")));
@@ -81,7 +80,7 @@ pub(super) fn encode_can(socket: SocketRef, address: *mut PyObject, caller: &str
         numbers::CAN_RAW | numbers::CAN_BCM => encode_can_plain(socket, address, caller),
         numbers::CAN_ISOTP => encode_can_isotp(socket, address),
         numbers::CAN_J1939 => encode_can_j1939(socket, address),
-        _ => Err(os_error(&format!("{caller}(): unsupported CAN protocol"))),
+        _ => Err(errors::os_error(&format!("{caller}(): unsupported CAN protocol"))),
     }
 }
 
@@ -166,7 +165,7 @@ fn can_index(socket: SocketRef, parsed: c_int, name: *mut PyObject) -> PyResult<
         return Ok([0; 4]);
     }
     if name.len() >= NAME_CAPACITY {
-        return Err(os_error("AF_CAN interface name too long"));
+        return Err(errors::os_error("AF_CAN interface name too long"));
     }
     let index = exact::interface_index(socket.fd()?, name).map_err(errors::raise_errno)?;
     Ok(index.to_ne_bytes())

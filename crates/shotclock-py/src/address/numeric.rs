@@ -2,7 +2,7 @@
 
 use std::ffi::c_uint;
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyExc_TypeError, PyExc_ValueError, PyObject};
+use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
 use shotclock::{Family, RawAddress};
 
 use super::{Fields, QIPCRTR, build, require_tuple};
@@ -70,8 +70,7 @@ pub(super) fn encode_tipc(address: *mut PyObject, caller: &str) -> PyResult<RawA
         TIPC_ADDR_NAME => [first, second, 0],
         // The system has the node after the reference.
         TIPC_ADDR_ID => [second, first, 0],
-        // SAFETY: a static of the interpreter.
-        _ => return Err(errors::raise(unsafe { PyExc_TypeError }, c"Invalid address type")),
+        _ => return Err(errors::type_error("Invalid address type")),
     };
     let [first, second, third] = values.map(c_uint::to_ne_bytes);
     // Of both numbers the system has a byte.
@@ -87,8 +86,7 @@ pub(super) fn decode_tipc(fields: &Fields) -> PyResult<Owned> {
         TIPC_ADDR_NAMESEQ => [first, second, third],
         TIPC_ADDR_NAME => [first, second, second],
         TIPC_ADDR_ID => [second, first, 0],
-        // SAFETY: a static of the interpreter.
-        _ => return Err(errors::raise(unsafe { PyExc_ValueError }, c"Invalid address type")),
+        _ => return Err(errors::value_error("Invalid address type")),
     };
     // SAFETY: the interpreter is held; the format's types are those of the arguments.
     Owned::new(unsafe { Py_BuildValue(c"IIIII".as_ptr(), kind, first, second, third, scope) })

@@ -5,8 +5,9 @@ use std::ffi::CStr;
 use pyo3_ffi::{PyArg_Parse, PyObject, PyUnicode_Check, PyUnicode_EncodeFSDefault};
 use shotclock::{Family, RawAddress};
 
-use super::{of_bytes, os_error};
+use super::of_bytes;
 use crate::arguments::Buffer;
+use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 
@@ -34,7 +35,7 @@ pub(super) fn encode(address: *mut PyObject) -> PyResult<RawAddress> {
     // for any.
     let end = usize::from(path.first().is_some_and(|first| *first != 0));
     if path.len() + end > CAPACITY {
-        return Err(os_error("AF_UNIX path too long"));
+        return Err(errors::os_error("AF_UNIX path too long"));
     }
     let mut bytes = [0; PATH + CAPACITY];
     bytes[..PATH].copy_from_slice(&(Family::UNIX.0 as u16).to_ne_bytes());

@@ -6,9 +6,8 @@ use std::ptr;
 
 use pyo3_ffi::{
     Py_BuildValue, Py_None, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBytes_AsString, PyBytes_Check,
-    PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyExc_OSError, PyExc_OverflowError, PyExc_TypeError,
-    PyLong_AsLong, PyLong_CheckExact, PyObject, PyTuple_Check, PyTuple_Size, PyUnicode_AsEncodedString,
-    PyUnicode_AsUTF8AndSize, PyUnicode_Check,
+    PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyExc_OverflowError, PyLong_AsLong, PyLong_CheckExact,
+    PyObject, PyTuple_Check, PyTuple_Size, PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize, PyUnicode_Check,
 };
 use shotclock::raw::{AddressRecord, Answer, Failure, Hints, Request};
 use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, RawAddress};
@@ -95,7 +94,7 @@ fn host_name(host: *mut PyObject) -> PyResult<Option<CString>> {
         if PyBytes_Check(host) != 0 {
             return copied(PyBytes_AsString(host)).map(Some);
         }
-        Err(errors::raise(PyExc_TypeError, c"getaddrinfo() argument 1 must be string or None"))
+        Err(errors::type_error("getaddrinfo() argument 1 must be string or None"))
     }
 }
 
@@ -130,7 +129,7 @@ fn service(port: *mut PyObject) -> PyResult<Port> {
         if port == Py_None() {
             return Ok(Port::None);
         }
-        Err(errors::raise(PyExc_OSError, c"Int or String expected"))
+        Err(errors::os_error("Int or String expected"))
     }
 }
 
@@ -180,7 +179,7 @@ fn find_name(arguments: *mut PyObject) -> PyResult<Owned> {
             return Err(Raised);
         }
         if PyTuple_Check(sockaddr) == 0 {
-            return Err(errors::raise(PyExc_TypeError, c"getnameinfo() argument 1 must be a tuple"));
+            return Err(errors::type_error("getnameinfo() argument 1 must be a tuple"));
         }
         PyTuple_Size(sockaddr)
     };
@@ -227,13 +226,11 @@ impl SockaddrParts {
         let hints = Hints { flags, family: Family::UNSPEC.0, kind: Kind::DGRAM.0, protocol: 0 };
         let (host, service) = (Some(self.host.clone()), Some(decimal(&self.port)));
         let records = addresses(&Request::AddressInfo { host, service, hints })?;
-        // SAFETY: a static of the interpreter.
-        let os_error = |text| errors::raise(unsafe { PyExc_OSError }, text);
         let [record] = records.as_slice() else {
-            return Err(os_error(c"sockaddr resolved to multiple addresses"));
+            return Err(errors::os_error("sockaddr resolved to multiple addresses"));
         };
         match Address::from_raw(&record.address) {
-            Address::V4(_) if len != 2 => Err(os_error(c"IPv4 sockaddr must be 2 tuple")),
+            Address::V4(_) if len != 2 => Err(errors::os_error("IPv4 sockaddr must be 2 tuple")),
             Address::V6(address) => {
                 let (ip, port) = (*address.ip(), address.port());
                 Ok(Address::V6(SocketAddrV6::new(ip, port, self.flow.to_be(), self.scope)).to_raw())

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::net::IpAddr;
 use std::ptr::{self, NonNull};
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyExc_OSError, PyMem_Free, PyObject, PyTuple_GetItem};
+use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyMem_Free, PyObject, PyTuple_GetItem};
 use shotclock::raw::{Answer, Failure, HostRecord, Request};
 use shotclock::{Address, Family, RawAddress};
 
@@ -85,8 +85,7 @@ fn ip_of(address: &RawAddress) -> PyResult<IpAddr> {
     match Address::from_raw(address) {
         Address::V4(address) => Ok((*address.ip()).into()),
         Address::V6(address) => Ok((*address.ip()).into()),
-        // SAFETY: a static of the interpreter.
-        _ => Err(errors::raise(unsafe { PyExc_OSError }, c"unsupported address family")),
+        _ => Err(errors::os_error("unsupported address family")),
     }
 }
 
