@@ -2,12 +2,13 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
 use std::slice;
 
 use pyo3_ffi::{
-    Py_IncRef, Py_buffer, Py_ssize_t, PyBUF_SIMPLE, PyBuffer_Release, PyBytes_AsString, PyBytes_Size, PyErr_Occurred,
-    PyExc_OverflowError, PyLong_AsLongAndOverflow, PyObject, PyObject_GetBuffer, PySequence_Fast, PySequence_GetItem,
-    PySequence_Size, PyTuple_New, PyTuple_SetItem,
+    Py_buffer, Py_ssize_t, PyArg_ParseTupleAndKeywords, PyBUF_SIMPLE, PyBuffer_Release, PyBytes_AsString, PyBytes_Size,
+    PyExc_OverflowError, PyLong_AsLong, PyLong_AsLongAndOverflow, PyObject, PyObject_GetBuffer, PySequence_Fast,
+    PySequence_GetItem, PySequence_Size,
 };
 
 use crate::errors;
@@ -45,17 +46,8 @@ impl Arguments<'_> {
 
     /// The arguments as a tuple, for the interpreter's parser.
     pub(crate) fn tuple(&self) -> PyResult<Owned> {
-        // SAFETY: the interpreter is held; each item gets a reference of its own, which the tuple takes over.
-        unsafe {
-            let tuple = Owned::new(PyTuple_New(self.0.len().cast_signed()))?;
-            for (index, item) in self.0.iter().enumerate() {
-                Py_IncRef(*item);
-                if PyTuple_SetItem(tuple.as_ptr(), index.cast_signed(), *item) != 0 {
-                    return Err(Raised);
-                }
-            }
-            Ok(tuple)
-        }
+        // SAFETY: they are alive, as whoever made this has promised.
+        unsafe { Owned::tuple(self.0.iter().copied()) }
     }
 }
 
@@ -116,6 +108,34 @@ impl Drop for Buffer {
         // SAFETY: the view is filled by a successful call, or empty; the interpreter is held.
         unsafe { PyBuffer_Release(&raw mut self.0) }
     }
+}
+
+/// The arguments `buffer[, nbytes[, flags]]`: a buffer, how many bytes of it are wanted, and flags. `format` is
+/// CPython's; a size that is negative, or larger than the buffer, is refused in these words.
+pub(crate) fn room_and_flags(
+    arguments: *mut PyObject,
+    keywords: *mut PyObject,
+    format: &CStr,
+    [negative, too_large]: [&str; 2],
+) -> PyResult<(Buffer, usize, c_int)> {
+    let names = Keywords::<4>::new(&[c"buffer", c"nbytes", c"flags"]);
+    let mut buffer = Buffer::empty();
+    let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
+    let (buffer_to, size_to, flags_to) = (buffer.as_mut_ptr(), &raw mut size, &raw mut flags);
+    // SAFETY: the interpreter is held; the formats' types (`w*|ni`) are those of the pointers, in order.
+    let parsed = unsafe {
+        let format = format.as_ptr();
+        PyArg_ParseTupleAndKeywords(arguments, keywords, format, names.as_mut_ptr(), buffer_to, size_to, flags_to)
+    };
+    if parsed == 0 {
+        return Err(Raised);
+    }
+    let wanted = usize::try_from(size).map_err(|_| errors::value_error(negative))?;
+    let wanted = if wanted == 0 { buffer.len() } else { wanted };
+    if wanted > buffer.len() {
+        return Err(errors::value_error(too_large));
+    }
+    Ok((buffer, wanted, flags))
 }
 
 /// What a call is to send: an argument's bytes.
@@ -186,12 +206,19 @@ pub(crate) fn int(object: *mut PyObject) -> PyResult<c_int> {
     // SAFETY: the interpreter is held and the object alive; the exception is a static of the interpreter.
     unsafe {
         let number = PyLong_AsLongAndOverflow(object, &raw mut overflow);
-        if number == -1 && overflow == 0 && !PyErr_Occurred().is_null() {
+        if number == -1 && overflow == 0 && errors::is_raised() {
             return Err(Raised);
         }
         let number = c_int::try_from(number).ok().filter(|_| overflow == 0);
         number.ok_or_else(|| errors::raise(PyExc_OverflowError, c"Python int too large to convert to C int"))
     }
+}
+
+/// A descriptor's number out of an object. As in C it is an int, whatever the object said beyond.
+pub(crate) fn descriptor(object: *mut PyObject) -> PyResult<RawFd> {
+    // SAFETY: the interpreter is held and the object alive.
+    let number = unsafe { PyLong_AsLong(object) };
+    if number == -1 && errors::is_raised() { Err(Raised) } else { Ok(number as RawFd) }
 }
 
 /// The keyword list of PyArg_ParseTupleAndKeywords: names, and the null that ends them.
@@ -207,7 +234,8 @@ impl<const N: usize> Keywords<N> {
         Self(list)
     }
 
-    pub(crate) fn as_ptr<T>(&self) -> *const T {
-        self.0.as_ptr().cast()
+    /// The list as the parser takes it, which only reads it; how its type says so differs between versions.
+    pub(crate) fn as_mut_ptr<T>(&self) -> *mut T {
+        self.0.as_ptr().cast_mut().cast()
     }
 }

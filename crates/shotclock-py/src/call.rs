@@ -6,7 +6,7 @@
 use std::ffi::{CStr, c_int};
 use std::{mem, ptr, thread};
 
-use pyo3_ffi::{PyObject, PyObject_GetAttrString, PyTuple_New};
+use pyo3_ffi::{PyObject, PyObject_GetAttrString};
 
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -39,13 +39,21 @@ pub(crate) unsafe fn call(
     Owned::new(or_sleep(|| unsafe { unwinding::PyObject_Call(callable, arguments, keywords) }))
 }
 
+/// `callable()`.
+///
+/// # Safety
+/// It must be alive.
+pub(crate) unsafe fn call_plainly(callable: *mut PyObject) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held; the rest by the caller's promise.
+    unsafe { call(callable, Owned::tuple(std::iter::empty())?.as_ptr(), ptr::null_mut()) }
+}
+
 /// `object.name()`.
 pub(crate) fn call_method(object: &Owned, name: &CStr) -> PyResult<Owned> {
     // SAFETY: the interpreter is held, the objects are alive.
     unsafe {
         let method = Owned::new(PyObject_GetAttrString(object.as_ptr(), name.as_ptr()))?;
-        let nothing = Owned::new(PyTuple_New(0))?;
-        call(method.as_ptr(), nothing.as_ptr(), ptr::null_mut())
+        call_plainly(method.as_ptr())
     }
 }
 

@@ -1,15 +1,13 @@
 //! recvfrom, recvfrom_into, sendto.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::c_int;
 
-use pyo3_ffi::{
-    Py_BuildValue, Py_ssize_t, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyExc_TypeError, PyObject, PyTuple_Size,
-};
+use pyo3_ffi::{Py_BuildValue, Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyObject, PyTuple_Size};
 use shotclock::RawAddress;
 use shotclock::raw::{Call, Readiness, exact};
 
 use crate::address;
-use crate::arguments::{Buffer, Keywords};
+use crate::arguments::{Buffer, room_and_flags};
 use crate::audit::audit;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing};
@@ -51,29 +49,8 @@ fn recvfrom_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Own
 }
 
 fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
-    let names = Keywords::<4>::new(&[c"buffer", c"nbytes", c"flags"]);
-    let mut buffer = Buffer::empty();
-    let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
-    // SAFETY: as in `recvfrom_checked`.
-    let parsed = unsafe {
-        PyArg_ParseTupleAndKeywords(
-            arguments,
-            keywords,
-            c"w*|ni:recvfrom_into".as_ptr(),
-            names.as_ptr::<*mut c_char>().cast_mut().cast(),
-            buffer.as_mut_ptr(),
-            &raw mut size,
-            &raw mut flags,
-        )
-    };
-    if parsed == 0 {
-        return Err(Raised);
-    }
-    let wanted = usize::try_from(size).map_err(|_| errors::value_error("negative buffersize in recvfrom_into"))?;
-    let wanted = if wanted == 0 { buffer.len() } else { wanted };
-    if wanted > buffer.len() {
-        return Err(errors::value_error("nbytes is greater than the length of the buffer"));
-    }
+    let refusals = ["negative buffersize in recvfrom_into", "nbytes is greater than the length of the buffer"];
+    let (mut buffer, wanted, flags) = room_and_flags(arguments, keywords, c"w*|ni:recvfrom_into", refusals)?;
     let (len, from) = receive(socket, &mut buffer.bytes_mut()[..wanted], flags)?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the reference over.
     Owned::new(unsafe { Py_BuildValue(c"nN".as_ptr(), len.cast_signed(), from.into_ptr()) })

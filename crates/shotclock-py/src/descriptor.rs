@@ -1,25 +1,25 @@
 //! Functions on descriptors, without a socket object: close, dup; and socketpair, which makes two.
 
-use std::ffi::c_int;
-use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{BorrowedFd, IntoRawFd};
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyErr_Occurred, PyLong_AsLong, PyObject};
+use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind};
 
-use crate::interpreter::{PyResult, Raised, released};
+use crate::arguments::descriptor;
+use crate::interpreter::{Raised, released};
 use crate::object::{Owned, returned};
 use crate::{errors, own_type, state};
 
 /// `_socket.close(fd)`.
 pub(crate) unsafe extern "C" fn close(_: *mut PyObject, fd: *mut PyObject) -> *mut PyObject {
-    returned(number_of(fd).and_then(state::close_number))
+    returned(descriptor(fd).and_then(state::close_number))
 }
 
 /// `_socket.dup(fd)`.
 pub(crate) unsafe extern "C" fn dup(_: *mut PyObject, fd: *mut PyObject) -> *mut PyObject {
     let dup = || {
-        let number = number_of(fd)?;
+        let number = descriptor(fd)?;
         if number < 0 {
             return Err(errors::raise_errno(Errno::BADF));
         }
@@ -47,16 +47,4 @@ pub(crate) unsafe extern "C" fn socketpair(_: *mut PyObject, arguments: *mut PyO
         Owned::new(unsafe { Py_BuildValue(c"NN".as_ptr(), one.into_ptr(), other.into_ptr()) })
     };
     returned(make())
-}
-
-/// A descriptor's number out of an object.
-fn number_of(object: *mut PyObject) -> PyResult<RawFd> {
-    // SAFETY: the interpreter is held and the object alive.
-    let number = unsafe { PyLong_AsLong(object) };
-    // SAFETY: as above.
-    if number == -1 && !unsafe { PyErr_Occurred() }.is_null() {
-        return Err(Raised);
-    }
-    // As C does: the number is an int, whatever the object said beyond.
-    Ok(number as c_int)
 }

@@ -10,10 +10,10 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3_ffi::{PyObject, PyObject_CallNoArgs};
+use pyo3_ffi::PyObject;
 use shotclock::raw::{Errno, exact};
 
-use crate::call::call_method;
+use crate::call::{call_method, call_plainly};
 use crate::errors::{self, Kept};
 use crate::interpreter::PyResult;
 use crate::object::{Owned, SocketRef};
@@ -125,7 +125,7 @@ struct Reentrant(Owned);
 impl Reentrant {
     fn new() -> PyResult<Self> {
         // SAFETY: the interpreter is held, and the type lives for ever.
-        Owned::new(unsafe { PyObject_CallNoArgs(stock()?.reentrant_lock) }).map(Self)
+        unsafe { call_plainly(stock()?.reentrant_lock) }.map(Self)
     }
 
     fn share(&self) -> Self {

@@ -1,7 +1,6 @@
 //! recvmsg, recvmsg_into, sendmsg, sendmsg_afalg: many buffers at once, and control messages.
 
-use std::alloc::{Layout, alloc_zeroed};
-use std::ffi::{c_char, c_int};
+use std::ffi::c_int;
 use std::io::{IoSlice, IoSliceMut};
 use std::ptr;
 
@@ -19,7 +18,7 @@ use crate::audit::audit;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
-use crate::transfer::received_bytes;
+use crate::transfer::{received_bytes, zeroes};
 
 /// The most bytes of control messages, and the most buffers: a C int's.
 const MOST: usize = c_int::MAX as usize;
@@ -118,7 +117,7 @@ impl Message {
         address::check_family(socket)?;
         let control_size = usize::try_from(control_size).ok().filter(|size| *size <= MOST);
         let control_size = control_size.ok_or_else(|| errors::value_error("invalid ancillary data buffer length"))?;
-        let mut control = zeroed(control_size)?;
+        let mut control = zeroes(control_size).ok_or_else(errors::out_of_memory)?;
         let (fd, timing) = (socket.fd()?, Timing::of(socket)?);
         let flags = timing.flags(flags);
         let try_once = |_| exact::recvmsg(fd, data, &mut control, flags).map_err(|errno| timing.pause(errno));
@@ -188,12 +187,12 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     };
     // SAFETY: None lives for ever.
     let is_addressed = to != unsafe { Py_None() };
-    let address =
-        if is_addressed { Some(address::from_python(socket, &Timing::of(socket)?, to, "sendmsg")?) } else { None };
+    let timing = Timing::of(socket)?;
+    let address = if is_addressed { Some(address::from_python(socket, &timing, to, "sendmsg")?) } else { None };
     audit(c"socket.sendmsg", &[socket.as_object(), to])?;
     let data = data_of(data)?;
     let control = if control.is_null() { Vec::new() } else { control_of(control)? };
-    transmit(socket, &data, &control, address.as_ref(), flags)
+    transmit(socket, &timing, &data, &control, address.as_ref(), flags)
 }
 
 fn data_of(buffers: *mut PyObject) -> PyResult<Vec<Buffer>> {
@@ -241,7 +240,7 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
             arguments,
             keywords,
             c"|O$O!y*O!i:sendmsg_afalg".as_ptr(),
-            names.as_ptr::<*mut c_char>().cast_mut().cast(),
+            names.as_mut_ptr(),
             &raw mut data,
             &raw mut PyLong_Type,
             &raw mut op,
@@ -256,7 +255,7 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
     }
     let control = operation_of(op, &iv, associated)?;
     let data = if data.is_null() { Vec::new() } else { data_of(data)? };
-    transmit(socket, &data, &control, None, flags)
+    transmit(socket, &Timing::of(socket)?, &data, &control, None, flags)
 }
 
 /// The control messages that set an operation up: linux/if_alg.h.
@@ -288,6 +287,7 @@ fn operation_of(op: *mut PyObject, iv: &Buffer, associated: *mut PyObject) -> Py
 
 fn transmit(
     socket: SocketRef,
+    timing: &Timing,
     data: &[Buffer],
     control: &[u8],
     to: Option<&RawAddress>,
@@ -296,7 +296,7 @@ fn transmit(
     let size = data.iter().map(Buffer::len).fold(0, usize::saturating_add);
     let mut slices = reserved(data.len())?;
     slices.extend(data.iter().map(|buffer| IoSlice::new(buffer.bytes())));
-    let (fd, timing) = (socket.fd()?, Timing::of(socket)?);
+    let fd = socket.fd()?;
     let flags = timing.flags(flags);
     let try_once = |_| exact::sendmsg(fd, &slices, control, to, flags).map_err(|errno| timing.pause(errno));
     let sent = timing.run(&mut Call::new(fd, Readiness::OUT, try_once), size)?;
@@ -310,20 +310,4 @@ fn reserved<T>(len: usize) -> PyResult<Vec<T>> {
         return Err(errors::out_of_memory());
     }
     Ok(room)
-}
-
-/// So many zeroes. The system gives them where they are many, hence at once.
-fn zeroed(len: usize) -> PyResult<Box<[u8]>> {
-    if len == 0 {
-        return Ok(Box::default());
-    }
-    let layout = Layout::array::<u8>(len).map_err(|_| errors::out_of_memory())?;
-    // SAFETY: the layout is not empty, and what is allocated by it is what a box of so many bytes gives back.
-    unsafe {
-        let start = alloc_zeroed(layout);
-        if start.is_null() {
-            return Err(errors::out_of_memory());
-        }
-        Ok(Box::from_raw(ptr::slice_from_raw_parts_mut(start, len)))
-    }
 }

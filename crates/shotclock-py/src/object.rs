@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use pyo3_ffi::{
     Py_IncRef, Py_None, Py_TYPE, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize, PyList_Append, PyList_New,
-    PyLong_FromLong, PyLong_FromSize_t, PyObject, PyUnicode_DecodeFSDefaultAndSize, PyUnicode_FromStringAndSize,
-    PyVarObject,
+    PyLong_FromLong, PyLong_FromSize_t, PyObject, PyTuple_New, PyTuple_SetItem, PyUnicode_DecodeFSDefaultAndSize,
+    PyUnicode_FromStringAndSize, PyVarObject,
 };
 use shotclock::raw::Errno;
 
@@ -220,6 +220,24 @@ impl Owned {
                 }
             }
             Ok(list)
+        }
+    }
+
+    /// A tuple of these objects.
+    ///
+    /// # Safety
+    /// All must be alive.
+    pub(crate) unsafe fn tuple(items: impl ExactSizeIterator<Item = *mut PyObject>) -> PyResult<Self> {
+        // SAFETY: the interpreter is held; each item gets a reference of its own, which the tuple takes over.
+        unsafe {
+            let tuple = Self::new(PyTuple_New(items.len().cast_signed()))?;
+            for (index, item) in items.enumerate() {
+                Py_IncRef(item);
+                if PyTuple_SetItem(tuple.as_ptr(), index.cast_signed(), item) != 0 {
+                    return Err(Raised);
+                }
+            }
+            Ok(tuple)
         }
     }
 

@@ -2,9 +2,7 @@
 
 use std::ffi::{c_int, c_uint};
 
-use pyo3_ffi::{
-    Py_None, Py_TYPE, PyArg_ParseTuple, PyBytes_FromStringAndSize, PyErr_Clear, PyLong_FromUnsignedLongLong, PyObject,
-};
+use pyo3_ffi::{Py_None, Py_TYPE, PyArg_ParseTuple, PyErr_Clear, PyLong_FromUnsignedLongLong, PyObject};
 use shotclock::Family;
 use shotclock::raw::{Errno, exact};
 
@@ -45,8 +43,7 @@ fn get(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     let ask = |room: &mut [u8]| exact::getsockopt(socket.fd()?, level, name, room).map_err(errors::raise_errno);
     if size > 0 {
         let len = ask(&mut room[..size])?;
-        // SAFETY: the interpreter is held, and copies so many bytes.
-        return Owned::new(unsafe { PyBytes_FromStringAndSize(room.as_ptr().cast(), len.cast_signed()) });
+        return Owned::bytes(&room[..len]);
     }
     if socket.family() == Family::VSOCK.0 {
         // Its options have 64 bits.

@@ -1,6 +1,6 @@
 //! The type `_socket.socket` of our own, with the C layout of the interpreter's, so that `_ssl` takes it for its own.
 
-use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::OnceLock;
@@ -9,15 +9,14 @@ use pyo3_ffi::{
     Py_None, Py_READONLY, Py_T_INT, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_tp_alloc,
     Py_tp_doc, Py_tp_finalize, Py_tp_getset, Py_tp_init, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
     Py_tp_traverse, PyArg_ParseTupleAndKeywords, PyCapsule_New, PyDescr_NewGetSet, PyErr_ExceptionMatches,
-    PyErr_Occurred, PyErr_ResourceWarning, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError,
-    PyExc_TimeoutError, PyExc_Warning, PyGetSetDef, PyLong_AsLong, PyMemberDef, PyObject, PyType_FromSpec,
-    PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FromFormat, allocfunc,
-    visitproc,
+    PyErr_ResourceWarning, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError, PyExc_Warning,
+    PyGetSetDef, PyMemberDef, PyObject, PyType_FromSpec, PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec,
+    PyTypeObject, PyUnicode_FromFormat, allocfunc, visitproc,
 };
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind, Protocol};
 
-use crate::arguments::{Keywords, int};
+use crate::arguments::{Keywords, descriptor, int};
 use crate::audit::audit;
 use crate::errors::{self, Kept};
 use crate::interpreter::{PyResult, Raised, released};
@@ -197,7 +196,7 @@ fn init_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyOb
             arguments,
             keywords,
             c"|OOOO:socket".as_ptr(),
-            names.as_ptr::<*mut c_char>().cast_mut().cast(),
+            names.as_mut_ptr(),
             ptr::from_mut(family),
             ptr::from_mut(kind),
             ptr::from_mut(protocol),
@@ -218,7 +217,7 @@ fn init_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyOb
     if fileno == unsafe { Py_None() } {
         create(socket, family, kind, protocol)
     } else {
-        adopt(socket, number_of(fileno)?, family, kind, protocol)
+        adopt(socket, descriptor(fileno)?, family, kind, protocol)
     }
 }
 
@@ -233,6 +232,9 @@ fn create(socket: SocketRef, family: c_int, kind: c_int, protocol: c_int) -> PyR
 
 /// Takes over somebody's descriptor; what is not given is asked of it.
 fn adopt(socket: SocketRef, number: c_int, family: c_int, kind: c_int, protocol: c_int) -> PyResult<()> {
+    if number < 0 {
+        return Err(errors::value_error("negative file descriptor"));
+    }
     // SAFETY: not negative; that it is open, and the caller's to give away, is for the caller to know, as in C. It is
     // looked at before it is owned, so that one that is refused stays open.
     let (fd, known) = unsafe { (BorrowedFd::borrow_raw(number), [family, kind, protocol]) };
@@ -241,23 +243,6 @@ fn adopt(socket: SocketRef, number: c_int, family: c_int, kind: c_int, protocol:
     let [family, kind, protocol] = if accepted && complete { known } else { state::kinds_of(fd, known)? };
     // SAFETY: as above; from here on it is the object's.
     state::begin(socket, unsafe { OwnedFd::from_raw_fd(number) }, family, kind, protocol)
-}
-
-/// A descriptor's number out of an object.
-fn number_of(object: *mut PyObject) -> PyResult<c_int> {
-    // SAFETY: the interpreter is held and the object alive.
-    unsafe {
-        let number = PyLong_AsLong(object);
-        if number == -1 && !PyErr_Occurred().is_null() {
-            return Err(Raised);
-        }
-        // As C does: the number is an int, whatever the object said beyond.
-        let number = number as c_int;
-        if number < 0 {
-            return Err(errors::value_error("negative file descriptor"));
-        }
-        Ok(number)
-    }
 }
 
 /// Warns of a socket that nobody closed, and closes it.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3_ffi::{
     Py_None, Py_True, PyErr_SetObject, PyExc_TimeoutError, PyLong_AsUnsignedLongLong, PyObject,
-    PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_SetAttrString, PyTuple_New,
+    PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_SetAttrString,
 };
 
-use crate::call::call;
+use crate::call::call_plainly;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
@@ -48,8 +48,7 @@ impl Scope {
         let Some(Ask(ask)) = ASK.get() else { return Ok(None) };
         // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
         unsafe {
-            let nothing = Owned::new(PyTuple_New(0))?;
-            let object = call(*ask, nothing.as_ptr(), std::ptr::null_mut())?;
+            let object = call_plainly(*ask)?;
             if object.as_ptr() == Py_None() {
                 return Ok(None);
             }

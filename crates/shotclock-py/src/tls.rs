@@ -39,7 +39,7 @@ pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyOb
 
 fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
     let [callable, message, me, positional, keywords] = arguments.exactly()?;
-    // SAFETY: all are alive; the exception is a static of the interpreter.
+    // SAFETY: all are alive.
     unsafe {
         if PyTuple_Check(positional) == 0 || PyDict_Check(keywords) == 0 {
             return Err(errors::type_error("call_tls() takes a tuple and a dict"));

@@ -1,18 +1,19 @@
 //! recv, recv_into, send, sendall.
 
+use std::alloc::{Layout, alloc_zeroed};
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
 
 use pyo3_ffi::{
-    Py_ssize_t, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBytes_AsString, PyBytes_CheckExact,
-    PyBytes_FromStringAndSize, PyLong_AsSsize_t, PyLong_Check, PyMem_Calloc, PyMem_Free, PyObject,
+    Py_ssize_t, PyArg_ParseTuple, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear,
+    PyLong_AsSsize_t, PyLong_Check, PyObject,
 };
 use shotclock::MessageFlags;
 use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, exact};
 
-use crate::arguments::{Arguments, Buffer, Data, Keywords};
+use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
 use crate::call::check_signals;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing};
@@ -54,9 +55,12 @@ pub(crate) fn received_bytes<T>(
 ) -> PyResult<(Owned, T)> {
     if flags & MessageFlags::TRUNC.0 != 0 {
         // TCP counts the bytes then and does not write them: what the memory held before is not for anybody.
-        let mut room = Zeroes::new(size)?;
-        let (len, more) = receive(room.bytes_mut())?;
-        return Ok((bytes_of(room.bytes_mut(), len)?, more));
+        let Some(mut room) = zeroes(size) else {
+            // In the words of the bytes object that there is no room for either.
+            return Err(unwritten_bytes(size).map_or_else(|raised| raised, |_| errors::out_of_memory()));
+        };
+        let (len, more) = receive(&mut room)?;
+        return Ok((bytes_of(&room, len)?, more));
     }
     if size <= ON_THE_STACK {
         let mut room = [MaybeUninit::<u8>::uninit(); ON_THE_STACK];
@@ -74,32 +78,16 @@ pub(crate) fn received_bytes<T>(
     }
 }
 
-/// Memory of zeroes, which costs nothing where it is not touched, however much it is.
-struct Zeroes {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-impl Zeroes {
-    fn new(len: usize) -> PyResult<Self> {
-        // SAFETY: the interpreter is held.
-        match NonNull::new(unsafe { PyMem_Calloc(len, 1) }.cast()) {
-            Some(start) => Ok(Self { start, len }),
-            // In the words of the bytes object that there would be no room for either.
-            None => Err(unwritten_bytes(len).map_or_else(|raised| raised, |_| errors::out_of_memory())),
-        }
+/// So many zeroes, if there is room for them. They cost nothing where they are not touched, however many they are.
+pub(crate) fn zeroes(len: usize) -> Option<Box<[u8]>> {
+    if len == 0 {
+        return Some(Box::default());
     }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the memory is ours, `len` bytes, and initialised.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
-    }
-}
-
-impl Drop for Zeroes {
-    fn drop(&mut self) {
-        // SAFETY: from PyMem_Calloc; the interpreter is held.
-        unsafe { PyMem_Free(self.start.as_ptr().cast()) }
+    let layout = Layout::array::<u8>(len).ok()?;
+    // SAFETY: the layout is not empty, and what is allocated by it is what a box of so many bytes gives back.
+    unsafe {
+        let start = NonNull::new(alloc_zeroed(layout))?;
+        Some(Box::from_raw(ptr::slice_from_raw_parts_mut(start.as_ptr(), len)))
     }
 }
 
@@ -114,7 +102,7 @@ fn size_and_flags(arguments: Arguments<'_>) -> PyResult<(Py_ssize_t, c_int)> {
             if size != -1 {
                 return Ok((size, 0));
             }
-            pyo3_ffi::PyErr_Clear();
+            PyErr_Clear();
         }
         let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
         let tuple = arguments.tuple()?;
@@ -137,29 +125,8 @@ pub(crate) unsafe extern "C" fn recv_into(
 }
 
 fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
-    let names = Keywords::<4>::new(&[c"buffer", c"nbytes", c"flags"]);
-    let mut buffer = Buffer::empty();
-    let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
-    // SAFETY: the format's types are those of the pointers, in order.
-    let parsed = unsafe {
-        PyArg_ParseTupleAndKeywords(
-            arguments,
-            keywords,
-            c"w*|ni:recv_into".as_ptr(),
-            names.as_ptr::<*mut c_char>().cast_mut().cast(),
-            buffer.as_mut_ptr(),
-            &raw mut size,
-            &raw mut flags,
-        )
-    };
-    if parsed == 0 {
-        return Err(Raised);
-    }
-    let wanted = usize::try_from(size).map_err(|_| errors::value_error("negative buffersize in recv_into"))?;
-    let wanted = if wanted == 0 { buffer.len() } else { wanted };
-    if buffer.len() < wanted {
-        return Err(errors::value_error("buffer too small for requested bytes"));
-    }
+    let refusals = ["negative buffersize in recv_into", "buffer too small for requested bytes"];
+    let (mut buffer, wanted, flags) = room_and_flags(arguments, keywords, c"w*|ni:recv_into", refusals)?;
     let len = if wanted == 0 { 0 } else { receive(socket, &mut buffer.bytes_mut()[..wanted], flags)? };
     Owned::size(len)
 }

@@ -67,7 +67,7 @@ impl Asked {
                 arguments,
                 keywords,
                 c"OO|iiii:getaddrinfo".as_ptr(),
-                names.as_ptr::<*mut c_char>().cast_mut().cast(),
+                names.as_mut_ptr(),
                 &raw mut host,
                 &raw mut port,
                 &raw mut hints.family,

@@ -30,8 +30,9 @@ pub(crate) unsafe extern "C" fn gethostbyname_ex(_: *mut PyObject, arguments: *m
         let host = Host::of(arguments, c"et:gethostbyname_ex")?;
         audit(c"socket.gethostbyname", &[host.object])?;
         // For its errors: it takes and refuses other names than the lookup by name does.
-        address::resolve(&Timing::of_scope()?, host.name(), Family::INET.0)?;
-        entry_of(&Request::HostByName(host.name().to_owned()))
+        let timing = Timing::of_scope()?;
+        address::resolve(&timing, host.name(), Family::INET.0)?;
+        entry_of(&timing, &Request::HostByName(host.name().to_owned()))
     };
     returned(find())
 }
@@ -41,8 +42,9 @@ pub(crate) unsafe extern "C" fn gethostbyaddr(_: *mut PyObject, arguments: *mut 
     let find = || {
         let host = Host::of(arguments, c"et:gethostbyaddr")?;
         audit(c"socket.gethostbyaddr", &[host.object])?;
-        let address = address::resolve(&Timing::of_scope()?, host.name(), Family::UNSPEC.0)?;
-        entry_of(&Request::HostByAddress(ip_of(&address)?))
+        let timing = Timing::of_scope()?;
+        let address = address::resolve(&timing, host.name(), Family::UNSPEC.0)?;
+        entry_of(&timing, &Request::HostByAddress(ip_of(&address)?))
     };
     returned(find())
 }
@@ -89,8 +91,8 @@ fn ip_of(address: &RawAddress) -> PyResult<IpAddr> {
     }
 }
 
-fn entry_of(request: &Request) -> PyResult<Owned> {
-    match Timing::of_scope()?.answer(request)?.map_err(|failure| errors::raise_lookup(&failure))? {
+fn entry_of(timing: &Timing, request: &Request) -> PyResult<Owned> {
+    match timing.answer(request)?.map_err(|failure| errors::raise_lookup(&failure))? {
         Answer::Host(record) => entry(&record),
         _ => Err(errors::raise_lookup(&Failure::NotFound)),
     }
