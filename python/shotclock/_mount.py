@@ -8,7 +8,7 @@ from _thread import RLock
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from . import _native, _sendfile, _tls
+from . import _native, _sendfile, _socket_class, _tls
 from ._on_import import on_import
 
 NAME = "_socket"
@@ -42,7 +42,7 @@ def mount() -> None:
     """Have ``import _socket`` give ours from now on. To be called before anything imports ``socket``."""
     sys.modules[NAME] = own_socket_module()
     # What waits by itself above it: one method of socket.py, and OpenSSL's module.
-    on_import("socket", _sendfile.replace)
+    on_import("socket", _socket_class.complete)
     on_import("ssl", _tls.install)
 
 

@@ -21,7 +21,8 @@ unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut Py
     returned(stock::prepare(module).map(|()| Owned::none()))
 }
 
-/// `_native.descriptors(class)`: `{name: descriptor}`, of the methods and of `timeout`, for this subclass of the interpreter's own `_socket.socket`.
+/// `_native.descriptors(class)`: `{name: descriptor}`, of the methods and of `timeout`, for this subclass of
+/// `_socket.socket`, the interpreter's or ours.
 ///
 /// All of them: which go onto the class, and which beneath a method that socket.py has there, Python decides. For the
 /// subclass, since the interpreter's fast path for calls takes a descriptor only if the object is of the descriptor's
@@ -30,7 +31,7 @@ unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut
     let make = || {
         // SAFETY: the objects are alive; what is not a type is not read as one.
         unsafe {
-            if PyType_Check(class) == 0 || PyType_IsSubtype(class.cast(), stock()?.socket) == 0 {
+            if PyType_Check(class) == 0 || !own_type::is_class_of_sockets(class.cast())? {
                 return Err(errors::type_error("descriptors() takes a class of sockets"));
             }
         }
@@ -133,7 +134,7 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             c"descriptors",
             descriptors,
             METH_O,
-            c"descriptors(class, /)\n--\n\nMethods for a class of the interpreter's own sockets.",
+            c"descriptors(class, /)\n--\n\nMethods for a class of sockets.",
         ),
         function(c"functions", functions, METH_O, c"functions(module, /)\n--\n\nThe functions of _socket."),
         function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),

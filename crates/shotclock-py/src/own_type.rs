@@ -48,11 +48,17 @@ pub(crate) fn socket_type() -> PyResult<*mut PyTypeObject> {
 /// # Safety
 /// `object` must be alive.
 pub(crate) unsafe fn is_socket(object: *mut PyObject) -> PyResult<bool> {
-    // SAFETY: the types and the object are alive.
-    unsafe {
-        let of = Py_TYPE(object);
-        Ok(PyType_IsSubtype(of, stock()?.socket) != 0 || PyType_IsSubtype(of, socket_type()?) != 0)
-    }
+    // SAFETY: the object is alive, hence its type.
+    unsafe { is_class_of_sockets(Py_TYPE(object)) }
+}
+
+/// Whether its objects are sockets, the interpreter's or ours.
+///
+/// # Safety
+/// `class` must be alive.
+pub(crate) unsafe fn is_class_of_sockets(class: *mut PyTypeObject) -> PyResult<bool> {
+    // SAFETY: the types are alive.
+    unsafe { Ok(PyType_IsSubtype(class, stock()?.socket) != 0 || PyType_IsSubtype(class, socket_type()?) != 0) }
 }
 
 /// The capsule `_socket.CAPI`, by which `_ssl` finds the type.
