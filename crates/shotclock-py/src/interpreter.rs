@@ -6,7 +6,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::raw::{
     Answer, Errno, Failure, Interest, Limit, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
-    Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out,
+    Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out, waiting::Waiting,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags};
 
@@ -31,20 +31,41 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Waits with the interpreter released, and lets signal handlers run afterwards.
-///
-/// Meanwhile the program may have closed the socket, and the descriptor's number may be that of another file by now:
-/// then the call ends with EBADF, as does a call on a closed socket.
-struct InterpreterWaiter {
-    /// Whose call it is, if it is a socket's, and the number that it began with.
-    socket: Option<(SocketRef, RawFd)>,
+/// Whose call it is, if it is a socket's, and the number that it began with.
+#[derive(Clone, Copy)]
+struct User(Option<(SocketRef, RawFd)>);
+
+impl User {
+    /// That the socket was not closed meanwhile, since which the descriptor's number may be that of another file: then
+    /// the call ends with EBADF, as does a call on a closed socket.
+    fn check_open(self) -> Result<(), Errno> {
+        if self.0.is_none_or(|(socket, number)| socket.has_number(number)) { Ok(()) } else { Err(Errno::BADF) }
+    }
+
+    /// Runs `call` with the interpreter released. A close of the socket wakes it, if it waits, and its number is no other
+    /// file's until it has ended.
+    fn released<T>(self, call: impl FnOnce() -> T) -> Result<T, Errno> {
+        let Some((socket, number)) = self.0 else { return Ok(released(call)) };
+        if number < 0 {
+            return Err(Errno::BADF);
+        }
+        let waiting = Waiting::on(number);
+        // Only now: whoever closes from here on sees that it is used.
+        if !socket.has_number(number) {
+            return Err(Errno::BADF);
+        }
+        Ok(released(|| {
+            let result = call();
+            // Before signal handlers run, which may close it themselves.
+            drop(waiting);
+            result
+        }))
+    }
 }
 
-impl InterpreterWaiter {
-    fn check_open(&self) -> Result<(), Stop<Raised>> {
-        let is_open = self.socket.is_none_or(|(socket, number)| number >= 0 && socket.number() == number);
-        if is_open { Ok(()) } else { Err(Stop::System(Errno::BADF)) }
-    }
+/// Waits with the interpreter released, and lets signal handlers run afterwards.
+struct InterpreterWaiter {
+    user: User,
 }
 
 impl Waiter for InterpreterWaiter {
@@ -55,7 +76,8 @@ impl Waiter for InterpreterWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
-        let ready = released(|| PollWaiter.wait(wanted, now, until)).map_err(|stop| match stop {
+        let outcome = self.user.released(|| PollWaiter.wait(wanted, now, until)).map_err(Stop::System)?;
+        let ready = outcome.map_err(|stop| match stop {
             Stop::System(errno) => Stop::System(errno),
             // The poll waiter has no other way to fail.
             _ => Stop::Closed,
@@ -63,29 +85,32 @@ impl Waiter for InterpreterWaiter {
         if ready.is_empty() {
             check_signals().map_err(Stop::Interrupt)?;
         }
-        self.check_open()?;
+        self.user.check_open().map_err(Stop::System)?;
         Ok(ready)
     }
 
     fn interrupted(&mut self) -> Result<(), Stop<Raised>> {
         check_signals().map_err(Stop::Interrupt)?;
-        self.check_open()
+        self.user.check_open().map_err(Stop::System)
     }
 }
 
 /// Each try of the operation inside is made with the interpreter released.
-struct Released<'o, O>(&'o mut O);
+struct Released<'o, O> {
+    operation: &'o mut O,
+    user: User,
+}
 
 impl<O: Operation> Operation for Released<'_, O> {
     type Output = O::Output;
     const COMPOSITE: bool = O::COMPOSITE;
 
     fn attempt(&mut self, ready: Readiness) -> Result<O::Output, Pause> {
-        released(|| self.0.attempt(ready))
+        self.user.released(|| self.operation.attempt(ready)).map_err(Pause::Failed)?
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        self.0.interest(wanted);
+        self.operation.interest(wanted);
     }
 }
 
@@ -187,14 +212,14 @@ impl Timing {
 
     /// Runs an operation with the interpreter released; what ended it is not raised yet.
     pub(crate) fn outcome<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
-        drive(&mut Released(operation), &self.limit(), &mut self.waiter())
+        drive(&mut self.released(operation), &self.limit(), &mut self.waiter())
     }
 
     /// Runs an operation that under a limit is not tried before the descriptor is ready: one that no flag keeps from
     /// waiting, or one that promises more than what is there.
     pub(crate) fn run_when_ready<O: Operation>(&self, operation: &mut O) -> PyResult<O::Output> {
         let result = if self.is_timed() {
-            wait_out(&mut Released(operation), &self.limit(), &mut self.waiter(), Pause::WouldBlock)
+            wait_out(&mut self.released(operation), &self.limit(), &mut self.waiter(), Pause::WouldBlock)
         } else {
             self.outcome(operation)
         };
@@ -208,7 +233,7 @@ impl Timing {
         }
         let limit = self.limit().begun(Deadline::now());
         self.begun.set(Some(limit));
-        answer(request, &limit, &mut InterpreterWaiter { socket: None }).map_err(|unanswered| match unanswered {
+        answer(request, &limit, &mut InterpreterWaiter { user: User(None) }).map_err(|unanswered| match unanswered {
             Unanswered::Stopped(stop) => self.raise(stop),
             Unanswered::AllBusy(limit, workers) => {
                 let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
@@ -242,7 +267,11 @@ impl Timing {
     }
 
     fn waiter(&self) -> InterpreterWaiter {
-        InterpreterWaiter { socket: self.socket }
+        InterpreterWaiter { user: User(self.socket) }
+    }
+
+    fn released<'o, O>(&self, operation: &'o mut O) -> Released<'o, O> {
+        Released { operation, user: User(self.socket) }
     }
 
     fn limit(&self) -> Limit<'static> {
