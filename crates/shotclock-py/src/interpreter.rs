@@ -10,10 +10,10 @@ use shotclock::raw::{
 };
 use shotclock::{Deadline, LimitKind, MessageFlags};
 
+use crate::around::Around;
 use crate::call::check_signals;
 use crate::errors;
 use crate::object::{Owned, SocketRef};
-use crate::scope::Scope;
 
 /// A Python exception is set.
 #[derive(Debug)]
@@ -117,18 +117,18 @@ impl<O: Operation> Operation for Released<'_, O> {
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
 const SMALL: usize = 16 << 10;
 
-/// How one call waits. Timeout, descriptor and the scope around it are read once, so that all parts of the call agree.
+/// How one call waits. Timeout, descriptor and what is around it are read once, so that all parts of the call agree.
 pub(crate) struct Timing {
     socket: Option<(SocketRef, RawFd)>,
     /// In nanoseconds; `None` is for ever.
     timeout: Option<u64>,
-    scope: Option<Scope>,
-    /// The limit of a call that has begun with a lookup: what that took is gone.
+    around: Option<Around>,
+    /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
     begun: Cell<Option<Limit<'static>>>,
 }
 
 impl Timing {
-    /// By the socket's own timeout, and the deadline scope around the call.
+    /// By the socket's own timeout, and the scopes and cancellers around the call.
     pub(crate) fn of(socket: SocketRef) -> PyResult<Self> {
         Self::with_timeout(socket, socket.timeout())
     }
@@ -136,19 +136,19 @@ impl Timing {
     /// By a timeout in nanoseconds instead; negative is none.
     pub(crate) fn with_timeout(socket: SocketRef, timeout: i64) -> PyResult<Self> {
         let timeout = u64::try_from(timeout).ok();
-        // A socket that does not wait has no use for a scope.
-        let scope = if timeout == Some(0) { None } else { Scope::current()? };
-        Ok(Self { socket: Some((socket, socket.number())), timeout, scope, begun: Cell::new(None) })
+        // A socket that does not wait has no use for a limit.
+        let around = if timeout == Some(0) { None } else { Around::current()? };
+        Ok(Self { socket: Some((socket, socket.number())), timeout, around, begun: Cell::new(None) })
     }
 
-    /// By the deadline scope alone, for what has no socket.
+    /// By the scopes and cancellers alone, for what has no socket.
     pub(crate) fn of_scope() -> PyResult<Self> {
-        Ok(Self { socket: None, timeout: None, scope: Scope::current()?, begun: Cell::new(None) })
+        Ok(Self { socket: None, timeout: None, around: Around::current()?, begun: Cell::new(None) })
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
     fn is_plain(&self) -> bool {
-        self.timeout.is_none() && self.scope.is_none()
+        self.timeout.is_none() && self.around.is_none()
     }
 
     /// Whether it never waits.
@@ -156,15 +156,15 @@ impl Timing {
         self.timeout == Some(0)
     }
 
-    /// Whether it waits, and not for ever.
+    /// Whether it waits, and something other than readiness can end that.
     pub(crate) fn is_timed(&self) -> bool {
         !self.is_plain() && !self.is_nonblocking()
     }
 
-    /// Whether only a scope bounds it: then it keeps what one call without a timeout promises (all bytes sent, the low
-    /// water mark, MSG_WAITALL), on a descriptor that blocks.
+    /// Whether only a scope or a canceller bounds it: then it keeps what one call without a timeout promises (all bytes
+    /// sent, the low water mark, MSG_WAITALL), on a descriptor that blocks.
     pub(crate) fn is_bound_by_scope_alone(&self) -> bool {
-        self.timeout.is_none() && self.scope.is_some()
+        self.timeout.is_none() && self.around.is_some()
     }
 
     /// The flags for one try: those asked for, and under a limit never to wait in the system.
@@ -231,15 +231,16 @@ impl Timing {
         if !self.is_timed() {
             return Ok(released(|| request.run()));
         }
-        let limit = self.limit().begun(Deadline::now());
-        self.begun.set(Some(limit));
-        answer(request, &limit, &mut InterpreterWaiter { user: User(None) }).map_err(|unanswered| match unanswered {
-            Unanswered::Stopped(stop) => self.raise(stop),
-            Unanswered::AllBusy(limit, workers) => {
-                let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
-                self.raise_passed(limit, || Owned::text(&text))
+        self.begun.set(Some(self.time_limit().begun(Deadline::now())));
+        answer(request, &self.limit(), &mut InterpreterWaiter { user: User(None) }).map_err(|unanswered| {
+            match unanswered {
+                Unanswered::Stopped(stop) => self.raise(stop),
+                Unanswered::AllBusy(limit, workers) => {
+                    let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
+                    self.raise_passed(limit, || Owned::text(&text))
+                }
+                Unanswered::Failed(why) => errors::os_error(&why),
             }
-            Unanswered::Failed(why) => errors::os_error(&why),
         })
     }
 
@@ -255,14 +256,18 @@ impl Timing {
             Stop::Interrupt(raised) => raised,
             Stop::WouldBlock => errors::raise_errno(Errno::AGAIN),
             Stop::System(errno) => errors::raise_errno(errno),
-            Stop::Cancelled | Stop::Closed => errors::raise_errno(Errno::BADF),
+            Stop::Cancelled => {
+                self.around.as_ref().map_or_else(|| errors::os_error("cancelled"), Around::raise_cancelled)
+            }
+            Stop::Closed => errors::raise_errno(Errno::BADF),
         }
     }
 
     /// Raises the end of a limit: the scope's, or the socket's own.
     fn raise_passed(&self, limit: LimitKind, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
-        let scope = self.scope.as_ref().filter(|_| limit == LimitKind::CallDeadline);
-        let raise = |text: Owned| scope.map_or_else(|| errors::raise_timed_out(&text), |scope| scope.raise(&text));
+        let around = self.around.as_ref().filter(|_| limit == LimitKind::CallDeadline);
+        let raise =
+            |text: Owned| around.map_or_else(|| errors::raise_timed_out(&text), |around| around.raise_timed_out(&text));
         text().map_or_else(|raised| raised, raise)
     }
 
@@ -274,10 +279,14 @@ impl Timing {
         Released { operation, user: User(self.socket) }
     }
 
-    fn limit(&self) -> Limit<'static> {
-        self.begun.get().unwrap_or_else(|| match &self.scope {
+    fn limit(&self) -> Limit<'_> {
+        Limit { canceller: self.around.as_ref().and_then(Around::canceller), ..self.time_limit() }
+    }
+
+    fn time_limit(&self) -> Limit<'static> {
+        self.begun.get().unwrap_or_else(|| match self.around.as_ref().and_then(Around::deadline) {
             None => timeout_limit(self.timeout),
-            Some(scope) => deadline_limit(self.timeout, scope.deadline),
+            Some(deadline) => deadline_limit(self.timeout, deadline),
         })
     }
 }
