@@ -1,16 +1,20 @@
 """Fixtures: our programs, found by the environment, started on port 0 and always ended."""
 
 import contextlib
+import inspect
 import os
 import pathlib
 import queue
 import re
 import socket
 import subprocess
+import textwrap
 import threading
 
+import interpreter
 import pytest
 import trustme
+import waits
 
 # How long anything on this machine may take before a test calls it hung. Loose: only a hang should meet it.
 PATIENCE = 20.0
@@ -151,6 +155,19 @@ def certificate(tmp_path_factory):
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
     return path
+
+
+@pytest.fixture(params=["graft", "type"])
+def run_with_waits(request, certificate):
+    """Runs a program in an interpreter of its own, over each mount, with all of `waits` at hand."""
+    beneath = [] if request.param == "graft" else ["-m", "shotclock"]
+    begin = "import errno, gc\nimport shotclock\nshotclock.install()\n" + inspect.getsource(waits)
+
+    def run_program(program):
+        environment = {"CERTIFICATE": os.fspath(certificate)}.items()
+        return interpreter.check(begin + textwrap.dedent(program), beneath=beneath, environment=environment)
+
+    return run_program
 
 
 @pytest.fixture

@@ -1,42 +1,12 @@
 """Cancellers: what they end, for whom, and what they leave alone."""
 
-import textwrap
-
-import pytest
 from interpreter import check
-from waits import WAITS
 
 
-@pytest.fixture(params=["graft", "type"])
-def run(request, certificate):
-    beneath = [] if request.param == "graft" else ["-m", "shotclock"]
-
-    def run_program(program):
-        return check(WAITS + textwrap.dedent(program), certificate, beneath=beneath)
-
-    return run_program
-
-
-def test_every_wait_ends(run):
-    run(
+def test_every_wait_ends(run_with_waits):
+    run_with_waits(
         """
-        def reading_a_file():
-            ours, theirs = socket.socketpair()
-            file = ours.makefile("rb")
-            return ours, file.readline, theirs, file
-        def writing_a_file():
-            ours, theirs = full_pipe()
-            file = ours.makefile("wb", buffering=0)
-            return ours, lambda: file.write(b"x"), theirs, file
-        def dialling():
-            hung, filling = full_backlog()
-            to = hung.getsockname()
-            return hung, lambda: socket.create_connection(to), filling
-        for name, make in (("file", reading_a_file), ("written file", writing_a_file)):
-            WAITS |= {f"{name}, {timeout}": kind(timeout, make) for timeout in (None, 60.0)}
-        WAITS["create_connection"] = kind(None, dialling)
-        for name, make in WAITS.items():
-            sock, call, keep = make()
+        for name, sock, call, keep in every(KINDS | OTHER_KINDS):
             canceller = shotclock.Canceller()
             waiter = Waiter(call, lambda: canceller)
             assert waiter.is_alive(), (name, waiter.error)
@@ -53,8 +23,8 @@ def test_every_wait_ends(run):
     )
 
 
-def test_the_error_says_so_and_can_be_carried(run):
-    run(
+def test_the_error_says_so_and_can_be_carried(run_with_waits):
+    run_with_waits(
         """
         import copy, pickle
         ours, theirs = socket.socketpair()
@@ -82,8 +52,8 @@ def test_the_error_says_so_and_can_be_carried(run):
     )
 
 
-def test_those_around_a_call_all_count_and_a_shield_hides_them(run):
-    run(
+def test_those_around_a_call_all_count_and_a_shield_hides_them(run_with_waits):
+    run_with_waits(
         """
         for nested in range(3):
             three = [shotclock.Canceller() for _ in range(3)]
@@ -122,8 +92,8 @@ def test_those_around_a_call_all_count_and_a_shield_hides_them(run):
     )
 
 
-def test_many_may_be_in_it_and_it_may_be_entered_again(run):
-    run(
+def test_many_may_be_in_it_and_it_may_be_entered_again(run_with_waits):
+    run_with_waits(
         """
         canceller = shotclock.Canceller()
         pairs = [socket.socketpair() for _ in range(6)]
@@ -164,8 +134,8 @@ def test_many_may_be_in_it_and_it_may_be_entered_again(run):
     )
 
 
-def test_tasks_inherit_and_what_does_not_block_is_left_alone(run):
-    run(
+def test_tasks_inherit_and_what_does_not_block_is_left_alone(run_with_waits):
+    run_with_waits(
         """
         import asyncio
         canceller = shotclock.Canceller()
@@ -191,8 +161,8 @@ def test_tasks_inherit_and_what_does_not_block_is_left_alone(run):
     )
 
 
-def test_it_keeps_what_a_call_without_a_timeout_promises(run):
-    run(
+def test_it_keeps_what_a_call_without_a_timeout_promises(run_with_waits):
+    run_with_waits(
         """
         ours, theirs = socket.socketpair()
         data = bytes(range(256)) * 8192
@@ -215,8 +185,8 @@ def test_it_keeps_what_a_call_without_a_timeout_promises(run):
     )
 
 
-def test_from_a_signal_handler_it_ends_the_wait_of_the_main_thread(run):
-    run(
+def test_from_a_signal_handler_it_ends_the_wait_of_the_main_thread(run_with_waits):
+    run_with_waits(
         """
         import signal
         canceller = shotclock.Canceller()
@@ -237,8 +207,8 @@ def test_from_a_signal_handler_it_ends_the_wait_of_the_main_thread(run):
     )
 
 
-def test_in_a_forked_child_it_is_a_canceller_of_its_own(run):
-    run(
+def test_in_a_forked_child_it_is_a_canceller_of_its_own(run_with_waits):
+    run_with_waits(
         """
         import warnings
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -263,12 +233,12 @@ def test_in_a_forked_child_it_is_a_canceller_of_its_own(run):
     )
 
 
-def test_it_leaves_nothing_behind(run):
-    run(
+def test_it_leaves_nothing_behind(run_with_waits):
+    run_with_waits(
         """
         import weakref
         ours, theirs = socket.socketpair()
-        before = count()
+        before = open_descriptors()
         kept = []
         for _ in range(200):
             canceller = shotclock.Canceller()
@@ -279,7 +249,7 @@ def test_it_leaves_nothing_behind(run):
             del canceller, waiter
         gc.collect()
         assert not any(known() for known in kept)
-        assert count() == before
+        assert open_descriptors() == before
         # Nobody is asked any more.
         from shotclock import _chain
         _chain._innermost = None

@@ -1,28 +1,13 @@
 """close() of a socket that others wait on: who is woken, how, and what becomes of the number."""
 
-import textwrap
-
 import pytest
-from interpreter import check
-from waits import WAITS
 
 
-@pytest.fixture(params=["graft", "type"])
-def run(request, certificate):
-    beneath = [] if request.param == "graft" else ["-m", "shotclock"]
-
-    def run_program(program):
-        return check(WAITS + textwrap.dedent(program), certificate, beneath=beneath)
-
-    return run_program
-
-
-def test_every_wait_ends(run):
-    run(
+def test_every_wait_ends(run_with_waits):
+    run_with_waits(
         """
-        for name, make in WAITS.items():
-            before = count()
-            sock, call, keep = make()
+        before = open_descriptors()
+        for name, sock, call, keep in every(KINDS):
             number = sock.fileno()
             waiter = Waiter(call)
             assert waiter.is_alive(), (name, waiter.error)
@@ -33,15 +18,15 @@ def test_every_wait_ends(run):
             assert isinstance(error, OSError) and error.errno == errno.EBADF, (name, error)
             assert waiter.ended - closed < LATE, name
             assert not is_open(number), name
-            del sock, call, keep, waiter, error
-            gc.collect()
-            assert count() == before, name
+        del sock, call, keep, waiter, error
+        gc.collect()
+        assert open_descriptors() == before
         """
     )
 
 
-def test_all_who_wait_on_it_are_woken(run):
-    run(
+def test_all_who_wait_on_it_are_woken(run_with_waits):
+    run_with_waits(
         """
         for timeout in (None, 60):
             sock = datagram()
@@ -53,8 +38,8 @@ def test_all_who_wait_on_it_are_woken(run):
     )
 
 
-def test_nobody_else_is_woken(run):
-    run(
+def test_nobody_else_is_woken(run_with_waits):
+    run_with_waits(
         """
         ours, theirs = socket.socketpair()
         other = Waiter(lambda: ours.recv(1, socket.MSG_WAITALL))
@@ -69,8 +54,8 @@ def test_nobody_else_is_woken(run):
     )
 
 
-def test_a_number_goes_back_at_once_if_nobody_waits(run):
-    run(
+def test_a_number_goes_back_at_once_if_nobody_waits(run_with_waits):
+    run_with_waits(
         """
         ours, theirs = socket.socketpair()
         number = ours.fileno()
@@ -80,9 +65,9 @@ def test_a_number_goes_back_at_once_if_nobody_waits(run):
     )
 
 
-def test_the_number_is_not_used_again_under_a_waiter(run):
+def test_the_number_is_not_used_again_under_a_waiter(run_with_waits):
     # One that blocks all signals is not woken: the moment before a waiter has left is as long as one likes.
-    run(
+    run_with_waits(
         """
         import signal
         def deaf(call):
@@ -112,12 +97,12 @@ def test_the_number_is_not_used_again_under_a_waiter(run):
     )
 
 
-def test_a_storm_of_closers_and_waiters(run):
-    run(
+def test_a_storm_of_closers_and_waiters(run_with_waits):
+    run_with_waits(
         """
         import random
         random.seed(1)
-        before = count()
+        before = open_descriptors()
         failures = []
         def strangers(stop):
             while not stop.is_set():
@@ -151,13 +136,13 @@ def test_a_storm_of_closers_and_waiters(run):
         stop.set()
         for other in others: other.join()
         assert not failures, failures[:3]
-        assert count() == before
+        assert open_descriptors() == before
         """
     )
 
 
-def test_a_forked_child_has_no_waiters(run):
-    run(
+def test_a_forked_child_has_no_waiters(run_with_waits):
+    run_with_waits(
         """
         import warnings
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -190,8 +175,8 @@ def test_a_forked_child_has_no_waiters(run):
     )
 
 
-def test_from_a_signal_handler_of_the_waiting_thread_it_is_a_plain_one(run):
-    run(
+def test_from_a_signal_handler_of_the_waiting_thread_it_is_a_plain_one(run_with_waits):
+    run_with_waits(
         """
         import signal
         main = threading.main_thread()
@@ -218,8 +203,8 @@ def test_from_a_signal_handler_of_the_waiting_thread_it_is_a_plain_one(run):
     )
 
 
-def test_files_keep_the_socket_open_until_the_last_is_closed(run):
-    run(
+def test_files_keep_the_socket_open_until_the_last_is_closed(run_with_waits):
+    run_with_waits(
         """
         ours, theirs = socket.socketpair()
         file = ours.makefile("rb", buffering=0)
@@ -233,8 +218,8 @@ def test_files_keep_the_socket_open_until_the_last_is_closed(run):
     )
 
 
-def test_a_signal_that_the_program_uses_is_left_alone(run):
-    run(
+def test_a_signal_that_the_program_uses_is_left_alone(run_with_waits):
+    run_with_waits(
         """
         import signal
         used = list(range(signal.SIGRTMAX - 5, signal.SIGRTMAX + 1))
@@ -253,15 +238,15 @@ def test_a_signal_that_the_program_uses_is_left_alone(run):
     )
 
 
-def test_the_function_close_of_our_own_module_wakes_too(certificate):
-    program = """
-    import _socket
-    sock = datagram()
-    number = sock.detach()
-    sock = socket.socket(fileno=number)
-    waiter = Waiter(lambda: sock.recv(1))
-    _socket.close(number)
-    assert waiter.end().errno == errno.EBADF
-    sock.detach()
-    """
-    check(WAITS + textwrap.dedent(program), certificate, beneath=["-m", "shotclock"])
+@pytest.mark.parametrize("run_with_waits", ["type"], indirect=True)
+def test_the_function_close_of_our_own_module_wakes_too(run_with_waits):
+    run_with_waits(
+        """
+        import _socket
+        sock = datagram()
+        waiter = Waiter(lambda: sock.recv(1))
+        _socket.close(sock.fileno())
+        assert waiter.end().errno == errno.EBADF
+        sock.detach()
+        """
+    )
