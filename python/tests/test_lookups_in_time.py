@@ -1,17 +1,12 @@
 """Lookups at a name server that never answers, in a network and with system files of their own."""
 
-import shutil
 import subprocess
 import sys
 import textwrap
 
+import dead_name_server
 import pytest
 
-SYSTEM_FILES = {
-    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:10 attempts:2\n",
-    "nsswitch.conf": "hosts: files dns\nservices: files\nprotocols: files\n",
-    "hosts": "127.0.0.1 localhost\n",
-}
 BEGIN = """
 import contextlib, os, socket, sys, threading, time
 import shotclock
@@ -39,16 +34,13 @@ def times_out(call, scope=None):
 
 @pytest.fixture(params=["graft", "type"])
 def run(request, tmp_path):
-    for name, content in SYSTEM_FILES.items():
-        (tmp_path / name).write_text(content)
-    mounts = " && ".join(f"mount --bind '{tmp_path / name}' /etc/{name}" for name in SYSTEM_FILES)
-    isolate = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c"]
-    if not shutil.which("unshare") or subprocess.run([*isolate, mounts], check=False).returncode != 0:
+    isolated = dead_name_server.isolated(tmp_path)
+    if isolated is None:
         pytest.skip("lookups in time: no namespaces of user, network and mounts here")
     beneath = [] if request.param == "graft" else ["-m", "shotclock"]
 
     def run_program(program):
-        command = [*isolate, f'{mounts} && ip link set lo up && exec "$0" "$@"', sys.executable, *beneath, "-c"]
+        command = [*isolated, sys.executable, *beneath, "-c"]
         text = BEGIN + textwrap.dedent(program)
         done = subprocess.run([*command, text], capture_output=True, text=True, timeout=50, check=False)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
