@@ -1,6 +1,6 @@
 //! `cargo xtask bench NAME`: the benchmarks. Each ends itself if it hangs, and fails where a count misses its goal.
 
-use crate::{Failure, bench_python, run};
+use crate::{Failure, bench_cancellation, bench_python, run};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -14,6 +14,8 @@ enum Name {
     Perop(Rest),
     /// How late a wait of the core ends after its limit
     Lateness(Rest),
+    /// How soon a wait ends after cancel or close, in Rust and in Python
+    Cancellation(bench_cancellation::Arguments),
     /// What the Python package's calls cost beside the interpreter's own
     Python(bench_python::Arguments),
 }
@@ -29,6 +31,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.name {
         Name::Perop(Rest { rest }) => of_the_core("perop", rest),
         Name::Lateness(Rest { rest }) => of_the_core("lateness", rest),
+        Name::Cancellation(arguments) => bench_cancellation::run(arguments),
         Name::Python(arguments) => bench_python::run(arguments),
     }
 }

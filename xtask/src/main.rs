@@ -1,6 +1,7 @@
 //! Every chore of the project by name: `cargo xtask --help`.
 
 mod bench;
+mod bench_cancellation;
 mod bench_python;
 mod conformance;
 mod docs;
@@ -10,6 +11,7 @@ mod lint;
 mod msrv;
 mod python;
 mod run;
+mod sanitize;
 mod skips;
 mod summary;
 mod test;
@@ -43,6 +45,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Run every fuzz target for a while
     Fuzz(fuzz::Arguments),
+    /// Run the core's wake-up tests under ThreadSanitizer
+    Sanitize,
 }
 
 fn main() -> ExitCode {
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Docs(arguments) => docs::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
+        Chore::Sanitize => sanitize::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

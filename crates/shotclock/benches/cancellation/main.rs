@@ -18,7 +18,7 @@ use shotclock::{
     create_server, socketpair,
 };
 
-/// How often each wait is ended.
+/// How often each wait is ended, where nobody says `--times=N`.
 const TIMES: usize = 1000;
 const GOAL: Duration = Duration::from_millis(5);
 /// A wait that has not ended by then was not woken.
@@ -49,6 +49,15 @@ struct SocketWait {
 fn main() -> ExitCode {
     // SAFETY: a plain number; SIGALRM's default action ends the process.
     unsafe { libc::alarm(WHOLE_LIMIT) };
+    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    let times = match words.next().as_deref().map(|word| word.strip_prefix("--times=").map(str::parse)) {
+        None => TIMES,
+        Some(Some(Ok(times))) if times > 0 => times,
+        Some(_) => {
+            eprintln!("cancellation: expected --times=N, with N from 1 on, or nothing");
+            return ExitCode::from(2);
+        }
+    };
     let name_server = match namespace::enter() {
         Ok(dead) => Some(dead),
         Err(why) => {
@@ -56,7 +65,7 @@ fn main() -> ExitCode {
             None
         }
     };
-    println!("Microseconds from the call that ends it to the return of the call that waits, {TIMES} times each.");
+    println!("Microseconds from the call that ends it to the return of the call that waits, {times} times each.");
     println!("Goal, on a quiet machine: 5000 for 99 of 100.\n");
     println!("| wait | ended by | median | 99th of 100 | most | goal |");
     println!("|---|---|---|---|---|---|");
@@ -69,7 +78,7 @@ fn main() -> ExitCode {
     if name_server.is_some() {
         cases.push(("lookup", "cancel", lookup()));
     }
-    let whole = cases.into_iter().all(|(name, by, mut arrange)| measure(&waiter, name, by, &mut arrange));
+    let whole = cases.into_iter().all(|(name, by, mut arrange)| measure(&waiter, (name, by), times, &mut arrange));
     if whole {
         println!("\nNo wake-up lost, no descriptor left behind.");
         ExitCode::SUCCESS
@@ -79,11 +88,10 @@ fn main() -> ExitCode {
 }
 
 /// Ends the wait again and again; false if a wake-up was lost or a descriptor is left.
-fn measure(waiter: &Waiter, name: &str, by: &str, arrange: &mut Arrange) -> bool {
-    // What is made once, at the first use, is there before anything is counted.
+fn measure(waiter: &Waiter, (name, by): (&str, &str), times: usize, arrange: &mut Arrange) -> bool {
     let mut took: Vec<Duration> = Vec::new();
     let mut before = 0;
-    for round in 0..=TIMES {
+    for round in 0..=times {
         let Round { wait, end, _peers } = arrange();
         waiter.begin(wait);
         let ended = Instant::now();
@@ -93,10 +101,12 @@ fn measure(waiter: &Waiter, name: &str, by: &str, arrange: &mut Arrange) -> bool
             return false;
         };
         assert!(if by == "close" { error.is_closed() } else { error.is_cancelled() }, "{name}: {error}");
-        took.push(returned.saturating_duration_since(ended));
         drop(_peers);
         if round == 0 {
+            // What is made once, at the first use, is there by now.
             before = open_descriptors();
+        } else {
+            took.push(returned.saturating_duration_since(ended));
         }
     }
     print(name, by, took);
