@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 import pytest
+import trustme
 
 # How long anything on this machine may take before a test calls it hung. Loose: only a hang should meet it.
 PATIENCE = 20.0
@@ -142,6 +143,14 @@ def connect(patience):
     yield connect
     for client in opened:
         client.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A TLS server's key and certificate in one file."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
+    return path
 
 
 @pytest.fixture

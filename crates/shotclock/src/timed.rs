@@ -354,7 +354,7 @@ fn wait_once<O: Operation, W: Waiter>(
     let mut wanted = Interest::default();
     operation.interest(&mut wanted);
     if let Some(canceller) = limit.canceller {
-        wanted.signal(canceller.signal());
+        canceller.signals().for_each(|signal| wanted.signal(signal));
     }
     wanted.gate = limit.gate;
     if let Some(pause) = lies.pause() {

@@ -9,6 +9,7 @@ pub(crate) mod resolver;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod thread;
+pub mod waiting;
 pub(crate) mod wake;
 
 pub(crate) use libc as c;
