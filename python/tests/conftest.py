@@ -177,3 +177,13 @@ def datagram_socket(patience):
         own.settimeout(patience)
         own.bind(("127.0.0.1", 0))
         yield own
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """A TLS server's key and certificate in one file, and the certificate of who vouches for it in another."""
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    return folder / "server.pem", folder / "authority.pem"

@@ -104,6 +104,25 @@ def test_every_lookup_ends_with_its_scope(run):
     )
 
 
+def test_two_seconds_of_requests_are_two_seconds(run):
+    run(
+        """
+        import requests
+        # What the first call ever does by the way is not what is measured.
+        with contextlib.suppress(requests.RequestException):
+            requests.get("http://127.0.0.1:1/")
+        with takes(2.0, late=0.1):
+            try:
+                with shotclock.deadline(2) as scope:
+                    requests.get("http://slow.example/")
+            except requests.RequestException as error:
+                assert shotclock.expired_scope(error) is scope and scope.expired, repr(error)
+            else:
+                raise AssertionError("it ended by itself")
+        """
+    )
+
+
 def test_exit_and_fork_do_not_wait_for_lookups(run):
     run(
         """
