@@ -80,7 +80,7 @@ def _run(trials: list[rounds.Trial], arguments: argparse.Namespace, work: Path) 
     authority = trustme.CA()
     authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(work / "server.pem")
     authority.cert_pem.write_to_path(work / "authority.pem")
-    with peers.running(arguments.command, work / "server.pem") as where:
+    with peers.running(arguments.command, work, work / "server.pem") as where:
         environment = {
             "SHOTCLOCK_MATRIX_PEERS": where,
             "SHOTCLOCK_MATRIX_AUTHORITY": str(work / "authority.pem"),

@@ -6,13 +6,14 @@ import contextlib
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 # `shotclock faults`, by the name the cells have for it. Far more than any contestant can take in its time.
 _FAULTS = {
     "silent": ("silent",),
-    "drip": ("drip", "--interval=0.1"),
+    "drip": ("drip", "--interval=0.1", "--content={}"),
     "never-read": ("never-read",),
     "flood": ("flood", "--max-bytes=1000000000000"),
     "full-backlog": ("full-backlog",),
@@ -23,10 +24,16 @@ _TALKERS = Path(__file__).with_name("talkers.py")
 
 
 @contextlib.contextmanager
-def running(command: str, certificate: Path) -> Iterator[str]:
+def running(command: str, work: Path, certificate: Path) -> Iterator[str]:
     """Start all; gives ``name=where`` of each, for the contestants' environment."""
+    # Without a line end in all the time there is.
+    one_line = work / "one-line"
+    one_line.write_bytes(bytes(65536))
     with contextlib.ExitStack() as stack:
-        where = [f"{name}={_start(stack, [command, 'faults', *words, '--json'])}" for name, words in _FAULTS.items()]
+        where = []
+        for name, words in _FAULTS.items():
+            told = [word.format(one_line) for word in words]
+            where.append(f"{name}={_start(stack, [command, 'faults', *told, '--json'])}")
         talkers = _keep(stack, [sys.executable, str(_TALKERS), str(certificate)])
         assert talkers.stdout is not None
         for line in talkers.stdout:
@@ -58,8 +65,6 @@ def _keep(stack: contextlib.ExitStack, words: list[str]) -> subprocess.Popen[str
 
 
 def _drain(peer: subprocess.Popen[str]) -> None:
-    import threading
-
     def read() -> None:
         assert peer.stdout is not None
         with contextlib.suppress(ValueError):

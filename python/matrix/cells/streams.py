@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import socket
 import tempfile
+import time
 from collections.abc import Callable
 
 from . import Place, cell, without_end
 
 # More than any buffer of the system takes.
-MUCH = 1 << 26
+MUCH = 1 << 24
 # So that the system says "writable" after each sip.
 SMALL_BUFFER = 1 << 14
 
@@ -131,13 +132,18 @@ def _unix(place: Place) -> socket.socket:
 
 
 def _filled(sock: socket.socket) -> socket.socket:
+    """The same, with no room left: what the peer's system took at once makes some again."""
     timeout = sock.gettimeout()
     sock.setblocking(False)
-    try:
-        while True:
+    refused = 0
+    while refused < 5:
+        try:
             sock.send(bytes(65536))
-    except BlockingIOError:
-        sock.settimeout(timeout)
+            refused = 0
+        except BlockingIOError:
+            time.sleep(0.05)
+            refused += 1
+    sock.settimeout(timeout)
     return sock
 
 
