@@ -24,7 +24,7 @@ from outcomes import Outcome, Question
 def main() -> int:
     """Run the trials inside a namespace, and show what came of them."""
     arguments = _arguments()
-    work = Path(arguments.work)
+    work = arguments.work
     try:
         namespace.run_inside(work)
     except OSError as error:
@@ -36,11 +36,9 @@ def main() -> int:
         print("matrix: no cell of that name", file=sys.stderr)
         return 2
     runs = _run(trials, arguments, work)
-    results = report.Results(
-        {trial: [run[trial] for run in runs] for trial in trials}, arguments.python_name, arguments.runs
-    )
+    results = report.Results({trial: [run[trial] for run in runs] for trial in trials}, arguments.runs)
     (work / "matrix.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
-    report.show(results, work, Path(arguments.write) if arguments.write else None)
+    report.show(results, arguments.write, arguments.pictures)
     return 1 if results.misses() else 0
 
 
@@ -48,9 +46,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="cargo xtask matrix --", description=__doc__)
     parser.add_argument("--command", required=True, help="the command shotclock, for its faults")
     parser.add_argument("--rust", required=True, help="the program with the Rust cells")
-    parser.add_argument("--work", required=True, help="where results go")
-    parser.add_argument("--write", help="the page whose figures and pictures are to be replaced")
-    parser.add_argument("--python-name", default="python3", help=argparse.SUPPRESS)
+    parser.add_argument("--work", type=Path, required=True, help="where results go")
+    parser.add_argument("--write", type=Path, help="the page whose figures are to be replaced")
+    parser.add_argument("--pictures", type=Path, help="the folder for pictures")
     parser.add_argument("--runs", type=int, default=1, help="how often; a cell holds if it holds each time")
     parser.add_argument("--at-once", type=int, default=4, help="how many trials at the same time")
     parser.add_argument("--only", action="append", default=[], help="only cells with this in their name")

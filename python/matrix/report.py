@@ -10,9 +10,9 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
-import picture
 from columns import PYTHON, RUST, Column
 from outcomes import Outcome, Question
 
@@ -24,7 +24,6 @@ class Results:
     """All that was run; of each trial the outcome of every run."""
 
     outcomes: dict[tuple[Question, Column], list[Outcome]]
-    python: str
     runs: int
 
     def worst(self, question: Question, column: Column) -> Outcome:
@@ -67,13 +66,9 @@ class Results:
         ]
 
 
-def show(results: Results, work: Path, page: Path | None) -> None:
-    """Print the tables, draw the pictures, and write both to the page, if there is one."""
-    folder = page.parent / "compare" if page else work
-    folder.mkdir(exist_ok=True)
+def show(results: Results, page: Path | None, pictures: Path | None) -> None:
+    """Print the tables, put them into a page between its two marks, and draw the pictures into a folder."""
     languages = [language for language in (PYTHON, RUST) if results.questions(language)]
-    for language in languages:
-        picture.draw(results, language, folder / f"{language.lower()}.svg")
     figures = "\n".join([_surroundings(results), *(_section(results, language) for language in languages)])
     print(figures)
     for miss in results.misses():
@@ -82,11 +77,19 @@ def show(results: Results, work: Path, page: Path | None) -> None:
         text = page.read_text()
         begin, end = text.index(_BEGIN) + len(_BEGIN), text.index(_END)
         page.write_text(f"{text[:begin]}\n{figures}\n{text[end:]}")
+    if pictures:
+        # Whoever wants none needs no library for it.
+        import picture
+
+        pictures.mkdir(exist_ok=True)
+        for language in languages:
+            picture.draw(results, language, pictures / f"{language.lower()}.svg")
 
 
 def _surroundings(results: Results) -> str:
     runs = f"{results.runs} runs, each cell at its worst" if results.runs > 1 else "1 run"
-    tools = [f"CPython {platform.python_version()}", f"gevent {version('gevent')}", f"requests {version('requests')}"]
+    tools = [f"CPython {platform.python_version()}"]
+    tools += [f"{name} {version(name)}" for name in ("gevent", "requests") if find_spec(name)]
     if rustc := shutil.which("rustc"):
         said = subprocess.run([rustc, "--version"], capture_output=True, text=True, check=False).stdout.split()
         tools.append(" ".join(said[:2]))

@@ -130,12 +130,7 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             METH_O,
             c"prepare(stock, /)\n--\n\nTake what is needed from the interpreter's own _socket.",
         ),
-        function(
-            c"descriptors",
-            descriptors,
-            METH_O,
-            c"descriptors(class, /)\n--\n\nMethods for a class of sockets.",
-        ),
+        function(c"descriptors", descriptors, METH_O, c"descriptors(class, /)\n--\n\nMethods for a class of sockets."),
         function(c"functions", functions, METH_O, c"functions(module, /)\n--\n\nThe functions of _socket."),
         function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
         function(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),
