@@ -10,7 +10,8 @@ All three end each call by its socket's timeout, as the interpreter's own method
 forked follow where ``SHOTCLOCK=1`` is in their environment, which the first way sees to. ``status()`` says what is
 replaced and what is not reached.
 
-``with shotclock.deadline(5):`` limits everything that a block does with sockets, through any library.
+``with shotclock.deadline(5):`` limits everything that a block does with sockets, through any library, and ``with
+canceller:`` lets another thread end it.
 
 Importing this package imports no ``socket``: what is to be replaced must not be there before it.
 """
@@ -19,11 +20,15 @@ Importing this package imports no ``socket``: what is to be replaced must not be
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import socket as socket
+    from ._cancel import Cancelled, Canceller
+    from ._chain import shield
     from ._graft import install, uninstall
-    from ._scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining, shield
+    from ._scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
     from ._status import Status, status
 
 __all__ = [
+    "Cancelled",
+    "Canceller",
     "Scope",
     "Status",
     "deadline",
@@ -38,6 +43,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Cancelled": "_cancel",
+    "Canceller": "_cancel",
     "Scope": "_scope",
     "Status": "_status",
     "deadline": "_scope",
@@ -46,7 +53,7 @@ _HOMES = {
     "install": "_graft",
     "move_on_after": "_scope",
     "remaining": "_scope",
-    "shield": "_scope",
+    "shield": "_chain",
     "socket": "socket",
     "status": "_status",
     "uninstall": "_graft",

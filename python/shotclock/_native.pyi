@@ -27,14 +27,29 @@ def capi() -> object:
 def sendfile(sock: _socket_object, file: int, offset: int, count: int, /) -> int:
     """Send a part of a file, waiting as the socket's timeout has it. 0 at the end of the file."""
 
-def watch_scopes(ask: Callable[[], object], /) -> None:
-    """Take the function that gives the scope around a call, with its deadline_ns, or None. The first call counts."""
+def watch_chain(ask: Callable[[], tuple[object, ...] | None], /) -> None:
+    """Take the function that gives what is in force around a call. The first call counts.
 
-def scope_opened() -> None:
-    """Count one more open scope: only while there are any is anybody asked."""
+    Its answer is the scope that ends first, or None, and then the cancellers, the innermost first; None for nothing.
+    """
 
-def scope_closed() -> None:
+def link_opened() -> None:
+    """Count one more scope or canceller that was entered: only while there are any is anybody asked."""
+
+def link_closed() -> None:
     """Count one less."""
+
+def canceller() -> object:
+    """A capsule with a canceller of the core."""
+
+def cancel(core: object, /) -> None:
+    """Cancel it: everybody who waits under it is woken."""
+
+def is_cancelled(core: object, /) -> bool:
+    """Whether it was cancelled."""
+
+def waiters(number: int, /) -> int:
+    """How many threads use the descriptor of this number at this moment."""
 
 def call_tls(
     call: Callable[..., Any],

@@ -1,23 +1,20 @@
 """Deadline scopes: one limit for all that a block does with sockets, through libraries that know nothing of it.
 
-The scopes of a thread or task form a chain that begins in one context variable; what counts is the earliest end of those
-that are open. A scope that was left limits nothing, whoever still has it in a copied context.
+What counts is the earliest end of those around a call.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-import os
 import time
-from contextvars import ContextVar
 
 from . import _native
+from ._chain import Link, in_force, reach_every_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
     from types import TracebackType
     from typing import ParamSpec, Self, TypeVar
 
@@ -29,50 +26,14 @@ _SECOND = 10**9
 _MOST_SECONDS = 9e9
 
 
-class _Link:
-    """One link of the chain: a scope or a shield."""
-
-    __slots__ = ("_open", "_outer", "_token")
-    _open: bool
-    _outer: _Link | None
-    _token: Token[_Link | None] | None
-
-    def __init__(self) -> None:
-        self._open = False
-        self._outer = None
-        self._token = None
-
-    def _link(self) -> None:
-        if self._token is not None:
-            raise RuntimeError("it was entered before: a scope is entered once")
-        outer = _innermost.get()
-        # What was left does not come back, and need not be kept.
-        while outer is not None and not outer._open:
-            outer = outer._outer
-        self._outer = outer
-        self._token = _innermost.set(self)
-        self._open = True
-
-    def _unlink(self) -> None:
-        self._open = False
-        try:
-            if self._token is not None and _innermost.get() is self:
-                _innermost.reset(self._token)
-        except ValueError:
-            # A generator that was suspended inside it ends in another context: there it limits nothing any more.
-            pass
-
-
-_innermost: ContextVar[_Link | None] = ContextVar("shotclock scope", default=None)
-
-
-class Scope(_Link):
+class Scope(Link):
     """A limit on all that is done with sockets between entering and leaving it; made by ``deadline`` and its kin.
 
     ``expired`` tells whether it has ended a call, also where a library turned the exception into one of its own.
     """
 
-    __slots__ = ("_seconds", "deadline_ns", "expired")
+    __slots__ = ("_seconds", "expired")
+    deadline_ns: int
 
     def __init__(self, seconds: float | None, deadline_ns: int) -> None:
         super().__init__()
@@ -82,11 +43,11 @@ class Scope(_Link):
 
     def __enter__(self) -> Self:
         """Begin: from now on the calls of this thread or task end by the deadline."""
-        _reach_every_socket()
+        reach_every_socket()
         if self._seconds is not None:
             self.deadline_ns = time.monotonic_ns() + math.ceil(self._seconds * _SECOND)
         self._link()
-        _native.scope_opened()
+        _native.link_opened()
         return self
 
     def __exit__(
@@ -95,7 +56,7 @@ class Scope(_Link):
         """End, whatever the exception."""
         if self._open:
             self._unlink()
-            _native.scope_closed()
+            _native.link_closed()
         return None
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -147,21 +108,6 @@ class MoveOnScope(Scope):
         raise TypeError("move_on_after() is no decorator: the call would have nothing to return")
 
 
-class Shield(_Link):
-    """Within it the scopes around it do not count; made by ``shield``."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        self._link()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        self._unlink()
-
-
 def deadline(seconds: float) -> Scope:
     """Limit everything a block, or each call of a function, does with sockets to so many seconds in all.
 
@@ -194,11 +140,6 @@ def move_on_after(seconds: float) -> MoveOnScope:
     return MoveOnScope(_seconds(seconds), 0)
 
 
-def shield() -> Shield:
-    """Take a block, such as one that cleans up, out of the scopes around it: ``with shotclock.shield():``."""
-    return Shield()
-
-
 def remaining() -> float | None:
     """Say how many seconds the scopes around this call leave it; 0.0 once they are over, None if there are none."""
     scope = earliest()
@@ -223,18 +164,10 @@ def expired_scope(error: BaseException) -> Scope | None:
     return None
 
 
-def earliest(innermost: _Link | None = None) -> Scope | None:
+def earliest(innermost: Link | None = None) -> Scope | None:
     """Give the open scope that ends first, of those around this call; a shield hides those beyond it."""
-    link = _innermost.get() if innermost is None else innermost
-    first: Scope | None = None
-    while link is not None:
-        if link._open:
-            if not isinstance(link, Scope):
-                break
-            if first is None or link.deadline_ns < first.deadline_ns:
-                first = link
-        link = link._outer
-    return first
+    scopes = (link for link in in_force(innermost) if isinstance(link, Scope))
+    return min(scopes, key=lambda scope: scope.deadline_ns, default=None)
 
 
 def _seconds(seconds: float) -> float:
@@ -249,17 +182,3 @@ def _restore(seconds: float | None, deadline_ns: int, expired: bool) -> Scope:
     scope = Scope(seconds, deadline_ns)
     scope.expired = expired
     return scope
-
-
-def _reach_every_socket() -> None:
-    """See to it that there is no scope without effect."""
-    from . import _graft, _mount
-
-    if _graft.is_installed() or _mount.is_mounted():
-        return
-    if os.environ.get("SHOTCLOCK") == "0":
-        raise RuntimeError("SHOTCLOCK=0 forbids install(), without which a deadline scope has no effect")
-    _graft.install()
-
-
-_native.watch_scopes(earliest)

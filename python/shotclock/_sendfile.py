@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 
@@ -70,7 +71,9 @@ def _send_part(sock: Any, file_number: int, offset: int, count: int, give_up: ty
     try:
         return _native.sendfile(sock, file_number, offset, min(count, _LARGEST_BLOCK))
     except OSError as error:
-        # The socket's own timeout has no errno. Any other failure of the first part means: send it some other way.
-        if give_up is None or (isinstance(error, TimeoutError) and error.errno is None):
+        # A limit that has passed has no errno. Any other failure of the first part, but a cancellation, means: send it
+        # some other way.
+        is_limit = isinstance(error, TimeoutError) and error.errno is None
+        if give_up is None or is_limit or error.errno == errno.ECANCELED:
             raise
         raise give_up(error) from error

@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 import pytest
+import trustme
 
 # How long anything on this machine may take before a test calls it hung. Loose: only a hang should meet it.
 PATIENCE = 20.0
@@ -144,6 +145,14 @@ def connect(patience):
         client.close()
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A TLS server's key and certificate in one file."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
+    return path
+
+
 @pytest.fixture
 def datagram_socket(patience):
     """A datagram socket of Python's own, bound to a port of the system's choice."""
@@ -151,3 +160,13 @@ def datagram_socket(patience):
         own.settimeout(patience)
         own.bind(("127.0.0.1", 0))
         yield own
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """A TLS server's key and certificate in one file, and the certificate of who vouches for it in another."""
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    return folder / "server.pem", folder / "authority.pem"

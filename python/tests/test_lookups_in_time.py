@@ -112,6 +112,25 @@ def test_every_lookup_ends_with_its_scope(run):
     )
 
 
+def test_two_seconds_of_requests_are_two_seconds(run):
+    run(
+        """
+        import requests
+        # What the first call ever does by the way is not what is measured.
+        with contextlib.suppress(requests.RequestException):
+            requests.get("http://127.0.0.1:1/")
+        with takes(2.0, late=0.1):
+            try:
+                with shotclock.deadline(2) as scope:
+                    requests.get("http://slow.example/")
+            except requests.RequestException as error:
+                assert shotclock.expired_scope(error) is scope and scope.expired, repr(error)
+            else:
+                raise AssertionError("it ended by itself")
+        """
+    )
+
+
 def test_exit_and_fork_do_not_wait_for_lookups(run):
     run(
         """
@@ -127,5 +146,41 @@ def test_exit_and_fork_do_not_wait_for_lookups(run):
             os._exit(0)
         with takes(0, late=2):
             assert os.waitpid(child, 0)[1] == 0
+        """
+    )
+
+
+def test_every_lookup_ends_with_its_canceller(run):
+    run(
+        """
+        # Each asks for a name of its own, since equal lookups under way are one.
+        lookups = {
+            b"one": lambda: socket.getaddrinfo("one.example", 80),
+            b"two": lambda: socket.gethostbyname("two.example"),
+            b"three": lambda: socket.gethostbyname_ex("three.example"),
+            b"204": lambda: socket.gethostbyaddr("192.0.2.204"),
+            b"205": lambda: socket.getnameinfo(("192.0.2.205", 80), 0),
+            b"six": lambda: socket.create_connection(("six.example", 80)),
+            b"seven": lambda: socket.socket().connect(("seven.example", 80)),
+        }
+        for name, lookup in lookups.items():
+            canceller = shotclock.Canceller()
+            ended = []
+            def wait():
+                try:
+                    with canceller:
+                        lookup()
+                except shotclock.Cancelled as error:
+                    ended.append((time.monotonic(), error))
+            thread = threading.Thread(target=wait)
+            thread.start()
+            # Once the question has come it waits for the answer.
+            while name not in dead.recv(512):
+                pass
+            cancelled = time.monotonic()
+            canceller.cancel()
+            thread.join(20)
+            [(end, error)] = ended
+            assert end - cancelled <= LATE and error.canceller is canceller
         """
     )

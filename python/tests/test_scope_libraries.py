@@ -3,95 +3,21 @@
 import textwrap
 
 import pytest
-import trustme
 
 from interpreter import check
-from misbehaving import PEERS
+from misbehaving import PEERS, SERVERS
 
-SERVERS = """
-import http.client, os, ssl, urllib.request, warnings
-import requests
-HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Length: 1000000\\r\\n\\r\\n"
-CERTIFICATE, AUTHORITY = sys.argv[1:]
-server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-server.load_cert_chain(CERTIFICATE)
-
-def drip_header(connection):
-    drip(b"HTTP/1.1 200 OK\\r\\nX: ")(connection)
-
-def drip_body(connection):
-    drip(HEAD)(connection)
-
-def over_tls(talk):
-    def talk_over_tls(connection):
-        with server.wrap_socket(connection, server_side=True) as tls:
-            talk(tls)
-    return talk_over_tls
-
-def drip_handshake(connection):
-    # What a server says is made aside, and then given out by the byte.
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = server.wrap_bio(incoming, outgoing, server_side=True)
-    while not outgoing.pending:
-        incoming.write(connection.recv(65536))
-        with contextlib.suppress(ssl.SSLWantReadError):
-            tls.do_handshake()
-    for byte in outgoing.read():
-        time.sleep(0.02)
-        connection.sendall(bytes([byte]))
-
-def drip_records(connection):
-    with server.wrap_socket(connection, server_side=True) as tls:
-        tls.recv(65536)
-        raw = socket.socket(fileno=os.dup(tls.fileno()))
-        tls.sendall(HEAD)
-        # A record of which only the length comes quickly.
-        raw.sendall(bytes([23, 3, 3, 0x40, 0]))
-        for _ in range(1000):
-            time.sleep(0.02)
-            raw.sendall(b"x")
-
-def flood(connection):
-    connection.recv(1)
-    connection.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
-    while True:
-        connection.sendall(bytes(65536))
-
-def fetch_by_requests(url):
-    requests.get(url, verify=AUTHORITY)
-
-def fetch_by_urllib(url):
-    urllib.request.urlopen(url, context=ssl.create_default_context(cafile=AUTHORITY) if url[4] == "s" else None).read()
-
-def fetch_by_http_client(url):
-    host, port = url.split("/")[2].split(":")
-    if url[4] == "s":
-        connection = http.client.HTTPSConnection(host, int(port), context=ssl.create_default_context(cafile=AUTHORITY))
-    else:
-        connection = http.client.HTTPConnection(host, int(port))
-    connection.request("GET", "/")
-    connection.getresponse().read()
-"""
 FETCHES = ["fetch_by_requests", "fetch_by_urllib", "fetch_by_http_client"]
 PLAIN = ["silent", "drip_header", "drip_body", "flood"]
 TLS = ["silent", "drip_handshake", "drip_records", "over_tls(drip_header)", "over_tls(drip_body)", "over_tls(flood)"]
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificate")
-    authority = trustme.CA()
-    authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    authority.cert_pem.write_to_path(folder / "authority.pem")
-    return folder / "server.pem", folder / "authority.pem"
-
-
 @pytest.fixture(params=["graft", "type"])
-def run(request, certificate):
+def run(request, certificates):
     beneath = [] if request.param == "graft" else ["-m", "shotclock"]
 
     def run_program(program):
-        return check(PEERS + SERVERS + textwrap.dedent(program), *certificate, beneath=beneath)
+        return check(PEERS + SERVERS + textwrap.dedent(program), *certificates, beneath=beneath)
 
     return run_program
 

@@ -6,14 +6,14 @@ use std::os::fd::{BorrowedFd, RawFd};
 use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::raw::{
     Answer, Errno, Failure, Interest, Limit, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
-    Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out,
+    Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out, waiting::Waiting,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags};
 
+use crate::around::Around;
 use crate::call::check_signals;
 use crate::errors;
 use crate::object::{Owned, SocketRef};
-use crate::scope::Scope;
 
 /// A Python exception is set.
 #[derive(Debug)]
@@ -31,20 +31,41 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Waits with the interpreter released, and lets signal handlers run afterwards.
-///
-/// Meanwhile the program may have closed the socket, and the descriptor's number may be that of another file by now:
-/// then the call ends with EBADF, as does a call on a closed socket.
-struct InterpreterWaiter {
-    /// Whose call it is, if it is a socket's, and the number that it began with.
-    socket: Option<(SocketRef, RawFd)>,
+/// Whose call it is, if it is a socket's, and the number that it began with.
+#[derive(Clone, Copy)]
+struct User(Option<(SocketRef, RawFd)>);
+
+impl User {
+    /// That the socket was not closed meanwhile, since which the descriptor's number may be that of another file: then
+    /// the call ends with EBADF, as does a call on a closed socket.
+    fn check_open(self) -> Result<(), Errno> {
+        if self.0.is_none_or(|(socket, number)| socket.has_number(number)) { Ok(()) } else { Err(Errno::BADF) }
+    }
+
+    /// Runs `call` with the interpreter released. A close of the socket wakes it, if it waits, and its number is no other
+    /// file's until it has ended.
+    fn released<T>(self, call: impl FnOnce() -> T) -> Result<T, Errno> {
+        let Some((socket, number)) = self.0 else { return Ok(released(call)) };
+        if number < 0 {
+            return Err(Errno::BADF);
+        }
+        let waiting = Waiting::on(number);
+        // Only now: whoever closes from here on sees that it is used.
+        if !socket.has_number(number) {
+            return Err(Errno::BADF);
+        }
+        Ok(released(|| {
+            let result = call();
+            // Before signal handlers run, which may close it themselves.
+            drop(waiting);
+            result
+        }))
+    }
 }
 
-impl InterpreterWaiter {
-    fn check_open(&self) -> Result<(), Stop<Raised>> {
-        let is_open = self.socket.is_none_or(|(socket, number)| number >= 0 && socket.number() == number);
-        if is_open { Ok(()) } else { Err(Stop::System(Errno::BADF)) }
-    }
+/// Waits with the interpreter released, and lets signal handlers run afterwards.
+struct InterpreterWaiter {
+    user: User,
 }
 
 impl Waiter for InterpreterWaiter {
@@ -55,7 +76,8 @@ impl Waiter for InterpreterWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
-        let ready = released(|| PollWaiter.wait(wanted, now, until)).map_err(|stop| match stop {
+        let outcome = self.user.released(|| PollWaiter.wait(wanted, now, until)).map_err(Stop::System)?;
+        let ready = outcome.map_err(|stop| match stop {
             Stop::System(errno) => Stop::System(errno),
             // The poll waiter has no other way to fail.
             _ => Stop::Closed,
@@ -63,47 +85,50 @@ impl Waiter for InterpreterWaiter {
         if ready.is_empty() {
             check_signals().map_err(Stop::Interrupt)?;
         }
-        self.check_open()?;
+        self.user.check_open().map_err(Stop::System)?;
         Ok(ready)
     }
 
     fn interrupted(&mut self) -> Result<(), Stop<Raised>> {
         check_signals().map_err(Stop::Interrupt)?;
-        self.check_open()
+        self.user.check_open().map_err(Stop::System)
     }
 }
 
 /// Each try of the operation inside is made with the interpreter released.
-struct Released<'o, O>(&'o mut O);
+struct Released<'o, O> {
+    operation: &'o mut O,
+    user: User,
+}
 
 impl<O: Operation> Operation for Released<'_, O> {
     type Output = O::Output;
     const COMPOSITE: bool = O::COMPOSITE;
 
     fn attempt(&mut self, ready: Readiness) -> Result<O::Output, Pause> {
-        released(|| self.0.attempt(ready))
+        self.user.released(|| self.operation.attempt(ready)).map_err(Pause::Failed)?
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        self.0.interest(wanted);
+        self.operation.interest(wanted);
     }
 }
 
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
 const SMALL: usize = 16 << 10;
 
-/// How one call waits. Timeout, descriptor and the scope around it are read once, so that all parts of the call agree.
+/// How one call waits. Timeout, descriptor and what is around it are read once, so that all parts of the call agree.
 pub(crate) struct Timing {
     socket: Option<(SocketRef, RawFd)>,
     /// In nanoseconds; `None` is for ever.
     timeout: Option<u64>,
-    scope: Option<Scope>,
-    /// The limit of a call that has begun with a lookup: what that took is gone.
+    around: Option<Around>,
+    /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
     begun: Cell<Option<Limit<'static>>>,
 }
 
 impl Timing {
-    /// By the socket's own timeout, and the deadline scope around the call.
+    /// By the socket's own timeout, and the scopes and cancellers around the call.
     pub(crate) fn of(socket: SocketRef) -> PyResult<Self> {
         Self::with_timeout(socket, socket.timeout())
     }
@@ -111,19 +136,19 @@ impl Timing {
     /// By a timeout in nanoseconds instead; negative is none.
     pub(crate) fn with_timeout(socket: SocketRef, timeout: i64) -> PyResult<Self> {
         let timeout = u64::try_from(timeout).ok();
-        // A socket that does not wait has no use for a scope.
-        let scope = if timeout == Some(0) { None } else { Scope::current()? };
-        Ok(Self { socket: Some((socket, socket.number())), timeout, scope, begun: Cell::new(None) })
+        // A socket that does not wait has no use for a limit.
+        let around = if timeout == Some(0) { None } else { Around::current()? };
+        Ok(Self { socket: Some((socket, socket.number())), timeout, around, begun: Cell::new(None) })
     }
 
-    /// By the deadline scope alone, for what has no socket.
+    /// By the scopes and cancellers alone, for what has no socket.
     pub(crate) fn of_scope() -> PyResult<Self> {
-        Ok(Self { socket: None, timeout: None, scope: Scope::current()?, begun: Cell::new(None) })
+        Ok(Self { socket: None, timeout: None, around: Around::current()?, begun: Cell::new(None) })
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
     fn is_plain(&self) -> bool {
-        self.timeout.is_none() && self.scope.is_none()
+        self.timeout.is_none() && self.around.is_none()
     }
 
     /// Whether it never waits.
@@ -131,15 +156,15 @@ impl Timing {
         self.timeout == Some(0)
     }
 
-    /// Whether it waits, and not for ever.
+    /// Whether it waits, and something other than readiness can end that.
     pub(crate) fn is_timed(&self) -> bool {
         !self.is_plain() && !self.is_nonblocking()
     }
 
-    /// Whether only a scope bounds it: then it keeps what one call without a timeout promises (all bytes sent, the low
-    /// water mark, MSG_WAITALL), on a descriptor that blocks.
+    /// Whether only a scope or a canceller bounds it: then it keeps what one call without a timeout promises (all bytes
+    /// sent, the low water mark, MSG_WAITALL), on a descriptor that blocks.
     pub(crate) fn is_bound_by_scope_alone(&self) -> bool {
-        self.timeout.is_none() && self.scope.is_some()
+        self.timeout.is_none() && self.around.is_some()
     }
 
     /// The flags for one try: those asked for, and under a limit never to wait in the system.
@@ -187,14 +212,14 @@ impl Timing {
 
     /// Runs an operation with the interpreter released; what ended it is not raised yet.
     pub(crate) fn outcome<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
-        drive(&mut Released(operation), &self.limit(), &mut self.waiter())
+        drive(&mut self.released(operation), &self.limit(), &mut self.waiter())
     }
 
     /// Runs an operation that under a limit is not tried before the descriptor is ready: one that no flag keeps from
     /// waiting, or one that promises more than what is there.
     pub(crate) fn run_when_ready<O: Operation>(&self, operation: &mut O) -> PyResult<O::Output> {
         let result = if self.is_timed() {
-            wait_out(&mut Released(operation), &self.limit(), &mut self.waiter(), Pause::WouldBlock)
+            wait_out(&mut self.released(operation), &self.limit(), &mut self.waiter(), Pause::WouldBlock)
         } else {
             self.outcome(operation)
         };
@@ -206,15 +231,16 @@ impl Timing {
         if !self.is_timed() {
             return Ok(released(|| request.run()));
         }
-        let limit = self.limit().begun(Deadline::now());
-        self.begun.set(Some(limit));
-        answer(request, &limit, &mut InterpreterWaiter { socket: None }).map_err(|unanswered| match unanswered {
-            Unanswered::Stopped(stop) => self.raise(stop),
-            Unanswered::AllBusy(limit, workers) => {
-                let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
-                self.raise_passed(limit, || Owned::text(&text))
+        self.begun.set(Some(self.time_limit().begun(Deadline::now())));
+        answer(request, &self.limit(), &mut InterpreterWaiter { user: User(None) }).map_err(|unanswered| {
+            match unanswered {
+                Unanswered::Stopped(stop) => self.raise(stop),
+                Unanswered::AllBusy(limit, workers) => {
+                    let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
+                    self.raise_passed(limit, || Owned::text(&text))
+                }
+                Unanswered::Failed(why) => errors::os_error(&why),
             }
-            Unanswered::Failed(why) => errors::os_error(&why),
         })
     }
 
@@ -230,25 +256,37 @@ impl Timing {
             Stop::Interrupt(raised) => raised,
             Stop::WouldBlock => errors::raise_errno(Errno::AGAIN),
             Stop::System(errno) => errors::raise_errno(errno),
-            Stop::Cancelled | Stop::Closed => errors::raise_errno(Errno::BADF),
+            Stop::Cancelled => {
+                self.around.as_ref().map_or_else(|| errors::os_error("cancelled"), Around::raise_cancelled)
+            }
+            Stop::Closed => errors::raise_errno(Errno::BADF),
         }
     }
 
     /// Raises the end of a limit: the scope's, or the socket's own.
     fn raise_passed(&self, limit: LimitKind, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
-        let scope = self.scope.as_ref().filter(|_| limit == LimitKind::CallDeadline);
-        let raise = |text: Owned| scope.map_or_else(|| errors::raise_timed_out(&text), |scope| scope.raise(&text));
+        let around = self.around.as_ref().filter(|_| limit == LimitKind::CallDeadline);
+        let raise =
+            |text: Owned| around.map_or_else(|| errors::raise_timed_out(&text), |around| around.raise_timed_out(&text));
         text().map_or_else(|raised| raised, raise)
     }
 
     fn waiter(&self) -> InterpreterWaiter {
-        InterpreterWaiter { socket: self.socket }
+        InterpreterWaiter { user: User(self.socket) }
     }
 
-    fn limit(&self) -> Limit<'static> {
-        self.begun.get().unwrap_or_else(|| match &self.scope {
+    fn released<'o, O>(&self, operation: &'o mut O) -> Released<'o, O> {
+        Released { operation, user: User(self.socket) }
+    }
+
+    fn limit(&self) -> Limit<'_> {
+        Limit { canceller: self.around.as_ref().and_then(Around::canceller), ..self.time_limit() }
+    }
+
+    fn time_limit(&self) -> Limit<'static> {
+        self.begun.get().unwrap_or_else(|| match self.around.as_ref().and_then(Around::deadline) {
             None => timeout_limit(self.timeout),
-            Some(scope) => deadline_limit(self.timeout, scope.deadline),
+            Some(deadline) => deadline_limit(self.timeout, deadline),
         })
     }
 }

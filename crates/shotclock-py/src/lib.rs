@@ -4,8 +4,10 @@
 
 mod address;
 mod arguments;
+mod around;
 mod audit;
 mod call;
+mod canceller;
 mod connection;
 mod datagram;
 mod descriptor;
@@ -20,7 +22,6 @@ mod object;
 mod option;
 mod order;
 mod own_type;
-mod scope;
 mod sendfile;
 mod state;
 mod stock;

@@ -9,12 +9,14 @@ use pyo3_ffi::{
     PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init,
     PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
 };
+use shotclock::raw::waiting;
 
+use crate::arguments::descriptor;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{errors, own_type, scope, sendfile, tls};
+use crate::{around, canceller, errors, own_type, sendfile, tls};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -87,6 +89,15 @@ unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyO
     returned(read())
 }
 
+/// `_native.waiters(number)`: how many threads use the descriptor of this number at this moment.
+unsafe extern "C" fn waiters(_: *mut PyObject, number: *mut PyObject) -> *mut PyObject {
+    let count = || match descriptor(number)? {
+        number if number < 0 => Err(errors::value_error("negative file descriptor")),
+        number => Owned::int(waiting::waiters(number)),
+    };
+    returned(count())
+}
+
 fn dict_of(
     definitions: impl Iterator<Item = (&'static CStr, *mut PyMethodDef)>,
     make: impl Fn(*mut PyMethodDef) -> *mut PyObject,
@@ -117,13 +128,9 @@ unsafe extern "C" fn execute(_: *mut PyObject) -> c_int {
     }
 }
 
-/// Loads the module.
-///
-/// # Safety
-/// To be called by the interpreter's import machinery alone.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
-    let functions = [
+/// The module's own functions, and the empty definition that ends them.
+fn definitions() -> Vec<PyMethodDef> {
+    vec![
         function(
             c"prepare",
             prepare,
@@ -140,9 +147,23 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             METH_VARARGS,
             c"sendfile(sock, file, offset, count, /)\n--\n\nOne part of a file, in time.",
         ),
-        function(c"watch_scopes", scope::watch_scopes, METH_O, c"watch_scopes(ask, /)\n--\n\nWho knows the scope."),
-        function(c"scope_opened", scope::scope_opened, METH_NOARGS, c"scope_opened()\n--\n\nOne more is open."),
-        function(c"scope_closed", scope::scope_closed, METH_NOARGS, c"scope_closed()\n--\n\nOne less is open."),
+        function(
+            c"watch_chain",
+            around::watch_chain,
+            METH_O,
+            c"watch_chain(ask, /)\n--\n\nWho knows what is in force around a call.",
+        ),
+        function(c"link_opened", around::link_opened, METH_NOARGS, c"link_opened()\n--\n\nOne more is open."),
+        function(c"link_closed", around::link_closed, METH_NOARGS, c"link_closed()\n--\n\nOne less is open."),
+        function(c"canceller", canceller::canceller, METH_NOARGS, c"canceller()\n--\n\nA canceller of the core."),
+        function(c"cancel", canceller::cancel, METH_O, c"cancel(core, /)\n--\n\nWake all that wait under it."),
+        function(
+            c"is_cancelled",
+            canceller::is_cancelled,
+            METH_O,
+            c"is_cancelled(core, /)\n--\n\nWhether it was cancelled.",
+        ),
+        function(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
         PyMethodDef {
             ml_name: c"call_tls".as_ptr(),
             ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
@@ -163,7 +184,15 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             c"layout(sock, /)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
         ),
         PyMethodDef::zeroed(),
-    ];
+    ]
+}
+
+/// Loads the module.
+///
+/// # Safety
+/// To be called by the interpreter's import machinery alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
     let slots = [
         PyModuleDef_Slot { slot: Py_mod_exec, value: execute as *mut c_void },
         PyModuleDef_Slot { slot: 0, value: ptr::null_mut() },
@@ -173,7 +202,7 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
         m_name: c"shotclock._native".as_ptr(),
         m_doc: c"CPython's _socket in Rust.".as_ptr(),
         m_size: 0,
-        m_methods: Box::leak(Box::new(functions)).as_mut_ptr(),
+        m_methods: definitions().leak().as_mut_ptr(),
         m_slots: Box::leak(Box::new(slots)).as_mut_ptr(),
         m_traverse: None,
         m_clear: None,

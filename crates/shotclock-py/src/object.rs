@@ -68,9 +68,15 @@ impl SocketRef {
         self.number_cell().load(Ordering::Relaxed)
     }
 
+    /// Whether this is still the descriptor's number: for who has counted itself among those that use the number.
+    pub(crate) fn has_number(self, number: RawFd) -> bool {
+        // Sequentially consistent, as the count: who closes replaces the number and then reads the count.
+        number >= 0 && self.number_cell().load(Ordering::SeqCst) == number
+    }
+
     /// Gives the object another number; what it had before is the caller's.
     pub(crate) fn replace_number(self, number: RawFd) -> RawFd {
-        self.number_cell().swap(number, Ordering::Relaxed)
+        self.number_cell().swap(number, Ordering::SeqCst)
     }
 
     /// The descriptor for one call.

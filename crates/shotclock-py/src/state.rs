@@ -9,7 +9,7 @@ use pyo3_ffi::{
     Py_False, Py_None, Py_True, PyBool_FromLong, PyErr_Clear, PyFloat_AsDouble, PyFloat_CheckExact, PyFloat_FromDouble,
     PyLong_CheckExact, PyLong_FromLong, PyObject,
 };
-use shotclock::raw::{Errno, exact, numbers};
+use shotclock::raw::{Errno, exact, numbers, waiting};
 
 use crate::errors;
 use crate::held;
@@ -42,10 +42,10 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     returned(if number < 0 { Ok(Owned::none()) } else { close_number(number) })
 }
 
-/// Closes a descriptor with the interpreter released: under SO_LINGER it may wait. That the peer has reset the
-/// connection is no error of closing it.
+/// Closes a descriptor, under whoever waits on it, with the interpreter released: under SO_LINGER it may wait. That the
+/// peer has reset the connection is no error of closing it.
 pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
-    match released(|| exact::close(number)) {
+    match released(|| waiting::close(number)) {
         Ok(()) | Err(Errno::CONNRESET) => Ok(Owned::none()),
         Err(errno) => Err(errors::raise_errno(errno)),
     }

@@ -24,7 +24,14 @@ use crate::sys::wake;
 /// # Ok::<(), shotclock::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Canceller(Arc<Signal>);
+pub struct Canceller(Arc<Flags>);
+
+#[derive(Default)]
+struct Flags {
+    own: Signal,
+    /// The cancellers whose own flags count as well, each once.
+    others: Box<[Canceller]>,
+}
 
 impl Canceller {
     /// A canceller that has not been used.
@@ -44,16 +51,65 @@ impl Canceller {
     /// assert!(canceller.is_cancelled());
     /// ```
     pub fn cancel(&self) {
-        self.0.set();
+        self.0.own.set();
     }
 
-    /// Whether `cancel` was called on this canceller or a clone of it.
+    /// A canceller that is cancelled with this one too, and by itself without it: one request among all those that a
+    /// shutdown ends.
+    ///
+    /// ```
+    /// use shotclock::Canceller;
+    ///
+    /// let shutdown = Canceller::new();
+    /// let (one, other) = (shutdown.child(), shutdown.child());
+    /// one.cancel();
+    /// assert!(one.is_cancelled() && !other.is_cancelled() && !shutdown.is_cancelled());
+    /// shutdown.cancel();
+    /// assert!(other.is_cancelled());
+    /// ```
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self::any_of([self])
+    }
+
+    /// A canceller of its own that is cancelled, too, as soon as any of these is. Its waiters wait for all of them at once.
+    ///
+    /// ```
+    /// use shotclock::{Canceller, Family, Kind, socketpair};
+    ///
+    /// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let (user, shutdown) = (Canceller::new(), Canceller::new());
+    /// let either = Canceller::any_of([&user, &shutdown]);
+    /// shutdown.cancel();
+    /// assert!(ours.cancelled_by(&either).recv(1).unwrap_err().is_cancelled());
+    /// assert!(!user.is_cancelled());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn any_of<'c>(cancellers: impl IntoIterator<Item = &'c Self>) -> Self {
+        let mut others: Vec<Self> = Vec::new();
+        for canceller in cancellers {
+            for one in canceller.each() {
+                if !others.iter().any(|known| Arc::ptr_eq(&known.0, &one.0)) {
+                    others.push(one.clone());
+                }
+            }
+        }
+        Self(Arc::new(Flags { own: Signal::default(), others: others.into() }))
+    }
+
+    /// Whether `cancel` was called on this canceller or a clone of it, or on one that it was made of.
     pub fn is_cancelled(&self) -> bool {
-        self.0.is_set()
+        self.signals().any(Signal::is_set)
     }
 
-    pub(crate) fn signal(&self) -> &Signal {
-        &self.0
+    /// The flags that count, one of which is its own.
+    pub(crate) fn signals(&self) -> impl Iterator<Item = &Signal> {
+        self.each().map(|canceller| &canceller.0.own)
+    }
+
+    fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.0.others)
     }
 }
 
@@ -183,6 +239,21 @@ mod tests {
         assert!(gate.enter_file());
         assert!(!gate.leave_file(), "the socket still uses it");
         assert!(gate.close());
+    }
+
+    #[test]
+    fn each_flag_of_a_family_counts_once() {
+        let root = Canceller::new();
+        let (child, sibling) = (root.child(), root.child());
+        let both = Canceller::any_of([&child, &sibling, &child]);
+        assert_eq!(both.signals().count(), 4, "its own, two children's and their parent's");
+        assert_eq!(Canceller::any_of([]).signals().count(), 1);
+        sibling.cancel();
+        assert!(both.is_cancelled() && !child.is_cancelled() && !root.is_cancelled());
+        both.cancel();
+        assert!(!child.is_cancelled(), "nobody is cancelled by what was made of it");
+        root.cancel();
+        assert!(child.is_cancelled());
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub use crate::scope::open_scopes;
 pub use crate::sys::resolver::{
     AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
 };
-pub use crate::sys::{Errno, Readiness, exact};
+pub use crate::sys::{Errno, Readiness, exact, waiting};
 pub use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive, wait_out};
 
 /// C's numbers that only the Python face needs.

@@ -168,8 +168,8 @@ impl<'s> Interest<'s> {
 
     /// The keys of the bells that end the wait: the signals', and that of the socket's closing, which rings its gate. A
     /// wait without a gate has no bell for its descriptors: nobody would ring it.
-    pub fn keys(&self) -> SmallVec<[usize; 3]> {
-        self.signals.iter().map(|signal| signal.key()).chain(self.gate.map(Gate::key)).collect()
+    pub fn keys(&self) -> impl Iterator<Item = usize> {
+        self.signals.iter().map(|signal| signal.key()).chain(self.gate.map(Gate::key))
     }
 
     /// Whether something happened that ends the wait before it begins. Ask with the bells in hand, or a ring is lost.
@@ -354,7 +354,7 @@ fn wait_once<O: Operation, W: Waiter>(
     let mut wanted = Interest::default();
     operation.interest(&mut wanted);
     if let Some(canceller) = limit.canceller {
-        wanted.signal(canceller.signal());
+        canceller.signals().for_each(|signal| wanted.signal(signal));
     }
     wanted.gate = limit.gate;
     if let Some(pause) = lies.pause() {
@@ -422,34 +422,36 @@ impl Waiter for PollWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, mut until: Deadline) -> Result<Readiness, Stop> {
-        let bells: SmallVec<[(usize, Option<wake::Bell>); 3]> =
-            wanted.keys().into_iter().map(|key| (key, wake::bell(key))).collect();
+        let mut bells: SmallVec<[(usize, Option<wake::Bell>); 2]> = SmallVec::new();
+        wanted.keys().for_each(|key| bells.push((key, wake::bell(key))));
         // Only now, with the bells in hand: what was set before this line is seen, what is set after it rings.
         if wanted.is_called_off() {
             return Ok(Readiness::empty());
         }
-        if bells.iter().any(|(_, bell)| bell.is_none()) {
-            until = until.min(now.plus(Self::WITHOUT_A_BELL));
-        }
         let mut fds: SmallVec<[PollFd<'_>; 4]> = SmallVec::new();
         if !wanted.backing_off {
-            fds.extend(wanted.fds.iter().map(|(fd, ready)| PollFd::from_borrowed_fd(*fd, *ready)));
+            wanted.fds.iter().for_each(|(fd, ready)| fds.push(PollFd::from_borrowed_fd(*fd, *ready)));
         }
         let own = fds.len();
-        let ringing = bells.iter().filter_map(|(_, bell)| bell.as_ref());
-        fds.extend(ringing.map(|bell| PollFd::from_borrowed_fd(bell.as_fd(), Readiness::IN)));
+        for (_, bell) in &bells {
+            match bell {
+                Some(bell) => fds.push(PollFd::from_borrowed_fd(bell.as_fd(), Readiness::IN)),
+                None => until = until.min(now.plus(Self::WITHOUT_A_BELL)),
+            }
+        }
         let left = (until != Deadline::NEVER).then(|| Self::without_slack(until.since(now)));
         match sys::poll(&mut fds, left.map(Timeout::nanos)) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(Readiness::empty()),
             Err(errno) => return Err(Stop::System(errno)),
         }
-        let rung = fds[own..].iter().map(|fd| !fd.revents().is_empty());
+        let (own, rung) = fds.split_at(own);
+        let held = bells.iter().filter_map(|(key, bell)| Some((*key, bell.as_ref()?)));
         // Each bell by itself: to retire a silent one would lose its rings.
-        for ((key, bell), _) in bells.iter().filter(|(_, bell)| bell.is_some()).zip(rung).filter(|(_, rung)| *rung) {
-            bell.iter().for_each(|bell| wake::retire(*key, bell));
+        for ((key, bell), _) in held.zip(rung).filter(|(_, fd)| !fd.revents().is_empty()) {
+            wake::retire(key, bell);
         }
-        Ok(fds[..own].iter().fold(Readiness::empty(), |all, fd| all | fd.revents()))
+        Ok(own.iter().fold(Readiness::empty(), |all, fd| all | fd.revents()))
     }
 }
 

@@ -6,6 +6,7 @@ use super::{family_bytes, field};
 use crate::constant::Family;
 use crate::sys::address::RawAddress;
 
+#[inline]
 pub(super) fn encode_v4(address: SocketAddrV4) -> RawAddress {
     let mut bytes = [0; V4_LEN];
     bytes[..2].copy_from_slice(&family_bytes(Family::INET));
@@ -14,6 +15,7 @@ pub(super) fn encode_v4(address: SocketAddrV4) -> RawAddress {
     RawAddress::from_array(&bytes)
 }
 
+#[inline]
 pub(super) fn decode_v4(bytes: &[u8]) -> Option<SocketAddrV4> {
     let bytes: &[u8; V4_LEN] = bytes.try_into().ok()?;
     let port = u16::from_be_bytes(field(bytes, 2)?);

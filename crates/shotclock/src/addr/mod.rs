@@ -73,6 +73,7 @@ impl Address {
     /// assert_eq!(Address::from_raw(&known.to_raw()), known);
     /// ```
     #[must_use]
+    #[inline]
     pub fn from_raw(raw: &RawAddress) -> Self {
         let bytes = raw.as_bytes();
         let known = match Family(raw.family()) {
@@ -96,6 +97,7 @@ impl Address {
     /// assert_eq!(raw.as_bytes()[2..8], [0, 80, 127, 0, 0, 1]);
     /// ```
     #[must_use]
+    #[inline]
     pub fn to_raw(&self) -> RawAddress {
         match self {
             Self::V4(address) => inet::encode_v4(*address),

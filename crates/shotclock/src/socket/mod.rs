@@ -252,14 +252,7 @@ impl Socket {
 
     /// Puts the dead descriptor under our number.
     pub(crate) fn bury(&self) -> Result<()> {
-        if let Err(errno) = calls_of_system::bury(self.fd.as_fd()) {
-            // No descriptor left for the dead one. The connection is ended as well as can be; the gate refuses calls.
-            let _may_not_be_connected = calls_of_system::shutdown(self.fd.as_fd(), Shutdown::BOTH.0);
-            if !matches!(errno, Errno::MFILE | Errno::NFILE) {
-                return Err(Error::system("close", errno));
-            }
-        }
-        Ok(())
+        calls_of_system::bury(self.fd.as_fd()).map_err(|errno| Error::system("close", errno))
     }
 
     /// Gives up the descriptor, in blocking mode, without closing it. Source: Python's `socket.detach`.

@@ -13,6 +13,7 @@
 //! * `resolver`: the system's own lookups, reentrant, in owned values.
 //! * `thread`: a detached thread that takes no signals.
 //! * `fork`: values that start anew in a forked child.
+//! * `waiting`: who waits on which descriptor, and a close that wakes them, for the Python face.
 //!
 //! Nothing here loops, and nothing waits but `poll`, and `exact` where it is asked to.
 #![allow(unsafe_code)]
@@ -23,7 +24,7 @@ mod unix;
 pub(crate) use unix::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub use unix::{Errno, Readiness, exact};
+pub use unix::{Errno, Readiness, exact, waiting};
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 mod unsupported;

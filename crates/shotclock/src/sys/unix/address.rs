@@ -87,11 +87,13 @@ impl RawAddress {
     }
 
     /// An address of exactly these bytes; that they are neither too few nor too many is checked when compiled.
+    #[inline]
     pub(crate) fn from_array<const N: usize>(bytes: &[u8; N]) -> Self {
         Self::from_prefix(bytes, N)
     }
 
     /// An address of the first `len` of these bytes, and of the family's two at least.
+    #[inline]
     pub(crate) fn from_prefix<const N: usize>(bytes: &[u8; N], len: usize) -> Self {
         const { assert!(2 <= N && N <= Self::CAPACITY) };
         let len = len.clamp(2, N);
@@ -101,6 +103,7 @@ impl RawAddress {
         Self { storage, len: len as u8 }
     }
 
+    #[inline]
     pub(crate) fn from_system(address: &SocketAddrAny) -> Option<Self> {
         // SAFETY: SocketAddrAny keeps its first addr_len() bytes initialised (its stated invariant), and they live as
         // long as the borrow.

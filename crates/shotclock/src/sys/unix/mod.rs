@@ -9,6 +9,7 @@ pub(crate) mod resolver;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod thread;
+pub mod waiting;
 pub(crate) mod wake;
 
 pub(crate) use libc as c;
@@ -18,6 +19,9 @@ pub use rustix::io::Errno;
 
 use rustix::event::Timespec;
 
+/// In nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
 /// The time of CLOCK_MONOTONIC in nanoseconds.
 #[inline]
 pub(crate) fn monotonic_nanos() -> u64 {
@@ -26,17 +30,26 @@ pub(crate) fn monotonic_nanos() -> u64 {
     // SAFETY: `time` is writable. CLOCK_MONOTONIC exists on every Linux, so the call cannot fail.
     unsafe { c::clock_gettime(c::CLOCK_MONOTONIC, &mut time) };
     // Nanoseconds since boot: positive, and under 2^64 for 584 years.
-    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+    time.tv_sec.unsigned_abs() * SECOND + time.tv_nsec.unsigned_abs()
 }
 
-/// Waits until one of `fds` is ready, for `nanos` at most; for ever if `None`. The kernel rounds the time up.
+/// Waits until one of `fds` is ready, for `nanos` at most; for ever if `None`. The kernel rounds a short time up; a wait
+/// of a second or more may end up to a millisecond early.
 #[allow(clippy::disallowed_methods, reason = "the one place that polls")]
 pub(crate) fn poll(fds: &mut [PollFd<'_>], nanos: Option<u64>) -> Result<usize, Errno> {
-    let timeout = nanos.map(|nanos| Timespec {
-        tv_sec: i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX),
-        tv_nsec: i64::try_from(nanos % 1_000_000_000).unwrap_or(0),
-    });
-    rustix::event::poll(fds, timeout.as_ref())
+    let millis = match nanos {
+        None => -1,
+        // A longer time than the call can take is waited for in parts.
+        Some(nanos @ SECOND..) => c::c_int::try_from(nanos / (SECOND / 1000)).unwrap_or(c::c_int::MAX),
+        Some(nanos) => return rustix::event::poll(fds, Some(&Timespec { tv_sec: 0, tv_nsec: nanos.cast_signed() })),
+    };
+    const { assert!(size_of::<PollFd<'_>>() == size_of::<c::pollfd>()) };
+    const { assert!(align_of::<PollFd<'_>>() == align_of::<c::pollfd>()) };
+    // poll(2), where its milliseconds will do: ppoll(2) writes the time that is left back, which a call that waits and
+    // answers a peer notices.
+    // SAFETY: the array is ours for the length of the call, and its elements are `struct pollfd` by their documentation.
+    let ready = unsafe { c::poll(fds.as_mut_ptr().cast(), fds.len() as c::nfds_t, millis) };
+    usize::try_from(ready).map_err(|_| last_errno())
 }
 
 /// The system's words for an error number, without the number.

@@ -180,8 +180,16 @@ pub(crate) fn set_inheritable(fd: BorrowedFd<'_>, inheritable: bool) -> Result<(
 /// The dead descriptor is one of the root directory opened with O_PATH, which exists in every chroot: every socket call
 /// on it says EBADF. It is opened anew each time; one kept for the process could be closed by strangers (daemons do) and
 /// its number be somebody else's.
+///
+/// Without a descriptor left for the dead one, the connection is ended as well as can be, and that is no error.
 pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let dead = open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let dead = match open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(dead) => dead,
+        Err(errno) => {
+            let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);
+            return if matches!(errno, Errno::MFILE | Errno::NFILE) { Ok(()) } else { Err(errno) };
+        }
+    };
     // SAFETY: both numbers are open and stay so. The caller owns `fd`'s number; after dup3 it is open still, so that
     // whoever borrowed it keeps a valid, if dead, descriptor.
     if unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
