@@ -8,6 +8,7 @@ mod docs;
 mod fuzz;
 mod homes;
 mod lint;
+mod matrix;
 mod msrv;
 mod python;
 mod run;
@@ -43,6 +44,8 @@ enum Chore {
     Docs(docs::Arguments),
     /// Run a benchmark and print its table
     Bench(bench::Arguments),
+    /// Try every operation that can block at every fault that can befall it, beside other sockets
+    Matrix(matrix::Arguments),
     /// Run every fuzz target for a while
     Fuzz(fuzz::Arguments),
     /// Run the core's wake-up tests under ThreadSanitizer
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Chore::Lint => lint::run(),
         Chore::Docs(arguments) => docs::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Matrix(arguments) => matrix::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Sanitize => sanitize::run(),
     };

@@ -32,10 +32,23 @@ pub(crate) fn environment_with(
     interpreter: &str,
     profile: &str,
 ) -> Result<PathBuf, Failure> {
-    let venv = target.join(name);
+    made(&target.join(name), interpreter, REQUIREMENTS, profile)
+}
+
+/// The same, with what another file of requirements names; the build tool must be in it.
+pub(crate) fn environment_of(
+    target: &Path,
+    name: &str,
+    interpreter: &str,
+    requirements: &str,
+) -> Result<PathBuf, Failure> {
+    made(&target.join(name), interpreter, requirements, "release")
+}
+
+fn made(venv: &Path, interpreter: &str, requirements: &str, profile: &str) -> Result<PathBuf, Failure> {
     let python = venv.join("bin").join("python");
-    prepare(&venv, &python, interpreter)?;
-    install_package(&venv, &python, profile)?;
+    prepare(venv, &python, interpreter, requirements)?;
+    install_package(venv, &python, profile)?;
     Ok(python)
 }
 
@@ -49,15 +62,15 @@ pub(crate) fn version(interpreter: &str) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-fn prepare(venv: &Path, python: &Path, interpreter: &str) -> Result<(), Failure> {
-    let requirements = fs::read_to_string(workspace::root().join(REQUIREMENTS))?;
-    let wanted = format!("{interpreter}\n{requirements}");
+fn prepare(venv: &Path, python: &Path, interpreter: &str, requirements: &str) -> Result<(), Failure> {
+    let wanted = fs::read_to_string(workspace::root().join(requirements))?;
+    let wanted = format!("{interpreter}\n{wanted}");
     let stamp = venv.join("installed.txt");
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     run::check(&mut run::command(interpreter, ["-m", "venv", "--clear", &venv.to_string_lossy()]))?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", requirements];
     run::check(&mut run::command(&python.to_string_lossy(), install))?;
     // Written last: a half-made environment is made again.
     Ok(fs::write(stamp, wanted)?)

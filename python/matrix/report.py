@@ -1,0 +1,131 @@
+"""The table, its totals, and the page that shows them."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from columns import PYTHON, RUST, Column
+from outcomes import Outcome, Question
+
+_BEGIN, _END = "<!-- figures: cargo xtask matrix --write -->", "<!-- end of figures -->"
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that was run; of each trial the outcome of every run."""
+
+    outcomes: dict[tuple[Question, Column], list[Outcome]]
+    runs: int
+
+    def worst(self, question: Question, column: Column) -> Outcome:
+        """The outcome that counts: the first that misses, else the one that ended last."""
+        outcomes = self.outcomes[question, column]
+        missed = [outcome for outcome in outcomes if not outcome.is_held]
+        return missed[0] if missed else max(outcomes, key=lambda outcome: outcome.seconds or 0)
+
+    def questions(self, language: str) -> list[Question]:
+        """The cells of a language that were run, in order."""
+        return list(dict.fromkeys(question for question, column in self.outcomes if column.language == language))
+
+    def columns(self, language: str) -> list[Column]:
+        """The contestants of a language that ran, in order."""
+        return list(dict.fromkeys(column for _, column in self.outcomes if column.language == language))
+
+    def held(self, column: Column) -> int:
+        """In how many cells a contestant holds."""
+        return sum(self.worst(question, column).is_held for question in self.questions(column.language))
+
+    def misses(self) -> list[str]:
+        """The cells in which we do not hold."""
+        return [
+            f"{column.language} {column.name}: {question.name}: {outcome.verdict} {outcome.seconds or ''} {outcome.said}"
+            for question, column in self.outcomes
+            if column.must_hold and not (outcome := self.worst(question, column)).is_held
+        ]
+
+    def as_json(self) -> list[dict[str, object]]:
+        """For the file of results."""
+        return [
+            {
+                "language": column.language,
+                "contestant": column.name,
+                "operation": question.operation,
+                "fault": question.fault,
+                "runs": [outcome.as_json() for outcome in outcomes],
+            }
+            for (question, column), outcomes in self.outcomes.items()
+        ]
+
+
+def show(results: Results, page: Path | None, pictures: Path | None) -> None:
+    """Print the tables, put them into a page between its two marks, and draw the pictures into a folder."""
+    languages = [language for language in (PYTHON, RUST) if results.questions(language)]
+    figures = "\n".join([_surroundings(results), *(_section(results, language) for language in languages)])
+    print(figures)
+    for miss in results.misses():
+        print(f"MISSED {miss}")
+    if page:
+        text = page.read_text()
+        begin, end = text.index(_BEGIN) + len(_BEGIN), text.index(_END)
+        page.write_text(f"{text[:begin]}\n{figures}\n{text[end:]}")
+    if pictures:
+        # Whoever wants none needs no library for it.
+        import picture
+
+        pictures.mkdir(exist_ok=True)
+        for language in languages:
+            picture.draw(results, language, pictures / f"{language.lower()}.svg")
+
+
+def _surroundings(results: Results) -> str:
+    runs = f"{results.runs} runs, each cell at its worst" if results.runs > 1 else "1 run"
+    tools = [f"CPython {platform.python_version()}"]
+    tools += [f"{name} {version(name)}" for name in ("gevent", "requests") if find_spec(name)]
+    if rustc := shutil.which("rustc"):
+        said = subprocess.run([rustc, "--version"], capture_output=True, text=True, check=False).stdout.split()
+        tools.append(" ".join(said[:2]))
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    machine = f"{_processor()}, {os.cpu_count()} cores, Linux {re.split('[-+]', platform.release())[0]}"
+    return f"`cargo xtask matrix`, {today}: {machine}, {', '.join(tools)}; {runs}.\n"
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return " ".join(line.partition(":")[2].split()[:2])
+    return platform.machine()
+
+
+def _section(results: Results, language: str) -> str:
+    columns, questions = results.columns(language), results.questions(language)
+    lines = [
+        f"### {language}",
+        "",
+        f"![When each operation ended, by contestant](compare/{language.lower()}.svg)",
+        "",
+        _row("operation", "fault", *(column.name for column in columns)),
+        _row(*["---"] * (2 + len(columns))),
+        _row("**held**", f"**of {len(questions)}**", *(f"**{results.held(column)}**" for column in columns)),
+    ]
+    for question in questions:
+        ended = (_entry(results.worst(question, column)) for column in columns)
+        lines.append(_row(question.operation, question.fault, *ended))
+    return "\n".join([*lines, ""])
+
+
+def _row(*entries: str) -> str:
+    return f"| {' | '.join(entries)} |"
+
+
+def _entry(outcome: Outcome) -> str:
+    seconds = "" if outcome.seconds is None or outcome.verdict == "no way" else f" {outcome.seconds:.2f}"
+    return f"held{seconds}" if outcome.is_held else f"**{outcome.verdict}**{seconds}"
