@@ -428,6 +428,8 @@ fn meet(fault: Fault) {
         datagram_client().sendto(QUERY, address).unwrap();
     }
     let clients: Vec<Socket> = match fault {
+        // It may come while the client still connects.
+        Fault::Stream(StreamFault::Reset { .. }) => create_connection(address, PATIENCE).into_iter().collect(),
         Fault::Stream(_) => (0..3).map(|_| connect(&peer)).collect(),
         Fault::NameServer(_) => vec![ask_by_stream(&peer)],
         _ => Vec::new(),
