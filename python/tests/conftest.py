@@ -12,6 +12,9 @@ import threading
 import pytest
 import trustme
 
+# For the tests of our own plugin.
+pytest_plugins = ["pytester"]
+
 # How long anything on this machine may take before a test calls it hung. Loose: only a hang should meet it.
 PATIENCE = 20.0
 

@@ -12,6 +12,7 @@ mod connection;
 mod datagram;
 mod descriptor;
 mod errors;
+mod faults;
 mod held;
 mod interface;
 mod interpreter;
