@@ -1,6 +1,7 @@
 //! Every chore of the project by name: `cargo xtask --help`.
 
 mod bench;
+mod bench_overshoot;
 mod bench_python;
 mod conformance;
 mod docs;
