@@ -9,19 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3_ffi::{
-    Py_BuildValue, Py_None, PyArg_ParseTuple, PyCapsule_GetPointer, PyCapsule_New, PyDict_New, PyDict_SetItemString,
-    PyExc_RuntimeError, PyObject,
+    Py_BuildValue, Py_None, PyArg_ParseTuple, PyDict_New, PyDict_SetItemString, PyExc_RuntimeError, PyObject,
 };
 use shotclock::faults::{DatagramFault, Event, Fault, NameServerFault, Peer, PeerBuilder, StreamFault};
 use shotclock::raw::Errno;
 
 use crate::arguments::Buffer;
+use crate::capsule::{Content, capsule, content};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, released};
 use crate::object::{Owned, returned};
 
-/// The capsules' name, by which they are told from others.
-const NAME: &CStr = c"shotclock.faults.Peer";
 /// So many events are kept: the first ones.
 const MOST_EVENTS: usize = 1 << 16;
 
@@ -92,6 +90,24 @@ struct Handle {
     process: u32,
 }
 
+impl Content for Handle {
+    const NAME: &'static CStr = c"shotclock.faults.Peer";
+}
+
+impl Handle {
+    fn stop(&self) {
+        let peer = entered(&self.peer).take();
+        // Its threads may take a moment.
+        released(|| drop(peer));
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 #[derive(Default)]
 struct Log {
     events: Vec<Event>,
@@ -136,22 +152,21 @@ pub(crate) unsafe extern "C" fn start_peer(_: *mut PyObject, arguments: *mut PyO
         let peer = released(|| builder.start()).map_err(|error| raise(&error))?;
         let address = peer.address();
         let handle = Handle { peer: Mutex::new(Some(peer)), log, process: process::id() };
-        let (capsule, host) = (capsule_of(handle)?, Owned::text(&address.ip().to_string())?);
+        let (peer, host) = (capsule(handle)?, Owned::text(&address.ip().to_string())?);
         let port = Owned::int(address.port())?;
         // SAFETY: the interpreter is held; "N" takes over each object.
-        Owned::new(unsafe { Py_BuildValue(c"NNN".as_ptr(), capsule.into_ptr(), host.into_ptr(), port.into_ptr()) })
+        Owned::new(unsafe { Py_BuildValue(c"NNN".as_ptr(), peer.into_ptr(), host.into_ptr(), port.into_ptr()) })
     };
     returned(start())
 }
 
 /// `_native.stop_peer(peer)`: ends it, and returns when nothing of it is left. In a forked child nothing is done.
-pub(crate) unsafe extern "C" fn stop_peer(_: *mut PyObject, capsule: *mut PyObject) -> *mut PyObject {
+pub(crate) unsafe extern "C" fn stop_peer(_: *mut PyObject, peer: *mut PyObject) -> *mut PyObject {
     let stop = || {
-        let handle = handle_of(capsule)?;
+        // SAFETY: the interpreter calls this with a live object.
+        let handle: &Handle = unsafe { content(peer)? };
         if handle.process == process::id() {
-            let peer = entered(&handle.peer).take();
-            // Its threads may take a moment.
-            released(|| drop(peer));
+            handle.stop();
         }
         Ok(Owned::none())
     };
@@ -159,9 +174,10 @@ pub(crate) unsafe extern "C" fn stop_peer(_: *mut PyObject, capsule: *mut PyObje
 }
 
 /// `_native.peer_events(peer)`: what happened so far, as tuples `(event, number, client, sent, received, query, error)`.
-pub(crate) unsafe extern "C" fn peer_events(_: *mut PyObject, capsule: *mut PyObject) -> *mut PyObject {
+pub(crate) unsafe extern "C" fn peer_events(_: *mut PyObject, peer: *mut PyObject) -> *mut PyObject {
     let list = || {
-        let handle = handle_of(capsule)?;
+        // SAFETY: as in `stop_peer`.
+        let handle: &Handle = unsafe { content(peer)? };
         if handle.process != process::id() {
             // SAFETY: a static of the interpreter.
             return Err(errors::raise(unsafe { PyExc_RuntimeError }, c"a forked child has not its parent's peer"));
@@ -240,34 +256,6 @@ fn raise(error: &shotclock::Error) -> Raised {
         Some(number) => errors::raise_errno(Errno::from_raw_os_error(number)),
         None => errors::os_error(&error.to_string()),
     }
-}
-
-fn capsule_of(handle: Handle) -> PyResult<Owned> {
-    let handle = Box::into_raw(Box::new(handle));
-    // SAFETY: the interpreter is held, the name lives for ever, and the destructor frees what the capsule owns.
-    let made = Owned::new(unsafe { PyCapsule_New(handle.cast(), NAME.as_ptr(), Some(free)) });
-    if made.is_err() {
-        // SAFETY: made above, and nobody's.
-        drop(unsafe { Box::from_raw(handle) });
-    }
-    made
-}
-
-unsafe extern "C" fn free(capsule: *mut PyObject) {
-    // SAFETY: called once, by the interpreter, with a capsule of ours: what it holds is a Box of this type.
-    unsafe {
-        let handle = PyCapsule_GetPointer(capsule, NAME.as_ptr()).cast::<Handle>();
-        if !handle.is_null() {
-            let handle = Box::from_raw(handle);
-            released(|| drop(handle));
-        }
-    }
-}
-
-fn handle_of<'a>(capsule: *mut PyObject) -> PyResult<&'a Handle> {
-    // SAFETY: the interpreter is held; a capsule with our name holds a Handle, which lives as long as the capsule, and
-    // that is an argument of the call. For anything else there is an exception.
-    unsafe { PyCapsule_GetPointer(capsule, NAME.as_ptr()).cast::<Handle>().as_ref().ok_or(Raised) }
 }
 
 /// What a thread that panicked has left is whole: nothing here is half done.

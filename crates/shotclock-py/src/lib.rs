@@ -8,6 +8,7 @@ mod around;
 mod audit;
 mod call;
 mod canceller;
+mod capsule;
 mod connection;
 mod datagram;
 mod descriptor;
