@@ -22,11 +22,9 @@ pub(crate) struct Arguments {
 
 /// Measures everywhere, and fails if a wait ended early anywhere.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let told = [
-        format!("--expiries={}", arguments.expiries),
-        format!("--at-once={}", arguments.at_once),
-        format!("--seed={}", arguments.seed),
-    ];
+    let numbers = [arguments.expiries, arguments.at_once, arguments.seed];
+    let told = ["--expiries", "--at-once", "--seed"].into_iter().zip(numbers);
+    let told: Vec<String> = told.flat_map(|(name, number)| [name.to_owned(), number.to_string()]).collect();
     let mut core = run::cargo(["bench", "--package=shotclock", "--bench=overshoot", "--"]);
     let mut failures: Vec<Failure> = run::check(core.args(&told)).err().into_iter().collect();
     if !arguments.no_python {

@@ -86,8 +86,8 @@ impl Peer {
     }
 
     fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.threads
-            .push(sys::thread::spawn("faults", work).map_err(|error| Error::new("faults", Reason::File(error)))?);
+        let thread = sys::thread::spawn("faults", work);
+        self.threads.push(thread.map_err(|error| Error::new("faults", Reason::File(error)))?);
         Ok(())
     }
 }
