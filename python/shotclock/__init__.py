@@ -12,6 +12,7 @@ replaced and what is not reached.
 
 ``with shotclock.deadline(5):`` limits everything that a block does with sockets, through any library, and ``with
 canceller:`` lets another thread end it.
+``shotclock.faults`` has peers that misbehave, to test clients against.
 
 Importing this package imports no ``socket``: what is to be replaced must not be there before it.
 """
@@ -19,6 +20,7 @@ Importing this package imports no ``socket``: what is to be replaced must not be
 # What type checkers take to be true, without the import of `typing`, which would cost more than this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import faults as faults
     from . import socket as socket
     from ._cancel import Cancelled, Canceller
     from ._chain import shield
@@ -50,6 +52,7 @@ _HOMES = {
     "deadline": "_scope",
     "deadline_at": "_scope",
     "expired_scope": "_scope",
+    "faults": "faults",
     "install": "_graft",
     "move_on_after": "_scope",
     "remaining": "_scope",

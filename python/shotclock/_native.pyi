@@ -63,3 +63,28 @@ def call_tls(
 
 def forget_after_fork() -> None:
     """For os.register_at_fork."""
+
+def peer_modes() -> dict[str, str]:
+    """How a peer can misbehave, each with the name of the argument it takes: "" where it takes none."""
+
+def start_peer(
+    mode: str,
+    amount: int,
+    content: bytes | bytearray | memoryview | None,
+    host: str,
+    port: int,
+    skip: int,
+    take: int,
+    every: int,
+    seed: int,
+    max_connections: int,
+    max_bytes: int,
+    /,
+) -> tuple[object, str, int]:
+    """Start a misbehaving peer; gives it, and where it listens. Bytes and nanoseconds (amount) are 64 bits."""
+
+def stop_peer(peer: object, /) -> None:
+    """End it, and wait until nothing of it is left. Nothing in a forked child."""
+
+def peer_events(peer: object, /) -> list[tuple[str, int, str | None, int, int, str | None, str | None]]:
+    """What happened so far: event, number, client, sent, received, query, error."""

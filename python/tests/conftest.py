@@ -16,6 +16,9 @@ import pytest
 import trustme
 import waits
 
+# For the tests of our own plugin.
+pytest_plugins = ["pytester"]
+
 # How long anything on this machine may take before a test calls it hung. Loose: only a hang should meet it.
 PATIENCE = 20.0
 

@@ -1,6 +1,6 @@
 //! `cargo xtask bench NAME`: the benchmarks. Each ends itself if it hangs, and fails where a count misses its goal.
 
-use crate::{Failure, bench_cancellation, bench_python, run};
+use crate::{Failure, bench_cancellation, bench_overshoot, bench_python, run};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -16,6 +16,8 @@ enum Name {
     Lateness(Rest),
     /// How soon a wait ends after cancel or close, in Rust and in Python
     Cancellation(bench_cancellation::Arguments),
+    /// By how much waits from 1 ms to 1 s overshoot their limits, of the core and of the Python package
+    Overshoot(bench_overshoot::Arguments),
     /// What the Python package's calls cost beside the interpreter's own
     Python(bench_python::Arguments),
 }
@@ -32,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Name::Perop(Rest { rest }) => of_the_core("perop", rest),
         Name::Lateness(Rest { rest }) => of_the_core("lateness", rest),
         Name::Cancellation(arguments) => bench_cancellation::run(arguments),
+        Name::Overshoot(arguments) => bench_overshoot::run(arguments),
         Name::Python(arguments) => bench_python::run(arguments),
     }
 }

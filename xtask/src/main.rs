@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_cancellation;
+mod bench_overshoot;
 mod bench_python;
 mod conformance;
 mod docs;

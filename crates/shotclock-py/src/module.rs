@@ -16,7 +16,7 @@ use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{around, canceller, errors, own_type, sendfile, tls};
+use crate::{around, canceller, errors, faults, own_type, sendfile, tls};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -164,6 +164,16 @@ fn definitions() -> Vec<PyMethodDef> {
             c"is_cancelled(core, /)\n--\n\nWhether it was cancelled.",
         ),
         function(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
+        function(c"peer_modes", faults::peer_modes, METH_NOARGS, c"peer_modes()\n--\n\nHow a peer can misbehave."),
+        function(
+            c"start_peer",
+            faults::start_peer,
+            METH_VARARGS,
+            c"start_peer(mode, amount, content, host, port, skip, take, every, seed, max_connections, \
+              max_bytes, /)\n--\n\nA misbehaving peer, and where it listens.",
+        ),
+        function(c"stop_peer", faults::stop_peer, METH_O, c"stop_peer(peer, /)\n--\n\nEnd it."),
+        function(c"peer_events", faults::peer_events, METH_O, c"peer_events(peer, /)\n--\n\nWhat happened so far."),
         PyMethodDef {
             ml_name: c"call_tls".as_ptr(),
             ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },

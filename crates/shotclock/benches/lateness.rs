@@ -5,13 +5,15 @@
 #![allow(clippy::disallowed_methods, reason = "std's own timeout is what is compared with")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run is to stop there")]
 
+mod stalled;
+
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use shotclock::{Address, Error, Family, Kind, Socket, UnixAddress, create_server, socketpair};
+use shotclock::{Family, Kind, Socket, UnixAddress, create_server};
+use stalled::{FullQueue, at, datagrams, ended, local, pair};
 
 /// Limits in milliseconds, and how often each is waited for.
 const LIMITS: [(u64, usize); 4] = [(1, 300), (10, 100), (100, 20), (1000, 3)];
@@ -55,8 +57,7 @@ fn main() -> ExitCode {
 /// Prints a line; false if any wait ended early.
 fn print(name: &str, limit: u64, mut lateness: Vec<f64>, is_ours: bool) -> bool {
     lateness.sort_by(f64::total_cmp);
-    let at = |share: f64| lateness[((lateness.len() as f64 * share).ceil() as usize).clamp(1, lateness.len()) - 1];
-    let (least, median, late) = (lateness[0], at(0.5), at(0.99));
+    let (least, median, late) = (lateness[0], at(&lateness, 0.5), at(&lateness, 0.99));
     let goal = 200.0 + limit as f64;
     let verdict = match is_ours {
         true if late <= goal => format!("{goal:.0}: met"),
@@ -88,21 +89,6 @@ fn waits() -> Vec<(&'static str, Wait)> {
     ]
 }
 
-fn ended<T>(result: Result<T, Error>) {
-    match result {
-        Ok(_) => panic!("the wait ended with a result"),
-        Err(error) => assert!(error.is_timeout(), "{error}"),
-    }
-}
-
-fn pair() -> (Socket, Socket) {
-    socketpair(Family::UNIX, Kind::STREAM).unwrap()
-}
-
-fn local(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-}
-
 fn recv() -> Wait {
     let (silent, ours) = pair();
     Box::new(move |limit| {
@@ -121,8 +107,7 @@ fn recv_within() -> Wait {
 }
 
 fn recvfrom() -> Wait {
-    let ours = Socket::new(Family::INET, Kind::DGRAM).unwrap();
-    ours.bind(local(0)).unwrap();
+    let ours = datagrams();
     Box::new(move |limit| ended(ours.within(limit).recvfrom_into(&mut [0; 1])))
 }
 
@@ -139,24 +124,13 @@ fn accept() -> Wait {
     Box::new(move |limit| ended(ours.within(limit).accept()))
 }
 
-/// A listener whose queue holds one connection, and that connection.
-fn full(listener: &Socket, family: Family) -> (Socket, Address) {
-    listener.listen(0).unwrap();
-    let address = listener.getsockname().unwrap();
-    let first = Socket::new(family, Kind::STREAM).unwrap();
-    first.within(Duration::from_secs(5)).connect(address).unwrap();
-    (first, address)
-}
-
 fn connect_tcp() -> Wait {
-    let listener = Socket::new(Family::INET, Kind::STREAM).unwrap();
-    listener.bind(local(0)).unwrap();
-    let (first, address) = full(&listener, Family::INET);
+    let full = FullQueue::tcp();
     Box::new(move |limit| {
-        let _open = (&listener, &first);
+        let full = &full;
         // The one before is still trying.
         let ours = Socket::new(Family::INET, Kind::STREAM).unwrap();
-        ended(ours.within(limit).connect(address));
+        ended(ours.within(limit).connect(full.address));
     })
 }
 
@@ -164,11 +138,11 @@ fn connect_unix() -> Wait {
     let listener = Socket::new(Family::UNIX, Kind::STREAM).unwrap();
     let name = format!("shotclock-lateness-{}", std::process::id());
     listener.bind(UnixAddress::from_abstract_name(name.as_bytes()).unwrap()).unwrap();
-    let (first, address) = full(&listener, Family::UNIX);
+    let full = FullQueue::of(listener, Family::UNIX);
     let ours = Socket::new(Family::UNIX, Kind::STREAM).unwrap();
     Box::new(move |limit| {
-        let _open = (&listener, &first);
-        ended(ours.within(limit).connect(address));
+        let full = &full;
+        ended(ours.within(limit).connect(full.address));
     })
 }
 

@@ -30,6 +30,7 @@
 //! * [`SocketFile`], [`SocketReader`], [`SocketWriter`]: buffered files that lose no byte to a timeout.
 //! * [`getaddrinfo`], [`gethostbyname_ex`], [`gethostbyaddr`], [`getfqdn`] and their kin; [`Lookup`]: the same in time.
 //! * [`Error`]: which operation, which limit, how long, how many bytes.
+//! * `docs/timeouts-that-hold.md` in the repository: what goes wrong with timeouts, and what to write instead.
 //!
 //! # Platforms
 //! Linux with the GNU C library.
@@ -99,3 +100,8 @@ pub use target::Target;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The guide's examples, which need peers that misbehave.
+#[cfg(all(doctest, feature = "faults"))]
+#[doc = include_str!("../../../docs/timeouts-that-hold.md")]
+struct TimeoutsThatHold;

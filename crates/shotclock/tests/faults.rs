@@ -428,6 +428,8 @@ fn meet(fault: Fault) {
         datagram_client().sendto(QUERY, address).unwrap();
     }
     let clients: Vec<Socket> = match fault {
+        // It may come while the client still connects.
+        Fault::Stream(StreamFault::Reset { .. }) => create_connection(address, PATIENCE).into_iter().collect(),
         Fault::Stream(_) => (0..3).map(|_| connect(&peer)).collect(),
         Fault::NameServer(_) => vec![ask_by_stream(&peer)],
         _ => Vec::new(),
@@ -436,9 +438,14 @@ fn meet(fault: Fault) {
     drop(peer);
     assert!(begun.elapsed() < Duration::from_secs(3), "{fault:?}: its end took {:?}", begun.elapsed());
     drop(clients);
-    let free = Socket::new(Family::INET, Kind::DGRAM).unwrap();
-    free.bind(address).unwrap_or_else(|error| panic!("{fault:?}: {error}"));
-    shotclock::create_server(address).unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+    // Only where it was: the same port of the other protocol may be anybody's.
+    if matches!(fault, Fault::Datagram(_) | Fault::NameServer(_)) {
+        let free = Socket::new(Family::INET, Kind::DGRAM).unwrap();
+        free.bind(address).unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+    }
+    if !matches!(fault, Fault::Datagram(_)) {
+        shotclock::create_server(address).unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+    }
 }
 
 #[test]
@@ -481,6 +488,52 @@ fn the_default_timeout_is_none_of_its_business() {
     times_out(LIMIT, || other.connect(full.address()));
     drop((drips, sips, late));
     assert!(told_of_drips.iter().chain(told_of_sips).chain(told_of_late).all(|event| event.error.is_none()));
+}
+
+#[test]
+fn a_forked_child_ends_nothing_and_does_not_hang() {
+    if !in_own_process("a_forked_child_ends_nothing_and_does_not_hang") {
+        return;
+    }
+    let peer = Peer::start(StreamFault::Stall { after: 1 }).unwrap();
+    // A client's thread is there too when the process forks.
+    let client = connect(&peer);
+    assert_eq!(receive(&client, 1), b"0");
+    // SAFETY: the child only drops what it has, which must work there, and leaves by _exit.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(peer);
+        // SAFETY: ends the child without running what belongs to the parent.
+        unsafe { libc::_exit(0) };
+    }
+    let mut status = 0;
+    // SAFETY: the child was started above.
+    unsafe { libc::waitpid(child, &mut status, 0) };
+    assert_eq!(status, 0);
+    assert_eq!(receive(&connect(&peer), 1), b"0", "the parent's peer goes on");
+}
+
+#[test]
+fn its_threads_take_no_signals() {
+    if !in_own_process("its_threads_take_no_signals") {
+        return;
+    }
+    let peer = Peer::start(StreamFault::Stall { after: 1 }).unwrap();
+    let client = connect(&peer);
+    receive(&client, 1);
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let of_peer = tasks.filter(|task| std::fs::read_to_string(task.join("comm")).unwrap().trim() == "faults");
+    let masks: Vec<String> = of_peer
+        .map(|task| std::fs::read_to_string(task.join("status")).unwrap())
+        .map(|status| status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim().to_owned())
+        .collect();
+    assert_eq!(masks.len(), 2, "the acceptor's and the client's");
+    for mask in masks {
+        let blocked = u64::from_str_radix(&mask, 16).unwrap();
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGALRM] {
+            assert_ne!(blocked & (1 << (signal - 1)), 0, "signal {signal} is not blocked: {mask}");
+        }
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The peer: made, listening, ended.
 
 use std::fmt;
+use std::mem;
 use std::net::SocketAddr;
+use std::process;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use super::accept::Acceptor;
 use super::backlog::full_backlog;
@@ -21,6 +23,7 @@ use crate::dial::ServerBuilder;
 use crate::error::{Error, Reason, Result};
 use crate::option::SocketOption;
 use crate::socket::Socket;
+use crate::sys;
 
 /// What a peer sends if nobody says what: 64 KiB of lines.
 const LINE: &[u8; 16] = b"0123456789abcde\n";
@@ -31,7 +34,9 @@ const SMALL_BUFFER: i32 = 1;
 const TRIES: usize = 16;
 
 /// A peer that misbehaves in threads of its own until it is dropped, and then leaves nothing behind: dropping closes
-/// its sockets and waits for its threads, which takes no time worth mentioning.
+/// its sockets and waits for its threads, which takes no time worth mentioning. The threads take no signals.
+///
+/// A forked child has the sockets too, as any others, and none of the threads: there dropping the peer ends nothing.
 ///
 /// ```
 /// use shotclock::faults::{Fault, Peer};
@@ -46,6 +51,8 @@ pub struct Peer {
     address: SocketAddr,
     stop: Canceller,
     threads: Vec<JoinHandle<()>>,
+    /// Whose the threads are.
+    process: u32,
     /// What a full backlog is made of.
     _held: Vec<Socket>,
 }
@@ -79,7 +86,7 @@ impl Peer {
     }
 
     fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Result<()> {
-        let thread = thread::Builder::new().name("faults".to_owned()).spawn(work);
+        let thread = sys::thread::spawn("faults", work);
         self.threads.push(thread.map_err(|error| Error::new("faults", Reason::File(error)))?);
         Ok(())
     }
@@ -87,6 +94,10 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        if self.process != process::id() {
+            // Forked: nobody is there to be joined, and another thread may have held what cancelling locks.
+            return mem::forget(mem::take(&mut self.threads));
+        }
         self.stop.cancel();
         // A panic in there is one of the program's own report, and was said.
         self.threads.drain(..).for_each(|thread| drop(thread.join()));
@@ -320,7 +331,8 @@ impl PeerBuilder {
     pub fn start(self) -> Result<Peer> {
         let Self { fault, address, terms } = self;
         let terms = Arc::new(terms);
-        let mut peer = Peer { address, stop: terms.stop.clone(), threads: Vec::new(), _held: Vec::new() };
+        let (stop, process) = (terms.stop.clone(), process::id());
+        let mut peer = Peer { address, stop, threads: Vec::new(), process, _held: Vec::new() };
         match fault {
             Fault::FullBacklog => (peer.address, peer._held) = full_backlog(address)?,
             Fault::Stream(fault) => start_stream(&mut peer, fault, terms)?,

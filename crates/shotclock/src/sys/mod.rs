@@ -11,7 +11,7 @@
 //! * `interface`: network interfaces by name and index.
 //! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`.
 //! * `resolver`: the system's own lookups, reentrant, in owned values.
-//! * `thread`: a detached thread that takes no signals.
+//! * `thread`: threads that take no signals, detached or to be waited for.
 //! * `fork`: values that start anew in a forked child.
 //! * `waiting`: who waits on which descriptor, and a close that wakes them, for the Python face.
 //!

@@ -1,11 +1,16 @@
-//! Detached threads that take no signals.
+//! Threads that take no signals.
 
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::thread::Builder;
+use std::thread::{Builder, JoinHandle};
 
 /// Starts a detached thread in which every signal is blocked, so that handlers of the program never run on it.
 pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    spawn(name, work).map(drop)
+}
+
+/// The same, to be waited for. Threads that it starts take no signals either.
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     let mut everything = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: both sets are ours and large enough; sigfillset initialises the one, pthread_sigmask the other. A new
@@ -14,7 +19,7 @@ pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -
         libc::sigfillset(everything.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, everything.as_ptr(), before.as_mut_ptr());
     }
-    let spawned = Builder::new().name(name.to_owned()).spawn(work).map(drop);
+    let spawned = Builder::new().name(name.to_owned()).spawn(work);
     // SAFETY: `before` was filled by the call above.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
     spawned

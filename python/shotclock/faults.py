@@ -1,0 +1,204 @@
+"""A misbehaving peer on demand, to test a client against: what ``shotclock faults`` runs, in your own process.
+
+    with shotclock.faults.Peer("drip", every=0.1) as peer:
+        fetch(peer.host, peer.port)
+
+The fixture ``misbehaving_peer``, which pytest finds by itself once the package is installed, gives the same::
+
+    def test_it_gives_up_in_time(misbehaving_peer):
+        peer = misbehaving_peer("stall", after=100)
+        ...
+
+What happens depends on counts of bytes, connections, datagrams and queries, and on a seed: never on chance.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from dataclasses import dataclass
+
+from . import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["MODES", "Event", "Peer"]
+
+# Each mode with the name of the argument it takes, "" where it takes none.
+_ARGUMENTS = _native.peer_modes()
+
+MODES: tuple[str, ...] = tuple(_ARGUMENTS)
+"""The ways to misbehave, by the names that the command has for them."""
+
+_SECOND = 10**9
+_MOST = 2**64 - 1
+# Later than this no clock of the system will ever be.
+_MOST_SECONDS = 9e9
+_DEFAULTS: dict[str, float] = {"after": 0, "every": 0.3, "delay": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something a peer did, or that was done to it: what the command prints with ``--json``.
+
+    ``number`` counts connections, datagrams or queries from 1; ``sent`` and ``received`` are the bytes that have gone out
+    to this client and come from it; ``query`` is a name server's question, ``error`` what went wrong unmeant.
+    """
+
+    event: str
+    number: int
+    client: str | None
+    sent: int
+    received: int
+    query: str | None
+    error: str | None
+
+
+class Peer:
+    """A peer on loopback that misbehaves in one way until it is stopped; then nothing of it is left.
+
+    TCP modes send ``content`` (64 KiB of lines, if nothing else is said) unasked, and throw away what comes:
+
+    - ``silent``: never answers; ``full-backlog``: accepts nobody, and a connect hangs;
+    - ``drip``, ``sip``: sends, or reads, one byte every ``every`` seconds (0.3);
+    - ``stall``, ``reset``, ``half-close``, ``garbage``: sends ``after`` bytes (0) well, and then nothing more, a reset, the
+      end of its data, or garbage made from ``seed``;
+    - ``never-read``: reads nothing and sends nothing; ``flood``: sends without end;
+    - ``tls-stall``: answers a TLS ClientHello with ``after`` bytes, never with all.
+
+    UDP modes echo: ``udp-drop``, ``udp-duplicate``, ``udp-reorder``, and ``udp-late``, after ``delay`` seconds (1). A name
+    server knows every name, as 127.0.0.1 and ::1, by UDP and TCP: ``dns-dead``, ``dns-slow``, after ``delay`` seconds (1),
+    ``dns-truncated``, which never answers by TCP, and ``dns-garbage``.
+
+    The fault befalls every connection, datagram or query; or only those after the first ``skip``, of these each
+    ``every_nth``, and so many as ``take``. The others get what they should. ``max_connections`` are served at once, and
+    each may move ``max_bytes``. ``address`` is an IP address and a port, 0 for one that is free.
+
+    It runs in threads of its own, which need no interpreter and take no signals. It ends with ``stop()``, with its block,
+    when it is dropped, and with the process. A forked child has its sockets, as any, and cannot stop it.
+
+    Raises TypeError or ValueError, with the value and what was expected, and OSError if it cannot listen.
+    """
+
+    __slots__ = ("_peer", "host", "mode", "port")
+
+    def __init__(
+        self,
+        mode: str,
+        *,
+        after: int | None = None,
+        every: float | None = None,
+        delay: float | None = None,
+        content: bytes | bytearray | memoryview | None = None,
+        seed: int = 0,
+        skip: int = 0,
+        take: int | None = None,
+        every_nth: int = 1,
+        max_connections: int = 256,
+        max_bytes: int = 1 << 30,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
+        amount = _amount(mode, {"after": after, "every": every, "delay": delay})
+        if content is not None and not isinstance(content, (bytes, bytearray, memoryview)):
+            raise TypeError(f"content={content!r}: expected bytes")
+        host, port = _address(address)
+        self.mode = mode
+        self._peer, self.host, self.port = _native.start_peer(
+            mode,
+            amount,
+            content,
+            host,
+            port,
+            _number("skip", skip),
+            _MOST if take is None else _number("take", take),
+            _number("every_nth", every_nth, 1),
+            _number("seed", seed),
+            _number("max_connections", max_connections, 1, 65_536),
+            _number("max_bytes", max_bytes),
+        )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens: host and port, as ``socket.create_connection`` and its kin take them."""
+        return self.host, self.port
+
+    def events(self) -> list[Event]:
+        """Say what happened so far, in order; all of it once the peer has stopped.
+
+        Raises RuntimeError after more than the 65,536 events that are kept, and in a forked child.
+        """
+        return [Event(*event) for event in _native.peer_events(self._peer)]
+
+    def stop(self) -> None:
+        """End it, cutting off whoever is connected; when this returns, nothing is left but the events.
+
+        To stop what has stopped does nothing, and so does a forked child that stops its parent's.
+        """
+        _native.stop_peer(self._peer)
+
+    def __enter__(self) -> Self:
+        """Give the peer, which runs already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop it."""
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<shotclock.faults.Peer {self.mode} at {self.host}:{self.port}>"
+
+
+def _amount(mode: str, given: dict[str, float | None]) -> int:
+    """Find how many bytes, or nanoseconds, a mode is to be told; anything for one that is told nothing."""
+    if not isinstance(mode, str):
+        raise TypeError(f"mode {mode!r}: expected a str, one of {_listed(MODES)}")
+    taken = _ARGUMENTS.get(mode)
+    if taken is None:
+        raise ValueError(f"mode {mode!r}: expected one of {_listed(MODES)}")
+    for name, value in given.items():
+        if value is not None and name != taken:
+            others = [other for other, argument in _ARGUMENTS.items() if argument == name]
+            raise TypeError(f"{name}={value!r}: {mode} takes no {name}; {_listed(others)} do")
+    if not taken:
+        return 0
+    value = given[taken]
+    if value is None:
+        value = _DEFAULTS[taken]
+    return _number(taken, value) if taken == "after" else _nanoseconds(taken, value)
+
+
+def _address(address: object) -> tuple[str, int]:
+    if not isinstance(address, tuple) or len(address) != 2 or not isinstance(address[0], str):
+        raise TypeError(f"address={address!r}: expected a tuple (host, port)")
+    host, port = address
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"address={address!r}: expected an IP address as the host") from None
+    return host, _number("port", port, 0, 65_535)
+
+
+def _number(name: str, value: object, least: int = 0, most: int = _MOST) -> int:
+    expected = f"expected an int from {least} to {most}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}={value!r}: {expected}")
+    if not least <= value <= most:
+        raise ValueError(f"{name}={value!r}: {expected}")
+    return value
+
+
+def _nanoseconds(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}={value!r}: expected a number of seconds")
+    if not 0 <= value <= _MOST_SECONDS:
+        raise ValueError(f"{name}={value!r}: expected seconds from 0 to {_MOST_SECONDS:.0e}")
+    return math.ceil(value * _SECOND)
+
+
+def _listed(names: list[str] | tuple[str, ...]) -> str:
+    return ", ".join(names)
