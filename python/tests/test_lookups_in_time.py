@@ -1,11 +1,7 @@
 """Lookups at a name server that never answers, in a network and with system files of their own."""
 
-import shutil
-import subprocess
-import sys
-import textwrap
-
 import pytest
+from namespace import Namespace
 
 SYSTEM_FILES = {
     "resolv.conf": "nameserver 127.0.0.1\noptions timeout:10 attempts:2\n",
@@ -13,47 +9,14 @@ SYSTEM_FILES = {
     "hosts": "127.0.0.1 localhost\n",
 }
 BEGIN = """
-import contextlib, os, socket, sys, threading, time
-import shotclock
-shotclock.install()
 dead = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 dead.bind(("127.0.0.1", 53))
-LIMIT, LATE = 0.3, 0.25
-
-@contextlib.contextmanager
-def takes(seconds, late=LATE):
-    start = time.monotonic()
-    yield
-    took = time.monotonic() - start
-    assert seconds <= took <= seconds + late, f"{took} s, expected {seconds}"
-
-def times_out(call, scope=None):
-    try:
-        call()
-    except TimeoutError as error:
-        assert getattr(error, "scope", None) is scope, error
-    else:
-        raise AssertionError("it ended by itself")
 """
 
 
 @pytest.fixture(params=["graft", "type"])
 def run(request, tmp_path):
-    for name, content in SYSTEM_FILES.items():
-        (tmp_path / name).write_text(content)
-    mounts = " && ".join(f"mount --bind '{tmp_path / name}' /etc/{name}" for name in SYSTEM_FILES)
-    isolate = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c"]
-    if not shutil.which("unshare") or subprocess.run([*isolate, mounts], check=False).returncode != 0:
-        pytest.skip("lookups in time: no namespaces of user, network and mounts here")
-    beneath = [] if request.param == "graft" else ["-m", "shotclock"]
-
-    def run_program(program):
-        command = [*isolate, f'{mounts} && ip link set lo up && exec "$0" "$@"', sys.executable, *beneath, "-c"]
-        text = BEGIN + textwrap.dedent(program)
-        done = subprocess.run([*command, text], capture_output=True, text=True, timeout=50, check=False)
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-
-    return run_program
+    return Namespace(tmp_path, request.param, SYSTEM_FILES, BEGIN).run
 
 
 def test_a_name_ends_with_the_timeout_of_the_socket_that_needs_it(run):

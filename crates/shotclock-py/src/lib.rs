@@ -22,6 +22,7 @@ mod object;
 mod option;
 mod order;
 mod own_type;
+mod race;
 mod sendfile;
 mod state;
 mod stock;
