@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import FunctionType
 
 from . import _dial, _lookup
@@ -19,10 +20,12 @@ def replace(socket_module: ModuleType) -> None:
         setattr(socket_module, stock.__name__, ours)
 
 
-def names(socket_module: ModuleType) -> tuple[str, ...]:
-    """``module.function`` for each of ours that the module has."""
-    there = ((name, vars(socket_module).get(name)) for name in _MAKERS)
-    return tuple(f"{socket_module.__name__}.{name}" for name, known in there if hasattr(known, "__wrapped__"))
+def replaced() -> tuple[str, ...]:
+    """``socket.function`` for each of ours that the module ``socket`` has."""
+    module = sys.modules.get("socket")
+    homes = (_dial.__name__, _lookup.__name__)
+    there = {name: getattr(getattr(module, name, None), "__globals__", {}) for name in _MAKERS}
+    return tuple(f"socket.{name}" for name, home in there.items() if home.get("__name__") in homes)
 
 
 def pairs(socket_module: ModuleType) -> list[tuple[FunctionType, object]]:
