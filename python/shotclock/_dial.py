@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-_USUAL_DELAY = 0.25
+USUAL_DELAY = 0.25
 _LEAST_DELAY = 0.01
 _SECOND = 10**9
 
@@ -162,10 +162,10 @@ def _budget(timeout: Any) -> float | None:
 
 def _first_delay() -> float | None:
     try:
-        delay = _environment.attempt_delay(_USUAL_DELAY)
+        delay = _environment.attempt_delay(USUAL_DELAY)
     except ValueError as error:
         _environment.warn(error)
-        return _USUAL_DELAY
+        return USUAL_DELAY
     return None if delay is None else max(delay, _LEAST_DELAY)
 
 
