@@ -10,7 +10,8 @@ All three end each call by its socket's timeout, as the interpreter's own method
 forked follow where ``SHOTCLOCK=1`` is in their environment, which the first way sees to. ``status()`` says what is
 replaced and what is not reached.
 
-``with shotclock.deadline(5):`` limits everything that a block does with sockets, through any library, and ``with
+``socket.create_connection`` keeps its timeout for the lookup and all addresses together, and tries the next while one is
+silent. ``with shotclock.deadline(5):`` limits everything that a block does with sockets, through any library, and ``with
 canceller:`` lets another thread end it.
 ``shotclock.faults`` has peers that misbehave, to test clients against.
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from . import socket as socket
     from ._cancel import Cancelled, Canceller
     from ._chain import shield
+    from ._dial import get_attempt_delay, set_attempt_delay
     from ._graft import install, uninstall
+    from ._lookup import get_lookup_timeout, set_lookup_timeout
     from ._scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
     from ._status import Status, status
 
@@ -36,9 +39,13 @@ __all__ = [
     "deadline",
     "deadline_at",
     "expired_scope",
+    "get_attempt_delay",
+    "get_lookup_timeout",
     "install",
     "move_on_after",
     "remaining",
+    "set_attempt_delay",
+    "set_lookup_timeout",
     "shield",
     "status",
     "uninstall",
@@ -53,9 +60,13 @@ _HOMES = {
     "deadline_at": "_scope",
     "expired_scope": "_scope",
     "faults": "faults",
+    "get_attempt_delay": "_dial",
+    "get_lookup_timeout": "_lookup",
     "install": "_graft",
     "move_on_after": "_scope",
     "remaining": "_scope",
+    "set_attempt_delay": "_dial",
+    "set_lookup_timeout": "_lookup",
     "shield": "_chain",
     "socket": "socket",
     "status": "_status",

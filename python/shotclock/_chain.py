@@ -63,6 +63,25 @@ class Link:
 _innermost: ContextVar[Link | None] = ContextVar("shotclock chain", default=None)
 
 
+# What is around every thread, from the outside of the program.
+_outermost: Link | None = None
+
+
+def outermost() -> Link | None:
+    """Give what is in force everywhere in the process."""
+    return _outermost
+
+
+def put_outermost(link: Link) -> None:
+    """Have a link be in force everywhere, for ever. A shield does not hide it.
+
+    A shield is for code that cleans up in spite of the program's own limits; this is the promise of whoever started it.
+    """
+    global _outermost
+    link._open = True
+    _outermost = link
+
+
 class Shield(Link):
     """Within it the scopes and cancellers around it do not count; made by ``shield``."""
 
@@ -90,8 +109,10 @@ def in_force(innermost: Link | None = None) -> Iterator[Link]:
     """Give the scopes and cancellers that count for this call, or from a link on, the innermost first."""
     for link in opened(innermost):
         if link.deadline_ns is None and link._canceller is None:
-            return
+            break
         yield link
+    if _outermost is not None:
+        yield _outermost
 
 
 def opened(innermost: Link | None = None) -> Iterator[Link]:

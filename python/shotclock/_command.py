@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 
 from . import _environment
+from ._limits import OPTIONS, Limits
 from ._program import Program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-_USAGE = "usage: python -m shotclock [--timeout SECONDS] [--graft] (-m MODULE | -c CODE | SCRIPT | -) [ARGUMENTS ..]"
+_USAGE = "usage: python -m shotclock [LIMITS ..] [--graft] (-m MODULE | -c CODE | SCRIPT | -) [ARGUMENTS ..]"
 _HELP = f"""{_USAGE}
        python -m shotclock --status
 
@@ -21,12 +22,19 @@ Run a program as `python` would, with shotclock's sockets in the place of the in
   -c CODE            run the code itself
   SCRIPT             run a file, or a directory or zip file with a __main__.py
   -                  run what stands on standard input
-  --timeout SECONDS  the timeout that new sockets begin with (by itself they have none)
   --graft            leave the socket type as it is and put the methods onto it, as shotclock.install() does
   --status           say what is replaced and what is not reached, and end
   -h, --help         say this, and end
 
-Started child processes get the methods by the graft: SHOTCLOCK=1 and SHOTCLOCK_TIMEOUT are put into the environment.
+Limits, for a program that knows nothing of them:
+  --timeout SECONDS         the timeout that new sockets begin with (by themselves they have none)
+  --lookup-timeout SECONDS  for each lookup of a name: then it fails as when the resolver gives up (EAI_AGAIN)
+  --total SECONDS           for all that the program and its children do with sockets, counted from its start:
+                            from then on every call that would wait raises TimeoutError
+
+Started child processes get the methods by the graft, and the limits: SHOTCLOCK=1 and more are put into the environment,
+where SHOTCLOCK_TIMEOUT, SHOTCLOCK_LOOKUP_TIMEOUT and SHOTCLOCK_TOTAL say the same as the options.
+SHOTCLOCK_ATTEMPT_DELAY is the pause between the connection attempts of create_connection: seconds, or none.
 """
 
 
@@ -47,18 +55,17 @@ class _Command:
 
     def __init__(self, words: list[str]) -> None:
         self.graft = False
-        self.timeout: float | None = None
         # None where only the status is wanted.
         self.program: Program | None = None
         self._words = words
         self._parse()
 
     def _parse(self) -> None:
-        timeout = None
+        options: dict[str, str] = {}
         while True:
             option, is_joined, value = self._next().partition("=")
-            if option == "--timeout":
-                timeout = value if is_joined else self._value(option, "SECONDS")
+            if option in OPTIONS:
+                options[option] = value if is_joined else self._value(option, "SECONDS")
             elif option == "--graft" and not is_joined:
                 self.graft = True
             elif option == "--status" and not is_joined:
@@ -69,10 +76,11 @@ class _Command:
             else:
                 self.program = self._program(option + is_joined + value)
                 break
+        self.limits = Limits(options, _refuse)
         try:
-            self.timeout = _environment.timeout() if timeout is None else _environment.seconds(timeout)
+            _environment.attempt_delay(0)
         except ValueError as error:
-            _refuse(f"--timeout {error}" if timeout is not None else str(error))
+            _refuse(error)
 
     def _next(self) -> str:
         if not self._words:
@@ -114,11 +122,10 @@ def _put_in_place(command: _Command) -> None:
             _mount.mount()
     except ImportError as error:
         sys.exit(f"python -m shotclock: {error}")
-    if command.timeout is not None:
-        sys.modules["_socket"].setdefaulttimeout(command.timeout)
-    _environment.export(command.timeout)
+    command.limits.put_in_place()
+    command.limits.hand_on()
 
 
-def _refuse(reason: str) -> NoReturn:
+def _refuse(reason: str | ValueError) -> NoReturn:
     print(f"{_USAGE}\npython -m shotclock: {reason}", file=sys.stderr)
     sys.exit(2)

@@ -1,14 +1,29 @@
-"""What the environment asks of child processes: ``SHOTCLOCK=1`` and ``SHOTCLOCK_TIMEOUT=SECONDS``."""
+"""What the environment asks for: of child processes ``SHOTCLOCK=1`` and limits, of all the pace of connection attempts."""
 
 from __future__ import annotations
 
 import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    Number = TypeVar("Number", int, float)
 
 SWITCH = "SHOTCLOCK"
 TIMEOUT = "SHOTCLOCK_TIMEOUT"
+LOOKUP_TIMEOUT = "SHOTCLOCK_LOOKUP_TIMEOUT"
+TOTAL = "SHOTCLOCK_TOTAL"
+# Of this package alone: when the total of a parent ends, in nanoseconds of the monotonic clock.
+TOTAL_END = "SHOTCLOCK_TOTAL_END"
+ATTEMPT_DELAY = "SHOTCLOCK_ATTEMPT_DELAY"
 
 # The longest timeout that sockets take: nanoseconds in 63 bits.
 _LONGEST = 2**63 // 10**9
+# The longest limit of ours.
+_MOST = 9 * 10**9
 
 
 def is_on() -> bool:
@@ -24,29 +39,74 @@ def asks() -> bool:
     return os.environ.get(SWITCH) == "1"
 
 
-def timeout() -> float | None:
-    """The default timeout of new sockets. Raises ValueError for one that cannot be used."""
-    value = os.environ.get(TIMEOUT, "")
-    try:
-        return seconds(value) if value else None
-    except ValueError as error:
-        raise ValueError(f"{TIMEOUT}={error}") from None
-
-
-def export(timeout: float | None) -> None:
-    """Have the children of this process do the same."""
+def ask() -> None:
+    """Ask the children of this process for it."""
     os.environ[SWITCH] = "1"
-    if timeout is not None:
-        os.environ[TIMEOUT] = repr(timeout)
+
+
+def attempt_delay(usual: float) -> float | None:
+    """The pause between two attempts of create_connection, None for ``none``. Raises ValueError for what is neither."""
+    if os.environ.get(ATTEMPT_DELAY) == "none":
+        return None
+    delay = number(ATTEMPT_DELAY, _delay)
+    return usual if delay is None else delay
+
+
+def number(variable: str, read: Callable[[str], Number]) -> Number | None:
+    """What a variable says, None if it is not set. Raises ValueError for what cannot be used."""
+    value = os.environ.get(variable, "")
+    return named(f"{variable}=", value, read) if value else None
+
+
+def named(name: str, text: str, read: Callable[[str], Number]) -> Number:
+    """Read a text. Raises ValueError with the name of what it was given as."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ValueError(f"{name}{error}") from None
 
 
 def seconds(text: str) -> float:
     """A timeout in seconds. Raises ValueError for what is none."""
+    return _between(text, "seconds, from 0 to", _LONGEST)
+
+
+def seconds_above_zero(text: str) -> float:
+    """A limit in seconds. Raises ValueError for what is none."""
+    expected = "seconds, more than 0, up to"
+    if (value := _between(text, expected, _MOST)) == 0:
+        raise ValueError(f"{text!r}: expected {expected} {_MOST}")
+    return value
+
+
+def nanoseconds(text: str) -> int:
+    """A moment in nanoseconds. Raises ValueError for what is none."""
+    if not text.isdecimal() or (value := int(text)) >= 2**63:
+        raise ValueError(f"{text!r}: expected nanoseconds of the monotonic clock")
+    return value
+
+
+def warn(error: Exception) -> None:
+    """Say that something cannot be used, where the program is not ours to stop."""
+    try:
+        # Where there is no stderr, print would take stdout.
+        if sys.stderr is not None:
+            print(f"shotclock: {error}; ignored", file=sys.stderr)
+    except (OSError, ValueError):
+        # It is closed or full: nobody reads this.
+        pass
+
+
+def _delay(text: str) -> float:
+    return _between(text, "'none', or seconds, from 0 to", _MOST)
+
+
+def _between(text: str, expected: str, most: int) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     # A NaN is outside too.
-    if not 0 <= value <= _LONGEST:
-        raise ValueError(f"{text!r}: expected seconds, from 0 to {_LONGEST}")
+    if not 0 <= value <= most:
+        raise ValueError(f"{text!r}: expected {expected} {most}")
     return value

@@ -6,7 +6,7 @@ import functools
 import os
 from _thread import RLock
 
-from . import _mount, _native, _sendfile, _tls
+from . import _functions, _mount, _native, _sendfile, _tls
 from ._on_import import on_import
 from ._replacements import ClassAttributes, names_in_modules, swap_in_modules
 
@@ -104,7 +104,8 @@ class _Graft:
     def __init__(self, socket_module: ModuleType, stock: ModuleType) -> None:
         ours = _native.functions(stock)
         self._stock = stock
-        self._lookups: list[tuple[object, object]] = [(vars(stock)[name], ours[name]) for name in LOOKUPS]
+        # What is replaced by identity: the stock function, and ours.
+        self._swapped: list[tuple[object, object]] = [(vars(stock)[name], ours[name]) for name in LOOKUPS]
         self._methods = ClassAttributes()
         try:
             self.reach(socket_module)
@@ -116,7 +117,8 @@ class _Graft:
         owner = _class_of_socket_py(socket_module, self._stock)
         if not self._methods.reach(owner):
             self._replace_methods(owner, socket_module)
-        swap_in_modules(self._lookups)
+        self._swapped += _functions.pairs(socket_module)
+        swap_in_modules(self._swapped)
 
     def reaches(self, socket_class: object) -> bool:
         return any(self._methods.reach(known) for known in getattr(socket_class, "__mro__", ()))
@@ -124,10 +126,10 @@ class _Graft:
     def undo(self) -> None:
         self._methods.undo()
         # Names that modules took from ours in the meantime, too.
-        swap_in_modules([(ours, stock) for stock, ours in self._lookups])
+        swap_in_modules([(ours, stock) for stock, ours in self._swapped])
 
     def names(self) -> tuple[str, ...]:
-        return self._methods.names() + names_in_modules([ours for _, ours in self._lookups])
+        return self._methods.names() + names_in_modules([ours for _, ours in self._swapped])
 
     def _replace_methods(self, owner: type, socket_module: ModuleType) -> None:
         for name, method in _native.descriptors(owner).items():

@@ -8,7 +8,7 @@ from _thread import RLock
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from . import _native, _sendfile, _socket_class, _tls
+from . import _functions, _native, _sendfile, _socket_class, _tls
 from ._on_import import on_import
 
 NAME = "_socket"
@@ -48,7 +48,7 @@ def mount() -> None:
 
 def replaced() -> tuple[str, ...]:
     """What `mount` has replaced."""
-    return (NAME, f"socket.socket.{_sendfile.METHOD}", *_tls.guarded())
+    return (NAME, f"socket.socket.{_sendfile.METHOD}", *_functions.replaced(), *_tls.guarded())
 
 
 def reaches(socket_class: object) -> bool:

@@ -27,6 +27,18 @@ def capi() -> object:
 def sendfile(sock: _socket_object, file: int, offset: int, count: int, /) -> int:
     """Send a part of a file, waiting as the socket's timeout has it. 0 at the end of the file."""
 
+def race(
+    infos: list[Any], delay: int, prepare: Callable[[Any], _socket_object], failures: list[OSError], /
+) -> _socket_object | None:
+    """Connect a socket that prepare makes to each of getaddrinfo's entries, the next so many nanoseconds after the last.
+
+    Give the first that is connected; None where all have failed, for reasons that are then in the list. The scope's end
+    is raised, with the reasons in the list as well.
+    """
+
+def set_lookup_timeout(nanoseconds: int, /) -> None:
+    """Limit each lookup of the process; 0 is no limit."""
+
 def watch_chain(ask: Callable[[], tuple[object, ...] | None], /) -> None:
     """Take the function that gives what is in force around a call. The first call counts.
 

@@ -10,7 +10,7 @@ import math
 import time
 
 from . import _native
-from ._chain import Link, in_force, reach_every_socket
+from ._chain import Link, in_force, outermost, put_outermost, reach_every_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SECOND = 10**9
 # Later than this no clock of the system will ever be: the nanoseconds of a deadline fit in 63 bits.
-_MOST_SECONDS = 9e9
+MOST_SECONDS = 9e9
 
 
 class Scope(Link):
@@ -44,6 +44,9 @@ class Scope(Link):
     def __enter__(self) -> Self:
         """Begin: from now on the calls of this thread or task end by the deadline."""
         reach_every_socket()
+        return self._begin()
+
+    def _begin(self) -> Self:
         if self._seconds is not None:
             self.deadline_ns = time.monotonic_ns() + math.ceil(self._seconds * _SECOND)
         self._link()
@@ -108,6 +111,28 @@ class MoveOnScope(Scope):
         raise TypeError("move_on_after() is no decorator: the call would have nothing to return")
 
 
+class Budget(Scope):
+    """A limit that a call of this package sets to itself. Its end is that call's, and no scope's that anybody knows."""
+
+    __slots__ = ()
+
+    def __init__(self, seconds: float | None, deadline_ns: int = 0) -> None:
+        super().__init__(seconds, deadline_ns)
+
+    def __enter__(self) -> Self:
+        """Begin, over the sockets that are reached."""
+        return self._begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        """End, and leave no trace in an exception."""
+        super().__exit__(kind, error, traceback)
+        if isinstance(error, TimeoutError) and getattr(error, "scope", None) is self:
+            delattr(error, "scope")
+        return None
+
+
 def deadline(seconds: float) -> Scope:
     """Limit everything a block, or each call of a function, does with sockets to so many seconds in all.
 
@@ -124,12 +149,12 @@ def deadline(seconds: float) -> Scope:
 
     Raises TypeError or ValueError for what is not a number of seconds from 0 to 9e9.
     """
-    return Scope(_seconds(seconds), 0)
+    return Scope(checked_seconds(seconds), 0)
 
 
 def deadline_at(moment: float) -> Scope:
     """As ``deadline``, to a moment of ``time.monotonic()``; one that has passed lets nothing wait."""
-    return Scope(None, math.ceil(_seconds(moment) * _SECOND))
+    return Scope(None, math.ceil(checked_seconds(moment) * _SECOND))
 
 
 def move_on_after(seconds: float) -> MoveOnScope:
@@ -137,7 +162,7 @@ def move_on_after(seconds: float) -> MoveOnScope:
 
     It swallows an exception behind which the scope's own TimeoutError stands, also where a library wrapped it.
     """
-    return MoveOnScope(_seconds(seconds), 0)
+    return MoveOnScope(checked_seconds(seconds), 0)
 
 
 def remaining() -> float | None:
@@ -156,12 +181,31 @@ def expired_scope(error: BaseException) -> Scope | None:
             continue
         seen.add(id(known))
         scope = getattr(known, "scope", None)
-        if isinstance(scope, Scope):
+        if isinstance(scope, Scope) and not isinstance(scope, Budget):
             return scope
         linked = [known.__cause__, known.__context__, getattr(known, "reason", None), *known.args]
         linked.extend(getattr(known, "exceptions", ()))
         to_see.extend(link for link in linked if isinstance(link, BaseException))
     return None
+
+
+def limit_program(deadline_ns: int) -> None:
+    """Have everything that this process does with sockets end by a moment, in nanoseconds of the monotonic clock.
+
+    It is the outermost scope of every thread, and no shield hides it. Called again, the earlier moment counts.
+    """
+    known = of_program()
+    if known is None:
+        put_outermost(Scope(None, deadline_ns))
+        _native.link_opened()
+    else:
+        known.deadline_ns = min(known.deadline_ns, deadline_ns)
+
+
+def of_program() -> Scope | None:
+    """Give the scope of the whole program, if it has one."""
+    link = outermost()
+    return link if isinstance(link, Scope) else None
 
 
 def earliest(innermost: Link | None = None) -> Scope | None:
@@ -170,11 +214,12 @@ def earliest(innermost: Link | None = None) -> Scope | None:
     return min(scopes, key=lambda scope: scope.deadline_ns, default=None)
 
 
-def _seconds(seconds: float) -> float:
+def checked_seconds(seconds: float) -> float:
+    """Give a number of seconds. Raises TypeError or ValueError for what is none from 0 to 9e9."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"{seconds!r}: expected a number of seconds")
-    if not 0 <= seconds <= _MOST_SECONDS:
-        raise ValueError(f"{seconds!r} seconds: expected 0 to {_MOST_SECONDS:.0e}")
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise ValueError(f"{seconds!r} seconds: expected 0 to {MOST_SECONDS:.0e}")
     return float(seconds)
 
 

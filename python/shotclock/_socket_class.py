@@ -1,8 +1,8 @@
-"""What the class of CPython's socket.py gets over our own type: ``sendfile``, and methods of its very own."""
+"""What CPython's socket.py gets over our own type: ``sendfile``, methods of its class's very own, and functions."""
 
 from __future__ import annotations
 
-from . import _native, _sendfile
+from . import _functions, _native, _sendfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 
 def complete(socket_module: ModuleType) -> None:
-    """Put them into the class ``socket`` of a module made from CPython's socket.py.
+    """Put them into a module made from CPython's socket.py, and into its class ``socket``.
 
     The methods do what those it inherits do; but the interpreter's fast path for calls takes a method only if the object
     is of the very class that the method was made for.
     """
     owner = socket_module.socket
     _sendfile.replace(socket_module)
+    _functions.replace(socket_module)
     for name, method in _native.descriptors(owner).items():
         if name not in vars(owner):
             setattr(owner, name, method)

@@ -6,8 +6,6 @@ that never does pays next to nothing for it.
 
 from __future__ import annotations
 
-import sys
-
 from . import _environment
 
 TYPE_CHECKING = False
@@ -28,7 +26,7 @@ def run() -> None:
             _arrange()
     except Exception as error:
         # The program is not ours to stop: whatever it is, it goes on without the graft.
-        _warn(error)
+        _environment.warn(error)
 
 
 def withdraw() -> None:
@@ -38,13 +36,11 @@ def withdraw() -> None:
 
 
 def _arrange() -> None:
+    from ._limits import Limits
     from ._on_import import on_import
 
-    timeout = None
-    try:
-        timeout = _environment.timeout()
-    except ValueError as error:
-        _warn(error)
+    limits = Limits({}, _environment.warn)
+    limits.hand_on_end()
 
     def graft(socket_module: object) -> None:
         try:
@@ -54,21 +50,10 @@ def _arrange() -> None:
         except ImportError:
             # Not here: in a subinterpreter, or over objects that are not as expected. status() says why.
             return
-        if timeout is not None:
-            sys.modules["_socket"].setdefaulttimeout(timeout)
+        limits.put_in_place()
 
     assert _withdrawals is not None
     _withdrawals.append(on_import("socket", graft))
     # Importing ssl imports socket, whose graft then waits for the end of that import: possible if it was watched from
     # the beginning.
     _withdrawals.append(on_import("ssl", lambda ssl_module: None))
-
-
-def _warn(error: Exception) -> None:
-    try:
-        # Where there is no stderr, print would take stdout.
-        if sys.stderr is not None:
-            print(f"shotclock: {error}; ignored", file=sys.stderr)
-    except (OSError, ValueError):
-        # It is closed or full: nobody reads this.
-        pass

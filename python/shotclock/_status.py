@@ -36,6 +36,8 @@ class Status:
     not_reached: tuple[str, ...]
     # Why nothing can be replaced in this interpreter, if so.
     refused: str | None = None
+    # What the process as a whole is limited to, where that is not what sockets begin with by themselves.
+    limits: tuple[str, ...] = ()
 
     @property
     def installed(self) -> bool:
@@ -50,7 +52,8 @@ class Status:
         }[self.mount]
         if self.refused:
             state += f", and cannot be here: {self.refused}"
-        return "\n".join([state, *_listed("replaced", self.replaced), *_listed("not reached", self.not_reached)])
+        listed = (("limits", self.limits), ("replaced", self.replaced), ("not reached", self.not_reached))
+        return "\n".join([state, *(line for title, lines in listed for line in _listed(title, lines))])
 
 
 def status() -> Status:
@@ -63,10 +66,28 @@ def status() -> Status:
         # A subinterpreter, or an interpreter whose socket objects are not what the methods expect.
         return Status(None, (), ("everything",), str(error))
     if _mount.is_mounted():
-        return Status("type", _mount.replaced(), _strangers(_mount.reaches) + _NEVER_REACHED)
+        return Status("type", _mount.replaced(), _strangers(_mount.reaches) + _NEVER_REACHED, limits=_limits())
     if replaced := _graft.replaced():
-        return Status("graft", replaced, _strangers(_graft.reaches) + _BESIDE_THE_GRAFT + _NEVER_REACHED)
+        not_reached = _strangers(_graft.reaches) + _BESIDE_THE_GRAFT + _NEVER_REACHED
+        return Status("graft", replaced, not_reached, limits=_limits())
     return Status(None, (), ("everything",))
+
+
+def _limits() -> tuple[str, ...]:
+    from . import _dial, _lookup, _scope
+
+    def seconds(value: float | None) -> str | None:
+        return None if value is None else f"{value:g} s"
+
+    program = _scope.of_program()
+    delay = "one after another" if (pause := _dial.get_attempt_delay()) is None else f"{pause:g} s apart"
+    limits = {
+        "new sockets": seconds(sys.modules["_socket"].getdefaulttimeout()),
+        "each lookup": seconds(_lookup.get_lookup_timeout()),
+        "the whole program": None if program is None else f"{program.remaining():.3f} s left",
+        "connection attempts": None if pause == _dial.USUAL_DELAY else delay,
+    }
+    return tuple(f"{what}: {limit}" for what, limit in limits.items() if limit is not None)
 
 
 def _strangers(reaches: Callable[[object], bool]) -> tuple[str, ...]:

@@ -1,51 +1,24 @@
 """Lookups at a name server that never answers, in a network and with system files of their own."""
 
-import subprocess
-import sys
-import textwrap
+import time
 
-import dead_name_server
 import pytest
+from namespace import Namespace
 
+SYSTEM_FILES = {
+    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:10 attempts:2\n",
+    "nsswitch.conf": "hosts: files dns\nservices: files\nprotocols: files\n",
+    "hosts": "127.0.0.1 localhost\n",
+}
 BEGIN = """
-import contextlib, os, socket, sys, threading, time
-import shotclock
-shotclock.install()
 dead = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 dead.bind(("127.0.0.1", 53))
-LIMIT, LATE = 0.3, 0.25
-
-@contextlib.contextmanager
-def takes(seconds, late=LATE):
-    start = time.monotonic()
-    yield
-    took = time.monotonic() - start
-    assert seconds <= took <= seconds + late, f"{took} s, expected {seconds}"
-
-def times_out(call, scope=None):
-    try:
-        call()
-    except TimeoutError as error:
-        assert getattr(error, "scope", None) is scope, error
-    else:
-        raise AssertionError("it ended by itself")
 """
 
 
 @pytest.fixture(params=["graft", "type"])
 def run(request, tmp_path):
-    isolated = dead_name_server.isolated(tmp_path)
-    if isolated is None:
-        pytest.skip("lookups in time: no namespaces of user, network and mounts here")
-    beneath = [] if request.param == "graft" else ["-m", "shotclock"]
-
-    def run_program(program):
-        command = [*isolated, sys.executable, *beneath, "-c"]
-        text = BEGIN + textwrap.dedent(program)
-        done = subprocess.run([*command, text], capture_output=True, text=True, timeout=50, check=False)
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-
-    return run_program
+    return Namespace(tmp_path, request.param, SYSTEM_FILES, BEGIN).run
 
 
 def test_a_name_ends_with_the_timeout_of_the_socket_that_needs_it(run):
@@ -95,9 +68,6 @@ def test_every_lookup_ends_with_its_scope(run):
                     urllib.request.urlopen("http://slow.example/")
             except OSError as error:
                 assert shotclock.expired_scope(error) is scope
-        # Its documented answer where there is no other.
-        with takes(LIMIT), shotclock.deadline(LIMIT) as scope:
-            assert socket.getfqdn("192.0.2.1") == "192.0.2.1"
         with shotclock.deadline(0.0) as scope:
             times_out(lambda: socket.getaddrinfo("localhost", 80), scope)
         """
@@ -123,9 +93,142 @@ def test_two_seconds_of_requests_are_two_seconds(run):
     )
 
 
-def test_exit_and_fork_do_not_wait_for_lookups(run):
+def test_a_host_has_a_name_under_any_limit(run):
     run(
         """
+        own = socket.gethostname()
+        for seconds in (0, LIMIT):
+            with takes(seconds), shotclock.deadline(seconds) as scope:
+                assert socket.getfqdn("192.0.2.1") == "192.0.2.1"
+                # Its answer was its own: nothing has ended that the program would know of.
+                assert not scope.expired
+                times_out(lambda: socket.gethostbyname("slow.example"), scope)
+                assert scope.expired
+        with takes(LIMIT), shotclock.move_on_after(LIMIT) as scope:
+            name = socket.getfqdn("slow.example")
+        assert name == "slow.example" and not scope.expired
+        # These stand for this machine, whoever can be asked.
+        for name in ("0.0.0.0", "::", " :: "):
+            with takes(0), shotclock.deadline(LIMIT):
+                assert socket.getfqdn(name) == own
+        with takes(0), shotclock.deadline(LIMIT):
+            assert socket.getfqdn("127.0.0.1") == socket.getfqdn("localhost") == "localhost"
+            assert socket.gethostbyaddr("127.0.0.1")[0] == "localhost"
+            assert socket.getnameinfo(("127.0.0.1", 80), 0)[0] == "localhost"
+        shotclock.set_lookup_timeout(LIMIT)
+        with takes(LIMIT):
+            assert socket.getfqdn("192.0.2.1") == "192.0.2.1"
+        with takes(0):
+            assert socket.getfqdn("0.0.0.0") == own
+        """
+    )
+
+
+def test_each_lookup_ends_by_the_limit_on_lookups(run):
+    run(
+        """
+        import http.client, urllib.request
+        assert shotclock.get_lookup_timeout() is None
+        shotclock.set_lookup_timeout(LIMIT)
+        assert shotclock.get_lookup_timeout() == LIMIT
+        def non_blocking():
+            sock = socket.socket()
+            sock.setblocking(False)
+            return sock.connect(("slow.example", 80))
+        lookups = [
+            lambda: socket.getaddrinfo("slow.example", 80),
+            lambda: socket.gethostbyname("slow.example"),
+            lambda: socket.gethostbyname_ex("slow.example"),
+            lambda: socket.gethostbyaddr("slow.example"),
+            lambda: socket.gethostbyaddr("192.0.2.1"),
+            lambda: socket.getnameinfo(("192.0.2.1", 80), 0),
+            lambda: socket.create_connection(("slow.example", 80)),
+            lambda: socket.create_connection(("slow.example", 80), 20, all_errors=True),
+            lambda: http.client.HTTPConnection("slow.example").request("GET", "/"),
+            lambda: socket.socket().connect(("slow.example", 80)),
+            lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("slow.example", 80)),
+            non_blocking,
+        ]
+        said = "Temporary failure in name resolution: the lookup timeout of 0.3 s passed"
+        for number, lookup in enumerate(lookups):
+            with takes(LIMIT):
+                try:
+                    lookup()
+                except socket.herror as error:
+                    assert number == 4 and error.errno == 2, (number, error)
+                    assert error.strerror.endswith(": the lookup timeout of 0.3 s passed"), error
+                except socket.gaierror as error:
+                    assert number != 4 and error.errno == socket.EAI_AGAIN and error.strerror == said, (number, error)
+                else:
+                    raise AssertionError(f"{number} ended by itself")
+        with takes(LIMIT):
+            try:
+                urllib.request.urlopen("http://slow.example/")
+            except OSError as error:
+                assert error.reason.errno == socket.EAI_AGAIN
+        # Whatever ends first counts, and a scope's end is its own.
+        with takes(LIMIT / 2), shotclock.deadline(LIMIT / 2) as scope:
+            times_out(lambda: socket.getaddrinfo("slow.example", 80), scope)
+        with takes(LIMIT / 2):
+            times_out(lambda: socket.create_connection(("slow.example", 80), LIMIT / 2))
+        with takes(0):
+            listener = socket.create_server(("127.0.0.1", 0))
+            socket.create_connection(("localhost", listener.getsockname()[1])).close()
+        shotclock.set_lookup_timeout(None)
+        assert shotclock.get_lookup_timeout() is None
+        for bad in (0, -1, float("nan"), "1", True):
+            try:
+                shotclock.set_lookup_timeout(bad)
+            except (TypeError, ValueError):
+                continue
+            raise AssertionError(bad)
+        """
+    )
+
+
+def test_where_all_workers_are_busy_the_error_says_so(run):
+    run(
+        """
+        def busy(number):
+            with contextlib.suppress(TimeoutError), shotclock.deadline(1.5):
+                socket.getaddrinfo(f"slow{number}.example", 80)
+        threads = [threading.Thread(target=busy, args=(number,)) for number in range(64)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with takes(LIMIT), shotclock.deadline(LIMIT) as scope:
+            try:
+                socket.getaddrinfo("one.more.example", 80)
+            except TimeoutError as error:
+                assert str(error) == "timed out: all 64 lookup workers are busy with lookups that hang", error
+                assert error.scope is scope
+        shotclock.set_lookup_timeout(LIMIT)
+        with takes(LIMIT):
+            try:
+                socket.gethostbyname("one.more.example")
+            except socket.gaierror as error:
+                assert error.errno == socket.EAI_AGAIN
+                assert error.strerror.endswith("passed: all 64 lookup workers are busy with lookups that hang"), error
+        with takes(LIMIT):
+            assert socket.getfqdn("192.0.2.1") == "192.0.2.1"
+        """
+    )
+
+
+def test_exit_and_fork_do_not_wait_for_lookups(run):
+    begun = time.monotonic()
+    run(
+        """
+        # Some wait while this thread forks, and go on to the end of their own limits; one until the process ends.
+        def waits(name, seconds, ended):
+            with contextlib.suppress(TimeoutError), shotclock.deadline(seconds):
+                socket.getaddrinfo(name, 80)
+            ended.append(name)
+        ended = []
+        waiting = threading.Thread(target=waits, args=("four.example", 3 * LIMIT, ended))
+        waiting.start()
+        threading.Thread(target=waits, args=("five.example", 40, ended), daemon=True).start()
         for name in ("one.example", "two.example"):
             with contextlib.suppress(TimeoutError), shotclock.deadline(0.05):
                 socket.getaddrinfo(name, 80)
@@ -135,11 +238,21 @@ def test_exit_and_fork_do_not_wait_for_lookups(run):
         if child == 0:
             with takes(LIMIT), shotclock.deadline(LIMIT) as scope:
                 times_out(lambda: socket.getaddrinfo("three.example", 80), scope)
-            os._exit(0)
-        with takes(0, late=2):
+            # That which its parent asks, too, and what needs nobody.
+            with takes(LIMIT), shotclock.deadline(LIMIT) as scope:
+                times_out(lambda: socket.getaddrinfo("four.example", 80), scope)
+            with takes(0), shotclock.deadline(LIMIT):
+                socket.getaddrinfo("localhost", 80)
+            # As the interpreter ends, with lookups under way on workers: in the child here, in the parent below.
+            sys.exit(0)
+        with takes(0, late=4):
             assert os.waitpid(child, 0)[1] == 0
+        waiting.join()
+        assert ended == ["four.example"]
         """
     )
+    # The resolver by itself gives up after 20 s.
+    assert time.monotonic() - begun < 15
 
 
 def test_every_lookup_ends_with_its_canceller(run):

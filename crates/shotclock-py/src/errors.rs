@@ -5,8 +5,8 @@ use std::ptr;
 
 use pyo3_ffi::{
     Py_TYPE, PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred, PyErr_Restore,
-    PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyExc_TypeError, PyExc_ValueError, PyObject,
-    PyObject_CallFunctionObjArgs, PyObject_SetAttrString,
+    PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyExc_TypeError, PyExc_ValueError,
+    PyException_SetTraceback, PyObject, PyObject_CallFunctionObjArgs, PyObject_SetAttrString,
 };
 use shotclock::raw::{Errno, Failure, address_info_text, describe, host_text};
 
@@ -32,8 +32,13 @@ pub(crate) fn raise_text(kind: *mut PyObject, text: &str) -> Raised {
 
 /// Raises why a lookup has no answer: gaierror, herror, or OSError where it is the system's error.
 pub(crate) fn raise_lookup(failure: &Failure) -> Raised {
+    raise_lookup_noting(failure, "")
+}
+
+/// The same, with a note after the resolver's words.
+pub(crate) fn raise_lookup_noting(failure: &Failure, note: &str) -> Raised {
     let numbered = |kind: fn(&Stock) -> *mut PyObject, code: i32, text: &str| match stock() {
-        Ok(stock) => raise_numbered(kind(stock), code, text),
+        Ok(stock) => raise_numbered(kind(stock), code, &format!("{text}{note}")),
         Err(raised) => raised,
     };
     match *failure {
@@ -87,6 +92,20 @@ pub(crate) fn annotate(name: &CStr, number: usize) {
         }
     }
     kept.restore();
+}
+
+/// Takes the exception that is set, as an object with its traceback.
+pub(crate) fn take(_: Raised) -> Owned {
+    let Kept([kind, value, traceback]) = Kept::take_normalized();
+    // SAFETY: the interpreter is held. The references are this call's by now, each of them null or a live object's.
+    unsafe {
+        let [_, value, traceback] = [kind, value, traceback].map(|object| Owned::new(object).ok());
+        if let (Some(value), Some(traceback)) = (&value, &traceback) {
+            PyException_SetTraceback(value.as_ptr(), traceback.as_ptr());
+        }
+        // There is one wherever something was raised.
+        value.unwrap_or_else(Owned::none)
+    }
 }
 
 /// Raises MemoryError.

@@ -13,6 +13,7 @@ use shotclock::{Deadline, LimitKind, MessageFlags};
 use crate::around::Around;
 use crate::call::check_signals;
 use crate::errors;
+use crate::names::patience;
 use crate::object::{Owned, SocketRef};
 
 /// A Python exception is set.
@@ -125,6 +126,8 @@ pub(crate) struct Timing {
     around: Option<Around>,
     /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
     begun: Cell<Option<Limit<'static>>>,
+    /// When its lookups must have ended, whatever it may take as a whole.
+    lookups_end: Cell<Option<Deadline>>,
 }
 
 impl Timing {
@@ -138,12 +141,24 @@ impl Timing {
         let timeout = u64::try_from(timeout).ok();
         // A socket that does not wait has no use for a limit.
         let around = if timeout == Some(0) { None } else { Around::current()? };
-        Ok(Self { socket: Some((socket, socket.number())), timeout, around, begun: Cell::new(None) })
+        Ok(Self {
+            socket: Some((socket, socket.number())),
+            timeout,
+            around,
+            begun: Cell::new(None),
+            lookups_end: Cell::new(None),
+        })
     }
 
     /// By the scopes and cancellers alone, for what has no socket.
     pub(crate) fn of_scope() -> PyResult<Self> {
-        Ok(Self { socket: None, timeout: None, around: Around::current()?, begun: Cell::new(None) })
+        Ok(Self {
+            socket: None,
+            timeout: None,
+            around: Around::current()?,
+            begun: Cell::new(None),
+            lookups_end: Cell::new(None),
+        })
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
@@ -228,19 +243,32 @@ impl Timing {
 
     /// Asks the resolver: on this thread, or on a worker where a limit is to end it.
     pub(crate) fn answer(&self, request: &Request) -> PyResult<Result<Answer, Failure>> {
-        if !self.is_timed() {
+        let lookups_end = self.lookups_end.get().unwrap_or_else(patience::end);
+        self.lookups_end.set(Some(lookups_end));
+        if !self.is_timed() && lookups_end == Deadline::NEVER {
             return Ok(released(|| request.run()));
         }
-        self.begun.set(Some(self.time_limit().begun(Deadline::now())));
-        answer(request, &self.limit(), &mut InterpreterWaiter { user: User(None) }).map_err(|unanswered| {
-            match unanswered {
-                Unanswered::Stopped(stop) => self.raise(stop),
-                Unanswered::AllBusy(limit, workers) => {
-                    let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
-                    self.raise_passed(limit, || Owned::text(&text))
-                }
-                Unanswered::Failed(why) => errors::os_error(&why),
+        // A socket that never waits bounds no lookup.
+        let mut limit = timeout_limit(None);
+        if self.is_timed() {
+            self.begun.set(Some(self.time_limit().begun(Deadline::now())));
+            limit = self.limit();
+        }
+        let is_for_lookups = lookups_end < limit.deadline;
+        limit.deadline = limit.deadline.min(lookups_end);
+        let passed = |limit, why: &str| {
+            if is_for_lookups {
+                return errors::raise_lookup_noting(&request.try_again(), &format!(": {}{why}", patience::passed()));
             }
+            self.raise_passed(limit, || Owned::text(&format!("timed out{why}")))
+        };
+        answer(request, &limit, &mut InterpreterWaiter { user: User(None) }).map_err(|unanswered| match unanswered {
+            Unanswered::Stopped(Stop::TimedOut { limit, .. }) => passed(limit, ""),
+            Unanswered::Stopped(stop) => self.raise(stop),
+            Unanswered::AllBusy(limit, workers) => {
+                passed(limit, &format!(": all {workers} lookup workers are busy with lookups that hang"))
+            }
+            Unanswered::Failed(why) => errors::os_error(&why),
         })
     }
 

@@ -13,10 +13,11 @@ use shotclock::raw::waiting;
 
 use crate::arguments::descriptor;
 use crate::interpreter::{PyResult, Raised};
+use crate::names::patience;
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{around, canceller, errors, faults, own_type, sendfile, tls};
+use crate::{around, canceller, errors, faults, own_type, race, sendfile, tls};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -146,6 +147,18 @@ fn definitions() -> Vec<PyMethodDef> {
             sendfile::sendfile,
             METH_VARARGS,
             c"sendfile(sock, file, offset, count, /)\n--\n\nOne part of a file, in time.",
+        ),
+        function(
+            c"race",
+            race::race,
+            METH_VARARGS,
+            c"race(infos, delay, prepare, failures, /)\n--\n\nThe first of several sockets to be connected.",
+        ),
+        function(
+            c"set_lookup_timeout",
+            patience::set_lookup_timeout,
+            METH_O,
+            c"set_lookup_timeout(nanoseconds, /)\n--\n\nThe limit on each lookup; 0 is none.",
         ),
         function(
             c"watch_chain",

@@ -3,4 +3,5 @@
 pub(crate) mod address_info;
 pub(crate) mod host_name;
 pub(crate) mod hosts;
+pub(crate) mod patience;
 pub(crate) mod services;

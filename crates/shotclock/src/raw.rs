@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use crate::deadline::{Deadline, Timeout};
 
 pub use crate::cancel::{Gate, Signal};
+pub use crate::dial::{Entrants, Finish, Race, Unfit, interleaved};
 pub use crate::names::{Answer, Request, Unanswered, answer};
 pub use crate::ops::{Accept, Connect, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
 pub use crate::scope::open_scopes;

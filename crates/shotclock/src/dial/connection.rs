@@ -1,8 +1,10 @@
 //! `create_connection`: from a name to a connected socket, under one budget.
 
+use std::convert::Infallible;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use super::race::{Candidate, Race, interleaved};
+use super::race::{Entrants, Finish, Race, Unfit, interleaved};
 use crate::addr::Address;
 use crate::cancel::Canceller;
 use crate::constant::{AddressInfoFlags, Kind, Protocol};
@@ -10,6 +12,8 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::names::{AddressInfoHints, Lookup};
 use crate::socket::{Socket, default_timeout};
+use crate::sys::Errno;
+use crate::sys::address::RawAddress;
 use crate::target::Target;
 use crate::timed::{Limit, PollWaiter, Stop, drive};
 
@@ -203,28 +207,62 @@ impl<'c> Connector<'c> {
         // Two sockets cannot have one local port at the same time.
         let has_local_port = self.local_address.is_some_and(|local| local.port().is_some_and(|port| port != 0));
         let pause = if has_local_port { Timeout::NEVER } else { self.attempt_delay };
-        let candidates = if pause == Timeout::NEVER { candidates } else { interleaved(candidates) };
-        let mut race = Race::new(candidates, pause, |candidate| self.prepare(candidate));
+        let candidates =
+            if pause == Timeout::NEVER { candidates } else { interleaved(candidates, |it| it.address.family()) };
+        let mut race = Race::new(Attempts(self.local_address), candidates, pause);
         let ran_out = match drive(&mut race, &limit, &mut PollWaiter) {
-            Ok(Some(socket)) => {
+            Ok(Finish::Won(socket)) => {
                 socket.set_timeout(self.timeout);
                 return Ok(socket);
             }
-            Ok(None) => None,
-            Err(Stop::TimedOut { limit, elapsed }) => Some((limit, elapsed)),
+            Ok(Finish::Lost) => None,
+            Ok(Finish::CalledOff(never)) => match never {},
+            Err(Stop::TimedOut { limit, elapsed }) => {
+                let now = Deadline::now();
+                race.give_up(|to, since| {
+                    let elapsed = now.since(since).duration().unwrap_or_default();
+                    Error::new("connect", Reason::TimedOut { limit, elapsed }).to(Address::from_raw(to))
+                });
+                Some((limit, elapsed))
+            }
             Err(stop) => return Err(Error::stopped("create_connection", stop)),
         };
-        let failures = race.into_failures(ran_out.map(|(limit, _)| (limit, Deadline::now())));
-        Err(Error::new("create_connection", Reason::Attempts { failures, limit: ran_out }))
+        Err(Error::new("create_connection", Reason::Attempts { failures: race.into_failures(), limit: ran_out }))
+    }
+}
+
+/// One address to try.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    address: Address,
+    kind: Kind,
+    protocol: Protocol,
+}
+
+/// Attempts from this local address, if any.
+struct Attempts(Option<Address>);
+
+impl Entrants for Attempts {
+    type Candidate = Candidate;
+    type Socket = Socket;
+    type Failure = Error;
+    type Stop = Infallible;
+
+    fn prepare(&mut self, candidate: Candidate) -> Result<(Socket, RawAddress), Unfit<Self>> {
+        let Candidate { address, kind, protocol } = candidate;
+        let socket = Socket::with_protocol(address.family(), kind, protocol).map_err(Unfit::Failed)?;
+        if let Some(local) = self.0 {
+            socket.bind(local).map_err(Unfit::Failed)?;
+        }
+        Ok((socket, address.to_raw()))
     }
 
-    fn prepare(&self, candidate: &Candidate) -> Result<Socket> {
-        let Candidate { address, kind, protocol } = *candidate;
-        let socket = Socket::with_protocol(address.family(), kind, protocol)?;
-        if let Some(local) = self.local_address {
-            socket.bind(local)?;
-        }
-        Ok(socket)
+    fn descriptor(socket: &Socket) -> Option<BorrowedFd<'_>> {
+        Some(socket.borrow())
+    }
+
+    fn refused(&mut self, errno: Errno, to: &RawAddress) -> Error {
+        Error::system("connect", errno).to(Address::from_raw(to))
     }
 }
 

@@ -186,9 +186,7 @@ fn a_race_can_be_cancelled() {
 fn families_take_turns() {
     let v4 = |last| Address::from(([192, 0, 2, last], 80));
     let v6 = |last| Address::from((std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last), 80));
-    let order = |addresses: &[Address]| -> Vec<Address> {
-        interleaved(addresses.iter().copied().map(stream).collect()).into_iter().map(|it| it.address).collect()
-    };
+    let order = |addresses: &[Address]| -> Vec<Address> { interleaved(addresses.to_vec(), Address::family) };
     assert_eq!(order(&[v6(1), v6(2), v6(3), v4(1), v4(2)]), [v6(1), v4(1), v6(2), v4(2), v6(3)]);
     assert_eq!(order(&[v4(1), v6(1), v6(2), v6(3)]), [v4(1), v6(1), v6(2), v6(3)]);
     assert_eq!(order(&[v4(2), v4(1)]), [v4(2), v4(1)], "the resolver's order");

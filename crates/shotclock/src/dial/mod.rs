@@ -5,4 +5,5 @@ mod race;
 mod server;
 
 pub use connection::{Connector, create_connection};
+pub use race::{Entrants, Finish, Race, Unfit, interleaved};
 pub use server::{ServerBuilder, create_server, has_dualstack_ipv6};

@@ -1,35 +1,24 @@
 //! Several connection attempts at once, staggered, of which the first to succeed wins. Source: RFC 8305, sections 4 and 5.
 
+use std::os::fd::BorrowedFd;
 use std::vec::IntoIter;
 
-use crate::addr::Address;
-use crate::constant::{Kind, Protocol};
 use crate::deadline::{Deadline, Timeout};
-use crate::error::{Error, LimitKind, Reason, Result};
 use crate::ops::Connecting;
-use crate::socket::Socket;
-use crate::sys::Readiness;
 use crate::sys::address::RawAddress;
+use crate::sys::{Errno, Readiness};
 use crate::timed::{Interest, Operation, Pause};
 
 /// The most attempts under way at one time; the next then begins when one of them fails. At the usual pace that is 8 s
 /// of silence, with a descriptor each.
 const MOST_UNDER_WAY: usize = 32;
 
-/// One address to try.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
-    pub(super) address: Address,
-    pub(super) kind: Kind,
-    pub(super) protocol: Protocol,
-}
-
 /// The candidates with their families taking turns, so that one family that is down costs one pause. The first stays the
 /// first, and the order within a family the resolver's.
-pub(super) fn interleaved(candidates: Vec<Candidate>) -> Vec<Candidate> {
-    let Some(first) = candidates.first().map(|first| first.address.family()) else { return candidates };
+pub fn interleaved<T, F: PartialEq>(candidates: Vec<T>, family: impl Fn(&T) -> F) -> Vec<T> {
+    let Some(first) = candidates.first().map(&family) else { return candidates };
     let count = candidates.len();
-    let (first, other): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|it| it.address.family() == first);
+    let (first, other): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|it| family(it) == first);
     let (mut first, mut other) = (first.into_iter(), other.into_iter());
     let mut mixed = Vec::with_capacity(count);
     while mixed.len() < count {
@@ -39,66 +28,111 @@ pub(super) fn interleaved(candidates: Vec<Candidate>) -> Vec<Candidate> {
     mixed
 }
 
+/// Who makes the sockets of a race, and has the words for what becomes of them.
+pub trait Entrants {
+    /// One address to try.
+    type Candidate;
+    /// A socket that does not block, and is closed when it is dropped.
+    type Socket;
+    /// Why an attempt came to nothing.
+    type Failure;
+    /// What ends the whole race.
+    type Stop;
+
+    /// Makes the socket for a candidate, and the address that it is to connect to.
+    ///
+    /// # Errors
+    /// Why there is no such attempt, or no race any more.
+    fn prepare(&mut self, candidate: Self::Candidate) -> Result<(Self::Socket, RawAddress), Unfit<Self>>;
+
+    /// The socket's descriptor; none, if somebody has closed it.
+    fn descriptor(socket: &Self::Socket) -> Option<BorrowedFd<'_>>;
+
+    /// The system said no to an attempt at this address.
+    fn refused(&mut self, errno: Errno, to: &RawAddress) -> Self::Failure;
+}
+
+/// Why a candidate takes no part.
+pub enum Unfit<E: Entrants + ?Sized> {
+    /// This one: on to the next.
+    Failed(E::Failure),
+    /// And there is to be no other.
+    CalledOff(E::Stop),
+}
+
+/// How a race ended.
+pub enum Finish<E: Entrants + ?Sized> {
+    /// The first socket to be connected.
+    Won(E::Socket),
+    /// Every attempt has failed.
+    Lost,
+    /// The entrants gave it up.
+    CalledOff(E::Stop),
+}
+
 /// The race, as one operation. It ends with the first connected socket, or with none when every attempt has failed; those
 /// still under way are closed when it is dropped.
-pub(super) struct Race<P> {
+pub struct Race<E: Entrants> {
+    entrants: E,
     /// Those not tried yet, by number.
-    waiting: std::iter::Enumerate<IntoIter<Candidate>>,
-    under_way: Vec<Attempt>,
-    failures: Vec<(usize, Error)>,
+    waiting: std::iter::Enumerate<IntoIter<E::Candidate>>,
+    under_way: Vec<Attempt<E::Socket>>,
+    failures: Vec<(usize, E::Failure)>,
     /// The time between one attempt and the next; never: only when one fails.
     pause: Timeout,
     /// When the next attempt is due, whatever becomes of those under way.
     next: Deadline,
-    /// Makes the socket for a candidate.
-    prepare: P,
 }
 
-struct Attempt {
+struct Attempt<S> {
     number: usize,
-    socket: Socket,
+    socket: S,
     to: RawAddress,
     connecting: Connecting,
     since: Deadline,
 }
 
-impl<P: Fn(&Candidate) -> Result<Socket>> Race<P> {
-    pub(super) fn new(candidates: Vec<Candidate>, pause: Timeout, prepare: P) -> Self {
+impl<E: Entrants> Race<E> {
+    /// A race that begins now.
+    pub fn new(entrants: E, candidates: Vec<E::Candidate>, pause: Timeout) -> Self {
         Self {
+            entrants,
             waiting: candidates.into_iter().enumerate(),
             under_way: Vec::new(),
             failures: Vec::new(),
             pause,
             next: Deadline::now(),
-            prepare,
         }
     }
 
-    /// Every attempt's error, in the candidates' order; those still under way were ended by this limit.
-    pub(super) fn into_failures(self, ran_out: Option<(LimitKind, Deadline)>) -> Vec<Error> {
-        let mut failures = self.failures;
-        if let Some((limit, now)) = ran_out {
-            failures.extend(self.under_way.into_iter().map(|attempt| {
-                let elapsed = now.since(attempt.since).duration().unwrap_or_default();
-                let error = Error::new("connect", Reason::TimedOut { limit, elapsed });
-                (attempt.number, error.to(Address::from_raw(&attempt.to)))
-            }));
-        }
-        failures.sort_unstable_by_key(|(number, _)| *number);
-        failures.into_iter().map(|(_, error)| error).collect()
+    /// Ends the attempts under way, each with a failure made of its address and its beginning.
+    pub fn give_up(&mut self, failure: impl Fn(&RawAddress, Deadline) -> E::Failure) {
+        let ended = self.under_way.drain(..).map(|attempt| (attempt.number, failure(&attempt.to, attempt.since)));
+        self.failures.extend(ended);
+    }
+
+    /// Every attempt's failure, in the candidates' order.
+    pub fn into_failures(mut self) -> Vec<E::Failure> {
+        self.failures.sort_unstable_by_key(|(number, _)| *number);
+        self.failures.into_iter().map(|(_, failure)| failure).collect()
     }
 
     /// Tries on what is under way; gives the winner.
-    fn look(&mut self, ready: Readiness) -> Option<Socket> {
+    fn look(&mut self, ready: Readiness) -> Option<Finish<E>> {
         // Readiness is known of all together: of one alone it says which.
         let ready = if self.under_way.len() == 1 { ready } else { Readiness::empty() };
         let mut at = 0;
         while let Some(attempt) = self.under_way.get_mut(at) {
-            match attempt.connecting.attempt(attempt.socket.borrow(), &attempt.to, ready) {
-                Ok(()) => return Some(self.under_way.remove(at).socket),
+            let tried = match E::descriptor(&attempt.socket) {
+                Some(fd) => attempt.connecting.attempt(fd, &attempt.to, ready),
+                None => Err(Pause::Failed(Errno::BADF)),
+            };
+            match tried {
+                Ok(()) => return Some(Finish::Won(self.under_way.remove(at).socket)),
                 Err(Pause::Failed(errno)) => {
                     let Attempt { number, to, .. } = self.under_way.remove(at);
-                    self.fail(number, Error::system("connect", errno).to(Address::from_raw(&to)));
+                    let failure = self.entrants.refused(errno, &to);
+                    self.fail(number, failure);
                 }
                 Err(_) => at += 1,
             }
@@ -107,17 +141,18 @@ impl<P: Fn(&Candidate) -> Result<Socket>> Race<P> {
     }
 
     /// Begins the attempts that are due; gives the winner, if one has succeeded at once.
-    fn begin_due(&mut self) -> Option<Socket> {
+    fn begin_due(&mut self) -> Option<Finish<E>> {
         while self.has_room() && (self.under_way.is_empty() || Deadline::now() >= self.next) {
             let (number, candidate) = self.waiting.next()?;
-            let socket = match (self.prepare)(&candidate) {
-                Ok(socket) => socket,
-                Err(error) => {
-                    self.fail(number, error);
+            let (socket, to) = match self.entrants.prepare(candidate) {
+                Ok(prepared) => prepared,
+                Err(Unfit::Failed(failure)) => {
+                    self.fail(number, failure);
                     continue;
                 }
+                Err(Unfit::CalledOff(stop)) => return Some(Finish::CalledOff(stop)),
             };
-            let (since, to) = (Deadline::now(), candidate.address.to_raw());
+            let since = Deadline::now();
             self.next = since.plus(self.pause);
             self.under_way.push(Attempt { number, socket, to, connecting: Connecting::default(), since });
             // The first try of the new one; a look at the others costs no more than a call each.
@@ -129,8 +164,8 @@ impl<P: Fn(&Candidate) -> Result<Socket>> Race<P> {
     }
 
     /// Notes a failure: the next attempt is due at once.
-    fn fail(&mut self, number: usize, error: Error) {
-        self.failures.push((number, error));
+    fn fail(&mut self, number: usize, failure: E::Failure) {
+        self.failures.push((number, failure));
         self.next = Deadline::now();
     }
 
@@ -139,17 +174,17 @@ impl<P: Fn(&Candidate) -> Result<Socket>> Race<P> {
     }
 }
 
-impl<P: Fn(&Candidate) -> Result<Socket>> Operation for Race<P> {
-    type Output = Option<Socket>;
+impl<E: Entrants> Operation for Race<E> {
+    type Output = Finish<E>;
     const COMPOSITE: bool = true;
 
-    fn attempt(&mut self, ready: Readiness) -> Result<Option<Socket>, Pause> {
+    fn attempt(&mut self, ready: Readiness) -> Result<Finish<E>, Pause> {
         let (waiting, failed) = (self.waiting.len(), self.failures.len());
-        if let Some(winner) = self.look(ready).or_else(|| self.begin_due()) {
-            return Ok(Some(winner));
+        if let Some(finish) = self.look(ready).or_else(|| self.begin_due()) {
+            return Ok(finish);
         }
         if self.under_way.is_empty() {
-            return Ok(None);
+            return Ok(Finish::Lost);
         }
         // What woke it was no lie if anything has come of it.
         let moved = (self.waiting.len(), self.failures.len()) != (waiting, failed);
@@ -157,7 +192,8 @@ impl<P: Fn(&Candidate) -> Result<Socket>> Operation for Race<P> {
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        self.under_way.iter().for_each(|attempt| wanted.readiness(attempt.socket.borrow(), Readiness::OUT));
+        let open = self.under_way.iter().filter_map(|attempt| E::descriptor(&attempt.socket));
+        open.for_each(|fd| wanted.readiness(fd, Readiness::OUT));
         if self.has_room() {
             wanted.timer(self.next);
         }

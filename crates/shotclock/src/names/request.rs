@@ -112,6 +112,16 @@ impl Request {
         }
     }
 
+    /// What the system says when its own patience with the name servers has ended.
+    pub fn try_again(&self) -> Failure {
+        match self {
+            Self::HostByName(_) | Self::HostByAddress(_) | Self::HostByAddressOf(_) => {
+                Failure::Host(resolver::TRY_AGAIN, None)
+            }
+            _ => Failure::AddressInfo(c::EAI_AGAIN, None),
+        }
+    }
+
     /// What is missing if the answer is "not found", for requests that have no code of the resolver's.
     pub(super) fn describe(&self) -> String {
         let of = |protocol: &Option<CString>| match protocol {

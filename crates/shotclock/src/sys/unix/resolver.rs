@@ -273,11 +273,14 @@ pub(crate) fn address_info_code_name(code: i32) -> Option<&'static str> {
     })
 }
 
+/// The `h_errno` code of a name server that did not answer. Source: netdb.h.
+pub(crate) const TRY_AGAIN: c_int = 2;
+
 /// The name of an `h_errno` code, for messages. Source: netdb.h.
 pub(crate) fn host_code_name(code: i32) -> Option<&'static str> {
     Some(match code {
         1 => "HOST_NOT_FOUND",
-        2 => "TRY_AGAIN",
+        TRY_AGAIN => "TRY_AGAIN",
         3 => "NO_RECOVERY",
         4 => "NO_DATA",
         _ => return None,

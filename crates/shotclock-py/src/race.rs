@@ -1,0 +1,169 @@
+//! `_native.race`, for `create_connection`: socket objects of the program's class in the core's race of attempts.
+
+use std::ffi::c_longlong;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use pyo3_ffi::{
+    PyArg_ParseTuple, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject,
+    PySequence_GetItem, PySequence_Size,
+};
+use shotclock::RawAddress;
+use shotclock::raw::{Entrants, Errno, Finish, Race, Stop, Unfit, exact, interleaved};
+
+use crate::address;
+use crate::audit::audit;
+use crate::call::{call, call_method};
+use crate::errors::{self, Kept};
+use crate::interpreter::{PyResult, Raised, Timing};
+use crate::object::{Owned, SocketRef, returned};
+use crate::own_type::is_socket;
+
+/// `_native.race(infos, delay, prepare, failures)`: the first socket to be connected, or None. Under the scope alone.
+pub(crate) unsafe extern "C" fn race(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    returned(race_checked(arguments))
+}
+
+fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
+    let (mut infos, mut delay) = (std::ptr::null_mut(), c_longlong::default());
+    let (mut prepare, mut failures) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
+    let parsed = unsafe {
+        let (a, b, c, d) = (&raw mut infos, &raw mut delay, &raw mut prepare, &raw mut failures);
+        PyArg_ParseTuple(arguments, c"OLOO:race".as_ptr(), a, b, c, d)
+    };
+    if parsed == 0 {
+        return Err(Raised);
+    }
+    let timing = Timing::of_scope()?;
+    let pause = Duration::from_nanos(u64::try_from(delay).unwrap_or(0)).into();
+    let candidates = interleaved(candidates(infos)?, |candidate| candidate.family);
+    let mut race = Race::new(Program { prepare, timing: &timing }, candidates, pause);
+    let ended = match timing.run_held(&mut race) {
+        Ok(Finish::Won(attempt)) => return attempt.win(),
+        Ok(Finish::CalledOff(raised)) => return Err(raised),
+        Ok(Finish::Lost) => Ok(Owned::none()),
+        Err(stop @ Stop::TimedOut { .. }) => {
+            let text = Owned::text("timed out")?;
+            race.give_up(|_, _| errors::take(errors::raise_timed_out(&text)));
+            Err(stop)
+        }
+        Err(stop) => return Err(timing.raise(stop)),
+    };
+    for failure in race.into_failures() {
+        // SAFETY: the interpreter is held, the objects are alive; what is no list is an error.
+        if unsafe { PyList_Append(failures, failure.as_ptr()) } != 0 {
+            return Err(Raised);
+        }
+    }
+    ended.map_err(|stop| timing.raise(stop))
+}
+
+/// What getaddrinfo said of one address: `(family, type, proto, canonname, sockaddr)`.
+struct Candidate {
+    family: i64,
+    info: Owned,
+}
+
+fn candidates(infos: *mut PyObject) -> PyResult<Vec<Candidate>> {
+    // SAFETY: the interpreter is held and the object alive; what is no sequence is an error.
+    let len = unsafe { PySequence_Size(infos) };
+    let candidate = |index| {
+        let info = item(infos, index)?;
+        // SAFETY: alive; what is no int is an error.
+        let family = unsafe { PyLong_AsLong(item(info.as_ptr(), 0)?.as_ptr()) };
+        if errors::is_raised() { Err(Raised) } else { Ok(Candidate { family, info }) }
+    };
+    if len < 0 { Err(Raised) } else { (0..len).map(candidate).collect() }
+}
+
+fn item(sequence: *mut PyObject, index: isize) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held and the object alive.
+    Owned::new(unsafe { PySequence_GetItem(sequence, index) })
+}
+
+/// The program's own sockets, and its exceptions.
+struct Program<'a> {
+    /// Makes a socket for an entry of getaddrinfo's; borrowed from the arguments.
+    prepare: *mut PyObject,
+    timing: &'a Timing,
+}
+
+impl Entrants for Program<'_> {
+    type Candidate = Candidate;
+    type Socket = Attempt;
+    /// The exception.
+    type Failure = Owned;
+    type Stop = Raised;
+
+    fn prepare(&mut self, candidate: Candidate) -> Result<(Attempt, RawAddress), Unfit<Self>> {
+        self.begin(&candidate.info).map_err(|raised| {
+            // SAFETY: the interpreter is held and an exception is set; a static of the interpreter.
+            match unsafe { PyErr_ExceptionMatches(PyExc_OSError) } {
+                0 => Unfit::CalledOff(raised),
+                _ => Unfit::Failed(errors::take(raised)),
+            }
+        })
+    }
+
+    fn descriptor(attempt: &Attempt) -> Option<BorrowedFd<'_>> {
+        attempt.socket().fd_if_open()
+    }
+
+    fn refused(&mut self, errno: Errno, _: &RawAddress) -> Owned {
+        errors::take(self.timing.raise(Stop::System(errno)))
+    }
+}
+
+impl Program<'_> {
+    fn begin(&self, info: &Owned) -> PyResult<(Attempt, RawAddress)> {
+        // SAFETY: the interpreter is held and the objects are alive; what the call gave is looked at before it is read.
+        let attempt = unsafe {
+            let made =
+                call(self.prepare, Owned::tuple(std::iter::once(info.as_ptr()))?.as_ptr(), std::ptr::null_mut())?;
+            if !is_socket(made.as_ptr())? {
+                return Err(errors::type_error("race() takes a function that makes sockets"));
+            }
+            Attempt(Some(made))
+        };
+        let (socket, sockaddr) = (attempt.socket(), item(info.as_ptr(), 4)?);
+        let to = address::from_python(socket, self.timing, sockaddr.as_ptr(), "connect")?;
+        audit(c"socket.connect", &[socket.as_object(), sockaddr.as_ptr()])?;
+        exact::set_nonblocking(socket.fd()?, true).map_err(errors::raise_errno)?;
+        Ok((attempt, to))
+    }
+}
+
+/// A socket object that is closed unless it wins.
+struct Attempt(Option<Owned>);
+
+impl Attempt {
+    fn socket(&self) -> SocketRef {
+        let object = self.0.as_ref().map_or(std::ptr::null_mut(), Owned::as_ptr);
+        // SAFETY: a live object, which only `win` takes away, whose type `begin` has looked at.
+        unsafe { SocketRef::new(object) }
+    }
+
+    /// The object, on a descriptor that waits or not as its timeout has it.
+    fn win(mut self) -> PyResult<Owned> {
+        let socket = self.socket();
+        if socket.timeout() < 0 {
+            exact::set_nonblocking(socket.fd()?, false).map_err(errors::raise_errno)?;
+        }
+        self.0.take().ok_or(Raised)
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(object) = self.0.take() {
+            let kept = Kept::take();
+            // Whatever its class says to that: nobody else has it.
+            if call_method(&object, c"close").is_err() {
+                // SAFETY: the interpreter is held wherever an attempt is.
+                unsafe { PyErr_Clear() };
+            }
+            kept.restore();
+        }
+    }
+}

@@ -1,0 +1,172 @@
+"""``create_connection``: one budget for the lookup and all addresses, and a dead address does not hold up the others.
+
+The attempts are staggered by the core's race (RFC 8305), over sockets of the class that the program has.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+
+from . import _environment, _native
+from ._cancel import Cancelled
+from ._scope import MOST_SECONDS, Budget, checked_seconds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+USUAL_DELAY = 0.25
+_LEAST_DELAY = 0.01
+_SECOND = 10**9
+
+# What a method is that was written in C, as a class has it: nobody has put one of Python's over it.
+_MethodInC = type(str.join)
+
+
+def get_attempt_delay() -> float | None:
+    """Say how many seconds after one attempt ``create_connection`` begins the next; None: only when it has failed."""
+    return _delay
+
+
+def set_attempt_delay(seconds: float | None) -> None:
+    """Set how many seconds after one attempt ``socket.create_connection`` begins the next, if none has failed.
+
+    0.25 unless said otherwise, and 0.01 at the least (RFC 8305). None goes back to one address after another, in the
+    resolver's order, each for as long as the timeout leaves it. It is the process's, and ``SHOTCLOCK_ATTEMPT_DELAY``
+    sets what it begins with: seconds, or ``none``.
+
+    Raises TypeError or ValueError for what is neither None nor a number of seconds from 0 to 9e9.
+    """
+    global _delay
+    _delay = None if seconds is None else max(checked_seconds(seconds), _LEAST_DELAY)
+
+
+def create_connection_for(socket_module: ModuleType) -> Callable[..., Any]:
+    """The function for a module made from CPython's socket.py, whose class and lookup it takes as they stand."""
+    default: Any = socket_module._GLOBAL_DEFAULT_TIMEOUT
+
+    @functools.wraps(socket_module.create_connection)
+    def create_connection(
+        address: tuple[Any, Any], timeout: Any = default, source_address: Any = None, *, all_errors: bool = False
+    ) -> Any:
+        host, port = address
+        failures: list[OSError] = []
+        call = _Call(socket_module, timeout, source_address, failures)
+        try:
+            sock = call.connect(host, port)
+            if sock is not None:
+                return sock
+            if not failures:
+                raise OSError("getaddrinfo returns an empty list")
+        except TimeoutError as error:
+            # A scope's end is its own exception, which a group would hide; so is a lookup's, which has no attempts.
+            if hasattr(error, "scope") or not (all_errors and failures):
+                raise
+        try:
+            if all_errors:
+                raise ExceptionGroup("create_connection failed", failures)
+            raise failures[-1]
+        finally:
+            # Their tracebacks have this frame, and with it the list.
+            failures.clear()
+
+    return create_connection
+
+
+class _Call:
+    """One call of ``create_connection``."""
+
+    def __init__(
+        self, socket_module: ModuleType, timeout: Any, source_address: Any, failures: list[OSError]
+    ) -> None:
+        self._module: Any = socket_module
+        self._is_default = timeout is socket_module._GLOBAL_DEFAULT_TIMEOUT
+        self._timeout = self._default_timeout() if self._is_default else timeout
+        self._source_address = source_address
+        self._failures = failures
+
+    def connect(self, host: Any, port: Any) -> Any:
+        """Give the first socket that is connected; None where every attempt has failed."""
+        seconds = _budget(self._timeout)
+        if seconds is None:
+            return self._connect(host, port)
+        with Budget(seconds):
+            return self._connect(host, port)
+
+    def _connect(self, host: Any, port: Any) -> Any:
+        infos = list(self._module.getaddrinfo(host, port, 0, self._module.SOCK_STREAM))
+        delay = get_attempt_delay()
+        # Two sockets cannot have one local port at the same time, and without waiting there is nothing to stagger.
+        has_local_port = bool(self._source_address) and self._source_address[1:2] != (0,)
+        if delay is None or len(infos) < 2 or has_local_port or self._timeout == 0 or not _is_in_c(self._module.socket):
+            return self._one_after_another(infos)
+        return _native.race(infos, int(delay * _SECOND), self._prepare, self._failures)
+
+    def _one_after_another(self, infos: list[Any]) -> Any:
+        for info in infos:
+            sock = None
+            try:
+                sock = self._prepare(info)
+                sock.connect(info[4])
+                return sock
+            except BaseException as error:
+                if sock is not None:
+                    sock.close()
+                if not isinstance(error, OSError):
+                    raise
+                self._failures.append(error)
+                if hasattr(error, "scope") or isinstance(error, Cancelled):
+                    # There is no time left for the others.
+                    raise
+        return None
+
+    def _prepare(self, info: Any) -> Any:
+        sock = self._module.socket(*info[:3])
+        try:
+            if not self._is_default:
+                sock.settimeout(self._timeout)
+            if self._source_address:
+                sock.bind(self._source_address)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _default_timeout(self) -> Any:
+        """What new sockets begin with; a class over socket.py's may have a default of its own, as timeoutsocket's."""
+        timeout = self._module.getdefaulttimeout()
+        kind = self._module.socket
+        if timeout is None and _is_in_c(kind) and getattr(kind.__init__, "__globals__", None) is not vars(self._module):
+            with kind() as probe:
+                timeout = probe.gettimeout()
+        return timeout
+
+
+def _is_in_c(kind: Any) -> bool:
+    """Whether sockets of this class connect as the core does: neither a mock, nor one that goes by a proxy."""
+    return isinstance(kind, type) and type(getattr(kind, "connect", None)) is _MethodInC
+
+
+def _budget(timeout: Any) -> float | None:
+    """The seconds of a timeout; None if it is none or 0, and where it is for settimeout to say what is wrong with it."""
+    if not isinstance(timeout, float):
+        try:
+            timeout = operator.index(timeout)
+        except TypeError:
+            return None
+    return float(timeout) if 0 < timeout <= MOST_SECONDS else None
+
+
+def _first_delay() -> float | None:
+    try:
+        delay = _environment.attempt_delay(USUAL_DELAY)
+    except ValueError as error:
+        _environment.warn(error)
+        return USUAL_DELAY
+    return None if delay is None else max(delay, _LEAST_DELAY)
+
+
+_delay = _first_delay()

@@ -1,0 +1,82 @@
+"""Limits for a whole program, which knows nothing of them: out of the environment or the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from . import _environment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_SECOND = 10**9
+
+# Each option of the command line with its variable, and how its text is read.
+OPTIONS = {
+    "--timeout": (_environment.TIMEOUT, _environment.seconds),
+    "--total": (_environment.TOTAL, _environment.seconds_above_zero),
+    "--lookup-timeout": (_environment.LOOKUP_TIMEOUT, _environment.seconds_above_zero),
+}
+
+
+class Limits:
+    """What the program is limited to: by the options, else by the environment. The total counts from now.
+
+    ``complain`` is called with each that cannot be used, which is then none.
+    """
+
+    def __init__(self, options: Mapping[str, str], complain: Callable[[ValueError], object]) -> None:
+        self._complain = complain
+        self._seconds = {option: self._read(option, options.get(option)) for option in OPTIONS}
+        self._end_ns = self._end(self._seconds["--total"])
+
+    def put_in_place(self) -> None:
+        """Have them hold in this process, whose sockets are ours by now."""
+        if (timeout := self._seconds["--timeout"]) is not None:
+            sys.modules["_socket"].setdefaulttimeout(timeout)
+        if (lookup_timeout := self._seconds["--lookup-timeout"]) is not None:
+            from . import _lookup
+
+            _lookup.set_lookup_timeout(lookup_timeout)
+        if self._end_ns is not None:
+            from . import _scope
+
+            _scope.limit_program(self._end_ns)
+
+    def hand_on(self) -> None:
+        """Have them hold in the children of this process as well, which are to get the methods by the graft."""
+        _environment.ask()
+        for option in ("--timeout", "--lookup-timeout"):
+            if (seconds := self._seconds[option]) is not None:
+                os.environ[OPTIONS[option][0]] = repr(seconds)
+        self.hand_on_end()
+
+    def hand_on_end(self) -> None:
+        """Have the total of this process be its children's: a forked one could not have another."""
+        if self._end_ns is not None:
+            os.environ[_environment.TOTAL_END] = str(self._end_ns)
+
+    def _read(self, option: str, text: str | None) -> float | None:
+        variable, read = OPTIONS[option]
+        try:
+            if text is not None:
+                return _environment.named(f"{option} ", text, read)
+            return _environment.number(variable, read)
+        except ValueError as error:
+            self._complain(error)
+            return None
+
+    def _end(self, total: float | None) -> int | None:
+        """In nanoseconds of the monotonic clock, which is one for all processes: the earlier of ours and our parent's."""
+        ends = [] if total is None else [time.monotonic_ns() + int(total * _SECOND)]
+        try:
+            inherited = _environment.number(_environment.TOTAL_END, _environment.nanoseconds)
+        except ValueError as error:
+            self._complain(error)
+        else:
+            if inherited is not None:
+                ends.append(inherited)
+        return min(ends, default=None)

@@ -1,0 +1,69 @@
+"""Lookups in time: the limit on each of them that holds without any scope, and ``getfqdn``."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+from . import _native, _scope
+from ._chain import reach_every_socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+_SECOND = 10**9
+# Hosts that stand for this machine, whose documented name is that of gethostname().
+_WILDCARDS = ("0.0.0.0", "::")
+
+_timeout: float | None = None
+
+
+def get_lookup_timeout() -> float | None:
+    """Say how many seconds each lookup of the process may take; None, which is at first: for ever."""
+    return _timeout
+
+
+def set_lookup_timeout(seconds: float | None) -> None:
+    """Limit each lookup of the process (getaddrinfo and kin, and the names that ``connect`` is given) to so many seconds.
+
+    It holds for sockets without a timeout and outside of any scope, too; whatever ends first counts. What it ends fails
+    as when the resolver itself gives up, since programs know how to cope with that: ``socket.gaierror`` with EAI_AGAIN,
+    or ``socket.herror`` with TRY_AGAIN (2) where a lookup by address says so. ``getfqdn`` gives its documented answer.
+    None takes the limit away. Does ``install()``.
+
+    Raises TypeError or ValueError for what is neither None nor a number of seconds above 0 and up to 9e9.
+    """
+    global _timeout
+    if seconds is None:
+        _native.set_lookup_timeout(0)
+    else:
+        if _scope.checked_seconds(seconds) == 0:
+            raise ValueError("a lookup timeout of 0 seconds: expected more, or None")
+        reach_every_socket()
+        _native.set_lookup_timeout(math.ceil(seconds * _SECOND))
+    _timeout = seconds
+
+
+def getfqdn_for(socket_module: ModuleType) -> Callable[[str], str]:
+    """The function for a module made from CPython's socket.py."""
+    stock: Callable[[str], str] = socket_module.getfqdn
+    module: Any = socket_module
+
+    @functools.wraps(stock)
+    def getfqdn(name: str = "") -> str:
+        scope = _scope.earliest()
+        if scope is None and _timeout is None:
+            return stock(name)
+        if name.strip() in _WILDCARDS:
+            own_name: str = module.gethostname()
+            return own_name
+        if scope is None:
+            return stock(name)
+        # With its end this call has an answer still: the scope has ended nothing that anybody would see.
+        with _scope.Budget(None, scope.deadline_ns):
+            return stock(name)
+
+    return getfqdn
