@@ -11,6 +11,12 @@ use crate::cells::{Answer, Cell, Failure, LIMIT, call};
 const HOLE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9)), 80);
 
 pub(crate) fn cells() -> Vec<Cell> {
+    let mut all = accepting();
+    all.extend(connecting());
+    all
+}
+
+fn accepting() -> Vec<Cell> {
     vec![
         Cell::new(
             "accept",
@@ -30,6 +36,11 @@ pub(crate) fn cells() -> Vec<Cell> {
             listener.listen(1)?;
             call(move || listener.within(LIMIT).accept())
         }),
+    ]
+}
+
+fn connecting() -> Vec<Cell> {
+    vec![
         Cell::new("connect", "black hole", Some(|_| call(|| TcpStream::connect_timeout(&HOLE, LIMIT))), |_| {
             let socket = stream()?;
             call(move || socket.within(LIMIT).connect(HOLE))
