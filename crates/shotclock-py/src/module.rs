@@ -131,6 +131,14 @@ unsafe extern "C" fn execute(_: *mut PyObject) -> c_int {
 
 /// The module's own functions, and the empty definition that ends them.
 fn definitions() -> Vec<PyMethodDef> {
+    let mut all = of_sockets();
+    all.extend(of_peers());
+    all.push(PyMethodDef::zeroed());
+    all
+}
+
+/// Those of sockets, and of what bounds their calls.
+fn of_sockets() -> Vec<PyMethodDef> {
     vec![
         function(
             c"prepare",
@@ -177,16 +185,6 @@ fn definitions() -> Vec<PyMethodDef> {
             c"is_cancelled(core, /)\n--\n\nWhether it was cancelled.",
         ),
         function(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
-        function(c"peer_modes", faults::peer_modes, METH_NOARGS, c"peer_modes()\n--\n\nHow a peer can misbehave."),
-        function(
-            c"start_peer",
-            faults::start_peer,
-            METH_VARARGS,
-            c"start_peer(mode, amount, content, host, port, skip, take, every, seed, max_connections, \
-              max_bytes, /)\n--\n\nA misbehaving peer, and where it listens.",
-        ),
-        function(c"stop_peer", faults::stop_peer, METH_O, c"stop_peer(peer, /)\n--\n\nEnd it."),
-        function(c"peer_events", faults::peer_events, METH_O, c"peer_events(peer, /)\n--\n\nWhat happened so far."),
         PyMethodDef {
             ml_name: c"call_tls".as_ptr(),
             ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
@@ -206,7 +204,22 @@ fn definitions() -> Vec<PyMethodDef> {
             METH_O,
             c"layout(sock, /)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
         ),
-        PyMethodDef::zeroed(),
+    ]
+}
+
+/// Those of misbehaving peers.
+fn of_peers() -> Vec<PyMethodDef> {
+    vec![
+        function(c"peer_modes", faults::peer_modes, METH_NOARGS, c"peer_modes()\n--\n\nHow a peer can misbehave."),
+        function(
+            c"start_peer",
+            faults::start_peer,
+            METH_VARARGS,
+            c"start_peer(mode, amount, content, host, port, skip, take, every, seed, max_connections, \
+              max_bytes, /)\n--\n\nA misbehaving peer, and where it listens.",
+        ),
+        function(c"stop_peer", faults::stop_peer, METH_O, c"stop_peer(peer, /)\n--\n\nEnd it."),
+        function(c"peer_events", faults::peer_events, METH_O, c"peer_events(peer, /)\n--\n\nWhat happened so far."),
     ]
 }
 
