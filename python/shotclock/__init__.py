@@ -20,35 +20,45 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import socket as socket
     from ._graft import install, uninstall
+    from ._recv_exact import IncompleteReadError, recv_exact
     from ._scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining, shield
     from ._status import Status, status
+    from ._timeout_details import TimeoutDetails, timeout_details
 
 __all__ = [
+    "IncompleteReadError",
     "Scope",
     "Status",
+    "TimeoutDetails",
     "deadline",
     "deadline_at",
     "expired_scope",
     "install",
     "move_on_after",
+    "recv_exact",
     "remaining",
     "shield",
     "status",
+    "timeout_details",
     "uninstall",
 ]
 
 _HOMES = {
+    "IncompleteReadError": "_recv_exact",
     "Scope": "_scope",
     "Status": "_status",
+    "TimeoutDetails": "_timeout_details",
     "deadline": "_scope",
     "deadline_at": "_scope",
     "expired_scope": "_scope",
     "install": "_graft",
     "move_on_after": "_scope",
+    "recv_exact": "_recv_exact",
     "remaining": "_scope",
     "shield": "_scope",
     "socket": "socket",
     "status": "_status",
+    "timeout_details": "_timeout_details",
     "uninstall": "_graft",
 }
 

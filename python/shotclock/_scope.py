@@ -13,6 +13,7 @@ import time
 from contextvars import ContextVar
 
 from . import _native
+from ._causes import causes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Scope(_Link):
 
     def __enter__(self) -> Self:
         """Begin: from now on the calls of this thread or task end by the deadline."""
-        _reach_every_socket()
+        reach_every_socket()
         if self._seconds is not None:
             self.deadline_ns = time.monotonic_ns() + math.ceil(self._seconds * _SECOND)
         self._link()
@@ -207,20 +208,8 @@ def remaining() -> float | None:
 
 def expired_scope(error: BaseException) -> Scope | None:
     """Find the scope whose end stands behind an exception: in it, its causes, its reason, or its arguments."""
-    seen: set[int] = set()
-    to_see = [error]
-    while to_see:
-        known = to_see.pop()
-        if id(known) in seen:
-            continue
-        seen.add(id(known))
-        scope = getattr(known, "scope", None)
-        if isinstance(scope, Scope):
-            return scope
-        linked = [known.__cause__, known.__context__, getattr(known, "reason", None), *known.args]
-        linked.extend(getattr(known, "exceptions", ()))
-        to_see.extend(link for link in linked if isinstance(link, BaseException))
-    return None
+    scopes = (getattr(known, "scope", None) for known in causes(error))
+    return next((scope for scope in scopes if isinstance(scope, Scope)), None)
 
 
 def earliest(innermost: _Link | None = None) -> Scope | None:
@@ -251,14 +240,14 @@ def _restore(seconds: float | None, deadline_ns: int, expired: bool) -> Scope:
     return scope
 
 
-def _reach_every_socket() -> None:
-    """See to it that there is no scope without effect."""
+def reach_every_socket() -> None:
+    """See to it that there is no scope without effect, and no wait that is not ours."""
     from . import _graft, _mount
 
     if _graft.is_installed() or _mount.is_mounted():
         return
     if os.environ.get("SHOTCLOCK") == "0":
-        raise RuntimeError("SHOTCLOCK=0 forbids install(), without which a deadline scope has no effect")
+        raise RuntimeError("SHOTCLOCK=0 forbids install(), without which this has no effect")
     _graft.install()
 
 

@@ -6,7 +6,7 @@ import builtins
 import sys
 from importlib.util import find_spec
 
-from . import _mount, _sendfile
+from . import _makefile, _mount, _sendfile
 from ._on_import import on_import
 
 TYPE_CHECKING = False
@@ -27,7 +27,9 @@ def execute_socket_layer(namespace: dict[str, Any]) -> None:
         # Where inspect and tracebacks find the source.
         namespace["__file__"] = spec.origin
     exec(get_code("socket"), namespace)
-    _sendfile.replace(sys.modules[namespace["__name__"]])
+    module = sys.modules[namespace["__name__"]]
+    _sendfile.replace(module)
+    _makefile.replace(module)
     on_import("multiprocessing.reduction", _let_sockets_travel)
 
 

@@ -2,16 +2,17 @@
 
 use std::cell::Cell;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::time::Duration;
 
 use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::raw::{
     Answer, Errno, Failure, Interest, Limit, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
     Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out,
 };
-use shotclock::{Deadline, LimitKind, MessageFlags};
+use shotclock::{Deadline, LimitKind, MessageFlags, Phase};
 
 use crate::call::check_signals;
-use crate::errors;
+use crate::errors::{self, Expiry, Moved};
 use crate::object::{Owned, SocketRef};
 use crate::scope::Scope;
 
@@ -98,27 +99,30 @@ pub(crate) struct Timing {
     /// In nanoseconds; `None` is for ever.
     timeout: Option<u64>,
     scope: Option<Scope>,
+    /// What it does, a lookup before it aside.
+    phase: Phase,
     /// The limit of a call that has begun with a lookup: what that took is gone.
     begun: Cell<Option<Limit<'static>>>,
 }
 
 impl Timing {
     /// By the socket's own timeout, and the deadline scope around the call.
-    pub(crate) fn of(socket: SocketRef) -> PyResult<Self> {
-        Self::with_timeout(socket, socket.timeout())
+    pub(crate) fn of(socket: SocketRef, phase: Phase) -> PyResult<Self> {
+        Self::with_timeout(socket, socket.timeout(), phase)
     }
 
     /// By a timeout in nanoseconds instead; negative is none.
-    pub(crate) fn with_timeout(socket: SocketRef, timeout: i64) -> PyResult<Self> {
+    pub(crate) fn with_timeout(socket: SocketRef, timeout: i64, phase: Phase) -> PyResult<Self> {
         let timeout = u64::try_from(timeout).ok();
         // A socket that does not wait has no use for a scope.
         let scope = if timeout == Some(0) { None } else { Scope::current()? };
-        Ok(Self { socket: Some((socket, socket.number())), timeout, scope, begun: Cell::new(None) })
+        Ok(Self { socket: Some((socket, socket.number())), timeout, scope, phase, begun: Cell::new(None) })
     }
 
-    /// By the deadline scope alone, for what has no socket.
+    /// By the deadline scope alone, for lookups, which have no socket.
     pub(crate) fn of_scope() -> PyResult<Self> {
-        Ok(Self { socket: None, timeout: None, scope: Scope::current()?, begun: Cell::new(None) })
+        let (scope, phase) = (Scope::current()?, Phase::Lookup);
+        Ok(Self { socket: None, timeout: None, scope, phase, begun: Cell::new(None) })
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
@@ -173,11 +177,15 @@ impl Timing {
 
     /// Runs an operation on about `bytes` bytes.
     pub(crate) fn run<O: Operation>(&self, operation: &mut O, bytes: usize) -> PyResult<O::Output> {
+        self.run_bytes(operation, bytes).map_err(|stop| self.raise(stop))
+    }
+
+    /// The same; what ended it is not raised yet, since only the caller knows how much had moved.
+    pub(crate) fn run_bytes<O: Operation>(&self, operation: &mut O, bytes: usize) -> Result<O::Output, Stop<Raised>> {
         if self.is_bound_by_scope_alone() {
             return self.run_when_ready(operation);
         }
-        let result = if self.is_plain() || bytes > SMALL { self.outcome(operation) } else { self.run_held(operation) };
-        result.map_err(|stop| self.raise(stop))
+        if self.is_plain() || bytes > SMALL { self.outcome(operation) } else { self.run_held(operation) }
     }
 
     /// Runs an operation that is Python's own, hence with the interpreter held but for the waits.
@@ -192,13 +200,12 @@ impl Timing {
 
     /// Runs an operation that under a limit is not tried before the descriptor is ready: one that no flag keeps from
     /// waiting, or one that promises more than what is there.
-    pub(crate) fn run_when_ready<O: Operation>(&self, operation: &mut O) -> PyResult<O::Output> {
-        let result = if self.is_timed() {
+    pub(crate) fn run_when_ready<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
+        if self.is_timed() {
             wait_out(&mut Released(operation), &self.limit(), &mut self.waiter(), Pause::WouldBlock)
         } else {
             self.outcome(operation)
-        };
-        result.map_err(|stop| self.raise(stop))
+        }
     }
 
     /// Asks the resolver: on this thread, or on a worker where a limit is to end it.
@@ -209,10 +216,13 @@ impl Timing {
         let limit = self.limit().begun(Deadline::now());
         self.begun.set(Some(limit));
         answer(request, &limit, &mut InterpreterWaiter { socket: None }).map_err(|unanswered| match unanswered {
+            Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => {
+                self.raise_passed(self.expiry(Phase::Lookup, limit, elapsed), timed_out)
+            }
             Unanswered::Stopped(stop) => self.raise(stop),
-            Unanswered::AllBusy(limit, workers) => {
+            Unanswered::AllBusy { limit, elapsed, workers } => {
                 let text = format!("timed out: all {workers} lookup workers are busy with lookups that hang");
-                self.raise_passed(limit, || Owned::text(&text))
+                self.raise_passed(self.expiry(Phase::Lookup, limit, elapsed), || Owned::text(&text))
             }
             Unanswered::Failed(why) => errors::os_error(&why),
         })
@@ -220,13 +230,30 @@ impl Timing {
 
     /// Raises what ended an operation.
     pub(crate) fn raise(&self, stop: Stop<Raised>) -> Raised {
-        self.raise_as(stop, || Owned::text("timed out"))
+        self.raise_as(stop, Moved::Nothing, timed_out)
+    }
+
+    /// The same, of an operation that had moved so much by then, which the exception says whatever it is.
+    pub(crate) fn raise_after(&self, stop: Stop<Raised>, moved: Moved<'_>) -> Raised {
+        let is_told = matches!(stop, Stop::TimedOut { .. });
+        let raised = self.raise_as(stop, moved, timed_out);
+        if !is_told {
+            errors::annotate(moved);
+        }
+        raised
     }
 
     /// The same, with other words for the end of time.
-    pub(crate) fn raise_as(&self, stop: Stop<Raised>, timed_out: impl FnOnce() -> PyResult<Owned>) -> Raised {
+    pub(crate) fn raise_as(
+        &self,
+        stop: Stop<Raised>,
+        moved: Moved<'_>,
+        timed_out: impl FnOnce() -> PyResult<Owned>,
+    ) -> Raised {
         match stop {
-            Stop::TimedOut { limit, .. } => self.raise_passed(limit, timed_out),
+            Stop::TimedOut { limit, elapsed } => {
+                self.raise_passed(Expiry { moved, ..self.expiry(self.phase, limit, elapsed) }, timed_out)
+            }
             Stop::Interrupt(raised) => raised,
             Stop::WouldBlock => errors::raise_errno(Errno::AGAIN),
             Stop::System(errno) => errors::raise_errno(errno),
@@ -235,10 +262,15 @@ impl Timing {
     }
 
     /// Raises the end of a limit: the scope's, or the socket's own.
-    fn raise_passed(&self, limit: LimitKind, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
+    fn raise_passed(&self, expiry: Expiry<'_>, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
+        let expired = expiry.scope.map_or(Ok(()), Scope::expire);
+        let raise = |text: Owned| errors::raise_timed_out(&text, &expiry);
+        expired.and_then(|()| text()).map_or_else(|raised| raised, raise)
+    }
+
+    fn expiry(&self, phase: Phase, limit: LimitKind, elapsed: Duration) -> Expiry<'_> {
         let scope = self.scope.as_ref().filter(|_| limit == LimitKind::CallDeadline);
-        let raise = |text: Owned| scope.map_or_else(|| errors::raise_timed_out(&text), |scope| scope.raise(&text));
-        text().map_or_else(|raised| raised, raise)
+        Expiry { phase, elapsed, moved: Moved::Nothing, scope }
     }
 
     fn waiter(&self) -> InterpreterWaiter {
@@ -251,6 +283,11 @@ impl Timing {
             Some(scope) => deadline_limit(self.timeout, scope.deadline),
         })
     }
+}
+
+/// CPython's words for it.
+fn timed_out() -> PyResult<Owned> {
+    Owned::text("timed out")
 }
 
 /// A descriptor that does not block, for the length of a call.

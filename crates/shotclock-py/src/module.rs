@@ -14,7 +14,7 @@ use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{errors, own_type, scope, sendfile, tls};
+use crate::{errors, own_type, scope, sendfile, tls, transfer};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -142,7 +142,13 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             c"sendfile",
             sendfile::sendfile,
             METH_VARARGS,
-            c"sendfile(sock, file, offset, count, /)\n--\n\nOne part of a file, in time.",
+            c"sendfile(sock, file, offset, count, before=0, /)\n--\n\nOne part of a file, in time.",
+        ),
+        function(
+            c"recv_exact",
+            transfer::recv_exact,
+            METH_VARARGS,
+            c"recv_exact(sock, room, filled, /)\n--\n\nSo many bytes, in time.",
         ),
         function(c"watch_scopes", scope::watch_scopes, METH_O, c"watch_scopes(ask, /)\n--\n\nWho knows the scope."),
         function(c"scope_opened", scope::scope_opened, METH_NOARGS, c"scope_opened()\n--\n\nOne more is open."),
@@ -151,8 +157,9 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             ml_name: c"call_tls".as_ptr(),
             ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
             ml_flags: METH_FASTCALL,
-            ml_doc: c"call_tls(call, message, sock, arguments, keywords, /)\n--\n\nLet _ssl try, and wait for it."
-                .as_ptr(),
+            ml_doc:
+                c"call_tls(call, phase, message, sock, arguments, keywords, /)\n--\n\nLet _ssl try, and wait for it."
+                    .as_ptr(),
         },
         function(
             c"forget_after_fork",

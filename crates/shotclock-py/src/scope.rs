@@ -1,13 +1,9 @@
 //! Deadline scopes, which the Python side keeps in one context variable: it is asked only while any scope is open.
 
-use std::ffi::CStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pyo3_ffi::{
-    Py_None, Py_True, PyErr_SetObject, PyExc_TimeoutError, PyLong_AsUnsignedLongLong, PyObject,
-    PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_SetAttrString,
-};
+use pyo3_ffi::{Py_None, Py_True, PyLong_AsUnsignedLongLong, PyObject, PyObject_GetAttrString, PyObject_SetAttrString};
 
 use crate::call::call_plainly;
 use crate::errors;
@@ -31,7 +27,7 @@ static ASK: OnceLock<Ask> = OnceLock::new();
 pub(crate) struct Scope {
     /// Its end, in nanoseconds of the system's monotonic clock.
     pub(crate) deadline: u64,
-    object: Owned,
+    pub(crate) object: Owned,
 }
 
 impl Scope {
@@ -58,21 +54,11 @@ impl Scope {
         }
     }
 
-    /// Raises `TimeoutError(text)` with the scope in it, which learns that it has ended a call.
-    pub(crate) fn raise(&self, text: &Owned) -> Raised {
-        let make = || {
-            // SAFETY: as in `ask`.
-            unsafe {
-                let end = std::ptr::null_mut::<PyObject>();
-                let error = Owned::new(PyObject_CallFunctionObjArgs(PyExc_TimeoutError, text.as_ptr(), end))?;
-                set(&error, c"scope", self.object.as_ptr())?;
-                set(&self.object, c"expired", Py_True())?;
-                PyErr_SetObject(PyExc_TimeoutError, error.as_ptr());
-            }
-            Ok(())
-        };
-        let _: PyResult<()> = make();
-        Raised
+    /// Tells it that it has ended a call.
+    pub(crate) fn expire(&self) -> PyResult<()> {
+        // SAFETY: as in `ask`.
+        let outcome = unsafe { PyObject_SetAttrString(self.object.as_ptr(), c"expired".as_ptr(), Py_True()) };
+        if outcome == 0 { Ok(()) } else { Err(Raised) }
     }
 }
 
@@ -93,12 +79,4 @@ pub(crate) unsafe extern "C" fn scope_opened(_: *mut PyObject, _: *mut PyObject)
 pub(crate) unsafe extern "C" fn scope_closed(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     OPEN.fetch_sub(1, Ordering::Relaxed);
     returned(Ok(Owned::none()))
-}
-
-/// # Safety
-/// `value` must be alive.
-unsafe fn set(object: &Owned, name: &CStr, value: *mut PyObject) -> PyResult<()> {
-    // SAFETY: the interpreter is held; the rest by the caller's promise.
-    let outcome = unsafe { PyObject_SetAttrString(object.as_ptr(), name.as_ptr(), value) };
-    if outcome == 0 { Ok(()) } else { Err(Raised) }
 }
