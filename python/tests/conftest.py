@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 import pytest
+import trustme
 
 # How long anything on this machine may take before a test calls it hung. Loose: only a hang should meet it.
 PATIENCE = 20.0
@@ -97,6 +98,16 @@ def shotclock():
 def examples():
     """The folder of the example programs."""
     return _path("SHOTCLOCK_EXAMPLES")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Files: a server's certificate and key, and the authority that issued it."""
+    folder = tmp_path_factory.mktemp("certificate")
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    return folder / "server.pem", folder / "authority.pem"
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import textwrap
 
 import pytest
-import trustme
 
 from interpreter import check
 from misbehaving import PEERS
@@ -75,15 +74,6 @@ def fetch_by_http_client(url):
 FETCHES = ["fetch_by_requests", "fetch_by_urllib", "fetch_by_http_client"]
 PLAIN = ["silent", "drip_header", "drip_body", "flood"]
 TLS = ["silent", "drip_handshake", "drip_records", "over_tls(drip_header)", "over_tls(drip_body)", "over_tls(flood)"]
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificate")
-    authority = trustme.CA()
-    authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    authority.cert_pem.write_to_path(folder / "authority.pem")
-    return folder / "server.pem", folder / "authority.pem"
 
 
 @pytest.fixture(params=["graft", "type"])
