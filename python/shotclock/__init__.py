@@ -12,6 +12,8 @@ replaced and what is not reached.
 
 ``with shotclock.deadline(5):`` limits everything that a block does with sockets, through any library.
 
+``shotclock.Policy(first_byte=5, idle=10, total=60).protect(listener)`` keeps a server's clients from taking for ever.
+
 Importing this package imports no ``socket``: what is to be replaced must not be there before it.
 """
 
@@ -20,10 +22,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import socket as socket
     from ._graft import install, uninstall
+    from ._policy import Policy, policy_of, remove_policy
     from ._scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining, shield
     from ._status import Status, status
 
 __all__ = [
+    "Policy",
     "Scope",
     "Status",
     "deadline",
@@ -31,13 +35,16 @@ __all__ = [
     "expired_scope",
     "install",
     "move_on_after",
+    "policy_of",
     "remaining",
+    "remove_policy",
     "shield",
     "status",
     "uninstall",
 ]
 
 _HOMES = {
+    "Policy": "_policy",
     "Scope": "_scope",
     "Status": "_status",
     "deadline": "_scope",
@@ -45,7 +52,9 @@ _HOMES = {
     "expired_scope": "_scope",
     "install": "_graft",
     "move_on_after": "_scope",
+    "policy_of": "_policy",
     "remaining": "_scope",
+    "remove_policy": "_policy",
     "shield": "_scope",
     "socket": "socket",
     "status": "_status",

@@ -36,6 +36,18 @@ def scope_opened() -> None:
 def scope_closed() -> None:
     """Count one less."""
 
+def set_policy(sock: _socket_object, first_byte: int, idle: int, total: int, /) -> None:
+    """Put an open socket under a policy, in nanoseconds, -1 for no limit. What it accepts inherits it."""
+
+def remove_policy(sock: _socket_object, /) -> None:
+    """Put a socket under none."""
+
+def policy(sock: _socket_object, /) -> tuple[int, int, int] | None:
+    """Give the policy of a socket as set_policy takes it."""
+
+def policies() -> int:
+    """Count the sockets that are under a policy, and the numbers that are between two objects."""
+
 def call_tls(
     call: Callable[..., Any],
     message: str,

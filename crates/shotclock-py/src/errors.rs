@@ -10,7 +10,7 @@ use pyo3_ffi::{
 };
 use shotclock::raw::{Errno, Failure, address_info_text, describe, host_text};
 
-use crate::interpreter::Raised;
+use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 use crate::stock::{Stock, stock};
 
@@ -75,13 +75,13 @@ pub(crate) fn is_raised() -> bool {
     unsafe { !PyErr_Occurred().is_null() }
 }
 
-/// Puts a number into the exception that is set.
-pub(crate) fn annotate(name: &CStr, number: usize) {
+/// Puts a value into the exception that is set.
+pub(crate) fn annotate(name: &CStr, value: PyResult<Owned>) {
     let kept = Kept::take_normalized();
-    if let (Some(error), Ok(number)) = (kept.value(), Owned::size(number)) {
+    if let (Some(error), Ok(value)) = (kept.value(), value) {
         // SAFETY: the interpreter is held and the objects are alive. An exception that takes no attributes goes without.
         unsafe {
-            if PyObject_SetAttrString(error, name.as_ptr(), number.as_ptr()) != 0 {
+            if PyObject_SetAttrString(error, name.as_ptr(), value.as_ptr()) != 0 {
                 PyErr_Clear();
             }
         }

@@ -2,18 +2,20 @@
 
 use std::cell::Cell;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::Arc;
 
 use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::raw::{
-    Answer, Errno, Failure, Interest, Limit, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
-    Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out,
+    Answer, Errno, Failure, Interest, Limit, Moves, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
+    Waiter, Watch, answer, deadline_limit, drive, exact, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags};
 
 use crate::call::check_signals;
 use crate::errors;
 use crate::object::{Owned, SocketRef};
-use crate::scope::Scope;
+use crate::policy;
+use crate::scope::{self, Scope};
 
 /// A Python exception is set.
 #[derive(Debug)]
@@ -71,6 +73,10 @@ impl Waiter for InterpreterWaiter {
         check_signals().map_err(Stop::Interrupt)?;
         self.check_open()
     }
+
+    fn progressed(&mut self) -> Result<(), Stop<Raised>> {
+        self.interrupted()
+    }
 }
 
 /// Each try of the operation inside is made with the interpreter released.
@@ -87,6 +93,10 @@ impl<O: Operation> Operation for Released<'_, O> {
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         self.0.interest(wanted);
     }
+
+    fn moves(&self) -> Moves {
+        self.0.moves()
+    }
 }
 
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
@@ -98,6 +108,8 @@ pub(crate) struct Timing {
     /// In nanoseconds; `None` is for ever.
     timeout: Option<u64>,
     scope: Option<Scope>,
+    /// The socket's policy, if it has one.
+    policy: Option<Arc<Watch>>,
     /// The limit of a call that has begun with a lookup: what that took is gone.
     begun: Cell<Option<Limit<'static>>>,
 }
@@ -110,20 +122,29 @@ impl Timing {
 
     /// By a timeout in nanoseconds instead; negative is none.
     pub(crate) fn with_timeout(socket: SocketRef, timeout: i64) -> PyResult<Self> {
+        let mut timing = Self::to_connect(socket, timeout)?;
+        if scope::is_any_open() {
+            timing.policy = policy::of(socket);
+        }
+        Ok(timing)
+    }
+
+    /// The same for what moves no bytes (bind, connect, accept): no policy bounds it.
+    pub(crate) fn to_connect(socket: SocketRef, timeout: i64) -> PyResult<Self> {
         let timeout = u64::try_from(timeout).ok();
         // A socket that does not wait has no use for a scope.
         let scope = if timeout == Some(0) { None } else { Scope::current()? };
-        Ok(Self { socket: Some((socket, socket.number())), timeout, scope, begun: Cell::new(None) })
+        Ok(Self { socket: Some((socket, socket.number())), timeout, scope, policy: None, begun: Cell::new(None) })
     }
 
     /// By the deadline scope alone, for what has no socket.
     pub(crate) fn of_scope() -> PyResult<Self> {
-        Ok(Self { socket: None, timeout: None, scope: Scope::current()?, begun: Cell::new(None) })
+        Ok(Self { socket: None, timeout: None, scope: Scope::current()?, policy: None, begun: Cell::new(None) })
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
     fn is_plain(&self) -> bool {
-        self.timeout.is_none() && self.scope.is_none()
+        self.timeout.is_none() && !self.is_bounded()
     }
 
     /// Whether it never waits.
@@ -136,10 +157,15 @@ impl Timing {
         !self.is_plain() && !self.is_nonblocking()
     }
 
-    /// Whether only a scope bounds it: then it keeps what one call without a timeout promises (all bytes sent, the low
+    /// Whether a scope or a policy bounds it.
+    fn is_bounded(&self) -> bool {
+        self.scope.is_some() || self.policy.is_some()
+    }
+
+    /// Whether only a scope or a policy bounds it: then it keeps what one call without a timeout promises (all bytes sent, the low
     /// water mark, MSG_WAITALL), on a descriptor that blocks.
     pub(crate) fn is_bound_by_scope_alone(&self) -> bool {
-        self.timeout.is_none() && self.scope.is_some()
+        self.timeout.is_none() && self.is_bounded()
     }
 
     /// The flags for one try: those asked for, and under a limit never to wait in the system.
@@ -206,7 +232,7 @@ impl Timing {
         if !self.is_timed() {
             return Ok(released(|| request.run()));
         }
-        let limit = self.limit().begun(Deadline::now());
+        let limit = self.time_limit().begun(Deadline::now());
         self.begun.set(Some(limit));
         answer(request, &limit, &mut InterpreterWaiter { socket: None }).map_err(|unanswered| match unanswered {
             Unanswered::Stopped(stop) => self.raise(stop),
@@ -234,18 +260,26 @@ impl Timing {
         }
     }
 
-    /// Raises the end of a limit: the scope's, or the socket's own.
+    /// Raises the end of a limit: the scope's, the policy's, or the socket's own.
     fn raise_passed(&self, limit: LimitKind, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
         let scope = self.scope.as_ref().filter(|_| limit == LimitKind::CallDeadline);
         let raise = |text: Owned| scope.map_or_else(|| errors::raise_timed_out(&text), |scope| scope.raise(&text));
-        text().map_or_else(|raised| raised, raise)
+        let raised = text().map_or_else(|raised| raised, raise);
+        if let Some(limit) = policy::name_of(limit) {
+            errors::annotate(c"limit", Owned::text(limit));
+        }
+        raised
     }
 
     fn waiter(&self) -> InterpreterWaiter {
         InterpreterWaiter { socket: self.socket }
     }
 
-    fn limit(&self) -> Limit<'static> {
+    fn limit(&self) -> Limit<'_> {
+        Limit { policy: self.policy.as_deref(), ..self.time_limit() }
+    }
+
+    fn time_limit(&self) -> Limit<'static> {
         self.begun.get().unwrap_or_else(|| match &self.scope {
             None => timeout_limit(self.timeout),
             Some(scope) => deadline_limit(self.timeout, scope.deadline),

@@ -20,6 +20,7 @@ mod object;
 mod option;
 mod order;
 mod own_type;
+mod policy;
 mod scope;
 mod sendfile;
 mod state;

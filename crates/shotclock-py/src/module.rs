@@ -14,7 +14,7 @@ use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{errors, own_type, scope, sendfile, tls};
+use crate::{errors, own_type, policy, scope, sendfile, tls};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -116,13 +116,9 @@ unsafe extern "C" fn execute(_: *mut PyObject) -> c_int {
     }
 }
 
-/// Loads the module.
-///
-/// # Safety
-/// To be called by the interpreter's import machinery alone.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
-    let functions = [
+/// The module's own functions, and the empty definition that ends them.
+fn definitions() -> Vec<PyMethodDef> {
+    vec![
         function(
             c"prepare",
             prepare,
@@ -147,6 +143,15 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
         function(c"watch_scopes", scope::watch_scopes, METH_O, c"watch_scopes(ask, /)\n--\n\nWho knows the scope."),
         function(c"scope_opened", scope::scope_opened, METH_NOARGS, c"scope_opened()\n--\n\nOne more is open."),
         function(c"scope_closed", scope::scope_closed, METH_NOARGS, c"scope_closed()\n--\n\nOne less is open."),
+        function(
+            c"set_policy",
+            policy::set_policy,
+            METH_VARARGS,
+            c"set_policy(sock, first_byte, idle, total, /)\n--\n\nIn nanoseconds, -1 for no limit.",
+        ),
+        function(c"remove_policy", policy::remove_policy, METH_O, c"remove_policy(sock, /)\n--\n\nPut it under none."),
+        function(c"policy", policy::policy, METH_O, c"policy(sock, /)\n--\n\nAs set_policy takes it, or None."),
+        function(c"policies", policy::policies, METH_NOARGS, c"policies()\n--\n\nHow many sockets are under one."),
         PyMethodDef {
             ml_name: c"call_tls".as_ptr(),
             ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
@@ -167,7 +172,15 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
             c"layout(sock, /)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
         ),
         PyMethodDef::zeroed(),
-    ];
+    ]
+}
+
+/// Loads the module.
+///
+/// # Safety
+/// To be called by the interpreter's import machinery alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
     let slots = [
         PyModuleDef_Slot { slot: Py_mod_exec, value: execute as *mut c_void },
         PyModuleDef_Slot { slot: 0, value: ptr::null_mut() },
@@ -177,7 +190,7 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
         m_name: c"shotclock._native".as_ptr(),
         m_doc: c"CPython's _socket in Rust.".as_ptr(),
         m_size: 0,
-        m_methods: Box::leak(Box::new(functions)).as_mut_ptr(),
+        m_methods: definitions().leak().as_mut_ptr(),
         m_slots: Box::leak(Box::new(slots)).as_mut_ptr(),
         m_traverse: None,
         m_clear: None,

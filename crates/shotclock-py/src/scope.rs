@@ -13,8 +13,10 @@ use crate::call::call_plainly;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
+use crate::policy;
 
-/// How many scopes are open in the process, so that a call without any pays for one look at a number.
+/// How many scopes are open in the process, and how many sockets are under a policy, so that a call without any pays for
+/// one look at a number.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 struct Ask(*mut PyObject);
@@ -46,6 +48,9 @@ impl Scope {
     #[inline(never)]
     fn ask() -> PyResult<Option<Self>> {
         let Some(Ask(ask)) = ASK.get() else { return Ok(None) };
+        if OPEN.load(Ordering::Relaxed) == policy::count() {
+            return Ok(None);
+        }
         // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
         unsafe {
             let object = call_plainly(*ask)?;
@@ -74,6 +79,18 @@ impl Scope {
         let _: PyResult<()> = make();
         Raised
     }
+}
+
+/// Whether any scope is open, or any socket under a policy.
+#[inline]
+pub(crate) fn is_any_open() -> bool {
+    OPEN.load(Ordering::Relaxed) != 0
+}
+
+/// So many sockets are under a policy now, and were before.
+pub(crate) fn count_policies(before: usize, now: usize) {
+    // Wraps around where they have become fewer.
+    OPEN.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
 }
 
 /// `_native.watch_scopes(ask)`: the function that gives the scope.

@@ -7,7 +7,7 @@ use pyo3_ffi::{
     Py_ssize_t, PyDict_Check, PyErr_Clear, PyErr_ExceptionMatches, PyImport_ImportModule, PyObject,
     PyObject_GetAttrString, PyTuple_Check,
 };
-use shotclock::raw::{Interest, Operation, Pause, Readiness};
+use shotclock::raw::{Interest, Moves, Operation, Pause, Readiness};
 
 use crate::arguments::Arguments;
 use crate::call::call;
@@ -122,5 +122,9 @@ impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<'_, F> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, self.toward);
+    }
+
+    fn moves(&self) -> Moves {
+        if self.toward == Readiness::OUT { Moves::Out } else { Moves::In }
     }
 }

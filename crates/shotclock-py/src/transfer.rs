@@ -11,7 +11,7 @@ use pyo3_ffi::{
     PyLong_AsSsize_t, PyLong_Check, PyObject,
 };
 use shotclock::MessageFlags;
-use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, exact};
+use shotclock::raw::{Call, Interest, Moves, Operation, Pause, Readiness, exact};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
 use crate::call::check_signals;
@@ -219,7 +219,7 @@ fn transmit_all(fd: BorrowedFd<'_>, timing: &Timing, data: &[u8], flags: c_int) 
     let mut send = SendAll { fd, data, flags: timing.flags(flags), timing, sent: 0 };
     let outcome = timing.run(&mut send, data.len());
     if outcome.is_err() {
-        errors::annotate(c"sent", send.sent);
+        errors::annotate(c"sent", Owned::size(send.sent));
     }
     outcome
 }
@@ -240,11 +240,15 @@ impl Operation for SendAll<'_> {
     fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
         let sent = exact::send(self.fd, &self.data[self.sent..], self.flags);
         self.sent += sent.map_err(|errno| self.timing.pause(errno))?;
-        if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Interrupted) }
+        if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Progress) }
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::OUT);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
     }
 }
 
