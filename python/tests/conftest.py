@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 import pytest
+import trustme
 
 # How long anything on this machine may take before a test calls it hung. Loose: only a hang should meet it.
 PATIENCE = 20.0
@@ -151,3 +152,11 @@ def datagram_socket(patience):
         own.settimeout(patience)
         own.bind(("127.0.0.1", 0))
         yield own
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A server's key and certificate in one file."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
+    return path

@@ -7,16 +7,7 @@ import types
 
 import pytest
 import shotclock
-import trustme
 from interpreter import check
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """A server's key and certificate in one file."""
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
-    return path
 
 
 @pytest.fixture
