@@ -73,7 +73,7 @@ impl Drop for Waiting {
 
 /// How many threads use the number at this moment: for tests and benchmarks.
 pub fn waiters(number: RawFd) -> u32 {
-    TABLE.get().count(number).load(Ordering::SeqCst) & !CLOSED
+    TABLE.get().count_if_any(number).map_or(0, |count| count.load(Ordering::SeqCst) & !CLOSED)
 }
 
 /// Closes a number that the caller answers for, and wakes the threads that wait on it: their calls end with EBADF or
@@ -89,8 +89,10 @@ pub fn close(number: RawFd) -> Result<(), Errno> {
         return Err(Errno::BADF);
     }
     let table = TABLE.get();
-    let count = table.count(number);
-    if count.load(Ordering::SeqCst) == 0 { exact::close(number) } else { table.close_under_waiters(count, number) }
+    match table.count_if_any(number).filter(|count| count.load(Ordering::SeqCst) != 0) {
+        None => exact::close(number),
+        Some(count) => table.close_under_waiters(count, number),
+    }
 }
 
 /// Set in a count when the number was closed under those it counts.
@@ -122,19 +124,40 @@ extern "C" fn forget_waiters() {
 const FIRST_SHELF: u32 = 64;
 const SHELVES: usize = 26;
 
+/// Where a number's count is: on which shelf, how long that is, and where on it.
+struct Place {
+    shelf: usize,
+    len: u32,
+    index: usize,
+}
+
+impl Place {
+    #[inline]
+    fn of(number: RawFd) -> Self {
+        let number = number.cast_unsigned();
+        let shelf = u32::BITS - (number / FIRST_SHELF).leading_zeros();
+        let (first, len) =
+            if shelf == 0 { (0, FIRST_SHELF) } else { (FIRST_SHELF << (shelf - 1), FIRST_SHELF << (shelf - 1)) };
+        Self { shelf: shelf as usize, len, index: (number - first) as usize }
+    }
+}
+
 impl Table {
     fn new() -> Self {
         Self { counts: [const { OnceLock::new() }; SHELVES], threads: Mutex::new(Vec::new()) }
     }
 
+    /// The count of a number that is in use.
     #[inline]
     fn count(&self, number: RawFd) -> &AtomicU32 {
-        let number = number.cast_unsigned();
-        let shelf = u32::BITS - (number / FIRST_SHELF).leading_zeros();
-        let (first, len) =
-            if shelf == 0 { (0, FIRST_SHELF) } else { (FIRST_SHELF << (shelf - 1), FIRST_SHELF << (shelf - 1)) };
-        let counts = self.counts[shelf as usize].get_or_init(|| (0..len).map(|_| AtomicU32::new(0)).collect());
-        &counts[(number - first) as usize]
+        let Place { shelf, len, index } = Place::of(number);
+        &self.counts[shelf].get_or_init(|| (0..len).map(|_| AtomicU32::new(0)).collect())[index]
+    }
+
+    /// The count of any number, which need not be anybody's: for those that nobody has waited on it makes no room.
+    fn count_if_any(&self, number: RawFd) -> Option<&AtomicU32> {
+        let Place { shelf, index, .. } = Place::of(number);
+        self.counts[shelf].get()?.get(index)
     }
 
     #[cold]
@@ -250,3 +273,25 @@ fn wake_signal() -> c_int {
 }
 
 extern "C" fn do_nothing(_signal: c_int) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_has_a_place_of_its_own() {
+        let mut before = None;
+        for number in (0..5000).chain(RawFd::MAX - 10..=RawFd::MAX) {
+            let Place { shelf, len, index } = Place::of(number);
+            assert!(shelf < SHELVES && index < len as usize, "{number}");
+            assert_ne!(before.replace((shelf, index)), Some((shelf, index)), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_nobody_s_takes_no_room() {
+        assert_eq!(close(RawFd::MAX), Err(Errno::BADF));
+        assert_eq!(waiters(RawFd::MAX), 0);
+        assert!(TABLE.get().counts[Place::of(RawFd::MAX).shelf].get().is_none());
+    }
+}
