@@ -19,6 +19,7 @@ TESTS = pathlib.Path(__file__).parents[1] / "tests"
 sys.path.insert(0, os.fspath(TESTS))
 
 import dead_name_server
+import isolation
 import waits
 
 # Whatever hangs is ended after so many seconds.
@@ -64,7 +65,7 @@ def _run_inside(mount: str, times: int) -> int:
     beneath = ["-m", "shotclock"] if mount == "type" else []
     command = [sys.executable, *beneath, __file__, "--mount", mount, "--times", str(times), "--inside"]
     with tempfile.TemporaryDirectory() as folder:
-        isolated = dead_name_server.isolated(pathlib.Path(folder))
+        isolated = isolation.isolated(pathlib.Path(folder), dead_name_server.SYSTEM_FILES)
         if isolated is None:
             print("SKIP lookup: no namespaces of user, network and mounts here")
         place = "nothing" if isolated is None else "network"

@@ -1,12 +1,12 @@
 """Programs in a network and with system files of their own, in either mount."""
 
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
 
 import pytest
+from isolation import isolated
 
 PATIENCE = 50
 
@@ -37,27 +37,21 @@ class Namespace:
     """Where programs run with these files in /etc, after a shell's set-up. Each begins with `BEGIN` and `begin`."""
 
     def __init__(self, folder, mount, system_files, begin="", set_up=()):
-        for name, content in system_files.items():
-            (folder / name).write_text(content)
-        mounts = [f"mount --bind '{folder / name}' /etc/{name}" for name in system_files]
-        self._isolate = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-c"]
-        self._set_up = " && ".join([*mounts, "ip link set lo up", *set_up])
+        self._isolated = isolated(folder, system_files, set_up)
+        if self._isolated is None:
+            pytest.skip("a network of the test's own: no namespaces of user, network and mounts here")
         # The command's options come behind it.
         self._beneath = {"graft": [], "type": ["-m", "shotclock"], "command": ["-m", "shotclock", "--graft"]}[mount]
         self._begin = begin
-        if not shutil.which("unshare") or self._call(["true"]).returncode != 0:
-            pytest.skip("a network of the test's own: no namespaces of user, network and mounts here")
 
     def run(self, program, *options, environment=()):
         """Run a program text that must end well and in silence; gives what it printed."""
         text = BEGIN + self._begin + textwrap.dedent(program)
-        done = self._call([sys.executable, *self._beneath, *options, "-c", text], environment)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SHOTCLOCK")}
+        command = [*self._isolated, sys.executable, *self._beneath, *options, "-c", text]
+        environment = clean | dict(environment)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment
+        )
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         return done.stdout
-
-    def _call(self, command, environment=()):
-        command = [*self._isolate, f'{self._set_up} && exec "$0" "$@"', *command]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("SHOTCLOCK")}
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=clean | dict(environment)
-        )

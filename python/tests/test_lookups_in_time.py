@@ -3,13 +3,9 @@
 import time
 
 import pytest
+from dead_name_server import SYSTEM_FILES
 from namespace import Namespace
 
-SYSTEM_FILES = {
-    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:10 attempts:2\n",
-    "nsswitch.conf": "hosts: files dns\nservices: files\nprotocols: files\n",
-    "hosts": "127.0.0.1 localhost\n",
-}
 BEGIN = """
 dead = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 dead.bind(("127.0.0.1", 53))

@@ -141,24 +141,16 @@ impl Timing {
         let timeout = u64::try_from(timeout).ok();
         // A socket that does not wait has no use for a limit.
         let around = if timeout == Some(0) { None } else { Around::current()? };
-        Ok(Self {
-            socket: Some((socket, socket.number())),
-            timeout,
-            around,
-            begun: Cell::new(None),
-            lookups_end: Cell::new(None),
-        })
+        Ok(Self::new(Some((socket, socket.number())), timeout, around))
     }
 
     /// By the scopes and cancellers alone, for what has no socket.
     pub(crate) fn of_scope() -> PyResult<Self> {
-        Ok(Self {
-            socket: None,
-            timeout: None,
-            around: Around::current()?,
-            begun: Cell::new(None),
-            lookups_end: Cell::new(None),
-        })
+        Ok(Self::new(None, None, Around::current()?))
+    }
+
+    fn new(socket: Option<(SocketRef, RawFd)>, timeout: Option<u64>, around: Option<Around>) -> Self {
+        Self { socket, timeout, around, begun: Cell::new(None), lookups_end: Cell::new(None) }
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
