@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::deadline::Timeout;
+use crate::phase::Phase;
 use crate::scope::ScopeId;
 use crate::sys::{self, Errno};
 
@@ -132,6 +133,22 @@ impl Error {
     /// ```
     pub fn operation(&self) -> &'static str {
         self.0.operation
+    }
+
+    /// What the call was at when it ended: `operation()` as one of a few. None for an operation that never waits.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Phase, Socket, create_server};
+    /// use std::time::Duration;
+    /// let listener = create_server(("127.0.0.1", 0))?;
+    /// listener.set_timeout(Duration::from_millis(10));
+    /// assert_eq!(listener.accept().unwrap_err().phase(), Some(Phase::Accept));
+    /// let error = Socket::new(Family::INET, Kind::STREAM)?.within(Duration::ZERO).connect(("localhost", 1)).unwrap_err();
+    /// assert_eq!(error.phase(), Some(Phase::Lookup));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn phase(&self) -> Option<Phase> {
+        Phase::of(self.0.operation)
     }
 
     /// The address or name the operation was about, as text, where it is known.

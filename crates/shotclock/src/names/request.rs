@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::host_name::numeric;
 use super::workers::{LOOKUP_WORKERS, Left, Pool};
@@ -153,8 +154,15 @@ fn first_address(name: &CStr) -> Result<IpAddr, Failure> {
 pub enum Unanswered<I> {
     /// The limit, or the waiter.
     Stopped(Stop<I>),
-    /// This limit passed while all of so many workers were busy.
-    AllBusy(LimitKind, usize),
+    /// A limit passed while all workers were busy.
+    AllBusy {
+        /// Which one.
+        limit: LimitKind,
+        /// How long the call had waited.
+        elapsed: Duration,
+        /// How many workers there are.
+        workers: usize,
+    },
     /// It never came to ask: in words.
     Failed(String),
 }
@@ -174,8 +182,8 @@ pub fn answer<W: Waiter>(
     }
     match workers().ask_by(request.clone(), limit, waiter) {
         Ok(outcome) => outcome.answered().map_err(Unanswered::Failed),
-        Err(Left { stop: Stop::TimedOut { limit, .. }, in_queue: true }) => {
-            Err(Unanswered::AllBusy(limit, LOOKUP_WORKERS))
+        Err(Left { stop: Stop::TimedOut { limit, elapsed }, in_queue: true }) => {
+            Err(Unanswered::AllBusy { limit, elapsed, workers: LOOKUP_WORKERS })
         }
         Err(Left { stop, .. }) => Err(Unanswered::Stopped(stop)),
     }
