@@ -91,7 +91,8 @@ FUNCTIONS = {
 
 # Ours alone.
 EXTENSIONS = {
-    "sendfile": _takes("anything descriptor number size"),
+    "sendfile": _takes("anything descriptor number size", "size"),
+    "recv_exact": _takes("anything writable size"),
     "layout": _takes("anything"),
 }
 

@@ -28,14 +28,18 @@ if TYPE_CHECKING:
     from ._dial import get_attempt_delay, set_attempt_delay
     from ._graft import install, uninstall
     from ._lookup import get_lookup_timeout, set_lookup_timeout
+    from ._recv_exact import IncompleteReadError, recv_exact
     from ._scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
     from ._status import Status, status
+    from ._timeout_details import TimeoutDetails, timeout_details
 
 __all__ = [
     "Cancelled",
     "Canceller",
+    "IncompleteReadError",
     "Scope",
     "Status",
+    "TimeoutDetails",
     "deadline",
     "deadline_at",
     "expired_scope",
@@ -43,19 +47,23 @@ __all__ = [
     "get_lookup_timeout",
     "install",
     "move_on_after",
+    "recv_exact",
     "remaining",
     "set_attempt_delay",
     "set_lookup_timeout",
     "shield",
     "status",
+    "timeout_details",
     "uninstall",
 ]
 
 _HOMES = {
     "Cancelled": "_cancel",
     "Canceller": "_cancel",
+    "IncompleteReadError": "_recv_exact",
     "Scope": "_scope",
     "Status": "_status",
+    "TimeoutDetails": "_timeout_details",
     "deadline": "_scope",
     "deadline_at": "_scope",
     "expired_scope": "_scope",
@@ -64,12 +72,14 @@ _HOMES = {
     "get_lookup_timeout": "_lookup",
     "install": "_graft",
     "move_on_after": "_scope",
+    "recv_exact": "_recv_exact",
     "remaining": "_scope",
     "set_attempt_delay": "_dial",
     "set_lookup_timeout": "_lookup",
     "shield": "_chain",
     "socket": "socket",
     "status": "_status",
+    "timeout_details": "_timeout_details",
     "uninstall": "_graft",
 }
 

@@ -6,7 +6,7 @@ import functools
 import os
 from _thread import RLock
 
-from . import _functions, _mount, _native, _sendfile, _tls
+from . import _functions, _makefile, _mount, _native, _sendfile, _tls
 from ._on_import import on_import
 from ._replacements import ClassAttributes, names_in_modules, swap_in_modules
 
@@ -139,7 +139,10 @@ class _Graft:
                 self._replace_wrapper(owner, wrapper, wrap(method))
             elif name not in vars(owner):
                 self._methods.set(owner, name, method)
-        self._replace_wrapper(owner, _sendfile.METHOD, _sendfile.method_for(socket_module))
+        for name, method in _sendfile.methods_for(socket_module).items():
+            self._replace_wrapper(owner, name, method)
+        makefile = _makefile.method_for(socket_module, vars(owner)[_makefile.METHOD])
+        self._methods.set(owner, _makefile.METHOD, makefile)
 
     def _replace_wrapper(self, owner: type, name: str, wrapper: Any) -> None:
         self._methods.set(owner, name, functools.wraps(vars(owner)[name])(wrapper))

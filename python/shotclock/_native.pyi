@@ -24,8 +24,17 @@ def functions(module: ModuleType, /) -> dict[str, BuiltinFunctionType]:
 def capi() -> object:
     """The capsule _socket.CAPI."""
 
-def sendfile(sock: _socket_object, file: int, offset: int, count: int, /) -> int:
-    """Send a part of a file, waiting as the socket's timeout has it. 0 at the end of the file."""
+def sendfile(sock: _socket_object, file: int, offset: int, count: int, before: int = 0, /) -> int:
+    """Send a part of a file, waiting as the socket's timeout has it. 0 at the end of the file.
+
+    An exception's `sent` counts what went out before, too.
+    """
+
+def recv_exact(sock: _socket_object, room: bytearray, filled: int, /) -> int:
+    """Fill the room from there on, under one limit for the whole; how much of it is full, less at the end of the data.
+
+    An exception's `partial` is what is full.
+    """
 
 def race(
     infos: list[Any], delay: int, prepare: Callable[[Any], _socket_object], failures: list[OSError], /
@@ -65,6 +74,7 @@ def waiters(number: int, /) -> int:
 
 def call_tls(
     call: Callable[..., Any],
+    phase: str,
     message: str,
     sock: _socket_object,
     arguments: tuple[Any, ...],

@@ -10,6 +10,7 @@ import math
 import time
 
 from . import _native
+from ._causes import causes
 from ._chain import Link, in_force, outermost, put_outermost, reach_every_socket
 
 TYPE_CHECKING = False
@@ -33,6 +34,8 @@ class Scope(Link):
     """
 
     __slots__ = ("_seconds", "expired")
+    # What a TimeoutError says for `limit`.
+    _limit = "scope"
     deadline_ns: int
 
     def __init__(self, seconds: float | None, deadline_ns: int) -> None:
@@ -115,6 +118,7 @@ class Budget(Scope):
     """A limit that a call of this package sets to itself. Its end is that call's, and no scope's that anybody knows."""
 
     __slots__ = ()
+    _limit = "timeout"
 
     def __init__(self, seconds: float | None, deadline_ns: int = 0) -> None:
         super().__init__(seconds, deadline_ns)
@@ -129,8 +133,16 @@ class Budget(Scope):
         """End, and leave no trace in an exception."""
         super().__exit__(kind, error, traceback)
         if isinstance(error, TimeoutError) and getattr(error, "scope", None) is self:
-            delattr(error, "scope")
+            vars(error).pop("scope")
+            vars(error).pop("__notes__", None)
         return None
+
+
+class _Program(Scope):
+    """The limit of the whole program."""
+
+    __slots__ = ()
+    _limit = "total"
 
 
 def deadline(seconds: float) -> Scope:
@@ -173,20 +185,8 @@ def remaining() -> float | None:
 
 def expired_scope(error: BaseException) -> Scope | None:
     """Find the scope whose end stands behind an exception: in it, its causes, its reason, or its arguments."""
-    seen: set[int] = set()
-    to_see = [error]
-    while to_see:
-        known = to_see.pop()
-        if id(known) in seen:
-            continue
-        seen.add(id(known))
-        scope = getattr(known, "scope", None)
-        if isinstance(scope, Scope) and not isinstance(scope, Budget):
-            return scope
-        linked = [known.__cause__, known.__context__, getattr(known, "reason", None), *known.args]
-        linked.extend(getattr(known, "exceptions", ()))
-        to_see.extend(link for link in linked if isinstance(link, BaseException))
-    return None
+    scopes = (getattr(known, "scope", None) for known in causes(error))
+    return next((scope for scope in scopes if isinstance(scope, Scope) and not isinstance(scope, Budget)), None)
 
 
 def limit_program(deadline_ns: int) -> None:
@@ -196,7 +196,7 @@ def limit_program(deadline_ns: int) -> None:
     """
     known = of_program()
     if known is None:
-        put_outermost(Scope(None, deadline_ns))
+        put_outermost(_Program(None, deadline_ns))
         _native.link_opened()
     else:
         known.deadline_ns = min(known.deadline_ns, deadline_ns)

@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 _LARGEST_BLOCK = 2**30
 
 
-# The method's name in socket.py.
-METHOD = "_sendfile_use_sendfile"
+# The methods' names in socket.py.
+METHODS = ("_sendfile_use_sendfile", "_sendfile_use_send")
 
 
 def replace(socket_module: ModuleType) -> None:
-    """Put the method into the class of a module made from CPython's socket.py."""
-    setattr(socket_module.socket, METHOD, method_for(socket_module))
+    """Put the methods into the class of a module made from CPython's socket.py."""
+    for name, method in methods_for(socket_module).items():
+        setattr(socket_module.socket, name, method)
 
 
-def method_for(socket_module: ModuleType) -> Callable[..., int]:
-    """The method for the class ``socket`` of a module made from CPython's socket.py."""
+def methods_for(socket_module: ModuleType) -> dict[str, Callable[..., int]]:
+    """The methods for the class ``socket`` of a module made from CPython's socket.py."""
+    by_sending = socket_module.socket._sendfile_use_send
 
     def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
         self._check_sendfile_params(file, offset, count)
@@ -43,7 +45,7 @@ def method_for(socket_module: ModuleType) -> Callable[..., int]:
         sent = 0
         try:
             while (rest := count - sent if count else _LARGEST_BLOCK) > 0:
-                part = _send_part(self, file_number, offset + sent, rest, give_up if sent == 0 else None)
+                part = _send_part(self, file_number, offset, sent, rest, give_up)
                 if part == 0:
                     break
                 sent += part
@@ -52,7 +54,33 @@ def method_for(socket_module: ModuleType) -> Callable[..., int]:
             if sent > 0 and hasattr(file, "seek"):
                 file.seek(offset + sent)
 
-    return _sendfile_use_sendfile
+    def _sendfile_use_send(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
+        counted = _Counted(self)
+        try:
+            return int(by_sending(counted, file, offset, count))
+        except OSError as error:
+            # None stays: nobody knows how much of a write by TLS went out.
+            if getattr(error, "sent", None) is not None:
+                error.sent = counted.sent  # type: ignore[attr-defined]
+            raise
+
+    return dict(zip(METHODS, (_sendfile_use_sendfile, _sendfile_use_send)))
+
+
+class _Counted:
+    """A socket that counts what is sent by it."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.sent = 0
+
+    def send(self, data: Any) -> int:
+        sent: int = self._sock.send(data)
+        self.sent += sent
+        return sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
 
 
 def _regular_file(file: Any, give_up: type[Exception]) -> tuple[int, int]:
@@ -67,13 +95,13 @@ def _regular_file(file: Any, give_up: type[Exception]) -> tuple[int, int]:
         raise give_up(error) from error
 
 
-def _send_part(sock: Any, file_number: int, offset: int, count: int, give_up: type[Exception] | None) -> int:
+def _send_part(sock: Any, file_number: int, offset: int, sent: int, count: int, give_up: type[Exception]) -> int:
     try:
-        return _native.sendfile(sock, file_number, offset, min(count, _LARGEST_BLOCK))
+        return _native.sendfile(sock, file_number, offset + sent, min(count, _LARGEST_BLOCK), sent)
     except OSError as error:
         # A limit that has passed has no errno. Any other failure of the first part, but a cancellation, means: send it
         # some other way.
         is_limit = isinstance(error, TimeoutError) and error.errno is None
-        if give_up is None or is_limit or error.errno == errno.ECANCELED:
+        if sent > 0 or is_limit or error.errno == errno.ECANCELED:
             raise
         raise give_up(error) from error

@@ -1,8 +1,8 @@
-"""What CPython's socket.py gets over our own type: ``sendfile``, methods of its class's very own, and functions."""
+"""What CPython's socket.py gets over our own type: methods that wait by themselves, those of its class's very own, functions."""
 
 from __future__ import annotations
 
-from . import _functions, _native, _sendfile
+from . import _functions, _makefile, _native, _sendfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ def complete(socket_module: ModuleType) -> None:
     """
     owner = socket_module.socket
     _sendfile.replace(socket_module)
+    _makefile.replace(socket_module)
     _functions.replace(socket_module)
     for name, method in _native.descriptors(owner).items():
         if name not in vars(owner):

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-# Every call of SSLSocket that waits ends in one of these, with what it says when its time is over.
+# Every call of SSLSocket that waits ends in one of these, with its phase, and what it says when its time is over.
+_READING = ("recv", "The read operation timed out")
+_WRITING = ("send", "The write operation timed out")
 _WAITING = {
-    "read": "The read operation timed out",
-    "write": "The write operation timed out",
-    "send": "The write operation timed out",
-    "do_handshake": "The handshake operation timed out",
-    "unwrap": "The read operation timed out",
+    "read": _READING,
+    "write": _WRITING,
+    "send": _WRITING,
+    "do_handshake": ("handshake", "The handshake operation timed out"),
+    "unwrap": ("shutdown", "The read operation timed out"),
 }
 _guards = ClassAttributes()
 
@@ -39,8 +41,8 @@ def install(ssl: ModuleType) -> None:
     # There is another one after importlib.reload(ssl).
     if owner is None or _guards.reach(owner):
         return
-    for name, message in _WAITING.items():
-        _guards.set(owner, name, _guarded(vars(owner)[name], message))
+    for name, (phase, message) in _WAITING.items():
+        _guards.set(owner, name, _guarded(vars(owner)[name], phase, message))
 
 
 def uninstall() -> None:
@@ -53,6 +55,27 @@ def guarded() -> tuple[str, ...]:
     return _guards.names()
 
 
+def recv_exact(sock: Any, room: bytearray, filled: int) -> int:
+    """As the native one, over TLS."""
+    read: Callable[..., int] = _unguarded_read()
+
+    def fill(sock: Any) -> None:
+        nonlocal filled
+        with memoryview(room) as view:
+            while filled < len(room):
+                count = read(sock, len(room) - filled, view[filled:])
+                if count == 0:
+                    break
+                filled += count
+
+    try:
+        _native.call_tls(fill, *_READING, sock, (sock,), {})
+    except BaseException as error:
+        error.partial = bytes(room[:filled])  # type: ignore[attr-defined]
+        raise
+    return filled
+
+
 def _class_of_ssl_py(ssl: Any) -> type | None:
     """The class that ssl.py defines; None where something else has its place, whose waits are its own (gevent's)."""
     known: type
@@ -62,12 +85,22 @@ def _class_of_ssl_py(ssl: Any) -> type | None:
     return None
 
 
-def _guarded(original: Callable[..., Any], message: str) -> Callable[..., Any]:
+def _unguarded_read() -> Callable[..., int]:
+    import ssl
+
+    owner = _class_of_ssl_py(ssl)
+    if owner is None:
+        raise TypeError("ssl.SSLSocket is not the interpreter's own class any more")
+    read: Callable[..., int] = vars(owner)["read"]
+    return getattr(read, "__wrapped__", read)
+
+
+def _guarded(original: Callable[..., Any], phase: str, message: str) -> Callable[..., Any]:
     @functools.wraps(original)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         # Not yet, or no longer, a TLS connection: then it is a plain socket's call, or an error.
         if self._sslobj is None:
             return original(self, *args, **kwargs)
-        return _native.call_tls(original, message, self, (self, *args), kwargs)
+        return _native.call_tls(original, phase, message, self, (self, *args), kwargs)
 
     return call

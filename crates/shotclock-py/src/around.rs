@@ -1,13 +1,12 @@
 //! What is in force around a call, scopes and cancellers, which the Python side keeps in one context variable: it is
 //! asked only while anything was entered anywhere.
 
-use std::ffi::CStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3_ffi::{
-    Py_None, Py_TYPE, Py_True, PyErr_SetObject, PyExc_TimeoutError, PyLong_AsUnsignedLongLong, PyObject,
-    PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_SetAttrString, PyTuple_GetItem, PyTuple_Size,
+    Py_None, Py_TYPE, Py_True, PyErr_SetObject, PyLong_AsUnsignedLongLong, PyObject, PyObject_GetAttrString,
+    PyObject_SetAttrString, PyTuple_GetItem, PyTuple_Size,
 };
 use shotclock::Canceller;
 
@@ -39,10 +38,12 @@ pub(crate) struct Around {
     canceller: Option<Canceller>,
 }
 
-struct Scope {
+/// A deadline scope.
+pub(crate) struct Scope {
     /// Its end, in nanoseconds of the system's monotonic clock.
-    deadline: u64,
-    object: Owned,
+    pub(crate) deadline: u64,
+    /// Python's.
+    pub(crate) object: Owned,
 }
 
 impl Around {
@@ -74,19 +75,14 @@ impl Around {
         }
     }
 
-    /// The end of the scope, in nanoseconds of the system's monotonic clock.
-    pub(crate) fn deadline(&self) -> Option<u64> {
-        self.scope.as_ref().map(|scope| scope.deadline)
+    /// The scope that ends first.
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
     }
 
     /// The canceller that stands for all.
     pub(crate) fn canceller(&self) -> Option<&Canceller> {
         self.canceller.as_ref()
-    }
-
-    /// Raises `TimeoutError(text)` with the scope in it, which learns that it has ended a call.
-    pub(crate) fn raise_timed_out(&self, text: &Owned) -> Raised {
-        self.scope.as_ref().map_or_else(|| errors::raise_timed_out(text), |scope| scope.raise(text))
     }
 
     /// Raises what the innermost canceller that was cancelled has its calls raise.
@@ -120,20 +116,17 @@ impl Scope {
         }
     }
 
-    fn raise(&self, text: &Owned) -> Raised {
-        let make = || {
-            // SAFETY: as in `of`.
-            unsafe {
-                let end = std::ptr::null_mut::<PyObject>();
-                let error = Owned::new(PyObject_CallFunctionObjArgs(PyExc_TimeoutError, text.as_ptr(), end))?;
-                set(&error, c"scope", self.object.as_ptr())?;
-                set(&self.object, c"expired", Py_True())?;
-                PyErr_SetObject(PyExc_TimeoutError, error.as_ptr());
-            }
-            Ok(())
-        };
-        let _: PyResult<()> = make();
-        Raised
+    /// Tells it that it has ended a call.
+    pub(crate) fn expire(&self) -> PyResult<()> {
+        // SAFETY: as in `of`.
+        let outcome = unsafe { PyObject_SetAttrString(self.object.as_ptr(), c"expired".as_ptr(), Py_True()) };
+        if outcome == 0 { Ok(()) } else { Err(Raised) }
+    }
+
+    /// What the end of a call by it says for `limit`.
+    pub(crate) fn name(&self) -> PyResult<Owned> {
+        // SAFETY: as in `of`.
+        Owned::new(unsafe { PyObject_GetAttrString(self.object.as_ptr(), c"_limit".as_ptr()) })
     }
 }
 
@@ -165,12 +158,4 @@ pub(crate) unsafe extern "C" fn link_opened(_: *mut PyObject, _: *mut PyObject) 
 pub(crate) unsafe extern "C" fn link_closed(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     OPEN.fetch_sub(1, Ordering::Relaxed);
     returned(Ok(Owned::none()))
-}
-
-/// # Safety
-/// `value` must be alive.
-unsafe fn set(object: &Owned, name: &CStr, value: *mut PyObject) -> PyResult<()> {
-    // SAFETY: the interpreter is held; the rest by the caller's promise.
-    let outcome = unsafe { PyObject_SetAttrString(object.as_ptr(), name.as_ptr(), value) };
-    if outcome == 0 { Ok(()) } else { Err(Raised) }
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
 
 use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
 use shotclock::raw::{Call, Errno, Interest, Operation, Pause, Readiness, Stop, exact};
-use shotclock::{LimitKind, RawAddress};
+use shotclock::{LimitKind, Phase, RawAddress};
 
 use crate::address;
 use crate::arguments::int;
@@ -29,7 +29,7 @@ pub(crate) unsafe extern "C" fn bind(me: *mut PyObject, to: *mut PyObject) -> *m
     // SAFETY: as in `accept`.
     let socket = unsafe { SocketRef::new(me) };
     let bind = || {
-        let address = address::from_python(socket, &Timing::of(socket)?, to, "bind")?;
+        let address = address::from_python(socket, &Timing::of(socket, Phase::Lookup)?, to, "bind")?;
         audit(c"socket.bind", &[me, to])?;
         let fd = socket.fd()?;
         released(|| exact::bind(fd, &address)).map_err(errors::raise_errno)
@@ -42,7 +42,7 @@ pub(crate) unsafe extern "C" fn connect(me: *mut PyObject, to: *mut PyObject) ->
     // SAFETY: as in `accept`.
     let socket = unsafe { SocketRef::new(me) };
     let connect = || {
-        let timing = Timing::of(socket)?;
+        let timing = Timing::of(socket, Phase::Connect)?;
         connect_to(socket, &timing, to, "connect")?.map_err(|stop| timing.raise(stop))
     };
     returned(connect().map(|()| Owned::none()))
@@ -53,7 +53,7 @@ pub(crate) unsafe extern "C" fn connect_ex(me: *mut PyObject, to: *mut PyObject)
     // SAFETY: as in `accept`.
     let socket = unsafe { SocketRef::new(me) };
     let connect = || {
-        let timing = Timing::of(socket)?;
+        let timing = Timing::of(socket, Phase::Connect)?;
         match connect_to(socket, &timing, to, "connect_ex")? {
             Ok(()) => Ok(0),
             Err(Stop::System(errno)) => Ok(errno.raw_os_error()),
@@ -122,11 +122,11 @@ pub(crate) unsafe extern "C" fn shutdown(me: *mut PyObject, how: *mut PyObject) 
 
 fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     address::check_family(socket)?;
-    let (listener, timing) = (socket.fd()?, Timing::of(socket)?);
+    let (listener, timing) = (socket.fd()?, Timing::of(socket, Phase::Accept)?);
     let unblocked = timing.unblock_if_it_blocks(listener).map_err(errors::raise_errno)?;
     let mut accept =
         Call::new(listener, Readiness::IN, |_| exact::accept(listener).map_err(|errno| timing.pause(errno)));
-    let (fd, peer) = timing.run_when_ready(&mut accept)?;
+    let (fd, peer) = timing.run_when_ready(&mut accept).map_err(|stop| timing.raise(stop))?;
     drop(unblocked);
     let peer = address::to_python_on(listener, peer.as_ref(), socket.protocol())?;
     // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.

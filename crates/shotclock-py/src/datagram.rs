@@ -3,8 +3,8 @@
 use std::ffi::c_int;
 
 use pyo3_ffi::{Py_BuildValue, Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyObject, PyTuple_Size};
-use shotclock::RawAddress;
 use shotclock::raw::{Call, Readiness, exact};
+use shotclock::{Phase, RawAddress};
 
 use crate::address;
 use crate::arguments::{Buffer, room_and_flags};
@@ -59,7 +59,7 @@ fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
 /// Receives once, also into no room at all: a datagram is taken then.
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<(usize, Owned)> {
     address::check_family(socket)?;
-    let (fd, timing, size) = (socket.fd()?, Timing::of(socket)?, room.len());
+    let (fd, timing, size) = (socket.fd()?, Timing::of(socket, Phase::Recv)?, room.len());
     let flags = timing.flags(flags);
     let try_once = |_| exact::recvfrom(fd, room, flags).map_err(|errno| timing.pause(errno));
     let (len, from) = timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)?;
@@ -68,7 +68,7 @@ fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<(usize,
 
 fn sendto_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     let (data, flags, to) = data_flags_and_address(arguments)?;
-    let timing = Timing::of(socket)?;
+    let timing = Timing::of(socket, Phase::Send)?;
     let address = address::from_python(socket, &timing, to, "sendto")?;
     audit(c"socket.sendto", &[socket.as_object(), to])?;
     let sent = transmit(socket, &timing, data.bytes(), flags, &address)?;

@@ -2,15 +2,18 @@
 
 use std::ffi::CStr;
 use std::ptr;
+use std::time::Duration;
 
 use pyo3_ffi::{
     Py_TYPE, PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred, PyErr_Restore,
     PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyExc_TypeError, PyExc_ValueError,
     PyException_SetTraceback, PyObject, PyObject_CallFunctionObjArgs, PyObject_SetAttrString,
 };
+use shotclock::Phase;
 use shotclock::raw::{Errno, Failure, address_info_text, describe, host_text};
 
-use crate::interpreter::Raised;
+use crate::around::Scope;
+use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 use crate::stock::{Stock, stock};
 
@@ -80,15 +83,47 @@ pub(crate) fn is_raised() -> bool {
     unsafe { !PyErr_Occurred().is_null() }
 }
 
-/// Puts a number into the exception that is set.
-pub(crate) fn annotate(name: &CStr, number: usize) {
+/// How much of a call's data had moved when it ended.
+#[derive(Clone, Copy)]
+pub(crate) enum Moved<'a> {
+    /// None, since it moves all it does in one step.
+    Nothing,
+    /// So many bytes went out.
+    Sent(usize),
+    /// Nobody knows how many went out: OpenSSL does not tell.
+    Unknown,
+    /// These bytes had come.
+    Received(&'a [u8]),
+}
+
+impl Moved<'_> {
+    /// `sent`: an int, or None where nobody knows.
+    fn sent(self) -> PyResult<Owned> {
+        match self {
+            Self::Sent(sent) => Owned::size(sent),
+            Self::Unknown => Ok(Owned::none()),
+            Self::Nothing | Self::Received(_) => Owned::size(0),
+        }
+    }
+
+    /// `partial`: bytes.
+    fn partial(self) -> PyResult<Owned> {
+        Owned::bytes(if let Self::Received(bytes) = self { bytes } else { &[] })
+    }
+}
+
+/// Puts into the exception that is set how much had moved. One that takes no attributes goes without.
+pub(crate) fn annotate(moved: Moved<'_>) {
     let kept = Kept::take_normalized();
-    if let (Some(error), Ok(number)) = (kept.value(), Owned::size(number)) {
-        // SAFETY: the interpreter is held and the objects are alive. An exception that takes no attributes goes without.
-        unsafe {
-            if PyObject_SetAttrString(error, name.as_ptr(), number.as_ptr()) != 0 {
-                PyErr_Clear();
-            }
+    if let Some(error) = kept.value() {
+        let annotated = match moved {
+            Moved::Nothing | Moved::Unknown => Ok(()),
+            Moved::Sent(_) => moved.sent().and_then(|sent| set(error, c"sent", &sent)),
+            Moved::Received(_) => moved.partial().and_then(|partial| set(error, c"partial", &partial)),
+        };
+        if annotated.is_err() {
+            // SAFETY: the interpreter is held.
+            unsafe { PyErr_Clear() };
         }
     }
     kept.restore();
@@ -115,11 +150,52 @@ pub(crate) fn out_of_memory() -> Raised {
     Raised
 }
 
-/// Raises `TimeoutError(text)`, without a number.
-pub(crate) fn raise_timed_out(text: &Owned) -> Raised {
-    // SAFETY: a static of the interpreter, and a live object.
-    unsafe { PyErr_SetObject(PyExc_TimeoutError, text.as_ptr()) };
+/// The end of a limit.
+#[derive(Clone, Copy)]
+pub(crate) struct Expiry<'a> {
+    /// What the call was at.
+    pub(crate) phase: Phase,
+    /// How long the call had waited.
+    pub(crate) elapsed: Duration,
+    /// How much had moved.
+    pub(crate) moved: Moved<'a>,
+    /// Whose end it is, if it is a scope's.
+    pub(crate) scope: Option<&'a Scope>,
+}
+
+/// Raises `TimeoutError(text)`, without a number: text and arguments are CPython's. What there is to know stands in
+/// attributes.
+pub(crate) fn raise_timed_out(text: &Owned, expiry: &Expiry<'_>) -> Raised {
+    let make = || {
+        // SAFETY: the interpreter is held; every argument is a live object or the null that ends the list.
+        unsafe {
+            let none = ptr::null_mut::<PyObject>();
+            let error = Owned::new(PyObject_CallFunctionObjArgs(PyExc_TimeoutError, text.as_ptr(), none))?;
+            expiry.describe(error.as_ptr())?;
+            PyErr_SetObject(PyExc_TimeoutError, error.as_ptr());
+        }
+        Ok(())
+    };
+    let _: PyResult<()> = make();
     Raised
+}
+
+impl Expiry<'_> {
+    fn describe(&self, error: *mut PyObject) -> PyResult<()> {
+        let limit = self.scope.map_or_else(|| Owned::text("timeout"), Scope::name)?;
+        set(error, c"phase", &Owned::text(self.phase.as_str())?)?;
+        set(error, c"limit", &limit)?;
+        set(error, c"elapsed", &Owned::float(self.elapsed.as_secs_f64())?)?;
+        set(error, c"sent", &self.moved.sent()?)?;
+        set(error, c"partial", &self.moved.partial()?)?;
+        let Some(scope) = self.scope else { return Ok(()) };
+        set(error, c"scope", &scope.object)?;
+        // A note, which tracebacks print. The interpreter's own sockets know no scopes: there is nothing to be like. The
+        // end of a socket's timeout has none, since to some tools a note is part of the text (pytest's `match`).
+        let (phase, elapsed) = (self.phase, self.elapsed.as_secs_f64());
+        let story = format!("{phase}: the deadline passed, after {elapsed:.3} s in this call");
+        set(error, c"__notes__", &Owned::list([Owned::text(&story)])?)
+    }
 }
 
 /// The exception that is set, kept aside while other Python code runs.
@@ -153,6 +229,12 @@ impl Kept {
         // SAFETY: the interpreter is held, and takes the references over.
         unsafe { PyErr_Restore(kind, value, traceback) };
     }
+}
+
+/// Sets an attribute of an exception.
+fn set(error: *mut PyObject, name: &CStr, value: &Owned) -> PyResult<()> {
+    // SAFETY: the interpreter is held, both objects are alive, the name ends with a NUL.
+    if unsafe { PyObject_SetAttrString(error, name.as_ptr(), value.as_ptr()) } == 0 { Ok(()) } else { Err(Raised) }
 }
 
 /// Raises `type(number, text)`.

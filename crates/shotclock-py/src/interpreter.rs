@@ -2,17 +2,18 @@
 
 use std::cell::Cell;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::time::Duration;
 
 use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::raw::{
     Answer, Errno, Failure, Interest, Limit, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
     Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out, waiting::Waiting,
 };
-use shotclock::{Deadline, LimitKind, MessageFlags};
+use shotclock::{Deadline, LimitKind, MessageFlags, Phase};
 
-use crate::around::Around;
+use crate::around::{Around, Scope};
 use crate::call::check_signals;
-use crate::errors;
+use crate::errors::{self, Expiry, Moved};
 use crate::names::patience;
 use crate::object::{Owned, SocketRef};
 
@@ -124,6 +125,8 @@ pub(crate) struct Timing {
     /// In nanoseconds; `None` is for ever.
     timeout: Option<u64>,
     around: Option<Around>,
+    /// What it does, a lookup before it aside.
+    phase: Phase,
     /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
     begun: Cell<Option<Limit<'static>>>,
     /// When its lookups must have ended, whatever it may take as a whole.
@@ -132,25 +135,30 @@ pub(crate) struct Timing {
 
 impl Timing {
     /// By the socket's own timeout, and the scopes and cancellers around the call.
-    pub(crate) fn of(socket: SocketRef) -> PyResult<Self> {
-        Self::with_timeout(socket, socket.timeout())
+    pub(crate) fn of(socket: SocketRef, phase: Phase) -> PyResult<Self> {
+        Self::with_timeout(socket, socket.timeout(), phase)
     }
 
     /// By a timeout in nanoseconds instead; negative is none.
-    pub(crate) fn with_timeout(socket: SocketRef, timeout: i64) -> PyResult<Self> {
+    pub(crate) fn with_timeout(socket: SocketRef, timeout: i64, phase: Phase) -> PyResult<Self> {
         let timeout = u64::try_from(timeout).ok();
         // A socket that does not wait has no use for a limit.
         let around = if timeout == Some(0) { None } else { Around::current()? };
-        Ok(Self::new(Some((socket, socket.number())), timeout, around))
+        Ok(Self::new(Some((socket, socket.number())), timeout, around, phase))
     }
 
     /// By the scopes and cancellers alone, for what has no socket.
-    pub(crate) fn of_scope() -> PyResult<Self> {
-        Ok(Self::new(None, None, Around::current()?))
+    pub(crate) fn of_scope(phase: Phase) -> PyResult<Self> {
+        Ok(Self::new(None, None, Around::current()?, phase))
     }
 
-    fn new(socket: Option<(SocketRef, RawFd)>, timeout: Option<u64>, around: Option<Around>) -> Self {
-        Self { socket, timeout, around, begun: Cell::new(None), lookups_end: Cell::new(None) }
+    fn new(
+        socket: Option<(SocketRef, RawFd)>,
+        timeout: Option<u64>,
+        around: Option<Around>,
+        phase: Phase,
+    ) -> Self {
+        Self { socket, timeout, around, phase, begun: Cell::new(None), lookups_end: Cell::new(None) }
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
@@ -205,11 +213,15 @@ impl Timing {
 
     /// Runs an operation on about `bytes` bytes.
     pub(crate) fn run<O: Operation>(&self, operation: &mut O, bytes: usize) -> PyResult<O::Output> {
+        self.run_bytes(operation, bytes).map_err(|stop| self.raise(stop))
+    }
+
+    /// The same; what ended it is not raised yet, since only the caller knows how much had moved.
+    pub(crate) fn run_bytes<O: Operation>(&self, operation: &mut O, bytes: usize) -> Result<O::Output, Stop<Raised>> {
         if self.is_bound_by_scope_alone() {
             return self.run_when_ready(operation);
         }
-        let result = if self.is_plain() || bytes > SMALL { self.outcome(operation) } else { self.run_held(operation) };
-        result.map_err(|stop| self.raise(stop))
+        if self.is_plain() || bytes > SMALL { self.outcome(operation) } else { self.run_held(operation) }
     }
 
     /// Runs an operation that is Python's own, hence with the interpreter held but for the waits.
@@ -224,13 +236,12 @@ impl Timing {
 
     /// Runs an operation that under a limit is not tried before the descriptor is ready: one that no flag keeps from
     /// waiting, or one that promises more than what is there.
-    pub(crate) fn run_when_ready<O: Operation>(&self, operation: &mut O) -> PyResult<O::Output> {
-        let result = if self.is_timed() {
+    pub(crate) fn run_when_ready<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
+        if self.is_timed() {
             wait_out(&mut self.released(operation), &self.limit(), &mut self.waiter(), Pause::WouldBlock)
         } else {
             self.outcome(operation)
-        };
-        result.map_err(|stop| self.raise(stop))
+        }
     }
 
     /// Asks the resolver: on this thread, or on a worker where a limit is to end it.
@@ -248,17 +259,17 @@ impl Timing {
         }
         let is_for_lookups = lookups_end < limit.deadline;
         limit.deadline = limit.deadline.min(lookups_end);
-        let passed = |limit, why: &str| {
+        let passed = |limit, elapsed, why: &str| {
             if is_for_lookups {
                 return errors::raise_lookup_noting(&request.try_again(), &format!(": {}{why}", patience::passed()));
             }
-            self.raise_passed(limit, || Owned::text(&format!("timed out{why}")))
+            self.raise_passed(self.expiry(Phase::Lookup, limit, elapsed), || Owned::text(&format!("timed out{why}")))
         };
         answer(request, &limit, &mut InterpreterWaiter { user: User(None) }).map_err(|unanswered| match unanswered {
-            Unanswered::Stopped(Stop::TimedOut { limit, .. }) => passed(limit, ""),
+            Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => passed(limit, elapsed, ""),
             Unanswered::Stopped(stop) => self.raise(stop),
-            Unanswered::AllBusy(limit, workers) => {
-                passed(limit, &format!(": all {workers} lookup workers are busy with lookups that hang"))
+            Unanswered::AllBusy { limit, elapsed, workers } => {
+                passed(limit, elapsed, &format!(": all {workers} lookup workers are busy with lookups that hang"))
             }
             Unanswered::Failed(why) => errors::os_error(&why),
         })
@@ -266,13 +277,30 @@ impl Timing {
 
     /// Raises what ended an operation.
     pub(crate) fn raise(&self, stop: Stop<Raised>) -> Raised {
-        self.raise_as(stop, || Owned::text("timed out"))
+        self.raise_as(stop, Moved::Nothing, timed_out)
+    }
+
+    /// The same, of an operation that had moved so much by then, which the exception says whatever it is.
+    pub(crate) fn raise_after(&self, stop: Stop<Raised>, moved: Moved<'_>) -> Raised {
+        let is_told = matches!(stop, Stop::TimedOut { .. });
+        let raised = self.raise_as(stop, moved, timed_out);
+        if !is_told {
+            errors::annotate(moved);
+        }
+        raised
     }
 
     /// The same, with other words for the end of time.
-    pub(crate) fn raise_as(&self, stop: Stop<Raised>, timed_out: impl FnOnce() -> PyResult<Owned>) -> Raised {
+    pub(crate) fn raise_as(
+        &self,
+        stop: Stop<Raised>,
+        moved: Moved<'_>,
+        timed_out: impl FnOnce() -> PyResult<Owned>,
+    ) -> Raised {
         match stop {
-            Stop::TimedOut { limit, .. } => self.raise_passed(limit, timed_out),
+            Stop::TimedOut { limit, elapsed } => {
+                self.raise_passed(Expiry { moved, ..self.expiry(self.phase, limit, elapsed) }, timed_out)
+            }
             Stop::Interrupt(raised) => raised,
             Stop::WouldBlock => errors::raise_errno(Errno::AGAIN),
             Stop::System(errno) => errors::raise_errno(errno),
@@ -284,11 +312,15 @@ impl Timing {
     }
 
     /// Raises the end of a limit: the scope's, or the socket's own.
-    fn raise_passed(&self, limit: LimitKind, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
+    fn raise_passed(&self, expiry: Expiry<'_>, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
+        let expired = expiry.scope.map_or(Ok(()), Scope::expire);
+        let raise = |text: Owned| errors::raise_timed_out(&text, &expiry);
+        expired.and_then(|()| text()).map_or_else(|raised| raised, raise)
+    }
+
+    fn expiry(&self, phase: Phase, limit: LimitKind, elapsed: Duration) -> Expiry<'_> {
         let around = self.around.as_ref().filter(|_| limit == LimitKind::CallDeadline);
-        let raise =
-            |text: Owned| around.map_or_else(|| errors::raise_timed_out(&text), |around| around.raise_timed_out(&text));
-        text().map_or_else(|raised| raised, raise)
+        Expiry { phase, elapsed, moved: Moved::Nothing, scope: around.and_then(Around::scope) }
     }
 
     fn waiter(&self) -> InterpreterWaiter {
@@ -304,11 +336,16 @@ impl Timing {
     }
 
     fn time_limit(&self) -> Limit<'static> {
-        self.begun.get().unwrap_or_else(|| match self.around.as_ref().and_then(Around::deadline) {
+        self.begun.get().unwrap_or_else(|| match self.around.as_ref().and_then(Around::scope) {
             None => timeout_limit(self.timeout),
-            Some(deadline) => deadline_limit(self.timeout, deadline),
+            Some(scope) => deadline_limit(self.timeout, scope.deadline),
         })
     }
+}
+
+/// CPython's words for it.
+fn timed_out() -> PyResult<Owned> {
+    Owned::text("timed out")
 }
 
 /// A descriptor that does not block, for the length of a call.

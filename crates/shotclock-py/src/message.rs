@@ -10,7 +10,7 @@ use pyo3_ffi::{
 };
 use shotclock::raw::exact::{ControlSlice, Received};
 use shotclock::raw::{Call, Readiness, control_messages, exact, numbers};
-use shotclock::{Family, RawAddress, cmsg_space};
+use shotclock::{Family, Phase, RawAddress, cmsg_space};
 
 use crate::address;
 use crate::arguments::{Buffer, Items, Keywords, int};
@@ -118,7 +118,7 @@ impl Message {
         let control_size = usize::try_from(control_size).ok().filter(|size| *size <= MOST);
         let control_size = control_size.ok_or_else(|| errors::value_error("invalid ancillary data buffer length"))?;
         let mut control = zeroes(control_size).ok_or_else(errors::out_of_memory)?;
-        let (fd, timing) = (socket.fd()?, Timing::of(socket)?);
+        let (fd, timing) = (socket.fd()?, Timing::of(socket, Phase::Recv)?);
         let flags = timing.flags(flags);
         let try_once = |_| exact::recvmsg(fd, data, &mut control, flags).map_err(|errno| timing.pause(errno));
         let received = timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)?;
@@ -187,7 +187,7 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     };
     // SAFETY: None lives for ever.
     let is_addressed = to != unsafe { Py_None() };
-    let timing = Timing::of(socket)?;
+    let timing = Timing::of(socket, Phase::Send)?;
     let address = if is_addressed { Some(address::from_python(socket, &timing, to, "sendmsg")?) } else { None };
     audit(c"socket.sendmsg", &[socket.as_object(), to])?;
     let data = data_of(data)?;
@@ -255,7 +255,7 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
     }
     let control = operation_of(op, &iv, associated)?;
     let data = if data.is_null() { Vec::new() } else { data_of(data)? };
-    transmit(socket, &Timing::of(socket)?, &data, &control, None, flags)
+    transmit(socket, &Timing::of(socket, Phase::Send)?, &data, &control, None, flags)
 }
 
 /// The control messages that set an operation up: linux/if_alg.h.

@@ -17,7 +17,7 @@ use crate::names::patience;
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{around, canceller, errors, faults, own_type, race, sendfile, tls};
+use crate::{around, canceller, errors, faults, own_type, race, sendfile, tls, transfer};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -154,7 +154,13 @@ fn of_sockets() -> Vec<PyMethodDef> {
             c"sendfile",
             sendfile::sendfile,
             METH_VARARGS,
-            c"sendfile(sock, file, offset, count, /)\n--\n\nOne part of a file, in time.",
+            c"sendfile(sock, file, offset, count, before=0, /)\n--\n\nOne part of a file, in time.",
+        ),
+        function(
+            c"recv_exact",
+            transfer::recv_exact,
+            METH_VARARGS,
+            c"recv_exact(sock, room, filled, /)\n--\n\nSo many bytes, in time.",
         ),
         function(
             c"race",
@@ -189,8 +195,9 @@ fn of_sockets() -> Vec<PyMethodDef> {
             ml_name: c"call_tls".as_ptr(),
             ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
             ml_flags: METH_FASTCALL,
-            ml_doc: c"call_tls(call, message, sock, arguments, keywords, /)\n--\n\nLet _ssl try, and wait for it."
-                .as_ptr(),
+            ml_doc:
+                c"call_tls(call, phase, message, sock, arguments, keywords, /)\n--\n\nLet _ssl try, and wait for it."
+                    .as_ptr(),
         },
         function(
             c"forget_after_fork",

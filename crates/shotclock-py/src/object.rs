@@ -9,9 +9,9 @@ use std::slice;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use pyo3_ffi::{
-    Py_IncRef, Py_None, Py_TYPE, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize, PyList_Append, PyList_New,
-    PyLong_FromLong, PyLong_FromSize_t, PyObject, PyTuple_New, PyTuple_SetItem, PyUnicode_DecodeFSDefaultAndSize,
-    PyUnicode_FromStringAndSize, PyVarObject,
+    Py_IncRef, Py_None, Py_TYPE, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize, PyFloat_FromDouble, PyList_Append,
+    PyList_New, PyLong_FromLong, PyLong_FromSize_t, PyObject, PyTuple_New, PyTuple_SetItem,
+    PyUnicode_DecodeFSDefaultAndSize, PyUnicode_FromStringAndSize, PyVarObject,
 };
 use shotclock::raw::Errno;
 
@@ -184,6 +184,12 @@ impl Owned {
     pub(crate) fn int(number: impl Into<i64>) -> PyResult<Self> {
         // SAFETY: the interpreter is held wherever an Owned is made.
         Self::new(unsafe { PyLong_FromLong(number.into()) })
+    }
+
+    /// A float.
+    pub(crate) fn float(number: f64) -> PyResult<Self> {
+        // SAFETY: as in `int`.
+        Self::new(unsafe { PyFloat_FromDouble(number) })
     }
 
     /// An int of a size.

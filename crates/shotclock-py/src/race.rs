@@ -8,13 +8,13 @@ use pyo3_ffi::{
     PyArg_ParseTuple, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject,
     PySequence_GetItem, PySequence_Size,
 };
-use shotclock::RawAddress;
 use shotclock::raw::{Entrants, Errno, Finish, Race, Stop, Unfit, exact, interleaved};
+use shotclock::{Phase, RawAddress};
 
 use crate::address;
 use crate::audit::audit;
 use crate::call::{call, call_method};
-use crate::errors::{self, Kept};
+use crate::errors::{self, Expiry, Kept, Moved};
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
@@ -35,7 +35,7 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     if parsed == 0 {
         return Err(Raised);
     }
-    let timing = Timing::of_scope()?;
+    let timing = Timing::of_scope(Phase::Connect)?;
     let pause = Duration::from_nanos(u64::try_from(delay).unwrap_or(0)).into();
     let candidates = interleaved(candidates(infos)?, |candidate| candidate.family);
     let mut race = Race::new(Program { prepare, timing: &timing }, candidates, pause);
@@ -43,9 +43,10 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         Ok(Finish::Won(attempt)) => return attempt.win(),
         Ok(Finish::CalledOff(raised)) => return Err(raised),
         Ok(Finish::Lost) => Ok(Owned::none()),
-        Err(stop @ Stop::TimedOut { .. }) => {
+        Err(stop @ Stop::TimedOut { elapsed, .. }) => {
             let text = Owned::text("timed out")?;
-            race.give_up(|_, _| errors::take(errors::raise_timed_out(&text)));
+            let expiry = Expiry { phase: Phase::Connect, elapsed, moved: Moved::Nothing, scope: None };
+            race.give_up(|_, _| errors::take(errors::raise_timed_out(&text, &expiry)));
             Err(stop)
         }
         Err(stop) => return Err(timing.raise(stop)),

@@ -1,24 +1,26 @@
 //! TLS on the clock: `_ssl` tries and never waits, and the core waits between its tries.
 
+use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
     Py_ssize_t, PyDict_Check, PyErr_Clear, PyErr_ExceptionMatches, PyImport_ImportModule, PyObject,
-    PyObject_GetAttrString, PyTuple_Check,
+    PyObject_GetAttrString, PyTuple_Check, PyUnicode_Check, PyUnicode_CompareWithASCIIString,
 };
+use shotclock::Phase;
 use shotclock::raw::{Interest, Operation, Pause, Readiness};
 
 use crate::arguments::Arguments;
 use crate::call::call;
-use crate::errors;
+use crate::errors::{self, Moved};
 use crate::held::Hold;
 use crate::interpreter::{PyResult, Timing};
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
 
-/// `_native.call_tls(call, message, sock, arguments, keywords)`: `call(*arguments, **keywords)`, tried until `_ssl` no
-/// longer wants to read or write, for as long as the socket's timeout allows; then TimeoutError(message).
+/// `_native.call_tls(call, phase, message, sock, arguments, keywords)`: `call(*arguments, **keywords)`, tried until `_ssl`
+/// no longer wants to read or write, for as long as the socket's timeout allows; then TimeoutError(message).
 ///
 /// `arguments` begin with the socket itself.
 pub(crate) unsafe extern "C" fn call_tls(
@@ -38,7 +40,8 @@ pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyOb
 }
 
 fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
-    let [callable, message, me, positional, keywords] = arguments.exactly()?;
+    let [callable, phase, message, me, positional, keywords] = arguments.exactly()?;
+    let phase = phase_named(phase)?;
     // SAFETY: all are alive.
     unsafe {
         if PyTuple_Check(positional) == 0 || PyDict_Check(keywords) == 0 {
@@ -54,10 +57,28 @@ fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
     let Some(hold) = Hold::new(socket)? else { return plainly() };
     let mut tries =
         Tries { fd: socket.fd()?, wanted: Wanted::get()?, toward: Readiness::IN, attempt: || hold.alone(plainly) };
-    let timing = Timing::with_timeout(socket, hold.timeout)?;
+    let timing = Timing::with_timeout(socket, hold.timeout, phase)?;
+    // How much of a write went out OpenSSL does not tell.
+    let moved = if phase == Phase::Send { Moved::Unknown } else { Moved::Nothing };
     // SAFETY: alive.
     let message = || Ok(unsafe { Owned::borrowed(message) });
-    timing.run_held(&mut tries).map_err(|stop| timing.raise_as(stop, message))?
+    timing.run_held(&mut tries).map_err(|stop| timing.raise_as(stop, moved, message))?
+}
+
+/// What a TLS call is at.
+fn phase_named(name: *mut PyObject) -> PyResult<Phase> {
+    let known = [
+        (c"recv", Phase::Recv),
+        (c"send", Phase::Send),
+        (c"handshake", Phase::Handshake),
+        (c"shutdown", Phase::Shutdown),
+    ];
+    // SAFETY: the interpreter is held, the object is alive and a str before it is compared, the texts end with a NUL.
+    let is_named = |text: &CStr| unsafe {
+        PyUnicode_Check(name) != 0 && PyUnicode_CompareWithASCIIString(name, text.as_ptr()) == 0
+    };
+    let phase = known.into_iter().find(|(text, _)| is_named(text));
+    phase.map(|(_, phase)| phase).ok_or_else(|| errors::value_error("call_tls() takes a phase of TLS"))
 }
 
 /// What `_ssl` raises when it would have to wait.

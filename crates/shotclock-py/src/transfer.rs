@@ -10,14 +10,15 @@ use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear,
     PyLong_AsSsize_t, PyLong_Check, PyObject,
 };
-use shotclock::MessageFlags;
-use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, exact};
+use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, RecvExact, exact};
+use shotclock::{MessageFlags, Phase};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
 use crate::call::check_signals;
-use crate::errors;
+use crate::errors::{self, Moved};
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
+use crate::own_type::is_socket;
 
 /// Receives up to this many bytes go through the stack, and into an object of just their size.
 const ON_THE_STACK: usize = 4096;
@@ -131,8 +132,39 @@ fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut
     Owned::size(len)
 }
 
+/// `_native.recv_exact(sock, room, filled)`: fills the room from there on, under one limit for the whole, and says how much
+/// of it is full: less than all where the peer has ended the data. An exception has that in `partial`.
+pub(crate) unsafe extern "C" fn recv_exact(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    returned(recv_exact_checked(arguments))
+}
+
+fn recv_exact_checked(arguments: *mut PyObject) -> PyResult<Owned> {
+    let (mut object, mut room, mut filled): (_, _, Py_ssize_t) = (ptr::null_mut(), Buffer::empty(), 0);
+    let format = c"Ow*n:recv_exact".as_ptr();
+    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The type of the socket is
+    // looked at before it is read as one.
+    let socket = unsafe {
+        if PyArg_ParseTuple(arguments, format, &raw mut object, room.as_mut_ptr(), &raw mut filled) == 0 {
+            return Err(Raised);
+        }
+        if !is_socket(object)? {
+            return Err(errors::type_error("recv_exact() takes a socket"));
+        }
+        SocketRef::new(object)
+    };
+    let filled = usize::try_from(filled).ok().filter(|filled| *filled <= room.len());
+    let filled = filled.ok_or_else(|| errors::value_error("recv_exact() takes a number within the room"))?;
+    let (fd, timing, into) = (socket.fd()?, Timing::of(socket, Phase::Recv)?, room.bytes_mut());
+    let size = into.len();
+    let mut receive = RecvExact { fd, into, filled };
+    match timing.run_bytes(&mut receive, size) {
+        Ok(_) => Owned::size(receive.filled),
+        Err(stop) => Err(timing.raise_after(stop, Moved::Received(&receive.into[..receive.filled]))),
+    }
+}
+
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
-    let (fd, timing, size) = (socket.fd()?, Timing::of(socket)?, room.len());
+    let (fd, timing, size) = (socket.fd()?, Timing::of(socket, Phase::Recv)?, room.len());
     if timing.is_bound_by_scope_alone() && flags & MessageFlags::WAITALL.0 != 0 {
         return receive_all(fd, &timing, room, flags);
     }
@@ -153,7 +185,10 @@ fn receive_all(fd: BorrowedFd<'_>, timing: &Timing, room: &mut [u8], flags: c_in
         Err(errno) => Err(timing.pause(errno)),
     };
     let outcome = timing.run_when_ready(&mut Call::new(fd, Readiness::IN, try_once));
-    outcome.map(|()| filled)
+    match outcome {
+        Ok(()) => Ok(filled),
+        Err(stop) => Err(timing.raise_after(stop, Moved::Received(&room[..filled]))),
+    }
 }
 
 /// `socket.send(data[, flags])`.
@@ -180,7 +215,7 @@ pub(crate) unsafe extern "C" fn sendall(
     let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
     let send = || {
         let (data, flags) = data_and_flags(arguments, c"y*|i:sendall".as_ptr())?;
-        transmit_all(socket.fd()?, &Timing::of(socket)?, data.bytes(), flags)?;
+        transmit_all(socket.fd()?, &Timing::of(socket, Phase::Send)?, data.bytes(), flags)?;
         check_signals()
     };
     returned(send().map(|()| Owned::none()))
@@ -204,7 +239,7 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
 }
 
 fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
-    let (fd, timing) = (socket.fd()?, Timing::of(socket)?);
+    let (fd, timing) = (socket.fd()?, Timing::of(socket, Phase::Send)?);
     if timing.is_bound_by_scope_alone() {
         // Without a timeout one call sends all there is.
         return transmit_all(fd, &timing, data, flags).map(|()| data.len());
@@ -217,11 +252,8 @@ fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
 /// One limit for the whole, as CPython's: each part gets what is left of it. The exception says how much was sent.
 fn transmit_all(fd: BorrowedFd<'_>, timing: &Timing, data: &[u8], flags: c_int) -> PyResult<()> {
     let mut send = SendAll { fd, data, flags: timing.flags(flags), timing, sent: 0 };
-    let outcome = timing.run(&mut send, data.len());
-    if outcome.is_err() {
-        errors::annotate(c"sent", send.sent);
-    }
-    outcome
+    let outcome = timing.run_bytes(&mut send, data.len());
+    outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(send.sent)))
 }
 
 /// Sends all of the bytes; signal handlers run between the parts, as in CPython.

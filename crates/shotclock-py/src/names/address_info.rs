@@ -10,7 +10,7 @@ use pyo3_ffi::{
     PyObject, PyTuple_Check, PyTuple_Size, PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize, PyUnicode_Check,
 };
 use shotclock::raw::{AddressRecord, Answer, Failure, Hints, Request};
-use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, RawAddress};
+use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, Phase, RawAddress};
 
 use crate::arguments::Keywords;
 use crate::audit::audit;
@@ -148,7 +148,7 @@ fn decimal(number: &impl ToString) -> CString {
 }
 
 fn addresses(request: &Request) -> PyResult<Vec<AddressRecord>> {
-    match Timing::of_scope()?.answer(request)?.map_err(|failure| errors::raise_lookup(&failure))? {
+    match Timing::of_scope(Phase::Lookup)?.answer(request)?.map_err(|failure| errors::raise_lookup(&failure))? {
         Answer::Addresses(records) => Ok(records),
         _ => Err(errors::raise_lookup(&Failure::NotFound)),
     }
@@ -186,7 +186,7 @@ fn find_name(arguments: *mut PyObject) -> PyResult<Owned> {
     let parts = SockaddrParts::of(sockaddr)?;
     audit(c"socket.getnameinfo", &[sockaddr])?;
     let request = Request::NameInfo { address: parts.address(len)?, flags: NameInfoFlags(flags) };
-    match Timing::of_scope()?.answer(&request)?.map_err(|failure| errors::raise_lookup(&failure))? {
+    match Timing::of_scope(Phase::Lookup)?.answer(&request)?.map_err(|failure| errors::raise_lookup(&failure))? {
         Answer::HostAndService(host, service) => {
             // SAFETY: the interpreter is held; "s" copies a C string.
             Owned::new(unsafe { Py_BuildValue(c"ss".as_ptr(), host.as_ptr(), service.as_ptr()) })

@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 
 use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyMem_Free, PyObject, PyTuple_GetItem};
 use shotclock::raw::{Answer, Failure, HostRecord, Request};
-use shotclock::{Address, Family, RawAddress};
+use shotclock::{Address, Family, Phase, RawAddress};
 
 use crate::address;
 use crate::audit::audit;
@@ -19,7 +19,7 @@ pub(crate) unsafe extern "C" fn gethostbyname(_: *mut PyObject, arguments: *mut 
     let find = || {
         let host = Host::of(arguments, c"et:gethostbyname")?;
         audit(c"socket.gethostbyname", &[host.object])?;
-        ip_text(ip_of(&address::resolve(&Timing::of_scope()?, host.name(), Family::INET.0)?)?)
+        ip_text(ip_of(&address::resolve(&Timing::of_scope(Phase::Lookup)?, host.name(), Family::INET.0)?)?)
     };
     returned(find())
 }
@@ -30,7 +30,7 @@ pub(crate) unsafe extern "C" fn gethostbyname_ex(_: *mut PyObject, arguments: *m
         let host = Host::of(arguments, c"et:gethostbyname_ex")?;
         audit(c"socket.gethostbyname", &[host.object])?;
         // For its errors: it takes and refuses other names than the lookup by name does.
-        let timing = Timing::of_scope()?;
+        let timing = Timing::of_scope(Phase::Lookup)?;
         address::resolve(&timing, host.name(), Family::INET.0)?;
         entry_of(&timing, &Request::HostByName(host.name().to_owned()))
     };
@@ -42,7 +42,7 @@ pub(crate) unsafe extern "C" fn gethostbyaddr(_: *mut PyObject, arguments: *mut 
     let find = || {
         let host = Host::of(arguments, c"et:gethostbyaddr")?;
         audit(c"socket.gethostbyaddr", &[host.object])?;
-        let timing = Timing::of_scope()?;
+        let timing = Timing::of_scope(Phase::Lookup)?;
         let address = address::resolve(&timing, host.name(), Family::UNSPEC.0)?;
         entry_of(&timing, &Request::HostByAddress(ip_of(&address)?))
     };

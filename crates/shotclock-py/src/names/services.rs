@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
 use pyo3_ffi::{PyArg_ParseTuple, PyExc_OSError, PyExc_OverflowError, PyObject};
+use shotclock::Phase;
 use shotclock::raw::{Answer, Request};
 
 use crate::audit::audit;
@@ -68,7 +69,7 @@ pub(crate) unsafe extern "C" fn getprotobyname(_: *mut PyObject, arguments: *mut
 
 /// Whatever the reason, there is one text for no answer.
 fn answer_to(request: &Request, not_found: &CStr) -> PyResult<Owned> {
-    match Timing::of_scope()?.answer(request)? {
+    match Timing::of_scope(Phase::Lookup)?.answer(request)? {
         Ok(Answer::Number(number)) => Owned::int(number),
         Ok(Answer::Name(name)) => Owned::utf8_text(name.to_bytes()),
         // SAFETY: a static of the interpreter.

@@ -1,0 +1,65 @@
+"""``recv_exact``: so many bytes under one limit, and none is lost to it."""
+
+from __future__ import annotations
+
+import sys
+
+from . import _chain, _mount, _native, _tls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from socket import socket
+    from typing import Any
+
+
+class IncompleteReadError(EOFError):
+    """The data ended before all that was wanted had come: ``partial`` has what did, ``expected`` says how many bytes."""
+
+    def __init__(self, partial: bytes, expected: int) -> None:
+        super().__init__(f"the peer ended the data: expected {expected} bytes, got {len(partial)}")
+        self.partial = partial
+        self.expected = expected
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what it was made of."""
+        return type(self), (self.partial, self.expected)
+
+
+def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview = b"") -> bytes:
+    """Receive exactly ``n`` bytes of a stream, TLS or not.
+
+    The socket's timeout is one limit for the whole, not for each part, and deadline scopes count. When one passes,
+    or anything else ends the call, the exception's ``partial`` has what had come, and the call can go on from there::
+
+        try:
+            header = shotclock.recv_exact(sock, 16)
+        except TimeoutError as error:
+            ...
+            header = shotclock.recv_exact(sock, 16, partial=error.partial)
+
+    Raises IncompleteReadError, an EOFError, if the peer ends the data before; TimeoutError; BlockingIOError (of TLS
+    SSLWantReadError) on a socket that does not wait; the system's errors; ValueError for a number that is negative, or
+    less than ``partial`` has. Room for all ``n`` bytes is made at the start: bound a number that a peer has sent. Over
+    TLS it does ``install()``.
+    """
+    given = memoryview(partial).nbytes
+    if not 0 <= given <= n:
+        raise ValueError(f"{n!r} bytes: expected a number from {given}, the length of what is there, up")
+    _mount.stock_socket_module()
+    room = bytearray(n)
+    room[:given] = partial
+    if given < n:
+        if _is_tls(sock):
+            # Every other call on it has to go by the same guard.
+            _chain.reach_every_socket()
+            got = _tls.recv_exact(sock, room, given)
+        else:
+            got = _native.recv_exact(sock, room, given)
+        if got < n:
+            raise IncompleteReadError(bytes(room[:got]), n)
+    return bytes(room)
+
+
+def _is_tls(sock: Any) -> bool:
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(sock, ssl.SSLSocket) and sock._sslobj is not None

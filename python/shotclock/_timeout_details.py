@@ -1,0 +1,66 @@
+"""What a TimeoutError of a socket knows, with types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._causes import causes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._scope import Scope
+
+
+@dataclass(frozen=True)
+class TimeoutDetails:
+    """Which limit ended a call, at what, after how long, and how much had moved; found by ``timeout_details``."""
+
+    # "lookup", "connect", "accept", "handshake", "recv", "send" or "shutdown" (the end of TLS).
+    phase: str
+    # "timeout": the socket's own; "scope": a deadline scope; "total": the program's (``--total``, ``SHOTCLOCK_TOTAL``).
+    # There may be others some day.
+    limit: str
+    # How long the call had waited, in seconds.
+    elapsed: float
+    # How many bytes of the call had gone out; None where nobody knows: a write by TLS.
+    sent: int | None
+    # What had come, of a call that collects.
+    partial: bytes
+    # The scope, if one ended the call.
+    scope: Scope | None
+
+    def __str__(self) -> str:
+        text = f"{self.phase}: {_LIMITS.get(self.limit, self.limit)} passed, after {self.elapsed:.3f} s in this call"
+        if self.sent is None:
+            return f"{text}; nobody knows how much was sent"
+        return text + (f"; {self.sent} bytes were sent" if self.sent else "") + (
+            f"; {len(self.partial)} bytes had come" if self.partial else ""
+        )
+
+
+_LIMITS = {
+    "timeout": "the socket's timeout",
+    "scope": "the deadline of the scope",
+    "total": "the total time of the program",
+}
+
+
+def timeout_details(error: BaseException) -> TimeoutDetails | None:
+    """Find the end of a limit behind an exception: in it, its causes, its reason, or its arguments.
+
+    The attributes are those of the TimeoutError itself, for type checkers: ``phase``, ``limit``, ``elapsed``, ``sent``,
+    ``partial``, and ``scope``, which the exception has only if a scope ended the call. None if no limit of a socket's call
+    stands behind the exception; the network's own ETIMEDOUT, which is a TimeoutError too, is none.
+
+    After ``sent`` bytes of ``sendall`` or ``sendfile`` go on with the rest. Where it is None, which it is after a
+    write by TLS, the connection must not be used again: some of the data may have gone out.
+
+    ``partial`` is what had come of ``recv_exact``, of ``MSG_WAITALL`` under a scope, and of a read of a file that
+    survives its timeouts (``makefile(resume=True)``), which has those bytes still. Otherwise it is empty, and nothing
+    is lost.
+    """
+    for known in causes(error):
+        if isinstance(known, TimeoutError) and isinstance(getattr(known, "phase", None), str):
+            told = {"scope": None, **vars(known)}
+            return TimeoutDetails(**{name: told[name] for name in TimeoutDetails.__dataclass_fields__})
+    return None
