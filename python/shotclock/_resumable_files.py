@@ -91,8 +91,10 @@ class ResumableReader(io.BufferedReader):
             error.partial = collected  # type: ignore[attr-defined]
         raise error
 
-    def _give_back(self, lines: list[bytes]) -> None:
+    def _give_back(self, lines: list[bytes], error: BaseException) -> None:
         self.raw.kept = b"".join(lines) + self.raw.kept
+        if isinstance(error, TimeoutError):
+            error.partial = self.raw.kept  # type: ignore[attr-defined]
 
 
 class ResumableWriter(io.BufferedIOBase):
@@ -278,7 +280,7 @@ class ResumableText(io.TextIOWrapper):
         taken, self._text = self._text[:count], self._text[count:]
         return taken + more
 
-    def _give_back(self, lines: list[str]) -> None:
+    def _give_back(self, lines: list[str], error: BaseException) -> None:
         self._text = "".join(lines) + self._text
 
 
@@ -319,16 +321,16 @@ def _raw_type(socket_io: Any) -> Any:
     return ResumableIO
 
 
-def _readlines(file: Any, hint: int | None, give_back: Callable[[list[Any]], None]) -> list[Any]:
+def _readlines(file: Any, hint: int | None, give_back: Callable[[list[Any], BaseException], None]) -> list[Any]:
     lines: list[Any] = []
     size = 0
     try:
         for line in file:
             lines.append(line)
             size += len(line)
-            if hint is not None and 0 < hint <= size:
+            if hint is not None and 0 < hint < size:
                 break
-    except BaseException:
-        give_back(lines)
+    except BaseException as error:
+        give_back(lines, error)
         raise
     return lines

@@ -1,0 +1,353 @@
+"""Files that survive a timeout with their bytes. Each program runs in an interpreter of its own."""
+
+import textwrap
+
+import pytest
+import trustme
+
+from interpreter import check
+from misbehaving import PEERS
+
+TOOLS = """
+import io, os, ssl
+SHORT = 0.05
+
+def pair():
+    a, b = socket.socketpair()
+    a.settimeout(SHORT)
+    return a, b
+
+def stops(call, kind=TimeoutError):
+    try:
+        value = call()
+    except kind as error:
+        return error
+    raise AssertionError(f"it gave {value!r}")
+"""
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificate")
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    return folder / "server.pem", folder / "authority.pem"
+
+
+@pytest.fixture(params=["graft", "type", "beside"])
+def run(request, certificate):
+    beneath = ["-m", "shotclock"] if request.param == "type" else []
+    mount = {
+        "graft": "shotclock.install()\n",
+        "type": "",
+        "beside": "from shotclock import socket\n",
+    }[request.param]
+
+    def run_program(program):
+        return check(PEERS + TOOLS + mount + textwrap.dedent(program), *certificate, beneath=beneath)
+
+    return run_program
+
+
+def test_without_it_they_are_as_the_interpreter_has_them(run):
+    run(
+        """
+        a, b = pair()
+        assert type(a.makefile("rb")) is io.BufferedReader
+        assert type(a.makefile("wb")) is io.BufferedWriter
+        assert type(a.makefile("rwb")) is io.BufferedRWPair
+        assert type(a.makefile()) is io.TextIOWrapper
+        file = a.makefile("rb")
+        b.sendall(b"half a li")
+        stops(file.readline)
+        b.sendall(b"ne\\n")
+        assert str(stops(file.readline, OSError)) == "cannot read from timed out object"
+        """
+    )
+
+
+def test_each_way_to_read_takes_all_or_nothing(run):
+    run(
+        """
+        for mode in ("rb", "rwb"):
+            a, b = pair()
+            file = a.makefile(mode, resume=True)
+            for first in (b"", b"left over\\n"):
+                def waits(read):
+                    # What is in the buffer from before, what comes now, and what comes later are one.
+                    if first:
+                        b.sendall(first)
+                        assert file.peek()[:1] == first[:1]
+                    b.sendall(b"abc")
+                    for _ in range(2):
+                        error = stops(read)
+                        assert error.partial == first + b"abc" and error.phase == "recv", error.partial
+                    b.sendall(b"def\\n")
+                    return first + b"abcdef\\n"
+                if not first:
+                    whole = waits(file.readline)
+                    assert file.readline() == whole
+                else:
+                    b.sendall(b"x")
+                    assert file.read(1) == b"x"
+                whole = waits(lambda: file.read(40))
+                assert file.read(len(whole)) == whole
+                whole = waits(lambda: file.readinto(bytearray(40)))
+                room = bytearray(len(whole))
+                assert file.readinto(room) == len(whole) and room == whole
+                whole = waits(file.read)
+                assert b"".join(file.readline() for _ in range(whole.count(b"\\n"))) == whole
+                whole = waits(file.readlines)
+                assert file.readlines(len(whole) - 1) == whole.splitlines(keepends=True)
+                whole = waits(lambda: list(file)) if not first else None
+                assert whole is None or next(file) == whole
+            # Single reads have nothing to lose.
+            for read in (lambda: file.read1(), lambda: file.read1(3), lambda: file.peek(),
+                         lambda: file.readinto1(bytearray(3)), lambda: file.read(1)):
+                assert stops(read).partial == b""
+            b.sendall(b"abcdef")
+            assert file.peek()[:3] == b"abc" and file.read1(2) == b"ab"
+            room = bytearray(2)
+            assert file.readinto1(room) == 2 and room == b"cd"
+            b.close()
+            assert file.read() == b"ef" and file.read() == b"" and file.readline() == b""
+        """
+    )
+
+
+def test_text_keeps_lines_and_characters(run):
+    run(
+        """
+        for newline in (None, "", "\\n", "\\r\\n"):
+            a, b = pair()
+            file = a.makefile("r", encoding="utf-8", newline=newline, resume=True)
+            text = "grün\\r\\nzwei\\rdrei\\nvier"
+            b.sendall(text.encode())
+            b.shutdown(socket.SHUT_WR)
+            expected = io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline=newline)
+            assert file.readlines() == expected.readlines()
+            assert file.newlines == expected.newlines
+            assert file.readline() == "" and file.read() == "" and file.read(3) == ""
+        a, b = pair()
+        file = a.makefile("r", encoding="utf-8", resume=True)
+        whole = "zwölf Boxkämpfer\\r\\n"
+        # A timeout at each byte, in the middle of characters and between \\r and \\n as well.
+        for byte in whole.encode()[:-1]:
+            b.sendall(bytes([byte]))
+            a.settimeout(0.001)
+            stops(file.readline)
+        b.sendall(b"\\nab\\xc3")
+        a.settimeout(20)
+        assert file.readline() == "zwölf Boxkämpfer\\n"
+        a.settimeout(SHORT)
+        stops(lambda: file.read(3))
+        stops(file.read)
+        stops(file.readlines)
+        stops(lambda: list(file))
+        b.sendall(b"\\xa4d\\nend\\n")
+        assert file.read(3) == "abä" and file.readline(1) == "d" and next(file) == "\\n"
+        stops(file.readlines)
+        assert file.readline() == "end\\n"
+        b.close()
+        assert file.read() == ""
+        """
+    )
+
+
+def test_text_reads_as_the_interpreter_s_own_does(run):
+    run(
+        """
+        import random
+        random.seed(1)
+        for newline in (None, "", "\\n", "\\r", "\\r\\n"):
+            for encoding in ("utf-8", "utf-16", "latin-1"):
+                text = "".join(random.choice("aä\\r\\n") for _ in range(3000))
+                a, b = socket.socketpair()
+                a.settimeout(20)
+                b.sendall(text.encode(encoding))
+                b.close()
+                ours = a.makefile("r", encoding=encoding, newline=newline, resume=True)
+                own = io.TextIOWrapper(io.BytesIO(text.encode(encoding)), encoding, newline=newline)
+                for _ in range(300):
+                    name, *arguments = random.choice([("readline",), ("readline", 3), ("read", 2), ("readlines", 5)])
+                    assert getattr(ours, name)(*arguments) == getattr(own, name)(*arguments)
+                assert ours.read() == own.read() and ours.newlines == own.newlines
+        """
+    )
+
+
+def test_what_was_not_sent_goes_out_with_the_next_flush(run):
+    run(
+        """
+        data = os.urandom(1 << 22)
+        for mode in ("wb", "rwb"):
+            a, b = pair()
+            file = a.makefile(mode, resume=True)
+            assert file.write(b"begin") == 5
+            error = stops(lambda: file.write(data))
+            assert error.phase == "send" and 0 < error.sent < len(data)
+            assert stops(file.flush).sent == 0
+            # It was taken over as a whole.
+            got = bytearray()
+            def read():
+                while len(got) < 5 + len(data):
+                    got.extend(b.recv(1 << 16))
+            reader = threading.Thread(target=read)
+            reader.start()
+            a.settimeout(20)
+            file.flush()
+            reader.join()
+            assert got == b"begin" + data
+            file.write(b"end")
+            file.close()
+            assert b.recv(10) == b"end" and file.closed
+            stops(lambda: file.write(b"x"), ValueError)
+        a, b = pair()
+        text = a.makefile("w", encoding="utf-8", resume=True)
+        stops(lambda: (text.write("ä" * (1 << 21)), text.flush()))
+        got = bytearray()
+        reader = threading.Thread(target=lambda: [got.extend(b.recv(1 << 16)) for _ in iter(lambda: len(got) < 1 << 22, False)])
+        reader.start()
+        a.settimeout(20)
+        text.flush()
+        reader.join()
+        assert got.decode() == "ä" * (1 << 21)
+        """
+    )
+
+
+def test_a_file_made_within_a_scope_survives_its_end(run):
+    run(
+        """
+        a, b = socket.socketpair()
+        b.sendall(b"half a li")
+        with shotclock.move_on_after(SHORT) as scope:
+            file = a.makefile("rb")
+            unbuffered = a.makefile("rb", 0)
+            plain = a.makefile("rb", resume=False)
+            file.readline()
+        assert scope.expired
+        assert type(unbuffered) is socket.SocketIO and type(plain) is io.BufferedReader
+        b.sendall(b"ne\\n")
+        assert file.readline() == b"half a line\\n"
+        with shotclock.deadline(5), shotclock.shield():
+            assert type(a.makefile("rb")) is io.BufferedReader
+        """
+    )
+
+
+def test_a_library_s_response_is_whole_after_a_scope(run):
+    run(
+        """
+        import http.client
+        begin = threading.Event()
+        def talk(connection):
+            connection.recv(1)
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 11\\r\\n\\r\\nhello")
+            begin.wait(20)
+            connection.sendall(b" world")
+        host, port = peer(talk)
+        connection = http.client.HTTPConnection(host, port, timeout=None)
+        connection._create_connection = socket.create_connection
+        connection.request("GET", "/")
+        with shotclock.deadline(20):
+            response = connection.getresponse()
+        with shotclock.move_on_after(SHORT) as scope:
+            response.read(11)
+        assert scope.expired
+        begin.set()
+        assert response.fp.read(11) == b"hello world"
+        """
+    )
+
+
+def test_it_goes_on_over_tls(run):
+    run(
+        """
+        CERTIFICATE, AUTHORITY = sys.argv[1:]
+        import socket
+        shotclock.install()
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(CERTIFICATE)
+        client = ssl.create_default_context(cafile=AUTHORITY)
+        a, b = socket.socketpair()
+        made = []
+        serving = threading.Thread(target=lambda: made.append(server.wrap_socket(b, server_side=True)))
+        serving.start()
+        a = client.wrap_socket(a, server_hostname="127.0.0.1")
+        serving.join()
+        b = made[0]
+        a.settimeout(SHORT)
+        file = a.makefile("rwb", resume=True)
+        b.sendall(b"half a li")
+        stops(file.readline)
+        b.sendall(b"ne\\n")
+        assert file.readline() == b"half a line\\n"
+        data = os.urandom(1 << 23)
+        assert stops(lambda: file.write(data)).sent is None
+        got = bytearray()
+        def read():
+            while len(got) < len(data):
+                got.extend(b.recv(1 << 16))
+        reader = threading.Thread(target=read)
+        reader.start()
+        a.settimeout(20)
+        # OpenSSL takes the record that it had begun up again where it is given the same bytes.
+        file.flush()
+        reader.join()
+        assert got == data
+        """
+    )
+
+
+def test_descriptors_and_closing_are_those_of_any_file(run):
+    run(
+        """
+        for mode in ("rb", "wb", "rwb", "r", "w", "rw"):
+            a, b = pair()
+            file = a.makefile(mode, resume=True)
+            number = a.fileno()
+            assert isinstance(file, io.TextIOWrapper if "b" not in mode else io.BufferedIOBase)
+            assert (file.readable(), file.writable()) == ("r" in mode, "w" in mode)
+            assert not file.seekable() and not file.isatty() and not file.closed
+            if mode in ("rb", "wb", "r", "w"):
+                assert file.fileno() == number
+            a.close()
+            assert os.fstat(number)
+            file.close()
+            file.close()
+            assert file.closed and b.recv(1) == b""
+            stops(lambda: file.read(1) if "r" in mode else file.write(b"" if "b" in mode else ""), ValueError)
+        a, b = pair()
+        with a.makefile("rb", resume=True) as file:
+            assert isinstance(file.raw, socket.SocketIO) and file.name == a.fileno() and file.mode == "rb"
+        assert "invalid mode" in str(stops(lambda: a.makefile("a", resume=True), ValueError))
+        assert "resume=True" in str(stops(lambda: a.makefile("rb", 0, resume=True), ValueError))
+        # Nothing holds the socket once they are gone.
+        a.close()
+        assert b.recv(1) == b""
+        """
+    )
+
+
+def test_a_signal_handler_s_exception_loses_nothing_either(run):
+    run(
+        """
+        import signal
+        class Enough(Exception):
+            pass
+        def handler(*_):
+            raise Enough
+        signal.signal(signal.SIGALRM, handler)
+        a, b = pair()
+        a.settimeout(20)
+        for mode in ("rb", "r"):
+            file = a.makefile(mode, resume=True)
+            b.sendall(b"half a li")
+            signal.setitimer(signal.ITIMER_REAL, SHORT)
+            stops(file.readline, Enough)
+            b.sendall(b"ne\\n")
+            assert file.readline() in (b"half a line\\n", "half a line\\n")
+        """
+    )
