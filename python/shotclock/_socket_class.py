@@ -1,4 +1,4 @@
-"""What CPython's socket.py gets over our own type: methods that wait by themselves, those of its class's very own, functions."""
+"""What CPython's socket.py gets over our own type: what waits by itself, methods of its class's very own, and functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def complete(socket_module: ModuleType) -> None:
     """Put them into a module made from CPython's socket.py, and into its class ``socket``.
 
-    The methods do what those it inherits do; but the interpreter's fast path for calls takes a method only if the object
+    The latter methods do what those it inherits do; but the interpreter's fast path for calls takes a method only if the object
     is of the very class that the method was made for.
     """
     owner = socket_module.socket

@@ -153,11 +153,9 @@ def connect(patience):
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
+def certificate(certificates):
     """A TLS server's key and certificate in one file."""
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
-    return path
+    return certificates[0]
 
 
 @pytest.fixture(params=["graft", "type"])

@@ -118,3 +118,39 @@ def fetch_by_http_client(url):
     connection.request("GET", "/")
     connection.getresponse().read()
 """
+
+# Two ends of one connection, plain or TLS, for programs whose arguments are the files of the fixture `certificates`.
+PAIRS = """
+import ssl
+CERTIFICATE, AUTHORITY = sys.argv[1:]
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server.load_cert_chain(CERTIFICATE)
+client = ssl.create_default_context(cafile=AUTHORITY)
+
+def tls_pair():
+    a, b = socket.socketpair()
+    made = []
+    serving = threading.Thread(target=lambda: made.append(server.wrap_socket(b, server_side=True)))
+    serving.start()
+    a = client.wrap_socket(a, server_hostname="127.0.0.1")
+    serving.join()
+    return a, made[0]
+
+def stops(call, kind=TimeoutError):
+    try:
+        value = call()
+    except kind as error:
+        return error
+    raise AssertionError(f"it gave {value!r}")
+
+class Enough(Exception):
+    pass
+
+def stops_at_an_alarm(call, seconds):
+    import signal
+    def handler(*_):
+        raise Enough
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    return stops(call, Enough)
+"""

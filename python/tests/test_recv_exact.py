@@ -3,55 +3,22 @@
 import textwrap
 
 import pytest
-import trustme
 
 from interpreter import check
-from misbehaving import PEERS
+from misbehaving import PAIRS, PEERS
 
 TOOLS = """
-import pickle, ssl
+import pickle
 SHORT = 0.2
-CERTIFICATE, AUTHORITY = sys.argv[1:]
-server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-server.load_cert_chain(CERTIFICATE)
-client = ssl.create_default_context(cafile=AUTHORITY)
-
-def ends(wait, kind=TimeoutError):
-    try:
-        wait()
-    except kind as error:
-        return error
-    raise AssertionError("it ended by itself")
-
-def plain_pair():
-    return socket.socketpair()
-
-def tls_pair():
-    a, b = socket.socketpair()
-    made = []
-    serving = threading.Thread(target=lambda: made.append(server.wrap_socket(b, server_side=True)))
-    serving.start()
-    a = client.wrap_socket(a, server_hostname="127.0.0.1")
-    serving.join()
-    return a, made[0]
 """
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificate")
-    authority = trustme.CA()
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    authority.cert_pem.write_to_path(folder / "authority.pem")
-    return folder / "server.pem", folder / "authority.pem"
-
-
 @pytest.fixture(params=["graft", "type"])
-def run(request, certificate):
+def run(request, certificates):
     beneath = [] if request.param == "graft" else ["-m", "shotclock"]
 
     def run_program(program):
-        return check(PEERS + TOOLS + textwrap.dedent(program), *certificate, beneath=beneath)
+        return check(PEERS + PAIRS + TOOLS + textwrap.dedent(program), *certificates, beneath=beneath)
 
     return run_program
 
@@ -59,15 +26,15 @@ def run(request, certificate):
 def test_it_goes_on_from_what_had_come(run):
     run(
         """
-        for pair in (plain_pair, tls_pair):
+        for pair in (socket.socketpair, tls_pair):
             a, b = pair()
             a.settimeout(SHORT)
             b.sendall(b"abc")
             with takes(SHORT):
-                error = ends(lambda: shotclock.recv_exact(a, 6))
+                error = stops(lambda: shotclock.recv_exact(a, 6))
             assert error.partial == b"abc" and error.phase == "recv" and error.sent == 0, vars(error)
             b.sendall(b"d")
-            error = ends(lambda: shotclock.recv_exact(a, 6, partial=error.partial))
+            error = stops(lambda: shotclock.recv_exact(a, 6, partial=error.partial))
             assert error.partial == b"abcd"
             b.sendall(b"efgh")
             assert shotclock.recv_exact(a, 6, partial=error.partial) == b"abcdef"
@@ -94,7 +61,7 @@ def test_a_peer_that_drips_does_not_outrun_it(run):
             sock.sendall(b"go")
             sock.settimeout(SHORT)
             with takes(SHORT):
-                error = ends(lambda: shotclock.recv_exact(sock, 1000))
+                error = stops(lambda: shotclock.recv_exact(sock, 1000))
             assert error.limit == "timeout" and set(error.partial) == set(b"x") and 1 < len(error.partial) < 15
             sock.settimeout(None)
             with takes(SHORT):
@@ -110,12 +77,12 @@ def test_a_peer_that_drips_does_not_outrun_it(run):
 def test_the_end_of_the_data_is_an_error_with_what_had_come(run):
     run(
         """
-        for pair in (plain_pair, tls_pair):
+        for pair in (socket.socketpair, tls_pair):
             a, b = pair()
             a.settimeout(20)
             b.sendall(b"abc")
             b.close()
-            error = ends(lambda: shotclock.recv_exact(a, 6), shotclock.IncompleteReadError)
+            error = stops(lambda: shotclock.recv_exact(a, 6), shotclock.IncompleteReadError)
             assert isinstance(error, EOFError) and not isinstance(error, OSError)
             assert (error.partial, error.expected) == (b"abc", 6)
             assert str(error) == "the peer ended the data: expected 6 bytes, got 3"
@@ -128,11 +95,11 @@ def test_the_end_of_the_data_is_an_error_with_what_had_come(run):
 def test_it_does_not_wait_on_a_socket_that_does_not(run):
     run(
         """
-        for pair, kind in ((plain_pair, BlockingIOError), (tls_pair, ssl.SSLWantReadError)):
+        for pair, kind in ((socket.socketpair, BlockingIOError), (tls_pair, ssl.SSLWantReadError)):
             a, b = pair()
             a.setblocking(False)
             b.sendall(b"abc")
-            assert ends(lambda: shotclock.recv_exact(a, 6), kind).partial == b"abc"
+            assert stops(lambda: shotclock.recv_exact(a, 6), kind).partial == b"abc"
         """
     )
 
@@ -141,7 +108,7 @@ def test_without_a_timeout_it_waits_for_all(run):
     run(
         """
         data = bytes(range(256)) * 4096
-        for pair in (plain_pair, tls_pair):
+        for pair in (socket.socketpair, tls_pair):
             a, b = pair()
             sending = threading.Thread(target=b.sendall, args=(data,))
             sending.start()
@@ -156,13 +123,13 @@ def test_bad_arguments_are_named(run):
         """
         a, b = socket.socketpair()
         for call in (lambda: shotclock.recv_exact(a, -1), lambda: shotclock.recv_exact(a, 2, partial=b"abc")):
-            error = ends(call, ValueError)
+            error = stops(call, ValueError)
             assert "-1" in str(error) or "2 bytes: expected a number from 3" in str(error), error
-        ends(lambda: shotclock.recv_exact(a, 1.5), TypeError)
-        ends(lambda: shotclock.recv_exact(a, 1, partial="a"), TypeError)
-        ends(lambda: shotclock.recv_exact(object(), 1), TypeError)
+        stops(lambda: shotclock.recv_exact(a, 1.5), TypeError)
+        stops(lambda: shotclock.recv_exact(a, 1, partial="a"), TypeError)
+        stops(lambda: shotclock.recv_exact(object(), 1), TypeError)
         a.close()
-        ends(lambda: shotclock.recv_exact(a, 1), OSError)
+        stops(lambda: shotclock.recv_exact(a, 1), OSError)
         """
     )
 
@@ -182,16 +149,9 @@ def test_it_needs_no_install_for_a_plain_socket():
 def test_a_signal_handler_s_exception_has_what_had_come(run):
     run(
         """
-        import signal
-        class Enough(Exception):
-            pass
-        def handler(*_):
-            raise Enough
-        signal.signal(signal.SIGALRM, handler)
-        for pair in (plain_pair, tls_pair):
+        for pair in (socket.socketpair, tls_pair):
             a, b = pair()
             b.sendall(b"abc")
-            signal.setitimer(signal.ITIMER_REAL, SHORT)
-            assert ends(lambda: shotclock.recv_exact(a, 6), Enough).partial == b"abc"
+            assert stops_at_an_alarm(lambda: shotclock.recv_exact(a, 6), SHORT).partial == b"abc"
         """
     )

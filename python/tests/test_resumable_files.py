@@ -3,40 +3,35 @@
 import textwrap
 
 import pytest
-import trustme
 
 from interpreter import check
-from misbehaving import PEERS
+from misbehaving import PAIRS, PEERS
 
 TOOLS = """
-import io, os, ssl
+import io, os
 SHORT = 0.05
+
+@contextlib.contextmanager
+def received(sock, count):
+    '''What comes meanwhile, all of it at the end.'''
+    got = bytearray()
+    def read():
+        while len(got) < count:
+            got.extend(sock.recv(1 << 16))
+    reader = threading.Thread(target=read)
+    reader.start()
+    yield got
+    reader.join()
 
 def pair():
     a, b = socket.socketpair()
     a.settimeout(SHORT)
     return a, b
-
-def stops(call, kind=TimeoutError):
-    try:
-        value = call()
-    except kind as error:
-        return error
-    raise AssertionError(f"it gave {value!r}")
 """
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificate")
-    authority = trustme.CA()
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    authority.cert_pem.write_to_path(folder / "authority.pem")
-    return folder / "server.pem", folder / "authority.pem"
-
-
 @pytest.fixture(params=["graft", "type", "beside"])
-def run(request, certificate):
+def run(request, certificates):
     beneath = ["-m", "shotclock"] if request.param == "type" else []
     mount = {
         "graft": "shotclock.install()\n",
@@ -45,7 +40,7 @@ def run(request, certificate):
     }[request.param]
 
     def run_program(program):
-        return check(PEERS + TOOLS + mount + textwrap.dedent(program), *certificate, beneath=beneath)
+        return check(PEERS + PAIRS + TOOLS + mount + textwrap.dedent(program), *certificates, beneath=beneath)
 
     return run_program
 
@@ -189,15 +184,9 @@ def test_what_was_not_sent_goes_out_with_the_next_flush(run):
             assert error.phase == "send" and 0 < error.sent < len(data)
             assert stops(file.flush).sent == 0
             # It was taken over as a whole.
-            got = bytearray()
-            def read():
-                while len(got) < 5 + len(data):
-                    got.extend(b.recv(1 << 16))
-            reader = threading.Thread(target=read)
-            reader.start()
             a.settimeout(20)
-            file.flush()
-            reader.join()
+            with received(b, 5 + len(data)) as got:
+                file.flush()
             assert got == b"begin" + data
             file.write(b"end")
             file.close()
@@ -206,12 +195,9 @@ def test_what_was_not_sent_goes_out_with_the_next_flush(run):
         a, b = pair()
         text = a.makefile("w", encoding="utf-8", resume=True)
         stops(lambda: (text.write("ä" * (1 << 21)), text.flush()))
-        got = bytearray()
-        reader = threading.Thread(target=lambda: [got.extend(b.recv(1 << 16)) for _ in iter(lambda: len(got) < 1 << 22, False)])
-        reader.start()
         a.settimeout(20)
-        text.flush()
-        reader.join()
+        with received(b, 1 << 22) as got:
+            text.flush()
         assert got.decode() == "ä" * (1 << 21)
         """
     )
@@ -265,19 +251,9 @@ def test_a_library_s_response_is_whole_after_a_scope(run):
 def test_it_goes_on_over_tls(run):
     run(
         """
-        CERTIFICATE, AUTHORITY = sys.argv[1:]
         import socket
         shotclock.install()
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(CERTIFICATE)
-        client = ssl.create_default_context(cafile=AUTHORITY)
-        a, b = socket.socketpair()
-        made = []
-        serving = threading.Thread(target=lambda: made.append(server.wrap_socket(b, server_side=True)))
-        serving.start()
-        a = client.wrap_socket(a, server_hostname="127.0.0.1")
-        serving.join()
-        b = made[0]
+        a, b = tls_pair()
         a.settimeout(SHORT)
         file = a.makefile("rwb", resume=True)
         b.sendall(b"half a li")
@@ -286,16 +262,10 @@ def test_it_goes_on_over_tls(run):
         assert file.readline() == b"half a line\\n"
         data = os.urandom(1 << 23)
         assert stops(lambda: file.write(data)).sent is None
-        got = bytearray()
-        def read():
-            while len(got) < len(data):
-                got.extend(b.recv(1 << 16))
-        reader = threading.Thread(target=read)
-        reader.start()
         a.settimeout(20)
         # OpenSSL takes the record that it had begun up again where it is given the same bytes.
-        file.flush()
-        reader.join()
+        with received(b, len(data)) as got:
+            file.flush()
         assert got == data
         """
     )
@@ -334,19 +304,12 @@ def test_descriptors_and_closing_are_those_of_any_file(run):
 def test_a_signal_handler_s_exception_loses_nothing_either(run):
     run(
         """
-        import signal
-        class Enough(Exception):
-            pass
-        def handler(*_):
-            raise Enough
-        signal.signal(signal.SIGALRM, handler)
         a, b = pair()
         a.settimeout(20)
         for mode in ("rb", "r"):
             file = a.makefile(mode, resume=True)
             b.sendall(b"half a li")
-            signal.setitimer(signal.ITIMER_REAL, SHORT)
-            stops(file.readline, Enough)
+            stops_at_an_alarm(file.readline, SHORT)
             b.sendall(b"ne\\n")
             assert file.readline() in (b"half a line\\n", "half a line\\n")
         """

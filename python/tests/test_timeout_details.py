@@ -3,13 +3,12 @@
 import textwrap
 
 import pytest
-import trustme
 
 from interpreter import check
-from misbehaving import PEERS
+from misbehaving import PAIRS, PEERS
 
 TOOLS = """
-import io, os, pickle, ssl, traceback
+import io, os, pickle, traceback
 SHORT = 0.1
 
 def details(wait, phase, sent=0, partial=b"", text="timed out"):
@@ -57,22 +56,13 @@ def drain(sock, count):
 """
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificate")
-    authority = trustme.CA()
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    authority.cert_pem.write_to_path(folder / "authority.pem")
-    return folder / "server.pem", folder / "authority.pem"
-
-
 @pytest.fixture(params=["graft", "type"])
-def run(request, certificate):
+def run(request, certificates):
     beneath = [] if request.param == "graft" else ["-m", "shotclock"]
     mount = "shotclock.install()\n" if request.param == "graft" else ""
 
     def run_program(program):
-        return check(PEERS + TOOLS + mount + textwrap.dedent(program), *certificate, beneath=beneath)
+        return check(PEERS + PAIRS + TOOLS + mount + textwrap.dedent(program), *certificates, beneath=beneath)
 
     return run_program
 
@@ -108,16 +98,11 @@ def test_after_the_bytes_that_were_sent_the_caller_goes_on(run):
         a.settimeout(SHORT)
         data = os.urandom(1 << 22)
         error = details(lambda: a.sendall(data), "send", sent=lambda sent: 0 < sent < len(data))
-        got = bytearray()
-        def read():
-            while len(got) < len(data):
-                got.extend(b.recv(1 << 16))
-        reader = threading.Thread(target=read)
-        reader.start()
         a.settimeout(20)
-        a.sendall(memoryview(data)[error.sent:])
-        reader.join()
-        assert got == data
+        sending = threading.Thread(target=a.sendall, args=(memoryview(data)[error.sent:],))
+        sending.start()
+        assert shotclock.recv_exact(b, len(data)) == data
+        sending.join()
         """
     )
 
@@ -155,32 +140,24 @@ def test_sendfile_counts_all_its_parts(run):
 def test_tls_says_its_phases_and_does_not_know_what_was_sent(run):
     run(
         """
-        CERTIFICATE, AUTHORITY = sys.argv[1:]
-        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.load_cert_chain(CERTIFICATE)
-        client = ssl.create_default_context(cafile=AUTHORITY)
-        done = threading.Event()
-        def quiet(connection):
-            with server.wrap_socket(connection, server_side=True) as tls:
-                done.wait(20)
-        def connected(talk):
-            plain = socket.create_connection(peer(talk), timeout=20)
-            tls = client.wrap_socket(plain, server_hostname="127.0.0.1")
+        theirs = []
+        def connected():
+            tls, other = tls_pair()
+            theirs.append(other)
             tls.settimeout(SHORT)
             return tls
-        tls = connected(quiet)
+        tls = connected()
         details(lambda: tls.recv(1), "recv", text="The read operation timed out")
         details(lambda: tls.read(1), "recv", text="The read operation timed out")
         details(tls.unwrap, "shutdown", text="The read operation timed out")
-        tls = connected(quiet)
+        tls = connected()
         details(lambda: tls.sendall(bytes(50_000_000)), "send", sent=None, text="The write operation timed out")
-        tls = connected(quiet)
+        tls = connected()
         big = io.BytesIO(bytes(50_000_000))
         details(lambda: tls.sendfile(big), "send", sent=None, text="The write operation timed out")
         stalled = socket.create_connection(peer(silent), timeout=SHORT)
         details(lambda: client.wrap_socket(stalled, server_hostname="127.0.0.1"), "handshake",
                 text="The handshake operation timed out")
-        done.set()
         """
     )
 
