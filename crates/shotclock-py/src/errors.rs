@@ -193,7 +193,7 @@ impl Expiry<'_> {
         // A note, which tracebacks print. The interpreter's own sockets know no scopes: there is nothing to be like. The
         // end of a socket's timeout has none, since to some tools a note is part of the text (pytest's `match`).
         let (phase, elapsed) = (self.phase, self.elapsed.as_secs_f64());
-        let story = format!("{phase}: the deadline passed, after {elapsed:.3} s in this call");
+        let story = format!("{phase}: the deadline scope ended, after {elapsed:.3} s in this call");
         set(error, c"__notes__", &Owned::list([Owned::text(&story)])?)
     }
 }

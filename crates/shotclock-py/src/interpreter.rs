@@ -152,12 +152,7 @@ impl Timing {
         Ok(Self::new(None, None, Around::current()?, phase))
     }
 
-    fn new(
-        socket: Option<(SocketRef, RawFd)>,
-        timeout: Option<u64>,
-        around: Option<Around>,
-        phase: Phase,
-    ) -> Self {
+    fn new(socket: Option<(SocketRef, RawFd)>, timeout: Option<u64>, around: Option<Around>, phase: Phase) -> Self {
         Self { socket, timeout, around, phase, begun: Cell::new(None), lookups_end: Cell::new(None) }
     }
 
