@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import errno
-import functools
 import io
 import re
 import sys
@@ -293,10 +292,17 @@ def _buffer(raw: Any, size: int) -> Any:
     return ResumablePair(raw, size) if raw.readable() else ResumableWriter(raw, size)
 
 
-@functools.lru_cache
-def _raw_type(socket_io: Any) -> Any:
-    """The raw file over one ``SocketIO``."""
+# The raw files' class over each ``SocketIO`` there is: every module made from socket.py has its own.
+_raw_types: dict[Any, Any] = {}
 
+
+def _raw_type(socket_io: Any) -> Any:
+    if socket_io not in _raw_types:
+        _raw_types[socket_io] = _make_raw_type(socket_io)
+    return _raw_types[socket_io]
+
+
+def _make_raw_type(socket_io: Any) -> Any:
     class ResumableIO(socket_io):  # type: ignore[misc]
         """Keeps what a call gave back, and the exception that ended it."""
 

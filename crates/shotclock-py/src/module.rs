@@ -132,12 +132,13 @@ unsafe extern "C" fn execute(_: *mut PyObject) -> c_int {
 /// The module's own functions, and the empty definition that ends them.
 fn definitions() -> Vec<PyMethodDef> {
     let mut all = of_sockets();
+    all.extend(of_limits());
     all.extend(of_peers());
     all.push(PyMethodDef::zeroed());
     all
 }
 
-/// Those of sockets, and of what bounds their calls.
+/// Those of sockets.
 fn of_sockets() -> Vec<PyMethodDef> {
     vec![
         function(
@@ -168,6 +169,33 @@ fn of_sockets() -> Vec<PyMethodDef> {
             METH_VARARGS,
             c"race(infos, delay, prepare, failures, /)\n--\n\nThe first of several sockets to be connected.",
         ),
+        function(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
+        PyMethodDef {
+            ml_name: c"call_tls".as_ptr(),
+            ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
+            ml_flags: METH_FASTCALL,
+            ml_doc:
+                c"call_tls(call, phase, message, sock, arguments, keywords, /)\n--\n\nLet _ssl try, and wait for it."
+                    .as_ptr(),
+        },
+        function(
+            c"forget_after_fork",
+            tls::forget_after_fork,
+            METH_NOARGS,
+            c"forget_after_fork()\n--\n\nFor os.register_at_fork.",
+        ),
+        function(
+            c"layout",
+            layout,
+            METH_O,
+            c"layout(sock, /)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
+        ),
+    ]
+}
+
+/// Those of what bounds calls.
+fn of_limits() -> Vec<PyMethodDef> {
+    vec![
         function(
             c"set_lookup_timeout",
             patience::set_lookup_timeout,
@@ -189,27 +217,6 @@ fn of_sockets() -> Vec<PyMethodDef> {
             canceller::is_cancelled,
             METH_O,
             c"is_cancelled(core, /)\n--\n\nWhether it was cancelled.",
-        ),
-        function(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
-        PyMethodDef {
-            ml_name: c"call_tls".as_ptr(),
-            ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
-            ml_flags: METH_FASTCALL,
-            ml_doc:
-                c"call_tls(call, phase, message, sock, arguments, keywords, /)\n--\n\nLet _ssl try, and wait for it."
-                    .as_ptr(),
-        },
-        function(
-            c"forget_after_fork",
-            tls::forget_after_fork,
-            METH_NOARGS,
-            c"forget_after_fork()\n--\n\nFor os.register_at_fork.",
-        ),
-        function(
-            c"layout",
-            layout,
-            METH_O,
-            c"layout(sock, /)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
         ),
     ]
 }
