@@ -141,8 +141,8 @@ impl Signal {
     }
 }
 
-/// A socket's state that its waiters look at: closed or not, files that still use the descriptor, and what is known
-/// about O_NONBLOCK.
+/// A socket's state that its waiters look at: closed or not, under a policy or not, files that still use the descriptor,
+/// and what is known about O_NONBLOCK.
 #[derive(Debug, Default)]
 pub struct Gate(AtomicU32);
 
@@ -150,7 +150,8 @@ impl Gate {
     const CLOSED: u32 = 1;
     const NONBLOCKING: u32 = 2;
     const SHARED: u32 = 4;
-    const ONE_FILE: u32 = 8;
+    const POLICY: u32 = 8;
+    const ONE_FILE: u32 = 16;
 
     /// The gate of a socket that was made non-blocking when it was made.
     pub(crate) const fn nonblocking() -> Self {
@@ -166,13 +167,29 @@ impl Gate {
     /// Whether the socket was closed by its own handle.
     #[inline]
     pub fn is_closed(&self) -> bool {
-        self.closed_bit() != 0
+        self.0.load(Ordering::Relaxed) & Self::CLOSED != 0
     }
 
-    /// Not zero if the socket was closed by its own handle: to be combined with other such numbers in one branch.
+    /// Not zero if the socket was closed by its own handle, or has a policy: to be combined with other such numbers in
+    /// one branch.
     #[inline(always)]
-    pub(crate) fn closed_bit(&self) -> u32 {
-        self.0.load(Ordering::Relaxed) & Self::CLOSED
+    pub(crate) fn look_bits(&self) -> u32 {
+        self.0.load(Ordering::Relaxed) & (Self::CLOSED | Self::POLICY)
+    }
+
+    /// Whether a policy bounds the socket, or what it accepts.
+    #[inline]
+    pub(crate) fn has_policy(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & Self::POLICY != 0
+    }
+
+    /// Announces a policy that is there, or says that there is none any more.
+    pub(crate) fn set_policy(&self, is_there: bool) {
+        if is_there {
+            self.0.fetch_or(Self::POLICY, Ordering::Release);
+        } else {
+            self.0.fetch_and(!Self::POLICY, Ordering::Release);
+        }
     }
 
     /// Marks the socket closed; true if the descriptor must go now, because no file uses it. Whoever waits on the

@@ -165,6 +165,10 @@ impl Deadline {
     pub(crate) const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
+
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0
+    }
 }
 
 impl From<Instant> for Deadline {

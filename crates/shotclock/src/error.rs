@@ -42,6 +42,12 @@ pub enum LimitKind {
     CallDeadline,
     /// A deadline scope of the calling thread: `with_deadline` and its kin.
     Scope(ScopeId),
+    /// For so long no byte had moved: a view's `idle`, or a server policy's.
+    Idle(Timeout),
+    /// A server policy's: nothing was received for so long after accept.
+    FirstByte(Timeout),
+    /// A server policy's: the connection was to end so long after accept.
+    Total(Timeout),
 }
 
 /// Where a lookup error's number comes from.
@@ -454,7 +460,7 @@ fn expired(f: &mut fmt::Formatter<'_>, limit: LimitKind, elapsed: Duration) -> f
     let elapsed = elapsed.as_secs_f64();
     match limit {
         LimitKind::SocketTimeout(_) => write!(f, "timed out after {elapsed:.3} s ({limit})"),
-        LimitKind::CallDeadline | LimitKind::Scope(_) => {
+        _ => {
             write!(f, "timed out: {limit} passed, after {elapsed:.3} s in this call")
         }
     }
@@ -463,13 +469,21 @@ fn expired(f: &mut fmt::Formatter<'_>, limit: LimitKind, elapsed: Duration) -> f
 impl fmt::Display for LimitKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SocketTimeout(timeout) => match timeout.duration() {
-                Some(duration) => write!(f, "the socket's timeout of {} s", duration.as_secs_f64()),
-                None => f.write_str("the socket's timeout"),
-            },
+            Self::SocketTimeout(timeout) => of(f, "the socket's timeout", *timeout),
+            Self::Idle(timeout) => of(f, "the idle limit", *timeout),
+            Self::FirstByte(timeout) => of(f, "the policy's limit until the first byte", *timeout),
+            Self::Total(timeout) => of(f, "the policy's limit for the connection", *timeout),
             Self::CallDeadline => f.write_str("the call's deadline"),
             Self::Scope(scope) => write!(f, "the deadline of scope {scope}"),
         }
+    }
+}
+
+/// A limit's name, and how long it is.
+fn of(f: &mut fmt::Formatter<'_>, name: &str, timeout: Timeout) -> fmt::Result {
+    match timeout.duration() {
+        Some(duration) => write!(f, "{name} of {} s", duration.as_secs_f64()),
+        None => f.write_str(name),
     }
 }
 

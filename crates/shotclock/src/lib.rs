@@ -45,6 +45,7 @@ mod sys;
 mod deadline;
 mod error;
 mod phase;
+mod policy;
 mod scope;
 
 mod cancel;
@@ -93,6 +94,7 @@ pub use names::{
 pub use option::{Credentials, Membership, Membership6, OptionValue, SocketOption};
 pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};
 pub use phase::Phase;
+pub use policy::ServerPolicy;
 pub use scope::{DeadlineScope, Scope, ScopeId, remaining, shield, with_deadline, with_deadline_at};
 pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair};
 pub use sys::address::RawAddress;

@@ -8,6 +8,7 @@ pub use crate::cancel::{Gate, Signal};
 pub use crate::dial::{Entrants, Finish, Race, Unfit, interleaved};
 pub use crate::names::{Answer, Request, Unanswered, answer};
 pub use crate::ops::{Accept, Connect, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
+pub use crate::policy::{Moves, Watch};
 pub use crate::scope::open_scopes;
 pub use crate::sys::resolver::{
     AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
@@ -51,6 +52,10 @@ impl<T, F: FnMut(Readiness) -> Result<T, Pause>> Operation for Call<'_, F> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, self.interest);
+    }
+
+    fn moves(&self) -> Moves {
+        if self.interest.contains(Readiness::OUT) { Moves::Out } else { Moves::In }
     }
 }
 

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::cancel::{Canceller, Gate, Signal};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LimitKind, Reason};
+use crate::policy::{Moves, Watch};
 use crate::scope;
 use crate::sys::{self, Errno, PollFd, Readiness, wake};
 
@@ -24,8 +25,12 @@ pub struct Limit<'c> {
     pub deadline_kind: LimitKind,
     /// When a call of several waits began, if it did; `NEVER` if this wait is the whole call.
     pub since: Deadline,
+    /// How long the call may wait without moving a byte.
+    pub idle: Timeout,
     /// Whoever may cancel the call.
     pub canceller: Option<&'c Canceller>,
+    /// The socket's policy, which bounds what moves bytes.
+    pub policy: Option<&'c Watch>,
     /// The socket's gate, if its closing is to end the call.
     pub gate: Option<&'c Gate>,
 }
@@ -37,7 +42,9 @@ impl Limit<'_> {
         deadline: Deadline::NEVER,
         deadline_kind: LimitKind::CallDeadline,
         since: Deadline::NEVER,
+        idle: Timeout::NEVER,
         canceller: None,
+        policy: None,
         gate: None,
     };
 
@@ -46,9 +53,16 @@ impl Limit<'_> {
         !self.is_bounded() && self.canceller.is_none()
     }
 
-    /// Whether time can end a wait: a timeout, a deadline, a scope of this thread.
+    /// Whether time can end a wait: a timeout, a deadline, an idle limit, a policy, a scope of this thread.
     pub(crate) fn is_bounded(&self) -> bool {
-        self.timeout != Timeout::NEVER || self.deadline != Deadline::NEVER || scope::end().is_some()
+        let by_itself = self.timeout != Timeout::NEVER || self.deadline != Deadline::NEVER || !self.is_absolute();
+        by_itself || scope::end().is_some()
+    }
+
+    /// Whether its end is known once a wait begins: bytes that move put none off.
+    #[inline]
+    fn is_absolute(&self) -> bool {
+        self.idle == Timeout::NEVER && self.policy.is_none()
     }
 
     /// The limit of a call of several waits that begins now: its timeout runs once, for all of them together.
@@ -64,10 +78,16 @@ impl Limit<'_> {
         self
     }
 
-    /// Whether the limit is to be looked at before anything is tried; closing and scopes aside.
+    /// Whether the limit is to be looked at before anything is tried; scopes aside, and what the gate announces.
     #[inline(always)]
     fn comes_first(&self) -> bool {
-        self.deadline != Deadline::NEVER || self.canceller.is_some()
+        let unannounced = self.gate.is_none() && self.policy.is_some();
+        self.deadline != Deadline::NEVER || self.canceller.is_some() || unannounced
+    }
+
+    /// The policy, if it concerns an operation that moves bytes in this way.
+    fn policy_for(&self, moves: Moves) -> Option<&Watch> {
+        self.policy.filter(|_| moves != Moves::Nothing)
     }
 
     #[inline]
@@ -94,6 +114,25 @@ impl Limit<'_> {
             _ => end,
         }
     }
+
+    /// The earliest of the call's own end and of those that moving bytes puts off or a policy sets. `idle_since` is when
+    /// the call has last moved something, if it is about to wait: what need not wait is not idle.
+    #[cold]
+    fn end_by_now(
+        &self,
+        end: (Deadline, LimitKind),
+        moves: Moves,
+        idle_since: Option<Deadline>,
+    ) -> (Deadline, LimitKind) {
+        if self.timeout == Timeout::ZERO {
+            return end;
+        }
+        let policy = self.policy_for(moves);
+        let of_call = idle_since.map(|moved| (moved.plus(self.idle), LimitKind::Idle(self.idle)));
+        let of_policy = policy.zip(idle_since).map(|(watch, moved)| watch.end_of_wait(moves, moved));
+        let others = [of_call, of_policy, policy.map(Watch::end)].into_iter().flatten();
+        others.fold(end, |first, other| if other.0 < first.0 { other } else { first })
+    }
 }
 
 /// Why a try did not give a result.
@@ -101,10 +140,12 @@ impl Limit<'_> {
 pub enum Pause {
     /// It would have to wait.
     WouldBlock,
-    /// It took all there was, and would have to wait for more: what woke it was no lie.
+    /// It took all there was, and would have to wait for more: what woke it was no lie, and something has moved.
     Drained,
-    /// It moved on: try again at once, if the limit allows.
+    /// It moved some bytes: try again at once, if the limit allows.
     Progress,
+    /// It moved nothing, and need not wait: try again at once, if the limit allows.
+    Again,
     /// A signal interrupted it: try again at once, if the limit and the waiter allow.
     Interrupted,
     /// The system said no.
@@ -133,6 +174,10 @@ pub trait Operation {
     /// Names what to wait for. Asked only after a try that would have had to wait. Once a signal it names is set, a try
     /// must not say that it would have to wait: it would be tried again and again.
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>);
+    /// Which way it moves bytes, at this moment. What moves none is no business of a policy's.
+    fn moves(&self) -> Moves {
+        Moves::Nothing
+    }
 }
 
 /// What an operation waits for: any number of descriptors and signals, and a timer of its own.
@@ -229,6 +274,14 @@ pub trait Waiter {
     fn interrupted(&mut self) -> Result<(), Stop<Self::Interrupt>> {
         Ok(())
     }
+
+    /// Some bytes have moved, and more are to: the same moment in a call of many steps.
+    ///
+    /// # Errors
+    /// Its own interrupt.
+    fn progressed(&mut self) -> Result<(), Stop<Self::Interrupt>> {
+        Ok(())
+    }
 }
 
 /// Tries the operation, and waits and tries again until it is done or the limit passes.
@@ -250,23 +303,23 @@ pub fn drive<O: Operation, W: Waiter>(
 }
 
 /// The first try of [`drive`], for a caller that keeps what a wait needs out of the way of a call that need not wait.
-/// What it says goes to [`wait_out`]; it is `Progress` where the limit is to be looked at before anything is tried.
+/// What it says goes to [`wait_out`]; it is `Again` where the limit is to be looked at before anything is tried.
 #[inline(always)]
 pub(crate) fn try_first<O: Operation>(operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, Pause> {
-    if O::COMPOSITE || is_closed_or_scoped(limit.gate) || limit.comes_first() {
-        return Err(Pause::Progress);
+    if O::COMPOSITE || must_look(limit.gate) || limit.comes_first() {
+        return Err(Pause::Again);
     }
     operation.attempt(Readiness::empty())
 }
 
-/// Whether nothing may be tried before a closer look: the socket is closed, or some thread is in a scope. One branch for
-/// both, in every call.
+/// Whether nothing may be tried before a closer look: the socket is closed or has a policy, or some thread is in a scope.
+/// One branch for all, in every call.
 #[inline(always)]
-pub(crate) fn is_closed_or_scoped(gate: Option<&Gate>) -> bool {
-    gate.map_or(0, Gate::closed_bit) | scope::open_scopes() != 0
+pub(crate) fn must_look(gate: Option<&Gate>) -> bool {
+    gate.map_or(0, Gate::look_bits) | scope::open_scopes() != 0
 }
 
-/// What [`drive`] does after the first try, which said `pause`; `Progress` if there was none.
+/// What [`drive`] does after the first try, which said `pause`; `Again` if there was none.
 ///
 /// # Errors
 /// Why it ended without a result.
@@ -290,8 +343,9 @@ fn try_on<O: Operation, W: Waiter>(
     mut pause: Pause,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
     // Nothing was tried for fear of a scope, but those that are open are of other threads.
-    let may_try = !(O::COMPOSITE || limit.comes_first() || limit.is_closed());
-    if pause == Pause::Progress && may_try && scope::end().is_none() {
+    let watch = limit.policy_for(operation.moves());
+    let may_try = !(O::COMPOSITE || limit.comes_first() || limit.is_closed() || watch.is_some());
+    if pause == Pause::Again && may_try && scope::end().is_none() {
         match operation.attempt(Readiness::empty()) {
             Ok(output) => return Ok(output),
             Err(said) => pause = said,
@@ -301,10 +355,18 @@ fn try_on<O: Operation, W: Waiter>(
         return Err(failed(errno, limit));
     }
     let mut now = waiter.now();
-    let (deadline, kind) = limit.end(now);
+    let end_of_call = limit.end(now);
     let started = if limit.since == Deadline::NEVER { now } else { limit.since };
+    // What moves no bytes has been idle since its call began.
+    let mut moved = if operation.moves() == Moves::Nothing { started } else { now };
     let mut lies = Lies::default();
     loop {
+        let waits = matches!(pause, Pause::WouldBlock | Pause::Drained);
+        let (deadline, kind) = if limit.is_absolute() {
+            end_of_call
+        } else {
+            limit.end_by_now(end_of_call, operation.moves(), waits.then_some(moved))
+        };
         if limit.is_closed() {
             return Err(Stop::Closed);
         }
@@ -319,22 +381,37 @@ fn try_on<O: Operation, W: Waiter>(
             return Err(Stop::TimedOut { limit: kind, elapsed });
         }
         let mut ready = Readiness::empty();
-        if pause == Pause::Interrupted {
-            waiter.interrupted()?;
+        match pause {
+            Pause::Interrupted => waiter.interrupted()?,
+            Pause::Progress => waiter.progressed()?,
+            _ => {}
         }
-        if matches!(pause, Pause::WouldBlock | Pause::Drained) {
+        if waits {
             if limit.timeout == Timeout::ZERO {
                 return Err(Stop::WouldBlock);
             }
             ready = wait_once(operation, limit, waiter, &lies, now, deadline)?;
         }
         match operation.attempt(ready) {
-            Ok(output) => return Ok(output),
+            Ok(output) => {
+                if let Some(watch) = watch {
+                    watch.note(operation.moves(), waiter.now());
+                }
+                return Ok(output);
+            }
             Err(Pause::Failed(errno)) => return Err(failed(errno, limit)),
             Err(again) => pause = again,
         }
         let before = std::mem::replace(&mut now, waiter.now());
-        lies.judge(matches!(pause, Pause::Progress | Pause::Drained), !ready.is_empty(), now.since(before));
+        // Drained without having been woken, it may have found nothing at all.
+        if pause == Pause::Progress || pause == Pause::Drained && !ready.is_empty() {
+            moved = now;
+            if let Some(watch) = watch {
+                watch.note(operation.moves(), now);
+            }
+        }
+        let fruitful = matches!(pause, Pause::Progress | Pause::Drained | Pause::Again);
+        lies.judge(fruitful, !ready.is_empty(), now.since(before));
     }
 }
 

@@ -7,6 +7,7 @@ use super::LINE_LIMIT;
 use crate::constant::MessageFlags;
 use crate::error::{Error, Reason, Result};
 use crate::ops::{SendAll, SendVectored};
+use crate::policy::Moves;
 use crate::socket::Timed;
 use crate::sys::{Readiness, socket};
 use crate::timed::{Interest, Operation, Pause, run};
@@ -181,6 +182,10 @@ impl Operation for FillUntil<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::IN);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::In
     }
 }
 

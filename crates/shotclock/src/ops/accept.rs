@@ -17,7 +17,7 @@ impl Operation for Accept<'_> {
 
     #[inline]
     fn attempt(&mut self, _: Readiness) -> Result<Self::Output, Pause> {
-        socket::accept(self.fd).map_err(|errno| if is_the_connections(errno) { Pause::Progress } else { errno.into() })
+        socket::accept(self.fd).map_err(|errno| if is_the_connections(errno) { Pause::Again } else { errno.into() })
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {

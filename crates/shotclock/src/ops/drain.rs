@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use crate::deadline::{Deadline, Timeout};
+use crate::policy::Moves;
 use crate::sys::{Readiness, c, socket};
 use crate::timed::{Interest, Operation, Pause};
 
@@ -37,5 +38,9 @@ impl Operation for Drain<'_> {
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         let pause = 1_000_000 << self.looks.saturating_sub(1).min(5);
         wanted.timer(Deadline::now().plus(Timeout::from_nanos(pause)));
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
     }
 }

@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use super::recv::receive_readiness;
 use crate::constant::MessageFlags;
+use crate::policy::Moves;
 use crate::sys::Readiness;
 use crate::sys::address::RawAddress;
 use crate::sys::message::{self, ControlBuffer, RawMessage};
@@ -29,6 +30,10 @@ impl Operation for SendMessage<'_> {
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::OUT);
     }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
+    }
 }
 
 /// Receives one message with its control data.
@@ -48,5 +53,9 @@ impl Operation for ReceiveMessage<'_, '_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::In
     }
 }

@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use crate::constant::MessageFlags;
+use crate::policy::Moves;
 use crate::sys::address::RawAddress;
 use crate::sys::{Readiness, socket};
 use crate::timed::{Interest, Operation, Pause};
@@ -28,6 +29,10 @@ impl Operation for Recv<'_> {
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, receive_readiness(self.flags));
     }
+
+    fn moves(&self) -> Moves {
+        Moves::In
+    }
 }
 
 /// Receives what is there, once, into the room a vector has left.
@@ -47,6 +52,10 @@ impl Operation for RecvSpare<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::In
     }
 }
 
@@ -70,6 +79,10 @@ impl Operation for RecvFrom<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::In
     }
 }
 
@@ -102,6 +115,10 @@ impl Operation for RecvExact<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::IN);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::In
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::IoSlice;
 use std::os::fd::BorrowedFd;
 
 use crate::constant::MessageFlags;
+use crate::policy::Moves;
 use crate::sys::address::RawAddress;
 use crate::sys::message::{self, ControlBuffer};
 use crate::sys::{Readiness, socket};
@@ -29,6 +30,10 @@ impl Operation for Send<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::OUT);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
     }
 }
 
@@ -56,6 +61,10 @@ impl Operation for SendAll<'_> {
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::OUT);
     }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
+    }
 }
 
 /// Sends one datagram, or as much of a stream as fits, to an address.
@@ -80,6 +89,10 @@ impl Operation for SendTo<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::OUT);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
     }
 }
 
@@ -109,5 +122,9 @@ impl Operation for SendVectored<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::OUT);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
+use crate::policy::Moves;
 use crate::sys::{Errno, Readiness, socket};
 use crate::timed::{Interest, Operation, Pause};
 
@@ -80,5 +81,9 @@ impl Operation for SendFile<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::OUT);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
     }
 }

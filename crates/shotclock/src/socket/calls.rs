@@ -16,8 +16,8 @@ use crate::target::Target;
 impl Socket {
     /// Takes the first connection from a listening socket's queue, and says who connected. Source: accept(2).
     ///
-    /// The new socket begins with the process-wide default timeout, never with the listener's. Connections that died
-    /// in the queue are passed over.
+    /// The new socket begins with the process-wide default timeout, never with the listener's, and with the listener's
+    /// policy ([`set_policy`](Self::set_policy)). Connections that died in the queue are passed over.
     ///
     /// # Errors
     /// EINVAL if the socket does not listen, EOPNOTSUPP if its kind cannot, EMFILE if there are no descriptors left:
@@ -33,7 +33,9 @@ impl Socket {
     /// ```
     #[inline]
     pub fn accept(&self) -> Result<(Self, Address)> {
-        self.view().accept()
+        self.ensure_nonblocking("accept")?;
+        let tried = self.try_once(ops::Accept { fd: self.borrow() });
+        tried.or_else(|pause| self.accept_on(pause)).map(|accepted| self.welcome(accepted))
     }
 
     /// Connects to an address, or to a host's name and a port; on a datagram socket, sets where `send` goes and from
@@ -175,7 +177,9 @@ impl Socket {
     #[doc(alias = "recv_from")]
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
-        self.view().recvfrom_into(buffer)
+        let tried = self.try_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
+        let (len, from) = tried.or_else(|pause| self.recvfrom_on(buffer, pause))?;
+        Ok((len, from.as_ref().map(Address::from_raw)))
     }
 
     /// Receives up to `size` bytes, with up to `ancillary_size` bytes of control messages; [`cmsg_space`] tells how

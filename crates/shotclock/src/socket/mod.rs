@@ -8,6 +8,8 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use once_cell::race::OnceBox;
+
 pub use view::Timed;
 
 use crate::addr::Address;
@@ -18,9 +20,11 @@ use crate::error::{Error, Reason, Result};
 use crate::file::{SocketFile, SocketReader, SocketWriter};
 use crate::ops;
 use crate::option::{self, OptionValue, SocketOption};
+use crate::policy::{ServerPolicy, Watch};
+use crate::sys::address::RawAddress;
 use crate::sys::{Errno, Readiness, socket as calls_of_system};
 use crate::target::Target;
-use crate::timed::{Limit, Operation, Pause, is_closed_or_scoped};
+use crate::timed::{Limit, Operation, Pause, must_look};
 
 /// The timeout that new sockets begin with.
 static DEFAULT_TIMEOUT: AtomicU64 = AtomicU64::new(Timeout::NEVER.nanos());
@@ -100,6 +104,8 @@ pub struct Socket {
     fd: OwnedFd,
     gate: Gate,
     timeout: AtomicU64,
+    /// Made when a policy is first set, and kept until the end. What announces a policy is the gate.
+    watch: OnceBox<Watch>,
 }
 
 impl Socket {
@@ -157,15 +163,20 @@ impl Socket {
     }
 
     pub(crate) fn adopt_nonblocking(fd: OwnedFd) -> Self {
-        Self { fd, gate: Gate::nonblocking(), timeout: AtomicU64::new(default_timeout().nanos()) }
+        Self::with_gate(fd, Gate::nonblocking())
     }
 
     /// A socket on a descriptor from elsewhere: nobody knows who else has its open file description, and may change
     /// O_NONBLOCK at any time.
     pub(crate) fn adopt(fd: OwnedFd) -> Self {
-        let socket = Self { fd, gate: Gate::default(), timeout: AtomicU64::new(default_timeout().nanos()) };
+        let socket = Self::with_gate(fd, Gate::default());
         socket.gate.set_shared();
         socket
+    }
+
+    #[inline(always)]
+    fn with_gate(fd: OwnedFd, gate: Gate) -> Self {
+        Self { fd, gate, timeout: AtomicU64::new(default_timeout().nanos()), watch: OnceBox::new() }
     }
 
     /// Gives the socket an address of its own. A name is looked up under the socket's limit. Source: bind(2).
@@ -272,7 +283,8 @@ impl Socket {
         self.fd
     }
 
-    /// Another socket on a duplicate of the descriptor, with the same timeout. Source: dup(2), Python's `socket.dup`.
+    /// Another socket on a duplicate of the descriptor, with the same timeout, and the same policy since the same accept.
+    /// Source: dup(2), Python's `socket.dup`.
     ///
     /// # Errors
     /// No descriptors left, or the socket is closed.
@@ -292,6 +304,9 @@ impl Socket {
         // Both have one open file description now: either may change O_NONBLOCK under the other.
         self.gate.set_shared();
         copy.set_timeout(self.timeout());
+        if let Some(watch) = self.watch() {
+            copy.put_under(watch.clone());
+        }
         Ok(copy)
     }
 
@@ -304,6 +319,51 @@ impl Socket {
     /// ```
     pub fn fileno(&self) -> RawFd {
         self.as_raw_fd()
+    }
+
+    /// The policy that bounds the socket, or what it accepts.
+    ///
+    /// ```
+    /// use shotclock::{ServerPolicy, create_connection, create_server};
+    /// use std::time::Duration;
+    /// let listener = create_server(("127.0.0.1", 0))?;
+    /// let policy = ServerPolicy::new().idle(Duration::from_secs(10));
+    /// listener.set_policy(policy);
+    /// let _client = create_connection(listener.getsockname()?, None)?;
+    /// assert_eq!(listener.accept()?.0.policy(), Some(policy));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn policy(&self) -> Option<ServerPolicy> {
+        self.watch().map(Watch::policy)
+    }
+
+    /// Sets what the clients of a server may take their time over, or `None`. See [`ServerPolicy`].
+    ///
+    /// On a listener it holds for the connections that are accepted from now on, counted from their accept; `accept`
+    /// itself is bounded by the listener's timeout and not by this. A socket that was accepted under a policy can have
+    /// another one, which counts from the accept as well, or none. On any other socket the time counts from here. It
+    /// bounds every call that moves bytes, and files made from the socket, but neither `accept` nor `connect`; calls
+    /// under way see a change when something wakes them. Conversion into std's types drops it.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, LimitKind, ServerPolicy, socketpair};
+    /// use std::time::Duration;
+    /// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// ours.set_policy(ServerPolicy::new().idle(Duration::from_millis(10)));
+    /// assert!(matches!(ours.recv(1).unwrap_err().limit(), Some(LimitKind::Idle(_))));
+    /// ours.set_policy(None);
+    /// assert_eq!(ours.policy(), None);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn set_policy(&self, policy: impl Into<Option<ServerPolicy>>) {
+        let policy = policy.into();
+        match (&policy, self.watch.get()) {
+            (Some(policy), Some(watch)) => watch.set_policy(policy),
+            (Some(policy), None) => self.put_under(Watch::new(policy, Deadline::now())),
+            (None, Some(watch)) => watch.lapse(),
+            (None, None) => {}
+        }
+        self.gate.set_policy(policy.is_some());
     }
 
     /// Whether programs started by this process inherit the descriptor; false at first. Source: Python's PEP 446.
@@ -585,6 +645,23 @@ impl Socket {
         self.view().within(timeout)
     }
 
+    /// The socket with a limit on how long a call through the view may wait without moving a byte: beside a limit for
+    /// the whole, it ends what a peer lets hang, and not what is slow and goes on. See [`Timed::idle`].
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, LimitKind, socketpair};
+    /// use std::time::Duration;
+    /// let (ours, theirs) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// theirs.sendall(b"hel")?;
+    /// let error = ours.idle(Duration::from_millis(10)).recv_exact(&mut [0; 5]).unwrap_err();
+    /// assert!(matches!(error.limit(), Some(LimitKind::Idle(_))));
+    /// assert_eq!(error.bytes_moved(), 3);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn idle(&self, limit: impl Into<Timeout>) -> Timed<'_> {
+        self.view().idle(limit)
+    }
+
     /// The socket with somebody who may cancel what is called through the view.
     ///
     /// ```
@@ -681,11 +758,42 @@ impl Socket {
         &self.gate
     }
 
+    /// What is known of the socket under its policy, if it has one now.
+    #[inline]
+    fn watch(&self) -> Option<&Watch> {
+        if self.gate.has_policy() { self.watch.get() } else { None }
+    }
+
+    /// The socket of an accepted descriptor, and who connected.
+    #[inline]
+    fn welcome(&self, (fd, peer): (OwnedFd, Option<RawAddress>)) -> (Self, Address) {
+        let accepted = Self::adopt_nonblocking(fd);
+        if self.gate.has_policy() {
+            self.hand_down(&accepted);
+        }
+        (accepted, peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_raw))
+    }
+
+    /// Gives a connection that was accepted just now this listener's policy.
+    #[cold]
+    fn hand_down(&self, accepted: &Self) {
+        if let Some(policy) = self.policy() {
+            accepted.put_under(Watch::new(&policy, Deadline::now()));
+        }
+    }
+
+    /// Puts a socket under its first policy.
+    #[cold]
+    fn put_under(&self, watch: Watch) {
+        self.watch.get_or_init(|| Box::new(watch));
+        self.gate.set_policy(true);
+    }
+
     /// One try under the socket's own timeout; a view, a limit and whatever else waiting and failing need come into
     /// being only after it, out of the way of a call that finds its data.
     #[inline(always)]
     fn try_once<O: Operation>(&self, mut op: O) -> Result<O::Output, Pause> {
-        if is_closed_or_scoped(Some(&self.gate)) { Err(Pause::Progress) } else { op.attempt(Readiness::empty()) }
+        if must_look(Some(&self.gate)) { Err(Pause::Again) } else { op.attempt(Readiness::empty()) }
     }
 
     #[cold]
@@ -693,6 +801,19 @@ impl Socket {
     fn recv_on(&self, buffer: &mut [u8], pause: Pause) -> Result<usize> {
         let op = ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
         self.view().run_on("recv", op, pause)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn recvfrom_on(&self, buffer: &mut [u8], pause: Pause) -> Result<(usize, Option<RawAddress>)> {
+        let op = ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
+        self.view().run_on("recvfrom", op, pause)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn accept_on(&self, pause: Pause) -> Result<(OwnedFd, Option<RawAddress>)> {
+        self.view().run_on("accept", ops::Accept { fd: self.borrow() }, pause)
     }
 
     #[cold]
@@ -705,7 +826,7 @@ impl Socket {
     /// The socket under its own timeout alone.
     #[inline(always)]
     pub(crate) fn view(&self) -> Timed<'_> {
-        let limit = Limit { timeout: self.timeout(), gate: Some(&self.gate), ..Limit::NONE };
+        let limit = Limit { timeout: self.timeout(), policy: self.watch(), gate: Some(&self.gate), ..Limit::NONE };
         Timed { socket: self, limit, flags: MessageFlags::NONE }
     }
 

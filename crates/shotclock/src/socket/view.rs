@@ -73,6 +73,28 @@ impl<'s> Timed<'s> {
         self.until(Deadline::after(timeout))
     }
 
+    /// The same, and no longer than so long without a byte moved: the progress limit, beside those for the whole.
+    ///
+    /// Each call counts from its start, and anew from each byte that it moves itself, in its own direction: what
+    /// `recv_exact`, `readline` or `read_to_end` has received, what `sendall` or `sendfile` has handed to the system. A
+    /// call that need not wait is never ended by it. `connect`, `accept` and lookups move no bytes and end so long
+    /// after they began. The error's limit is [`LimitKind::Idle`](crate::LimitKind::Idle). Of two the shorter counts.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, socketpair};
+    /// use std::time::Duration;
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// let view = one.within(Duration::from_secs(60)).idle(Duration::from_millis(20));
+    /// assert!(view.recv(1).unwrap_err().is_timeout());
+    /// # other.close()?;
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn idle(mut self, limit: impl Into<Timeout>) -> Self {
+        self.limit.idle = self.limit.idle.min(limit.into());
+        self
+    }
+
     /// The same, and no longer than until `canceller` says so.
     ///
     /// ```
@@ -453,8 +475,8 @@ impl<'s> Timed<'s> {
     /// ```
     pub fn accept(&self) -> Result<(Socket, Address)> {
         self.socket.ensure_nonblocking("accept")?;
-        let (fd, peer) = self.run("accept", &mut ops::Accept { fd: self.fd() })?;
-        Ok((Socket::adopt_nonblocking(fd), peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_raw)))
+        let accepted = self.run("accept", &mut ops::Accept { fd: self.fd() })?;
+        Ok(self.socket.welcome(accepted))
     }
 
     /// Connects; see [`Socket::connect`].
