@@ -4,19 +4,26 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Barrier;
 
 use super::*;
+use crate::policy::ServerPolicy;
 use crate::sys::socket;
 
 /// An operation that answers from a list; it must not be tried more often than the list is long.
 struct Script {
     answers: Vec<Result<u32, Pause>>,
     seen: Vec<Readiness>,
+    moves: Moves,
     fd: OwnedFd,
 }
 
 impl Script {
     fn new(answers: &[Result<u32, Pause>]) -> Self {
         let fd = socket::socket(crate::Family::INET.0, crate::Kind::DGRAM.0, 0).unwrap();
-        Self { answers: answers.iter().rev().copied().collect(), seen: Vec::new(), fd }
+        Self { answers: answers.iter().rev().copied().collect(), seen: Vec::new(), moves: Moves::In, fd }
+    }
+
+    fn moving(mut self, moves: Moves) -> Self {
+        self.moves = moves;
+        self
     }
 }
 
@@ -30,6 +37,10 @@ impl Operation for Script {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd.as_fd(), Readiness::IN);
+    }
+
+    fn moves(&self) -> Moves {
+        self.moves
     }
 }
 
@@ -46,6 +57,10 @@ impl Operation for Composite {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         self.0.interest(wanted);
+    }
+
+    fn moves(&self) -> Moves {
+        self.0.moves()
     }
 }
 
@@ -77,6 +92,10 @@ impl Waiter for Clock {
 
     fn interrupted(&mut self) -> Result<(), Stop<&'static str>> {
         self.breaks_in.map_or(Ok(()), |why| Err(Stop::Interrupt(why)))
+    }
+
+    fn progressed(&mut self) -> Result<(), Stop<&'static str>> {
+        self.interrupted()
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, _: Deadline, until: Deadline) -> Result<Readiness, Stop<&'static str>> {
@@ -415,4 +434,223 @@ fn a_scope_leaves_a_zero_timeout_alone() {
     let mut composite = Composite(Script::new(&[PROGRESS, AGAIN]));
     assert_eq!(drive(&mut composite, &timeout(0).begun(at(START)), &mut clock), Err(Stop::WouldBlock));
     assert!(clock.until.is_empty() && !guard.scope().expired());
+}
+
+fn idle(nanos: u64) -> Limit<'static> {
+    Limit { idle: nanos_of(nanos), ..Limit::NONE }
+}
+
+fn nanos_of(nanos: u64) -> Timeout {
+    Timeout::from_nanos(nanos)
+}
+
+#[test]
+fn each_byte_puts_the_idle_limit_off() {
+    // Three waits of nine tenths of it, each with some bytes; then none.
+    let mut clock = clock(&[900, 900, 900]);
+    let drip = [AGAIN, PROGRESS, AGAIN, PROGRESS, AGAIN, PROGRESS, AGAIN, AGAIN];
+    let result = drive(&mut Composite(Script::new(&drip)), &idle(1000), &mut clock);
+    assert_eq!(result, timed_out(LimitKind::Idle(nanos_of(1000)), 3700), "counted from the last byte");
+    assert_eq!(clock.until, [1000, 1900, 2800, 3700].map(|end| at(START + end)));
+}
+
+#[test]
+fn the_total_counts_beside_the_idle_limit() {
+    let drip = [&[AGAIN, PROGRESS].repeat(3)[..], &[AGAIN, AGAIN]].concat();
+    let limit = Limit { deadline: at(START + 2000), ..idle(1000) };
+    let mut clock1 = clock(&[900, 900]);
+    assert_eq!(
+        drive(&mut Composite(Script::new(&drip)), &limit, &mut clock1),
+        timed_out(LimitKind::CallDeadline, 2000)
+    );
+    assert_eq!(clock1.until, [1000, 1900, 2000].map(|end| at(START + end)));
+    let mut clock2 = clock(&[900, 900]);
+    let result =
+        drive(&mut Composite(Script::new(&drip)), &Limit { idle: nanos_of(1000), ..timeout(2500) }, &mut clock2);
+    assert_eq!(result, timed_out(LimitKind::SocketTimeout(nanos_of(2500)), 2500));
+}
+
+#[test]
+fn what_moves_nothing_puts_no_idle_limit_off() {
+    // Lies, interruptions and tries that are to be tried again.
+    let (again, interrupted) = (Err(Pause::Again), Err(Pause::Interrupted));
+    let mut clock1 = clock(&[300, 300, 300]);
+    let nothing = [AGAIN, AGAIN, AGAIN, again, AGAIN, interrupted, AGAIN, AGAIN];
+    let result = drive(&mut Script::new(&nothing), &idle(1000), &mut clock1);
+    assert_eq!(result, timed_out(LimitKind::Idle(nanos_of(1000)), 1000));
+    assert_eq!(clock1.until, [at(START + 1000); 4]);
+    // Drained is progress where something had woken it, and may be none where nothing had.
+    let drained = Err(Pause::Drained);
+    let mut clock2 = clock(&[600]);
+    let result = drive(&mut Script::new(&[drained, drained, drained]), &idle(1000), &mut clock2);
+    assert_eq!(result, timed_out(LimitKind::Idle(nanos_of(1000)), 1600));
+}
+
+#[test]
+fn an_idle_limit_is_never_early_and_ends_no_call_that_need_not_wait() {
+    // A waiter that returns a nanosecond early is sent to wait again; data that came with the end is taken.
+    let mut early = clock(&[999]);
+    let result = drive(&mut Script::new(&[AGAIN, AGAIN, AGAIN]), &idle(1000), &mut early);
+    assert_eq!(result, timed_out(LimitKind::Idle(nanos_of(1000)), 1000));
+    assert_eq!(drive(&mut Script::new(&[AGAIN, Ok(4)]), &idle(9), &mut clock(&[9])), Ok(4));
+    // Each step takes longer than the limit, and none waits.
+    let mut slow = Clock { tick: 10, ..clock(&[]) };
+    let busy = [&[PROGRESS; 9][..], &[Ok(1)]].concat();
+    assert_eq!(drive(&mut Composite(Script::new(&busy)), &idle(5), &mut slow), Ok(1));
+    assert_eq!(
+        drive(&mut Script::new(&[AGAIN]), &Limit { idle: nanos_of(5), ..timeout(0) }, &mut slow),
+        Err(Stop::WouldBlock)
+    );
+    assert!(slow.until.is_empty());
+}
+
+#[test]
+fn an_idle_limit_of_what_moves_nothing_begins_with_the_call() {
+    let mut clock = clock(&[]);
+    clock.now.set(START + 600);
+    let connect = &mut Script::new(&[AGAIN, AGAIN]).moving(Moves::Nothing);
+    assert_eq!(
+        drive(connect, &idle(1000).begun(at(START)), &mut clock),
+        timed_out(LimitKind::Idle(nanos_of(1000)), 1000)
+    );
+    assert_eq!(clock.until, [at(START + 1000)]);
+}
+
+#[test]
+fn between_the_parts_the_waiter_may_break_in() {
+    let mut clock = Clock { breaks_in: Some("KeyboardInterrupt"), ..clock(&[]) };
+    let result = drive(&mut Composite(Script::new(&[PROGRESS])), &Limit::NONE, &mut clock);
+    assert_eq!(result, Err(Stop::Interrupt("KeyboardInterrupt")));
+}
+
+/// A policy of so many nanoseconds (0: no limit) until the first byte, between bytes, and in total, since the start.
+fn watch([first_byte, idle, total]: [u64; 3]) -> Watch {
+    let limit = |nanos| if nanos == 0 { Timeout::NEVER } else { nanos_of(nanos) };
+    Watch::new(&ServerPolicy { first_byte: limit(first_byte), idle: limit(idle), total: limit(total) }, at(START))
+}
+
+fn under(watch: &Watch) -> Limit<'_> {
+    Limit { policy: Some(watch), ..Limit::NONE }
+}
+
+/// How a call at this moment ends, of which no byte comes.
+fn ended(limit: &Limit<'_>, moves: Moves, now: u64) -> (LimitKind, u64) {
+    let mut clock = clock(&[]);
+    clock.now.set(START + now);
+    match drive(&mut Script::new(&[AGAIN, AGAIN]).moving(moves), limit, &mut clock) {
+        Err(Stop::TimedOut { limit, .. }) => (limit, clock.now.get() - START),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_policys_first_byte_is_counted_from_accept_and_bounds_what_receives() {
+    let watch = watch([1000, 400, 0]);
+    let first_byte = LimitKind::FirstByte(nanos_of(1000));
+    assert_eq!(ended(&under(&watch), Moves::In, 700), (first_byte, 1000));
+    assert_eq!(ended(&under(&watch), Moves::In, 1500), (first_byte, 1500), "tried once, and not waited for");
+    assert_eq!(ended(&under(&watch), Moves::In, 200), (LimitKind::Idle(nanos_of(400)), 600), "whichever is earlier");
+    assert_eq!(ended(&under(&watch), Moves::Out, 900), (LimitKind::Idle(nanos_of(400)), 1300));
+    // It was there all the time: how late the server asks is no fault of the client's.
+    let mut late = clock(&[]);
+    late.now.set(START + 5000);
+    assert_eq!(drive(&mut Script::new(&[Ok(1)]), &under(&watch), &mut late), Ok(1));
+    assert_eq!(
+        ended(&under(&watch), Moves::In, 6000),
+        (LimitKind::Idle(nanos_of(400)), 6400),
+        "the first byte has come"
+    );
+}
+
+#[test]
+fn a_policys_idle_limit_counts_from_the_last_byte_of_any_call() {
+    let watch = watch([0, 1000, 0]);
+    let idle = LimitKind::Idle(nanos_of(1000));
+    assert_eq!(ended(&under(&watch), Moves::In, 5000), (idle, 6000), "the server's own time does not count");
+    // Another thread sends while this one waits.
+    struct Sending<'w>(Clock, &'w Watch, u64);
+    impl Waiter for Sending<'_> {
+        type Interrupt = &'static str;
+        fn now(&self) -> Deadline {
+            self.0.now()
+        }
+        fn wait(
+            &mut self,
+            wanted: &Interest<'_>,
+            now: Deadline,
+            until: Deadline,
+        ) -> Result<Readiness, Stop<&'static str>> {
+            if self.2 > 0 {
+                self.2 -= 1;
+                let sent = drive(
+                    &mut Script::new(&[Ok(1)]).moving(Moves::Out),
+                    &under(self.1),
+                    &mut Clock { now: (self.0.now.get() + 600).into(), ..Clock::default() },
+                );
+                assert_eq!(sent, Ok(1));
+            }
+            self.0.wait(wanted, now, until)
+        }
+    }
+    let mut waiter = Sending(clock(&[]), &watch, 2);
+    waiter.0.now.set(START + 10_000);
+    let result = drive(&mut Script::new(&[AGAIN; 4]), &under(&watch), &mut waiter);
+    assert_eq!(result, timed_out(idle, 1000 + 600 + 1000));
+}
+
+#[test]
+fn a_flood_cannot_outrun_a_policys_total() {
+    let watch = watch([0, 50, 95]);
+    let total = LimitKind::Total(nanos_of(95));
+    for composite in [false, true] {
+        let mut clock = Clock { tick: 10, ..clock(&[]) };
+        let flood = Script::new(&[PROGRESS; 100]);
+        let result = if composite {
+            drive(&mut Composite(flood), &under(&watch), &mut clock)
+        } else {
+            drive(&mut { flood }, &under(&watch), &mut clock)
+        };
+        assert!(matches!(result, Err(Stop::TimedOut { limit, .. }) if limit == total), "{result:?}");
+        assert!(clock.now.get() < START + 120 && clock.until.is_empty());
+    }
+    let mut over = clock(&[]);
+    over.now.set(START + 95);
+    assert_eq!(drive(&mut Script::new(&[]), &under(&watch), &mut over), timed_out(total, 0), "not even tried");
+}
+
+#[test]
+fn a_policy_concerns_neither_what_moves_nothing_nor_what_does_not_wait() {
+    let watch = watch([1, 1, 1]);
+    let by_timeout = LimitKind::SocketTimeout(nanos_of(500));
+    let limit = Limit { policy: Some(&watch), ..timeout(500) };
+    assert_eq!(ended(&limit, Moves::Nothing, 9000), (by_timeout, 9500));
+    let mut clock = clock(&[]);
+    clock.now.set(START + 9000);
+    let nonblocking = Limit { policy: Some(&watch), ..timeout(0) };
+    assert_eq!(drive(&mut Script::new(&[Ok(1)]), &nonblocking, &mut clock), Ok(1));
+    assert_eq!(drive(&mut Script::new(&[AGAIN]), &nonblocking, &mut clock), Err(Stop::WouldBlock));
+}
+
+#[test]
+fn the_earliest_of_a_policy_and_all_other_limits_is_named() {
+    let watch = watch([0, 300, 2000]);
+    let limit =
+        |timeout: u64, end: u64| Limit { deadline: at(START + end), policy: Some(&watch), ..self::timeout(timeout) };
+    assert_eq!(ended(&limit(200, 9000), Moves::In, 0), (LimitKind::SocketTimeout(nanos_of(200)), 200));
+    assert_eq!(ended(&limit(900, 250), Moves::In, 0), (LimitKind::CallDeadline, 250));
+    assert_eq!(ended(&limit(900, 9000), Moves::In, 0), (LimitKind::Idle(nanos_of(300)), 300));
+    assert_eq!(ended(&limit(900, 9000), Moves::In, 1800), (LimitKind::Total(nanos_of(2000)), 2000));
+    let scope = scope::DeadlineScope::enter_until(at(START + 100));
+    assert_eq!(ended(&limit(900, 9000), Moves::In, 0), (LimitKind::Scope(scope.scope().id()), 100));
+}
+
+#[test]
+fn a_policy_that_changes_is_seen_at_the_next_look() {
+    let watch = watch([0, 300, 0]);
+    watch.set_policy(&ServerPolicy::new().idle(Duration::from_nanos(700)));
+    assert_eq!(ended(&under(&watch), Moves::Out, 0), (LimitKind::Idle(nanos_of(700)), 700));
+    assert_eq!(watch.policy(), ServerPolicy::new().idle(Duration::from_nanos(700)));
+    let copy = watch.clone();
+    copy.set_policy(&ServerPolicy::new().total(Duration::from_nanos(900)));
+    assert_eq!(ended(&under(&copy), Moves::Out, 0), (LimitKind::Total(nanos_of(900)), 900), "since the same accept");
 }
