@@ -142,7 +142,7 @@ class _Program(Scope):
     """The limit of the whole program."""
 
     __slots__ = ()
-    _limit = "total"
+    _limit = "program"
 
 
 def deadline(seconds: float) -> Scope:

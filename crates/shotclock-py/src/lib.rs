@@ -24,6 +24,7 @@ mod object;
 mod option;
 mod order;
 mod own_type;
+mod policy;
 mod race;
 mod sendfile;
 mod state;

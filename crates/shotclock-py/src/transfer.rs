@@ -10,7 +10,7 @@ use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear,
     PyLong_AsSsize_t, PyLong_Check, PyObject,
 };
-use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, RecvExact, exact};
+use shotclock::raw::{Call, Interest, Moves, Operation, Pause, Readiness, RecvExact, exact};
 use shotclock::{MessageFlags, Phase};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
@@ -272,11 +272,15 @@ impl Operation for SendAll<'_> {
     fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
         let sent = exact::send(self.fd, &self.data[self.sent..], self.flags);
         self.sent += sent.map_err(|errno| self.timing.pause(errno))?;
-        if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Interrupted) }
+        if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Progress) }
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::OUT);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
     }
 }
 
