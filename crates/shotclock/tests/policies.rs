@@ -133,7 +133,8 @@ fn a_peer_that_never_reads_is_idle() {
 fn the_first_byte_counts_from_accept() {
     let first_byte = Some(LimitKind::FirstByte(LIMIT.into()));
     let (server, client, begun) = accepted(ServerPolicy::new().first_byte(LIMIT).idle(LONG));
-    thread::sleep(LIMIT / 2); // The server is late; the client is later.
+    // The server turns to it late, or for a short time; the client is later.
+    assert_eq!(server.within(LIMIT / 2).recv(1).unwrap_err().limit(), Some(LimitKind::CallDeadline));
     assert_eq!(server.recv(1).unwrap_err().limit(), first_byte);
     assert!(begun.elapsed() >= LIMIT && begun.elapsed() < LIMIT + LIMIT / 2 + Duration::from_millis(250));
     assert_eq!(server.makefile().unwrap().readline().unwrap_err().limit(), first_byte);
@@ -226,8 +227,8 @@ fn a_thread_that_sends_keeps_one_that_receives_from_being_idle() {
     let sender = thread::spawn({
         let server = Arc::clone(&server);
         move || {
-            // Not for ordering: time that passes is what is tested.
-            thread::sleep(PATIENT / 2);
+            let (silent, _peer) = tcp_pair();
+            times_out(PATIENT / 2, || silent.within(PATIENT / 2).recv(1));
             let before = Instant::now();
             server.sendall(b"x").unwrap();
             before
