@@ -28,6 +28,8 @@ def ends_by(limit, after=LIMIT, since=None):
     except TimeoutError as error:
         assert error.limit == limit, error.limit
         assert "timed out" in str(error), error
+        details = shotclock.timeout_details(error)
+        assert "the policy's" in str(details) and details.phase in ("recv", "send", "handshake"), details
     else:
         raise AssertionError("it ended by itself")
     took = time.monotonic() - start
