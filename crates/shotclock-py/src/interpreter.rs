@@ -37,9 +37,13 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
 
 /// Whose call it is, if it is a socket's, and the number that it began with.
 #[derive(Clone, Copy)]
-struct User(Option<(SocketRef, RawFd)>);
+pub(crate) struct User(Option<(SocketRef, RawFd)>);
 
 impl User {
+    pub(crate) fn of(socket: SocketRef) -> Self {
+        Self(Some((socket, socket.number())))
+    }
+
     /// That the socket was not closed meanwhile, since which the descriptor's number may be that of another file: then
     /// the call ends with EBADF, as does a call on a closed socket.
     fn check_open(self) -> Result<(), Errno> {
@@ -48,7 +52,8 @@ impl User {
 
     /// Runs `call` with the interpreter released. A close of the socket wakes it, if it waits, and its number is no other
     /// file's until it has ended.
-    fn released<T>(self, call: impl FnOnce() -> T) -> Result<T, Errno> {
+    #[inline]
+    pub(crate) fn released<T>(self, call: impl FnOnce() -> T) -> Result<T, Errno> {
         let Some((socket, number)) = self.0 else { return Ok(released(call)) };
         if number < 0 {
             return Err(Errno::BADF);
@@ -127,7 +132,7 @@ impl<O: Operation> Operation for Released<'_, O> {
 }
 
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
-const SMALL: usize = 16 << 10;
+pub(crate) const SMALL: usize = 16 << 10;
 
 /// How one call waits. Timeout, descriptor and what is around it are read once, so that all parts of the call agree.
 pub(crate) struct Timing {
@@ -238,7 +243,27 @@ impl Timing {
         if self.is_bound_by_scope_alone() {
             return self.run_when_ready(operation);
         }
-        if self.is_plain() || bytes > SMALL { self.outcome(operation) } else { self.run_held(operation) }
+        if self.is_released(bytes) { self.outcome(operation) } else { self.run_held(operation) }
+    }
+
+    /// The same, after a first try that said this.
+    pub(crate) fn run_on<O: Operation>(
+        &self,
+        operation: &mut O,
+        bytes: usize,
+        said: Pause,
+    ) -> Result<O::Output, Stop<Raised>> {
+        let (limit, mut waiter) = (self.limit(), self.waiter());
+        if self.is_released(bytes) {
+            wait_out(&mut self.released(operation), &limit, &mut waiter, said)
+        } else {
+            wait_out(operation, &limit, &mut waiter, said)
+        }
+    }
+
+    /// Whether tries are made with the interpreter released.
+    fn is_released(&self, bytes: usize) -> bool {
+        self.is_plain() || bytes > SMALL
     }
 
     /// Runs an operation that is Python's own, hence with the interpreter held but for the waits.

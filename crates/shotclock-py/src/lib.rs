@@ -14,6 +14,7 @@ mod datagram;
 mod descriptor;
 mod errors;
 mod faults;
+mod first_try;
 mod held;
 mod interface;
 mod interpreter;

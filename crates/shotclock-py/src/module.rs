@@ -94,7 +94,7 @@ unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyO
 unsafe extern "C" fn waiters(_: *mut PyObject, number: *mut PyObject) -> *mut PyObject {
     let count = || match descriptor(number)? {
         number if number < 0 => Err(errors::value_error("negative file descriptor")),
-        number => Owned::int(waiting::waiters(number)),
+        number => Owned::size(waiting::waiters(number)),
     };
     returned(count())
 }
