@@ -15,6 +15,8 @@ silent. ``with shotclock.deadline(5):`` limits everything that a block does with
 canceller:`` lets another thread end it.
 ``shotclock.faults`` has peers that misbehave, to test clients against.
 
+``shotclock.Policy(first_byte=5, idle=10, total=60).protect(listener)`` keeps a server's clients from taking for ever.
+
 Importing this package imports no ``socket``: what is to be replaced must not be there before it.
 """
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from ._dial import get_attempt_delay, set_attempt_delay
     from ._graft import install, uninstall
     from ._lookup import get_lookup_timeout, set_lookup_timeout
+    from ._policy import Policy, policy_of, remove_policy
     from ._recv_exact import IncompleteReadError, recv_exact
     from ._scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
     from ._status import Status, status
@@ -37,6 +40,7 @@ __all__ = [
     "Cancelled",
     "Canceller",
     "IncompleteReadError",
+    "Policy",
     "Scope",
     "Status",
     "TimeoutDetails",
@@ -47,8 +51,10 @@ __all__ = [
     "get_lookup_timeout",
     "install",
     "move_on_after",
+    "policy_of",
     "recv_exact",
     "remaining",
+    "remove_policy",
     "set_attempt_delay",
     "set_lookup_timeout",
     "shield",
@@ -61,6 +67,7 @@ _HOMES = {
     "Cancelled": "_cancel",
     "Canceller": "_cancel",
     "IncompleteReadError": "_recv_exact",
+    "Policy": "_policy",
     "Scope": "_scope",
     "Status": "_status",
     "TimeoutDetails": "_timeout_details",
@@ -72,8 +79,10 @@ _HOMES = {
     "get_lookup_timeout": "_lookup",
     "install": "_graft",
     "move_on_after": "_scope",
+    "policy_of": "_policy",
     "recv_exact": "_recv_exact",
     "remaining": "_scope",
+    "remove_policy": "_policy",
     "set_attempt_delay": "_dial",
     "set_lookup_timeout": "_lookup",
     "shield": "_chain",

@@ -71,6 +71,17 @@ def is_cancelled(core: object, /) -> bool:
 
 def waiters(number: int, /) -> int:
     """How many threads use the descriptor of this number at this moment."""
+def set_policy(sock: _socket_object, first_byte: int, idle: int, total: int, /) -> None:
+    """Put an open socket under a policy, in nanoseconds, -1 for no limit. What it accepts inherits it."""
+
+def remove_policy(sock: _socket_object, /) -> None:
+    """Put a socket under none."""
+
+def policy(sock: _socket_object, /) -> tuple[int, int, int] | None:
+    """Give the policy of a socket as set_policy takes it."""
+
+def policies() -> int:
+    """Count the sockets that are under a policy, and the numbers that are between two objects."""
 
 def call_tls(
     call: Callable[..., Any],

@@ -34,8 +34,6 @@ class Scope(Link):
     """
 
     __slots__ = ("_seconds", "expired")
-    # What a TimeoutError says for `limit`.
-    _limit = "scope"
     deadline_ns: int
 
     def __init__(self, seconds: float | None, deadline_ns: int) -> None:
@@ -88,6 +86,11 @@ class Scope(Link):
         """Say how many seconds are left; 0.0 once it is over."""
         return max(0, self.deadline_ns - time.monotonic_ns()) / _SECOND
 
+    @property
+    def _limit(self) -> str:
+        """What a TimeoutError by it says for ``limit``; the methods in Rust ask for it."""
+        return "program" if self is outermost() else "scope"
+
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle what it was, since exceptions that carry it travel between processes: it limits nothing there."""
         return _restore, (self._seconds, self.deadline_ns, self.expired)
@@ -118,10 +121,13 @@ class Budget(Scope):
     """A limit that a call of this package sets to itself. Its end is that call's, and no scope's that anybody knows."""
 
     __slots__ = ()
-    _limit = "timeout"
 
     def __init__(self, seconds: float | None, deadline_ns: int = 0) -> None:
         super().__init__(seconds, deadline_ns)
+
+    @property
+    def _limit(self) -> str:
+        return "timeout"
 
     def __enter__(self) -> Self:
         """Begin, over the sockets that are reached."""
@@ -136,13 +142,6 @@ class Budget(Scope):
             vars(error).pop("scope")
             vars(error).pop("__notes__", None)
         return None
-
-
-class _Program(Scope):
-    """The limit of the whole program."""
-
-    __slots__ = ()
-    _limit = "total"
 
 
 def deadline(seconds: float) -> Scope:
@@ -196,7 +195,7 @@ def limit_program(deadline_ns: int) -> None:
     """
     known = of_program()
     if known is None:
-        put_outermost(_Program(None, deadline_ns))
+        put_outermost(Scope(None, deadline_ns))
         _native.link_opened()
     else:
         known.deadline_ns = min(known.deadline_ns, deadline_ns)

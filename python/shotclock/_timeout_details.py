@@ -17,8 +17,8 @@ class TimeoutDetails:
 
     # "lookup", "connect", "accept", "handshake", "recv", "send" or "shutdown" (the end of TLS).
     phase: str
-    # "timeout": the socket's own; "scope": a deadline scope; "total": the program's (``--total``, ``SHOTCLOCK_TOTAL``).
-    # There may be others some day.
+    # "timeout": the socket's own; "scope": a deadline scope; "program": the program's (``--total``, ``SHOTCLOCK_TOTAL``);
+    # "first byte", "idle", "total": those of a server's policy. There may be others some day.
     limit: str
     # How long the call had waited, in seconds.
     elapsed: float
@@ -41,7 +41,10 @@ class TimeoutDetails:
 _LIMITS = {
     "timeout": "the socket's timeout",
     "scope": "the deadline of the scope",
-    "total": "the total time of the program",
+    "program": "the total time of the program",
+    "first byte": "the policy's limit until the first byte",
+    "idle": "the policy's idle limit",
+    "total": "the policy's limit for the connection",
 }
 
 

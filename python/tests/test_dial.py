@@ -99,9 +99,15 @@ def test_black_holes_share_one_budget(isolated):
         import http.client, smtplib, urllib.request
         call = lambda **options: socket.create_connection(("holes.test", 80), 1, **options)
         with without_leak(), takes(1):
-            times_out(call)
+            ended = fails(call)
+        # It has no limit but the caller's own timeout, and says so.
+        assert str(ended) == "timed out" and not hasattr(ended, "__notes__") and not hasattr(ended, "scope")
         with without_leak(), takes(1):
             group = fails(lambda: call(all_errors=True))
+        for error in (ended, *group.exceptions):
+            details = shotclock.timeout_details(error)
+            assert (details.phase, details.limit, details.scope) == ("connect", "timeout", None), details
+            assert 0.9 < details.elapsed < 1.5, details
         assert type(group) is ExceptionGroup and group.message == "create_connection failed"
         assert [(type(error), str(error)) for error in group.exceptions] == [(TimeoutError, "timed out")] * 3
         assert shotclock.expired_scope(group) is None

@@ -20,6 +20,7 @@ def ends(call=lambda: one.recv(1)):
     except TimeoutError as error:
         took = time.monotonic() - begun
         assert left - 0.05 <= took <= left + 4, (took, left)
+        assert error.limit == "program" and "the total time of the program" in str(shotclock.timeout_details(error))
         return error.scope
     raise AssertionError("it ended by itself")
 """

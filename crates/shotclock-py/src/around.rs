@@ -15,8 +15,10 @@ use crate::canceller;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
+use crate::policy;
 
-/// How many scopes and cancellers are entered in the process, so that a call without any pays for one look at a number.
+/// How many scopes and cancellers are entered in the process, and how many sockets are under a policy, so that a call
+/// without any pays for one look at a number.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 struct Ask(*mut PyObject);
@@ -58,6 +60,9 @@ impl Around {
     #[inline(never)]
     fn ask() -> PyResult<Option<Self>> {
         let Some(Ask(ask)) = ASK.get() else { return Ok(None) };
+        if OPEN.load(Ordering::Relaxed) == policy::count() {
+            return Ok(None);
+        }
         // SAFETY: the interpreter is held, the objects are alive; the tuple keeps its items so until each is shared.
         unsafe {
             let answer = call_plainly(*ask)?;
@@ -139,6 +144,18 @@ fn combined(cancellers: &[Owned]) -> PyResult<Option<Canceller>> {
             Some(Canceller::any_of(&cores))
         }
     })
+}
+
+/// Whether any scope or canceller is entered, or any socket under a policy.
+#[inline]
+pub(crate) fn is_any_open() -> bool {
+    OPEN.load(Ordering::Relaxed) != 0
+}
+
+/// So many sockets are under a policy now, and were before.
+pub(crate) fn count_policies(before: usize, now: usize) {
+    // Wraps around where they have become fewer.
+    OPEN.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
 }
 
 /// `_native.watch_chain(ask)`: the function that says what is in force.

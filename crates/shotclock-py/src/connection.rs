@@ -1,7 +1,7 @@
 //! Names and connections: bind, listen, accept, connect, shutdown, and the two ends' addresses.
 
 use std::ffi::c_int;
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 
 use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
 use shotclock::raw::{Call, Errno, Interest, Operation, Pause, Readiness, Stop, exact};
@@ -13,7 +13,7 @@ use crate::audit::audit;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, Timing, released};
 use crate::object::{Owned, SocketRef, returned};
-use crate::state;
+use crate::{policy, state};
 
 /// How many connections wait to be accepted where nobody says how many.
 const BACKLOG: c_int = 128;
@@ -128,6 +128,7 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
         Call::new(listener, Readiness::IN, |_| exact::accept(listener).map_err(|errno| timing.pause(errno)));
     let (fd, peer) = timing.run_when_ready(&mut accept).map_err(|stop| timing.raise(stop))?;
     drop(unblocked);
+    policy::hand_down(socket, fd.as_fd());
     let peer = address::to_python_on(listener, peer.as_ref(), socket.protocol())?;
     // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.
     let result = unsafe { Owned::new(Py_BuildValue(c"iN".as_ptr(), fd.as_raw_fd(), peer.into_ptr()))? };

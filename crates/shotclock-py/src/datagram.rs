@@ -10,6 +10,7 @@ use crate::address;
 use crate::arguments::{Buffer, room_and_flags};
 use crate::audit::audit;
 use crate::errors;
+use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
 use crate::transfer::received_bytes;
@@ -59,11 +60,9 @@ fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
 /// Receives once, also into no room at all: a datagram is taken then.
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<(usize, Owned)> {
     address::check_family(socket)?;
-    let (fd, timing, size) = (socket.fd()?, Timing::of(socket, Phase::Recv)?, room.len());
-    let flags = timing.flags(flags);
-    let try_once = |_| exact::recvfrom(fd, room, flags).map_err(|errno| timing.pause(errno));
-    let (len, from) = timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)?;
-    Ok((len, address::to_python_on(fd, from.as_ref(), socket.protocol())?))
+    let transfer = Transfer::of(socket, Phase::Recv, room.len())?;
+    let (len, from) = transfer.run(|more| exact::recvfrom(transfer.fd, room, flags | more))?;
+    Ok((len, address::to_python_on(transfer.fd, from.as_ref(), socket.protocol())?))
 }
 
 fn sendto_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {

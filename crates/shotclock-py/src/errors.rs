@@ -9,12 +9,13 @@ use pyo3_ffi::{
     PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyExc_TypeError, PyExc_ValueError,
     PyException_SetTraceback, PyObject, PyObject_CallFunctionObjArgs, PyObject_SetAttrString,
 };
-use shotclock::Phase;
 use shotclock::raw::{Errno, Failure, address_info_text, describe, host_text};
+use shotclock::{LimitKind, Phase};
 
 use crate::around::Scope;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
+use crate::policy;
 use crate::stock::{Stock, stock};
 
 /// Raises `type(text)`.
@@ -155,6 +156,8 @@ pub(crate) fn out_of_memory() -> Raised {
 pub(crate) struct Expiry<'a> {
     /// What the call was at.
     pub(crate) phase: Phase,
+    /// Which limit.
+    pub(crate) limit: LimitKind,
     /// How long the call had waited.
     pub(crate) elapsed: Duration,
     /// How much had moved.
@@ -182,7 +185,8 @@ pub(crate) fn raise_timed_out(text: &Owned, expiry: &Expiry<'_>) -> Raised {
 
 impl Expiry<'_> {
     fn describe(&self, error: *mut PyObject) -> PyResult<()> {
-        let limit = self.scope.map_or_else(|| Owned::text("timeout"), Scope::name)?;
+        let others = || Owned::text(policy::name_of(self.limit).unwrap_or("timeout"));
+        let limit = self.scope.map_or_else(others, Scope::name)?;
         set(error, c"phase", &Owned::text(self.phase.as_str())?)?;
         set(error, c"limit", &limit)?;
         set(error, c"elapsed", &Owned::float(self.elapsed.as_secs_f64())?)?;

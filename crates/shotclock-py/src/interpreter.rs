@@ -2,20 +2,22 @@
 
 use std::cell::Cell;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::raw::{
-    Answer, Errno, Failure, Interest, Limit, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
-    Waiter, answer, deadline_limit, drive, exact, timeout_limit, wait_out, waiting::Waiting,
+    Answer, Errno, Failure, Interest, Limit, Moves, Operation, Pause, PollWaiter, Readiness, Request, Stop, Unanswered,
+    Waiter, Watch, answer, deadline_limit, drive, exact, timeout_limit, wait_out, waiting::Waiting,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags, Phase};
 
-use crate::around::{Around, Scope};
+use crate::around::{self, Around, Scope};
 use crate::call::check_signals;
 use crate::errors::{self, Expiry, Moved};
 use crate::names::patience;
 use crate::object::{Owned, SocketRef};
+use crate::policy;
 
 /// A Python exception is set.
 #[derive(Debug)]
@@ -35,9 +37,13 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
 
 /// Whose call it is, if it is a socket's, and the number that it began with.
 #[derive(Clone, Copy)]
-struct User(Option<(SocketRef, RawFd)>);
+pub(crate) struct User(Option<(SocketRef, RawFd)>);
 
 impl User {
+    pub(crate) fn of(socket: SocketRef) -> Self {
+        Self(Some((socket, socket.number())))
+    }
+
     /// That the socket was not closed meanwhile, since which the descriptor's number may be that of another file: then
     /// the call ends with EBADF, as does a call on a closed socket.
     fn check_open(self) -> Result<(), Errno> {
@@ -46,7 +52,8 @@ impl User {
 
     /// Runs `call` with the interpreter released. A close of the socket wakes it, if it waits, and its number is no other
     /// file's until it has ended.
-    fn released<T>(self, call: impl FnOnce() -> T) -> Result<T, Errno> {
+    #[inline]
+    pub(crate) fn released<T>(self, call: impl FnOnce() -> T) -> Result<T, Errno> {
         let Some((socket, number)) = self.0 else { return Ok(released(call)) };
         if number < 0 {
             return Err(Errno::BADF);
@@ -95,6 +102,10 @@ impl Waiter for InterpreterWaiter {
         check_signals().map_err(Stop::Interrupt)?;
         self.user.check_open().map_err(Stop::System)
     }
+
+    fn progressed(&mut self) -> Result<(), Stop<Raised>> {
+        self.interrupted()
+    }
 }
 
 /// Each try of the operation inside is made with the interpreter released.
@@ -114,10 +125,14 @@ impl<O: Operation> Operation for Released<'_, O> {
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         self.operation.interest(wanted);
     }
+
+    fn moves(&self) -> Moves {
+        self.operation.moves()
+    }
 }
 
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
-const SMALL: usize = 16 << 10;
+pub(crate) const SMALL: usize = 16 << 10;
 
 /// How one call waits. Timeout, descriptor and what is around it are read once, so that all parts of the call agree.
 pub(crate) struct Timing {
@@ -125,6 +140,8 @@ pub(crate) struct Timing {
     /// In nanoseconds; `None` is for ever.
     timeout: Option<u64>,
     around: Option<Around>,
+    /// The socket's policy, if it has one.
+    policy: Option<Arc<Watch>>,
     /// What it does, a lookup before it aside.
     phase: Phase,
     /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
@@ -144,7 +161,11 @@ impl Timing {
         let timeout = u64::try_from(timeout).ok();
         // A socket that does not wait has no use for a limit.
         let around = if timeout == Some(0) { None } else { Around::current()? };
-        Ok(Self::new(Some((socket, socket.number())), timeout, around, phase))
+        let mut timing = Self::new(Some((socket, socket.number())), timeout, around, phase);
+        if around::is_any_open() && moves_bytes(phase) {
+            timing.policy = policy::of(socket);
+        }
+        Ok(timing)
     }
 
     /// By the scopes and cancellers alone, for what has no socket.
@@ -153,12 +174,13 @@ impl Timing {
     }
 
     fn new(socket: Option<(SocketRef, RawFd)>, timeout: Option<u64>, around: Option<Around>, phase: Phase) -> Self {
-        Self { socket, timeout, around, phase, begun: Cell::new(None), lookups_end: Cell::new(None) }
+        let (begun, lookups_end) = (Cell::new(None), Cell::new(None));
+        Self { socket, timeout, around, policy: None, phase, begun, lookups_end }
     }
 
     /// Whether it is one plain call of the system, as the interpreter's own is without a timeout.
     fn is_plain(&self) -> bool {
-        self.timeout.is_none() && self.around.is_none()
+        self.timeout.is_none() && !self.is_bounded()
     }
 
     /// Whether it never waits.
@@ -171,10 +193,15 @@ impl Timing {
         !self.is_plain() && !self.is_nonblocking()
     }
 
-    /// Whether only a scope or a canceller bounds it: then it keeps what one call without a timeout promises (all bytes
-    /// sent, the low water mark, MSG_WAITALL), on a descriptor that blocks.
+    /// Whether a scope, a canceller or a policy bounds it.
+    fn is_bounded(&self) -> bool {
+        self.around.is_some() || self.policy.is_some()
+    }
+
+    /// Whether only these bound it: then it keeps what one call without a timeout promises (all bytes sent, the low water
+    /// mark, MSG_WAITALL), on a descriptor that blocks.
     pub(crate) fn is_bound_by_scope_alone(&self) -> bool {
-        self.timeout.is_none() && self.around.is_some()
+        self.timeout.is_none() && self.is_bounded()
     }
 
     /// The flags for one try: those asked for, and under a limit never to wait in the system.
@@ -216,7 +243,27 @@ impl Timing {
         if self.is_bound_by_scope_alone() {
             return self.run_when_ready(operation);
         }
-        if self.is_plain() || bytes > SMALL { self.outcome(operation) } else { self.run_held(operation) }
+        if self.is_released(bytes) { self.outcome(operation) } else { self.run_held(operation) }
+    }
+
+    /// The same, after a first try that said this.
+    pub(crate) fn run_on<O: Operation>(
+        &self,
+        operation: &mut O,
+        bytes: usize,
+        said: Pause,
+    ) -> Result<O::Output, Stop<Raised>> {
+        let (limit, mut waiter) = (self.limit(), self.waiter());
+        if self.is_released(bytes) {
+            wait_out(&mut self.released(operation), &limit, &mut waiter, said)
+        } else {
+            wait_out(operation, &limit, &mut waiter, said)
+        }
+    }
+
+    /// Whether tries are made with the interpreter released.
+    fn is_released(&self, bytes: usize) -> bool {
+        self.is_plain() || bytes > SMALL
     }
 
     /// Runs an operation that is Python's own, hence with the interpreter held but for the waits.
@@ -246,11 +293,11 @@ impl Timing {
         if !self.is_timed() && lookups_end == Deadline::NEVER {
             return Ok(released(|| request.run()));
         }
-        // A socket that never waits bounds no lookup.
+        // A socket that never waits bounds no lookup, and a policy none at all.
         let mut limit = timeout_limit(None);
         if self.is_timed() {
             self.begun.set(Some(self.time_limit().begun(Deadline::now())));
-            limit = self.limit();
+            limit = Limit { policy: None, ..self.limit() };
         }
         let is_for_lookups = lookups_end < limit.deadline;
         limit.deadline = limit.deadline.min(lookups_end);
@@ -306,7 +353,7 @@ impl Timing {
         }
     }
 
-    /// Raises the end of a limit: the scope's, or the socket's own.
+    /// Raises the end of a limit: the scope's, the policy's, or the socket's own.
     fn raise_passed(&self, expiry: Expiry<'_>, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
         let expired = expiry.scope.map_or(Ok(()), Scope::expire);
         let raise = |text: Owned| errors::raise_timed_out(&text, &expiry);
@@ -315,7 +362,7 @@ impl Timing {
 
     fn expiry(&self, phase: Phase, limit: LimitKind, elapsed: Duration) -> Expiry<'_> {
         let around = self.around.as_ref().filter(|_| limit == LimitKind::CallDeadline);
-        Expiry { phase, elapsed, moved: Moved::Nothing, scope: around.and_then(Around::scope) }
+        Expiry { phase, limit, elapsed, moved: Moved::Nothing, scope: around.and_then(Around::scope) }
     }
 
     fn waiter(&self) -> InterpreterWaiter {
@@ -327,7 +374,8 @@ impl Timing {
     }
 
     fn limit(&self) -> Limit<'_> {
-        Limit { canceller: self.around.as_ref().and_then(Around::canceller), ..self.time_limit() }
+        let canceller = self.around.as_ref().and_then(Around::canceller);
+        Limit { canceller, policy: self.policy.as_deref(), ..self.time_limit() }
     }
 
     fn time_limit(&self) -> Limit<'static> {
@@ -336,6 +384,11 @@ impl Timing {
             Some(scope) => deadline_limit(self.timeout, scope.deadline),
         })
     }
+}
+
+/// Whether a policy bounds it, which counts from when bytes can move.
+fn moves_bytes(phase: Phase) -> bool {
+    !matches!(phase, Phase::Lookup | Phase::Connect | Phase::Accept)
 }
 
 /// CPython's words for it.

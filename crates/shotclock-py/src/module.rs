@@ -17,7 +17,7 @@ use crate::names::patience;
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{around, canceller, errors, faults, own_type, race, sendfile, tls, transfer};
+use crate::{around, canceller, errors, faults, own_type, policy, race, sendfile, tls, transfer};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -94,7 +94,7 @@ unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyO
 unsafe extern "C" fn waiters(_: *mut PyObject, number: *mut PyObject) -> *mut PyObject {
     let count = || match descriptor(number)? {
         number if number < 0 => Err(errors::value_error("negative file descriptor")),
-        number => Owned::int(waiting::waiters(number)),
+        number => Owned::size(waiting::waiters(number)),
     };
     returned(count())
 }
@@ -218,6 +218,15 @@ fn of_limits() -> Vec<PyMethodDef> {
             METH_O,
             c"is_cancelled(core, /)\n--\n\nWhether it was cancelled.",
         ),
+        function(
+            c"set_policy",
+            policy::set_policy,
+            METH_VARARGS,
+            c"set_policy(sock, first_byte, idle, total, /)\n--\n\nIn nanoseconds, -1 for no limit.",
+        ),
+        function(c"remove_policy", policy::remove_policy, METH_O, c"remove_policy(sock, /)\n--\n\nPut it under none."),
+        function(c"policy", policy::policy, METH_O, c"policy(sock, /)\n--\n\nAs set_policy takes it, or None."),
+        function(c"policies", policy::policies, METH_NOARGS, c"policies()\n--\n\nHow many sockets are under one."),
     ]
 }
 

@@ -21,6 +21,7 @@ use crate::audit::audit;
 use crate::errors::{self, Kept};
 use crate::interpreter::{PyResult, Raised, released};
 use crate::object::{FAMILY, KIND, Owned, PROTOCOL, SocketObject, SocketRef, returned};
+use crate::policy;
 use crate::state;
 use crate::stock::stock;
 use crate::table::Definitions;
@@ -269,6 +270,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         // Closed after the warning, which shows the number.
         let number = socket.replace_number(-1);
         state::forget_accepted(number);
+        policy::forget(socket, number);
         let _: Result<(), Errno> = released(|| exact::close(number));
         kept.restore();
     }

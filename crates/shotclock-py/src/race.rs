@@ -43,9 +43,9 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         Ok(Finish::Won(attempt)) => return attempt.win(),
         Ok(Finish::CalledOff(raised)) => return Err(raised),
         Ok(Finish::Lost) => Ok(Owned::none()),
-        Err(stop @ Stop::TimedOut { elapsed, .. }) => {
+        Err(stop @ Stop::TimedOut { limit, elapsed }) => {
             let text = Owned::text("timed out")?;
-            let expiry = Expiry { phase: Phase::Connect, elapsed, moved: Moved::Nothing, scope: None };
+            let expiry = Expiry { phase: Phase::Connect, limit, elapsed, moved: Moved::Nothing, scope: None };
             race.give_up(|_, _| errors::take(errors::raise_timed_out(&text, &expiry)));
             Err(stop)
         }

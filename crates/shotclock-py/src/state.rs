@@ -15,6 +15,7 @@ use crate::errors;
 use crate::held;
 use crate::interpreter::{PyResult, released};
 use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
+use crate::policy;
 use crate::stock::{StockMethod, stock};
 
 /// What the last `_accept` on this thread gave, as long as nothing has been done to it but what socket.py does in
@@ -37,8 +38,10 @@ static DEFAULT_TIMEOUT: AtomicI64 = AtomicI64::new(NO_TIMEOUT);
 /// `socket.close()`.
 pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: the interpreter calls this with a live socket object.
-    let number = unsafe { SocketRef::new(me) }.replace_number(-1);
+    let socket = unsafe { SocketRef::new(me) };
+    let number = socket.replace_number(-1);
     forget_accepted(number);
+    policy::forget(socket, number);
     returned(if number < 0 { Ok(Owned::none()) } else { close_number(number) })
 }
 
@@ -54,8 +57,10 @@ pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
 /// `socket.detach()`.
 pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: as in `close`.
-    let number = unsafe { SocketRef::new(me) }.replace_number(-1);
+    let socket = unsafe { SocketRef::new(me) };
+    let number = socket.replace_number(-1);
     forget_accepted(number);
+    policy::detach(socket, number);
     returned(Owned::int(number))
 }
 

@@ -9,7 +9,7 @@ use pyo3_ffi::{
     PyObject_GetAttrString, PyTuple_Check, PyUnicode_Check, PyUnicode_CompareWithASCIIString,
 };
 use shotclock::Phase;
-use shotclock::raw::{Interest, Operation, Pause, Readiness};
+use shotclock::raw::{Interest, Moves, Operation, Pause, Readiness};
 
 use crate::arguments::Arguments;
 use crate::call::call;
@@ -143,5 +143,9 @@ impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<'_, F> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, self.toward);
+    }
+
+    fn moves(&self) -> Moves {
+        if self.toward == Readiness::OUT { Moves::Out } else { Moves::In }
     }
 }

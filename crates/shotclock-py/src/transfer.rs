@@ -10,12 +10,14 @@ use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear,
     PyLong_AsSsize_t, PyLong_Check, PyObject,
 };
-use shotclock::raw::{Call, Interest, Operation, Pause, Readiness, RecvExact, exact};
+use shotclock::raw::{Call, Interest, Moves, Operation, Pause, Readiness, RecvExact, exact};
 use shotclock::{MessageFlags, Phase};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
+use crate::around;
 use crate::call::check_signals;
 use crate::errors::{self, Moved};
+use crate::first_try::{FirstTry, Transfer};
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
@@ -164,13 +166,14 @@ fn recv_exact_checked(arguments: *mut PyObject) -> PyResult<Owned> {
 }
 
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
-    let (fd, timing, size) = (socket.fd()?, Timing::of(socket, Phase::Recv)?, room.len());
-    if timing.is_bound_by_scope_alone() && flags & MessageFlags::WAITALL.0 != 0 {
-        return receive_all(fd, &timing, room, flags);
+    let transfer = Transfer::of(socket, Phase::Recv, room.len())?;
+    if flags & MessageFlags::WAITALL.0 != 0 {
+        let timing = transfer.timing()?;
+        if timing.is_bound_by_scope_alone() {
+            return receive_all(transfer.fd, &timing, room, flags);
+        }
     }
-    let flags = timing.flags(flags);
-    let try_once = |_| exact::recv(fd, room, flags).map_err(|errno| timing.pause(errno));
-    timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)
+    transfer.run(|more| exact::recv(transfer.fd, room, flags | more))
 }
 
 /// MSG_WAITALL in parts, none of which waits.
@@ -215,7 +218,7 @@ pub(crate) unsafe extern "C" fn sendall(
     let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
     let send = || {
         let (data, flags) = data_and_flags(arguments, c"y*|i:sendall".as_ptr())?;
-        transmit_all(socket.fd()?, &Timing::of(socket, Phase::Send)?, data.bytes(), flags)?;
+        transmit_all(Transfer::of(socket, Phase::Send, data.bytes().len())?, data.bytes(), flags)?;
         check_signals()
     };
     returned(send().map(|()| Owned::none()))
@@ -239,20 +242,32 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
 }
 
 fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
-    let (fd, timing) = (socket.fd()?, Timing::of(socket, Phase::Send)?);
-    if timing.is_bound_by_scope_alone() {
+    let transfer = Transfer::of(socket, Phase::Send, data.len())?;
+    if around::is_any_open() && transfer.timing()?.is_bound_by_scope_alone() {
         // Without a timeout one call sends all there is.
-        return transmit_all(fd, &timing, data, flags).map(|()| data.len());
+        return transmit_all(transfer, data, flags).map(|()| data.len());
     }
-    let flags = timing.flags(flags);
-    let try_once = |_| exact::send(fd, data, flags).map_err(|errno| timing.pause(errno));
-    timing.run(&mut Call::new(fd, Readiness::OUT, try_once), data.len())
+    transfer.run(|more| exact::send(transfer.fd, data, flags | more))
 }
 
 /// One limit for the whole, as CPython's: each part gets what is left of it. The exception says how much was sent.
-fn transmit_all(fd: BorrowedFd<'_>, timing: &Timing, data: &[u8], flags: c_int) -> PyResult<()> {
-    let mut send = SendAll { fd, data, flags: timing.flags(flags), timing, sent: 0 };
-    let outcome = timing.run_bytes(&mut send, data.len());
+fn transmit_all(transfer: Transfer, data: &[u8], flags: c_int) -> PyResult<()> {
+    match transfer.first_try(|more| exact::send(transfer.fd, data, flags | more)) {
+        FirstTry::Done(sent) if sent == data.len() => Ok(()),
+        first => transmit_rest(transfer, data, flags, &first),
+    }
+}
+
+#[cold]
+fn transmit_rest(transfer: Transfer, data: &[u8], flags: c_int, first: &FirstTry<usize>) -> PyResult<()> {
+    let timing = transfer.timing()?;
+    let (sent, said) = match *first {
+        FirstTry::Done(sent) => (sent, Some(Pause::Progress)),
+        FirstTry::Failed(errno) => (0, Some(timing.pause(errno))),
+        FirstTry::NotMade => (0, None),
+    };
+    let mut send = SendAll { fd: transfer.fd, data, flags: timing.flags(flags), timing: &timing, sent };
+    let outcome = transfer.run_after(said, &timing, &mut send);
     outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(send.sent)))
 }
 
@@ -272,11 +287,15 @@ impl Operation for SendAll<'_> {
     fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
         let sent = exact::send(self.fd, &self.data[self.sent..], self.flags);
         self.sent += sent.map_err(|errno| self.timing.pause(errno))?;
-        if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Interrupted) }
+        if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Progress) }
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, Readiness::OUT);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
     }
 }
 

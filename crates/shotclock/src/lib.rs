@@ -26,6 +26,8 @@
 //! # Where to look
 //! * [`Socket`]: every call on a socket; [`Timed`]: the same calls under a deadline or a canceller.
 //! * [`with_deadline`]: one deadline for all that a piece of code does, through libraries that know nothing of it.
+//! * [`ServerPolicy`]: what a server's clients may take their time over, set on a listener; [`Socket::idle`]: a limit that
+//!   each byte puts off.
 //! * [`create_connection`], [`create_server`]: the usual ways to a socket.
 //! * [`SocketFile`], [`SocketReader`], [`SocketWriter`]: buffered files that lose no byte to a timeout.
 //! * [`getaddrinfo`], [`gethostbyname_ex`], [`gethostbyaddr`], [`getfqdn`] and their kin; [`Lookup`]: the same in time.

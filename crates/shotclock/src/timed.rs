@@ -359,7 +359,7 @@ fn try_on<O: Operation, W: Waiter>(
     let started = if limit.since == Deadline::NEVER { now } else { limit.since };
     // What moves no bytes has been idle since its call began.
     let mut moved = if operation.moves() == Moves::Nothing { started } else { now };
-    let mut lies = Lies::default();
+    let (mut lies, mut looked) = (Lies::default(), false);
     loop {
         let waits = matches!(pause, Pause::WouldBlock | Pause::Drained);
         let (deadline, kind) = if limit.is_absolute() {
@@ -373,7 +373,9 @@ fn try_on<O: Operation, W: Waiter>(
         if limit.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        if deadline != Deadline::NEVER && now >= deadline {
+        // Whose wait is over before it begins may still find what has come meanwhile.
+        let may_look = !looked && waits && matches!(kind, LimitKind::FirstByte(_) | LimitKind::Idle(_));
+        if deadline != Deadline::NEVER && now >= deadline && !may_look {
             if let LimitKind::Scope(scope) = kind {
                 scope::expire(scope);
             }
@@ -391,6 +393,7 @@ fn try_on<O: Operation, W: Waiter>(
                 return Err(Stop::WouldBlock);
             }
             ready = wait_once(operation, limit, waiter, &lies, now, deadline)?;
+            looked = true;
         }
         match operation.attempt(ready) {
             Ok(output) => {

@@ -548,10 +548,14 @@ fn a_policys_first_byte_is_counted_from_accept_and_bounds_what_receives() {
     let watch = watch([1000, 400, 0]);
     let first_byte = LimitKind::FirstByte(nanos_of(1000));
     assert_eq!(ended(&under(&watch), Moves::In, 700), (first_byte, 1000));
-    assert_eq!(ended(&under(&watch), Moves::In, 1500), (first_byte, 1500), "tried once, and not waited for");
+    assert_eq!(ended(&under(&watch), Moves::In, 1500), (first_byte, 1500), "looked at once, and not waited for");
     assert_eq!(ended(&under(&watch), Moves::In, 200), (LimitKind::Idle(nanos_of(400)), 600), "whichever is earlier");
     assert_eq!(ended(&under(&watch), Moves::Out, 900), (LimitKind::Idle(nanos_of(400)), 1300));
-    // It was there all the time: how late the server asks is no fault of the client's.
+    // It was there all the time: how late the server asks is no fault of the client's, whether it tries or looks first.
+    let (another, mut looks) = (self::watch([1000, 0, 0]), clock(&[0]));
+    looks.now.set(START + 5000);
+    assert_eq!(wait_out(&mut Script::new(&[Ok(1)]), &under(&another), &mut looks, Pause::WouldBlock), Ok(1));
+    assert_eq!(looks.until, [at(START + 1000)]);
     let mut late = clock(&[]);
     late.now.set(START + 5000);
     assert_eq!(drive(&mut Script::new(&[Ok(1)]), &under(&watch), &mut late), Ok(1));

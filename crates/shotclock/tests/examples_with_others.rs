@@ -5,10 +5,14 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+#[cfg(feature = "faults")]
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "faults")]
+use shotclock::faults::{Peer, PeerBuilder, StreamFault};
 use shotclock::{Family, Kind, Socket, SocketOption, create_connection};
 
 /// How long anything may take before it counts as hung.
@@ -288,4 +292,49 @@ fn close_from_another_thread_ends_both_waits() {
     let (output, talk, status) = example("close_from_another_thread", &[]).rest();
     assert!(status.success(), "{talk:?}");
     assert!(output[0].contains("cancelled") && output[2].contains("closed"), "{output:?}");
+}
+
+/// A client that misbehaves as the peer does: what either end sends is carried to the other, no faster than it is taken.
+#[cfg(feature = "faults")]
+fn misbehaving_client(fault: StreamFault, request: &[u8], port: u16) -> Peer {
+    let peer = PeerBuilder::new(fault).content(request).start().unwrap();
+    let client = Arc::new(create_connection(peer.address(), PATIENCE).unwrap());
+    let server = Arc::new(create_connection(("127.0.0.1", port), PATIENCE).unwrap());
+    for (from, to) in [(&client, &server), (&server, &client)] {
+        let (from, to) = (Arc::clone(from), Arc::clone(to));
+        thread::spawn(move || std::io::copy(&mut &*from, &mut &*to));
+    }
+    if matches!(fault, StreamFault::Sip { .. } | StreamFault::NeverRead) {
+        // They send nothing.
+        server.sendall(request).unwrap();
+    }
+    peer
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn protected_server_sends_slow_clients_away() {
+    let server = example("protected_server", &["127.0.0.1", "0"]);
+    let port = server.port().parse().unwrap();
+    let interval = Duration::from_millis(100);
+    let big = b"GET /big HTTP/1.0\r\n\r\n";
+    let endless = [&b"GET / HTTP/1.0\r\n"[..], &[b'x'; 1000]].concat();
+    for (fault, request, limit) in [
+        (StreamFault::Silent, &big[..], "until the first byte of 1 s"),
+        (StreamFault::Stall { after: 9 }, big, "idle limit of 1 s"),
+        (StreamFault::Drip { interval }, &endless, "for the connection of 3 s"),
+        (StreamFault::Sip { interval }, big, "idle limit of 1 s"),
+        (StreamFault::NeverRead, big, "idle limit of 1 s"),
+    ] {
+        let begun = Instant::now();
+        let _peer = misbehaving_client(fault, request, port);
+        // Meanwhile it has time for others.
+        let client = create_connection(("127.0.0.1", port), PATIENCE).unwrap();
+        client.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+        assert!(client.makefile_reader().unwrap().lines().any(|line| line.unwrap() == "Hello"), "{fault:?}");
+        assert!(server.line().starts_with("Answered 127.0.0.1:"));
+        let said = server.line();
+        assert!(said.starts_with("Sent away: ") && said.contains(limit), "{fault:?}: {said}");
+        assert!(begun.elapsed() >= Duration::from_secs(if limit.contains("3 s") { 3 } else { 1 }), "{fault:?}");
+    }
 }

@@ -75,7 +75,7 @@ pub fn socketpair(family: Family, kind: Kind) -> Result<(Socket, Socket)> {
 
 /// A socket on the clock: plain blocking calls, each of which ends in time.
 ///
-/// It is 16 bytes and takes `&self` throughout, so a reader and a writer may share it between threads. How long a call
+/// It is 24 bytes and takes `&self` throughout, so a reader and a writer may share it between threads. How long a call
 /// may wait is the socket's own timeout ([`set_timeout`](Self::set_timeout)), which begins as the process-wide default
 /// ([`set_default_timeout`]), and what a view adds: [`until`](Self::until), [`within`](Self::within),
 /// [`cancelled_by`](Self::cancelled_by). Every descriptor is close-on-exec, and no call raises SIGPIPE.

@@ -496,10 +496,17 @@ impl<'s> Timed<'s> {
     /// ```
     pub fn connect<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
         let target = target.into();
+        if let Target::Address(to) = &target {
+            return self.connect_to_address(to, &self.limit).map_err(|error| self.explain_address(error, target, to));
+        }
         let (to, limit) = self.resolve("connect", target)?;
+        self.connect_to_address(&to, &limit).map_err(|error| self.explain_address(error, target, &to))
+    }
+
+    #[inline]
+    fn connect_to_address(&self, to: &Address, limit: &Limit<'_>) -> Result<()> {
         self.socket.ensure_nonblocking("connect")?;
-        let result = run("connect", &mut ops::Connect::new(self.fd(), &to.to_raw()), &limit);
-        result.map_err(|error| self.explain_address(error, target, &to))
+        run("connect", &mut ops::Connect::new(self.fd(), &to.to_raw()), limit)
     }
 
     /// Connects, and gives the system's error number; see [`Socket::connect_ex`].

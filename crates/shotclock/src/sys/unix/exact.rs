@@ -48,6 +48,11 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(), Errn
     rustix::io::ioctl_fionbio(fd, nonblocking)
 }
 
+/// What tells one socket from all others there are, whatever their numbers: fstat(2)'s inode.
+pub fn inode(fd: BorrowedFd<'_>) -> Result<u64, Errno> {
+    Ok(rustix::fs::fstat(fd)?.st_ino)
+}
+
 /// close(2) on a number that the caller answers for. It may wait, under SO_LINGER.
 pub fn close(number: RawFd) -> Result<(), Errno> {
     // SAFETY: plain numbers. Whose descriptor it is, is the caller's business, as with the system's own call.

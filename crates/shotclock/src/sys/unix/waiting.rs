@@ -6,13 +6,12 @@
 //! thread that is counted and not yet in its call meets the dead descriptor there, and for one that is about to sleep
 //! the signal is pending, with which it does not.
 
-use std::cell::RefCell;
 use std::ffi::c_int;
 use std::marker::PhantomData;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::io::Errno;
 
@@ -21,59 +20,91 @@ use super::{exact, last_errno, socket};
 
 /// This thread uses the descriptor of this number, and may wait on it, until the value is dropped.
 ///
-/// Whoever closes reads the count after it has given the socket another number. So a waiter counts itself first, and
-/// asks then whether the number is still the socket's.
+/// Whoever closes looks who is there after it has given the socket another number. So a waiter enters first, and asks
+/// then whether the number is still the socket's.
 pub struct Waiting {
     table: &'static Table,
-    count: &'static AtomicU32,
+    slot: &'static AtomicUsize,
     number: RawFd,
+    thread: usize,
     /// It belongs to its thread.
     _thread: PhantomData<*const ()>,
 }
 
 impl Waiting {
-    /// Counts this thread as one that uses the number, which is not negative.
+    /// Enters this thread as one that uses the number, which is not negative.
     #[inline]
     pub fn on(number: RawFd) -> Self {
         let table = TABLE.get();
-        let count = table.count(number);
-        // The number first: whoever sees the count finds the thread.
-        on_this_thread(table, |thread| thread.number.store(number, Ordering::Relaxed));
-        count.fetch_add(1, Ordering::SeqCst);
-        Self { table, count, number, _thread: PhantomData }
+        let waiting = Self { table, slot: table.slot(number), number, thread: own_id(), _thread: PhantomData };
+        if waiting.slot.compare_exchange(NOBODY, waiting.thread, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            waiting.enter_beside_others();
+        }
+        waiting
     }
 
     #[cold]
     #[inline(never)]
-    fn leave_closed(&self) {
+    fn enter_beside_others(&self) {
+        let mut others = self.table.others();
+        let mut found = self.slot.load(Ordering::SeqCst);
+        loop {
+            let entered = if found == NOBODY { self.thread } else { found | CROWDED };
+            match self.slot.compare_exchange(found, entered, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(NOBODY) => return,
+                // Whoever leaves now asks for the lock before, and finds it there.
+                Ok(_) => return others.push(Other { number: self.number, thread: self.thread }),
+                Err(changed) => found = changed,
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_others_behind(&self) {
         // A handler of signals has forked in the middle of a wait: the number's end is the parent's business.
         if !ptr::eq(self.table, TABLE.get()) {
             return;
         }
-        // The closer signals under the lock: no signal of its comes after this thread has left.
-        drop(self.table.threads());
-        // The last one closes it. Whoever is late, and counts itself between these lines, leaves by them as well.
-        if self.count.compare_exchange(CLOSED, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            // Of a dead descriptor there is nothing to report.
+        // A closer signals under the lock: no signal of its comes after this thread has left.
+        let mut others = self.table.others();
+        // Only who holds the lock changes a slot with one of the marks.
+        let found = self.slot.load(Ordering::SeqCst);
+        let mut owner = found & !MARKS;
+        let of_this = |other: &Other| other.number == self.number;
+        if owner == self.thread {
+            owner = others.iter().position(of_this).map_or(NOBODY, |next| others.swap_remove(next).thread);
+        } else if let Some(own) = others.iter().position(|other| of_this(other) && other.thread == self.thread) {
+            others.swap_remove(own);
+        }
+        if owner != NOBODY {
+            let crowded = if others.iter().any(of_this) { CROWDED } else { 0 };
+            self.slot.store(owner | crowded | found & CLOSED, Ordering::SeqCst);
+            return;
+        }
+        if found & CLOSED != 0 {
+            // The last one closes it. Of a dead descriptor there is nothing to report.
             let _ = exact::close(self.number);
         }
+        self.slot.store(NOBODY, Ordering::SeqCst);
     }
 }
 
 impl Drop for Waiting {
     #[inline]
     fn drop(&mut self) {
-        // The number first again: a closer that still finds the thread has marked the count before this looks at it.
-        on_this_thread(self.table, |thread| thread.number.store(NOWHERE, Ordering::Relaxed));
-        if self.count.fetch_sub(1, Ordering::SeqCst) & CLOSED != 0 {
-            self.leave_closed();
+        if self.slot.compare_exchange(self.thread, NOBODY, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            self.leave_others_behind();
         }
     }
 }
 
 /// How many threads use the number at this moment: for tests and benchmarks.
-pub fn waiters(number: RawFd) -> u32 {
-    TABLE.get().count_if_any(number).map_or(0, |count| count.load(Ordering::SeqCst) & !CLOSED)
+pub fn waiters(number: RawFd) -> usize {
+    let table = TABLE.get();
+    let others = table.others();
+    let owner = table.slot_if_any(number).is_some_and(|slot| slot.load(Ordering::SeqCst) & !MARKS != NOBODY);
+    usize::from(owner) + others.iter().filter(|other| other.number == number).count()
 }
 
 /// Closes a number that the caller answers for, and wakes the threads that wait on it: their calls end with EBADF or
@@ -89,27 +120,42 @@ pub fn close(number: RawFd) -> Result<(), Errno> {
         return Err(Errno::BADF);
     }
     let table = TABLE.get();
-    match table.count_if_any(number).filter(|count| count.load(Ordering::SeqCst) != 0) {
+    match table.slot_if_any(number).filter(|slot| slot.load(Ordering::SeqCst) != NOBODY) {
         None => exact::close(number),
-        Some(count) => table.close_under_waiters(count, number),
+        Some(slot) => table.close_under_waiters(slot, number),
     }
 }
 
-/// Set in a count when the number was closed under those it counts.
-const CLOSED: u32 = 1 << 31;
-/// What a thread waits on that does not wait.
-const NOWHERE: RawFd = -1;
+/// What a slot holds where nobody waits. Else it is the address by which the system knows the thread that was first, and
+/// the marks, for which such an address has room.
+const NOBODY: usize = 0;
+/// There are other threads as well.
+const CROWDED: usize = 1;
+/// The number was closed under those that are in it.
+const CLOSED: usize = 2;
+const MARKS: usize = CROWDED | CLOSED;
+
+/// What is in a slot for this thread.
+#[inline]
+fn own_id() -> usize {
+    // SAFETY: it has no preconditions.
+    let id = unsafe { libc::pthread_self() } as usize;
+    debug_assert!(id & MARKS == 0 && id != NOBODY, "a thread's address is aligned");
+    id
+}
 
 /// The waiters of this process.
 struct Table {
-    counts: [OnceLock<Box<[AtomicU32]>>; SHELVES],
-    threads: Mutex<Vec<Arc<Thread>>>,
+    low: [AtomicUsize; LOW],
+    high: [OnceLock<Box<[AtomicUsize]>>; SHELVES],
+    /// Those that found somebody in the slot; few, since two threads seldom wait on one socket.
+    others: Mutex<Vec<Other>>,
 }
 
-/// A thread that has waited before, and may wait now.
-struct Thread {
-    id: libc::pthread_t,
-    number: AtomicI32,
+/// A thread that waits on a number beside the one in the slot.
+struct Other {
+    number: RawFd,
+    thread: usize,
 }
 
 static TABLE: PerProcess<Table> = PerProcess::new(Table::new, forget_waiters);
@@ -119,117 +165,83 @@ extern "C" fn forget_waiters() {
     TABLE.forget();
 }
 
-/// Counts are kept on shelves, each as long as all before it, so that high numbers cost nothing where there are none,
-/// and no count ever moves.
-const FIRST_SHELF: u32 = 64;
-const SHELVES: usize = 26;
+/// Up to here a number's slot is found at once.
+const LOW: usize = 1024;
+/// The slots of other numbers are kept on shelves, each as long as all before it, so that high numbers cost nothing where
+/// there are none, and no slot ever moves.
+const SHELVES: usize = 21;
 
-/// Where a number's count is: on which shelf, how long that is, and where on it.
+/// Where a high number's slot is: on which shelf, how long that is, and where on it.
 struct Place {
     shelf: usize,
-    len: u32,
+    len: usize,
     index: usize,
 }
 
 impl Place {
-    #[inline]
-    fn of(number: RawFd) -> Self {
-        let number = number.cast_unsigned();
-        let shelf = u32::BITS - (number / FIRST_SHELF).leading_zeros();
-        let (first, len) =
-            if shelf == 0 { (0, FIRST_SHELF) } else { (FIRST_SHELF << (shelf - 1), FIRST_SHELF << (shelf - 1)) };
-        Self { shelf: shelf as usize, len, index: (number - first) as usize }
+    fn of(number: usize) -> Self {
+        let shelf = (number / LOW).ilog2() as usize;
+        let len = LOW << shelf;
+        Self { shelf, len, index: number - len }
     }
 }
 
 impl Table {
     fn new() -> Self {
-        Self { counts: [const { OnceLock::new() }; SHELVES], threads: Mutex::new(Vec::new()) }
+        let (low, high) = ([const { AtomicUsize::new(NOBODY) }; LOW], [const { OnceLock::new() }; SHELVES]);
+        Self { low, high, others: Mutex::new(Vec::new()) }
     }
 
-    /// The count of a number that is in use.
+    /// The slot of a number that is in use.
     #[inline]
-    fn count(&self, number: RawFd) -> &AtomicU32 {
-        let Place { shelf, len, index } = Place::of(number);
-        &self.counts[shelf].get_or_init(|| (0..len).map(|_| AtomicU32::new(0)).collect())[index]
-    }
-
-    /// The count of any number, which need not be anybody's: for those that nobody has waited on it makes no room.
-    fn count_if_any(&self, number: RawFd) -> Option<&AtomicU32> {
-        let Place { shelf, index, .. } = Place::of(number);
-        self.counts[shelf].get()?.get(index)
+    fn slot(&self, number: RawFd) -> &AtomicUsize {
+        let number = number.cast_unsigned() as usize;
+        self.low.get(number).unwrap_or_else(|| self.high_slot(number))
     }
 
     #[cold]
-    fn close_under_waiters(&'static self, count: &'static AtomicU32, number: RawFd) -> Result<(), Errno> {
-        // Counted itself until it has done, so that nobody closes the number before it is dead.
-        let marked = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| match count {
-            0 => None,
-            count => Some((count | CLOSED) + u32::from(count & CLOSED == 0)),
+    fn high_slot(&self, number: usize) -> &AtomicUsize {
+        let Place { shelf, len, index } = Place::of(number);
+        &self.high[shelf].get_or_init(|| (0..len).map(|_| AtomicUsize::new(NOBODY)).collect())[index]
+    }
+
+    /// The slot of any number, which need not be anybody's: for those that nobody has waited on it makes no room.
+    fn slot_if_any(&self, number: RawFd) -> Option<&AtomicUsize> {
+        let number = usize::try_from(number).ok()?;
+        if number < LOW {
+            return self.low.get(number);
+        }
+        let Place { shelf, index, .. } = Place::of(number);
+        self.high[shelf].get()?.get(index)
+    }
+
+    #[cold]
+    fn close_under_waiters(&'static self, slot: &'static AtomicUsize, number: RawFd) -> Result<(), Errno> {
+        let others = self.others();
+        let marked = slot.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |found| match found {
+            NOBODY => None,
+            found => Some(found | CLOSED),
         });
-        match marked {
+        let owner = match marked {
             // They have left meanwhile.
             Err(_) => return exact::close(number),
-            Ok(before) if before & CLOSED != 0 => return Err(Errno::BADF),
-            Ok(_) => {}
-        }
-        let _counted = Waiting { table: self, count, number, _thread: PhantomData };
-        // SAFETY: not negative; the caller answers for it, and as long as this is counted it stays open.
+            Ok(found) if found & CLOSED != 0 => return Err(Errno::BADF),
+            Ok(found) => found & !MARKS,
+        };
+        // From here on nobody leaves without the lock, so the number stays open.
+        // SAFETY: not negative; the caller answers for it.
         let buried = socket::bury(unsafe { BorrowedFd::borrow_raw(number) });
-        let threads = self.threads();
         let signal = wake_signal();
-        for thread in threads.iter().filter(|thread| thread.number.load(Ordering::Relaxed) == number) {
-            // SAFETY: threads take themselves off the list, under the lock, before they end.
-            unsafe { libc::pthread_kill(thread.id, signal) };
+        let beside = others.iter().filter(|other| other.number == number).map(|other| other.thread);
+        for thread in std::iter::once(owner).chain(beside) {
+            // SAFETY: the thread is there as long as it has not left.
+            unsafe { libc::pthread_kill(thread as libc::pthread_t, signal) };
         }
-        drop(threads);
         buried
     }
 
-    fn threads(&self) -> MutexGuard<'_, Vec<Arc<Thread>>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// This thread in the table of its process.
-struct Listed {
-    table: &'static Table,
-    thread: Arc<Thread>,
-}
-
-thread_local! {
-    static LISTED: RefCell<Option<Listed>> = const { RefCell::new(None) };
-}
-
-/// While the thread's own values are being destroyed it is in no list: then it cannot be woken, only counted.
-#[inline]
-fn on_this_thread(table: &'static Table, look: impl FnOnce(&Thread)) {
-    let _ = LISTED.try_with(|listed| {
-        let mut listed = listed.borrow_mut();
-        match &*listed {
-            Some(known) if ptr::eq(known.table, table) => look(&known.thread),
-            // Its first wait, or its first in a forked child.
-            _ => look(&listed.insert(Listed::new(table)).thread),
-        }
-    });
-}
-
-impl Listed {
-    #[cold]
-    fn new(table: &'static Table) -> Self {
-        // SAFETY: it has no preconditions.
-        let thread = Arc::new(Thread { id: unsafe { libc::pthread_self() }, number: AtomicI32::new(NOWHERE) });
-        table.threads().push(Arc::clone(&thread));
-        Self { table, thread }
-    }
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        // Of the table of the parent, in a forked child, nobody will ever hear again, and its lock may be taken.
-        if ptr::eq(self.table, TABLE.get()) {
-            self.table.threads().retain(|thread| !Arc::ptr_eq(thread, &self.thread));
-        }
+    fn others(&self) -> MutexGuard<'_, Vec<Other>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -281,9 +293,9 @@ mod tests {
     #[test]
     fn each_number_has_a_place_of_its_own() {
         let mut before = None;
-        for number in (0..5000).chain(RawFd::MAX - 10..=RawFd::MAX) {
+        for number in (LOW..9000).chain(0x7fff_fff0..=0x7fff_ffff) {
             let Place { shelf, len, index } = Place::of(number);
-            assert!(shelf < SHELVES && index < len as usize, "{number}");
+            assert!(shelf < SHELVES && index < len, "{number}");
             assert_ne!(before.replace((shelf, index)), Some((shelf, index)), "{number}");
         }
     }
@@ -292,6 +304,32 @@ mod tests {
     fn a_number_that_is_nobody_s_takes_no_room() {
         assert_eq!(close(RawFd::MAX), Err(Errno::BADF));
         assert_eq!(waiters(RawFd::MAX), 0);
-        assert!(TABLE.get().counts[Place::of(RawFd::MAX).shelf].get().is_none());
+        assert!(TABLE.get().high.last().unwrap().get().is_none());
+    }
+
+    #[test]
+    fn whoever_comes_later_stays_when_the_first_leaves() {
+        let (number, other) = (2000, 1000);
+        let first = Waiting::on(number);
+        let elsewhere = Waiting::on(other);
+        let (entered, leave) = (std::sync::Barrier::new(3), std::sync::Barrier::new(3));
+        std::thread::scope(|threads| {
+            for _ in 0..2 {
+                threads.spawn(|| {
+                    let waiting = Waiting::on(number);
+                    entered.wait();
+                    leave.wait();
+                    drop(waiting);
+                });
+            }
+            entered.wait();
+            assert_eq!((waiters(number), waiters(other)), (3, 1));
+            drop(first);
+            assert_eq!(waiters(number), 2);
+            leave.wait();
+        });
+        assert_eq!((waiters(number), waiters(other)), (0, 1));
+        drop(elsewhere);
+        assert_eq!(waiters(other), 0);
     }
 }
