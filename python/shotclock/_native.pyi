@@ -104,6 +104,7 @@ def start_peer(
     mode: str,
     amount: int,
     content: bytes | bytearray | memoryview | None,
+    when_asked: bool,
     host: str,
     port: int,
     skip: int,

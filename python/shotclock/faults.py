@@ -60,7 +60,8 @@ class Event:
 class Peer:
     """A peer on loopback that misbehaves in one way until it is stopped; then nothing of it is left.
 
-    TCP modes send ``content`` (64 KiB of lines, if nothing else is said) unasked, and throw away what comes:
+    TCP modes send ``content`` (64 KiB of lines, if nothing else is said) unasked, or with ``when_asked`` once the client has
+    sent something, so that nothing befalls one that still connects (above all no reset). They throw away what comes:
 
     - ``silent``: never answers; ``full-backlog``: accepts nobody, and a connect hangs;
     - ``drip``, ``sip``: sends, or reads, one byte every ``every`` seconds (0.3);
@@ -93,6 +94,7 @@ class Peer:
         every: float | None = None,
         delay: float | None = None,
         content: bytes | bytearray | memoryview | None = None,
+        when_asked: bool = False,
         seed: int = 0,
         skip: int = 0,
         take: int | None = None,
@@ -110,6 +112,7 @@ class Peer:
             mode,
             amount,
             content,
+            when_asked,
             host,
             port,
             _number("skip", skip),

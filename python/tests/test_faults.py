@@ -101,10 +101,22 @@ def test_stall(connected):
 
 
 def test_reset(connected):
-    _, client = connected("reset", after=3, content=b"abcdef")
+    _, client = connected("reset", after=3, content=b"abcdef", when_asked=True)
+    client.sendall(b"?")
     assert client.recv(3, socket.MSG_WAITALL) == b"abc"
     with pytest.raises(ConnectionResetError):
         client.recv(1)
+
+
+def test_when_asked(connected, patience):
+    peer, client = connected("half-close", after=3, content=b"abcdef", when_asked=True)
+    is_silent(client)
+    client.settimeout(patience)
+    client.sendall(b"?")
+    assert rest(client) == b"abc"
+    client.close()
+    peer.stop()
+    assert [(event.event, event.received) for event in peer.events()][1:] == [("half_closed", 1), ("closed", 1)]
 
 
 def test_half_close(connected):

@@ -7,9 +7,9 @@ mod programs;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use programs::{Program, connect, datagram_client, line, run, text};
+use programs::{PATIENCE, Program, connect, datagram_client, line, run, text};
 use serde_json::Value;
-use shotclock::{Family, Kind, Socket};
+use shotclock::{Family, Kind, Socket, SocketOption};
 
 const LIMIT: Duration = Duration::from_millis(60);
 const QUERY: &[u8] = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03www\x04test\0\0\x01\0\x01";
@@ -74,9 +74,12 @@ fn streams_misbehave_as_told() {
     assert_eq!(receive(&client, 4), b"0123");
     is_silent(&client);
 
-    let (_resets, address) = faults("reset --after 4");
-    let client = connect(address);
-    assert_eq!(receive(&client, 4), b"0123");
+    let (_resets, address) = faults("reset --after 50000");
+    let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    // With room for all of it the client might meet the reset while it still connects.
+    client.setsockopt(SocketOption::RCVBUF, 8192).unwrap();
+    client.within(PATIENCE).connect(address).unwrap();
+    assert!(receive(&client, 50_000).starts_with(b"0123"));
     assert_eq!(client.recv(1).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 
     let (_ends, address) = faults("half-close --after 4");
@@ -154,15 +157,18 @@ fn name_servers_misbehave_and_name_the_query() {
 
 #[test]
 fn events_are_json() {
-    let (mut peer, address) = faults_in_json("reset --after 4 --take 1");
+    let (mut peer, address) = faults_in_json("reset --after 4 --take 1 --when-asked");
     let client = connect(address);
+    client.sendall(b"?").unwrap();
     receive(&client, 4);
     assert!(client.recv(1).is_err());
     let events = expect(&mut peer, &["opened", "reset", "closed"]);
     let from = client.getsockname().unwrap().to_string();
-    let expected = serde_json::json!({ "event": "reset", "number": 1, "client": from, "sent": 4, "received": 0 });
+    let expected = serde_json::json!({ "event": "reset", "number": 1, "client": from, "sent": 4, "received": 1 });
     assert_eq!(events[1], expected);
     let well = connect(address);
+    is_silent(&well);
+    well.sendall(b"?").unwrap();
     receive(&well, 65_536);
     assert_eq!(well.recv(1).unwrap(), b"", "the next one gets the whole");
     expect(&mut peer, &["opened"]);

@@ -1,7 +1,7 @@
 //! A misbehaving peer of the core's, in a capsule. Its threads know nothing of the interpreter: they only write down
 //! what happens.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int};
 use std::net::{IpAddr, SocketAddr};
 use std::process;
 use std::ptr;
@@ -142,8 +142,8 @@ pub(crate) unsafe extern "C" fn peer_modes(_: *mut PyObject, _: *mut PyObject) -
     returned(make())
 }
 
-/// `_native.start_peer(mode, amount, content, host, port, skip, take, every, seed, max_connections, max_bytes)`: a peer
-/// that runs, and where it listens: `(peer, host, port)`.
+/// `_native.start_peer(mode, amount, content, when_asked, host, port, skip, take, every, seed, max_connections,
+/// max_bytes)`: a peer that runs, and where it listens: `(peer, host, port)`.
 pub(crate) unsafe extern "C" fn start_peer(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
     let start = || {
         let log = Arc::new(Mutex::new(Log::default()));
@@ -199,6 +199,7 @@ pub(crate) unsafe extern "C" fn peer_events(_: *mut PyObject, peer: *mut PyObjec
 fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
     let (mut mode, mut host): (*const c_char, *const c_char) = (ptr::null(), ptr::null());
     let (mut amount, mut content, mut port) = (0_u64, ptr::null_mut::<PyObject>(), 0_u16);
+    let mut when_asked: c_int = 0;
     let mut numbers = [0_u64; 6];
     let [skip, take, every, seed, max_connections, max_bytes] = &mut numbers;
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The texts are the
@@ -206,10 +207,11 @@ fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
     let (mode, host) = unsafe {
         let parsed = PyArg_ParseTuple(
             arguments,
-            c"sKOsHKKKKKK:start_peer".as_ptr(),
+            c"sKOpsHKKKKKK:start_peer".as_ptr(),
             &raw mut mode,
             &raw mut amount,
             &raw mut content,
+            &raw mut when_asked,
             &raw mut host,
             &raw mut port,
             ptr::from_mut(skip),
@@ -232,6 +234,7 @@ fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
         .take(take)
         .every(every)
         .seed(seed)
+        .when_asked(when_asked != 0)
         .max_connections(usize::try_from(max_connections).unwrap_or(usize::MAX))
         .max_bytes(max_bytes);
     // SAFETY: None lives for ever.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use peers::{LIMIT, in_own_process, open_descriptors, times_out};
 use shotclock::faults::{DatagramFault, Event, EventKind, Fault, NameServerFault, Peer, PeerBuilder, StreamFault};
-use shotclock::{Family, Kind, Shutdown, Socket, create_connection, set_default_timeout};
+use shotclock::{Family, Kind, Shutdown, Socket, SocketOption, create_connection, set_default_timeout};
 
 /// How long anything may take before a test calls it hung.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -133,7 +133,7 @@ fn a_number_beyond_the_content_is_its_end() {
 
 #[test]
 fn reset_loses_none_of_the_bytes_before_it() {
-    let (peer, told) = told(PeerBuilder::new(StreamFault::Reset { after: 50_000 }));
+    let (peer, told) = told(PeerBuilder::new(StreamFault::Reset { after: 50_000 }).when_asked(true));
     for _ in 0..20 {
         let client = connect(&peer);
         client.sendall(b"it had something to say").unwrap();
@@ -142,6 +142,57 @@ fn reset_loses_none_of_the_bytes_before_it() {
         let events = expect(&told, &[EventKind::Opened, EventKind::Reset, EventKind::Closed]);
         assert_eq!((events[1].sent, &events[2].error), (50_000, &None));
     }
+}
+
+#[test]
+fn an_unasked_reset_waits_for_all_bytes_to_arrive() {
+    let (peer, told) = told(PeerBuilder::new(StreamFault::Reset { after: 50_000 }));
+    for _ in 0..20 {
+        let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
+        // Less than the peer sends, so that they arrive only as they are read: after the connect, that is.
+        client.setsockopt(SocketOption::RCVBUF, 8192).unwrap();
+        client.within(PATIENCE).connect(peer.address()).unwrap();
+        receive(&client, 50_000);
+        assert_eq!(client.recv(1).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+        let events = expect(&told, &[EventKind::Opened, EventKind::Reset, EventKind::Closed]);
+        assert_eq!((events[1].sent, &events[2].error), (50_000, &None));
+    }
+}
+
+#[test]
+fn when_asked_it_begins_with_the_first_byte() {
+    for skipped in [0, 1] {
+        let builder = PeerBuilder::new(StreamFault::Stall { after: 4 }).skip(skipped).content(b"more").when_asked(true);
+        let (peer, told) = told(builder);
+        let client = connect(&peer);
+        times_out(LIMIT, || client.within(LIMIT).recv(1));
+        client.sendall(b"?").unwrap();
+        assert_eq!(receive(&client, 4), b"more");
+        client.shutdown(Shutdown::WRITE).unwrap();
+        expect(&told, &[EventKind::Opened]);
+        drop(peer);
+        let last = told.into_iter().last().unwrap();
+        assert_eq!((last.kind, last.sent, &last.error), (EventKind::Closed, 4, &None));
+    }
+}
+
+#[test]
+fn when_asked_the_end_of_the_data_will_do() {
+    let peer = PeerBuilder::new(StreamFault::HalfClose { after: 4 }).when_asked(true).start().unwrap();
+    let client = connect(&peer);
+    client.shutdown(Shutdown::WRITE).unwrap();
+    assert_eq!((receive(&client, 4), client.recv(1).unwrap()), (b"0123".to_vec(), Vec::new()));
+}
+
+#[test]
+fn a_peer_that_nobody_asks_ends_all_the_same() {
+    let (peer, told) = told(PeerBuilder::new(StreamFault::NeverRead).when_asked(true));
+    let client = connect(&peer);
+    expect(&told, &[EventKind::Opened]);
+    drop(peer);
+    let closed = &expect(&told, &[EventKind::Closed])[0];
+    assert_eq!((closed.received, &closed.error), (0, &None));
+    assert_eq!(client.recv(1).unwrap(), b"");
 }
 
 #[test]
@@ -240,7 +291,7 @@ fn at_the_bound_the_next_connection_waits_for_one_to_go() {
     assert_eq!((receive(&first, 1), receive(&second, 1)), (b"0".to_vec(), b"0".to_vec()));
     times_out(LIMIT, || third.within(LIMIT).recv(1));
     // A client that just leaves might be one that still listens; one that resets is none.
-    first.setsockopt(shotclock::SocketOption::LINGER, Some(Duration::ZERO)).unwrap();
+    first.setsockopt(SocketOption::LINGER, Some(Duration::ZERO)).unwrap();
     drop(first);
     assert_eq!(receive(&third, 1), b"0");
     // At the second, and at the third.

@@ -20,7 +20,7 @@ use talk::{News, Talk};
 /// peer ends with code 0 at the first interrupt (SIGINT or SIGTERM) or when --for is over, and cuts off whoever is
 /// connected then.
 ///
-/// TCP modes send 64 KiB of lines, or --content, unasked, and throw away what comes. UDP modes echo. A name server
+/// TCP modes send 64 KiB of lines, or --content, unasked but for --when-asked, and throw away what comes. UDP modes echo. A name server
 /// knows every name, as 127.0.0.1 and ::1, by UDP and TCP. Whom the fault does not befall gets all of that, as it
 /// should be.
 #[derive(clap::Args)]
@@ -32,7 +32,7 @@ Examples:
   shotclock faults drip --interval 0.5 --content page.http
   shotclock faults sip --interval 0.1
   shotclock faults stall --after 1000 --json
-  shotclock faults reset --after 100 --take 1
+  shotclock faults reset --after 100 --take 1 --when-asked
   shotclock faults half-close --after 100
   shotclock faults never-read
   shotclock faults garbage --after 17 --seed 7
@@ -71,6 +71,9 @@ pub(crate) struct Arguments {
     /// A file with what TCP modes send [default: 64 KiB of lines]
     #[arg(long, global = true, value_name = "FILE")]
     content: Option<PathBuf>,
+    /// TCP modes begin only when the client has sent something: no reset befalls one that still connects
+    #[arg(long, global = true)]
+    when_asked: bool,
     /// How many connections at once; more wait in the system's queue
     #[arg(long, global = true, value_name = "N", default_value_t = 256, allow_hyphen_values = true,
           value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -111,6 +114,7 @@ fn builder(arguments: &Arguments, talk: Talk) -> Result<PeerBuilder, Failure> {
         .take(arguments.take.unwrap_or(u64::MAX))
         .every(arguments.every)
         .seed(arguments.seed)
+        .when_asked(arguments.when_asked)
         .max_connections(arguments.max_connections as usize)
         .max_bytes(arguments.max_bytes)
         .on_event(move |event| talk.tell(&News::from(&event)));

@@ -10,7 +10,7 @@ use super::fault::StreamFault;
 use super::garbage::Garbage;
 use super::terms::Terms;
 use super::tls;
-use crate::constant::Shutdown;
+use crate::constant::{MessageFlags, Shutdown};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::option::SocketOption;
@@ -49,6 +49,9 @@ impl Connection {
         let terms = Arc::clone(&self.terms);
         let content = &*terms.content;
         let begin = |after: usize| &content[..after.min(content.len())];
+        if terms.when_asked {
+            self.wait_to_be_asked()?;
+        }
         if !terms.selection.befalls(self.number) {
             self.send(content)?;
             return self.end();
@@ -82,6 +85,12 @@ impl Connection {
     fn end(&mut self) -> Result<()> {
         self.socket.shutdown(Shutdown::WRITE)?;
         self.exchange(&[], Goal::ClientEnds, true, Deadline::NEVER)
+    }
+
+    /// Until the client has sent something, or ended its data. Nothing is read: how that is done is the fault's own.
+    fn wait_to_be_asked(&self) -> Result<()> {
+        let socket = self.socket.cancelled_by(&self.terms.stop);
+        socket.with_flags(MessageFlags::PEEK).recv_into(&mut [0]).map(drop)
     }
 
     fn drip(&mut self, content: &[u8], interval: Duration) -> Result<()> {

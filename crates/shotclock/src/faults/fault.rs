@@ -25,16 +25,18 @@ pub enum Fault {
 
 /// How a TCP server misbehaves to one connection.
 ///
-/// It sends its content ([`PeerBuilder::content`](super::PeerBuilder::content)) unasked, and meanwhile reads and throws
-/// away what comes, unless the fault says otherwise. A number of bytes beyond the content is the content's end. Where
+/// It sends its content ([`PeerBuilder::content`](super::PeerBuilder::content)) unasked, or when it is asked
+/// ([`PeerBuilder::when_asked`](super::PeerBuilder::when_asked)), and meanwhile reads and throws away what comes, unless
+/// the fault says otherwise. A number of bytes beyond the content is the content's end. Where
 /// nothing befalls a connection, it gets the content and then the end of the data.
 ///
 /// ```
 /// use shotclock::create_connection;
-/// use shotclock::faults::{Peer, StreamFault};
+/// use shotclock::faults::{PeerBuilder, StreamFault};
 /// use std::time::Duration;
-/// let peer = Peer::start(StreamFault::Reset { after: 3 })?;
+/// let peer = PeerBuilder::new(StreamFault::Reset { after: 3 }).when_asked(true).start()?;
 /// let client = create_connection(peer.address(), Duration::from_secs(5))?;
+/// client.sendall(b"?")?;
 /// let mut begun = [0; 3];
 /// client.recv_exact(&mut begun)?;
 /// assert_eq!(client.recv(1).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
@@ -60,8 +62,9 @@ pub enum StreamFault {
         /// How many bytes.
         after: usize,
     },
-    /// Sends so many bytes, sees to it that they arrive, and resets the connection (SO_LINGER of zero). With none, the
-    /// client may meet the reset while it still connects.
+    /// Sends so many bytes, sees to it that they arrive, and resets the connection (SO_LINGER of zero). They arrive at the
+    /// client's system: where that has room for all of them, the client may meet the reset while it still connects, unless
+    /// the peer waits to be asked.
     Reset {
         /// How many bytes.
         after: usize,

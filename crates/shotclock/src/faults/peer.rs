@@ -144,6 +144,7 @@ impl PeerBuilder {
             selection: Selection::ALL,
             content: LINE.repeat(LINES),
             seed: 0,
+            when_asked: false,
             most_connections: 256,
             most_bytes: 1 << 30,
             report: None,
@@ -238,6 +239,25 @@ impl PeerBuilder {
     #[must_use]
     pub fn content(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.terms.content = content.into();
+        self
+    }
+
+    /// Whether a TCP server begins with a connection only when the client has sent something, or ended its data, instead
+    /// of at once. So nothing befalls a client that still connects, above all no reset. Others pay no heed to it.
+    ///
+    /// ```
+    /// use shotclock::create_connection;
+    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use std::time::Duration;
+    /// let peer = PeerBuilder::new(StreamFault::Reset { after: 0 }).when_asked(true).start()?;
+    /// let client = create_connection(peer.address(), Duration::from_secs(5))?;
+    /// client.sendall(b"GET / HTTP/1.1\r\n\r\n")?;
+    /// assert_eq!(client.recv(1).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn when_asked(mut self, waits: bool) -> Self {
+        self.terms.when_asked = waits;
         self
     }
 
@@ -353,7 +373,7 @@ impl fmt::Debug for PeerBuilder {
         let Self { fault, address, terms } = self;
         let mut builder = f.debug_struct("PeerBuilder");
         builder.field("fault", fault).field("address", address).field("selection", &terms.selection);
-        builder.field("seed", &terms.seed).finish_non_exhaustive()
+        builder.field("seed", &terms.seed).field("when_asked", &terms.when_asked).finish_non_exhaustive()
     }
 }
 

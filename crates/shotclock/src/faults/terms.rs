@@ -15,6 +15,8 @@ pub(super) struct Terms {
     pub(super) selection: Selection,
     pub(super) content: Vec<u8>,
     pub(super) seed: u64,
+    /// A connection begins with the client's first byte.
+    pub(super) when_asked: bool,
     pub(super) most_connections: usize,
     pub(super) most_bytes: u64,
     pub(super) report: Option<Report>,
