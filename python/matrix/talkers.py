@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from flight import RECORD_HEAD, first_flight
+
 # Far less than the limit, so that a limit on each read never passes.
 DRIP_SECONDS = 0.1
 SIP_BYTES = 1 << 14
@@ -181,14 +183,7 @@ def _over_tls(server: ssl.SSLContext, talk: Talk) -> Talk:
 
 def _drip_handshake(server: ssl.SSLContext) -> Talk:
     def talk(connection: socket.socket) -> None:
-        # What a server says is made aside, and then given out by the byte.
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = server.wrap_bio(incoming, outgoing, server_side=True)
-        while not outgoing.pending:
-            incoming.write(connection.recv(65536))
-            with contextlib.suppress(ssl.SSLWantReadError):
-                tls.do_handshake()
-        _drip(connection, (bytes([byte]) for byte in outgoing.read()))
+        _drip(connection, (bytes([byte]) for byte in first_flight(server, connection)))
 
     return talk
 
@@ -198,8 +193,7 @@ def _drip_record(server: ssl.SSLContext) -> Talk:
         with server.wrap_socket(connection, server_side=True) as tls:
             tls.recv(1)
             raw = socket.fromfd(tls.fileno(), socket.AF_INET, socket.SOCK_STREAM)
-            # RFC 8446, 5.2: a record of application data of which only the length comes quickly.
-            raw.sendall(bytes([23, 3, 3, 0x40, 0]))
+            raw.sendall(RECORD_HEAD)
             _drip(raw, _for_ever(b"x"))
 
     return talk

@@ -6,7 +6,7 @@ import functools
 import os
 from _thread import RLock
 
-from . import _functions, _makefile, _mount, _native, _sendfile, _tls
+from . import _functions, _makefile, _mount, _native, _selector, _sendfile, _tls
 from ._on_import import on_import
 from ._replacements import ClassAttributes, names_in_modules, swap_in_modules
 
@@ -40,6 +40,7 @@ def install() -> None:
     if _mount.is_mounted():
         return
     stock = _mount.stock_socket_module()
+    import selectors
     import socket
 
     with _lock:
@@ -47,6 +48,7 @@ def install() -> None:
             _installed = _Graft(socket, stock)
         else:
             _installed.reach(socket)
+        _selector.install(selectors, stock)
     _watch_ssl()
 
 
@@ -56,6 +58,7 @@ def uninstall() -> None:
     with _lock:
         if _installed is not None:
             _tls.uninstall()
+            _selector.uninstall()
             _installed.undo()
             _installed = None
         stop_watching, _stop_watching_ssl = _stop_watching_ssl, None
@@ -71,7 +74,7 @@ def is_installed() -> bool:
 def replaced() -> tuple[str, ...]:
     """What is grafted now; empty while nothing is."""
     with _lock:
-        return _installed.names() + _tls.guarded() if _installed is not None else ()
+        return _installed.names() + _selector.replaced() + _tls.guarded() if _installed is not None else ()
 
 
 def reaches(socket_class: object) -> bool:

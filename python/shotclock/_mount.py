@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from _thread import RLock
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from . import _functions, _makefile, _native, _sendfile, _socket_class, _tls
+from . import _functions, _makefile, _native, _selector, _sendfile, _socket_class, _tls
 from ._on_import import on_import
 
 NAME = "_socket"
@@ -41,15 +42,17 @@ def own_socket_module() -> ModuleType:
 def mount() -> None:
     """Have ``import _socket`` give ours from now on. To be called before anything imports ``socket``."""
     sys.modules[NAME] = own_socket_module()
-    # What waits by itself above it: methods of socket.py, and OpenSSL's module.
+    # What waits by itself above it: methods of socket.py, a selector, and OpenSSL's module.
     on_import("socket", _socket_class.complete)
+    on_import("selectors", functools.partial(_selector.install, stock=stock_socket_module()))
     on_import("ssl", _tls.install)
 
 
 def replaced() -> tuple[str, ...]:
     """What `mount` has replaced."""
     methods = (*_sendfile.METHODS, _makefile.METHOD)
-    return (NAME, *(f"socket.socket.{method}" for method in methods), *_functions.replaced(), *_tls.guarded())
+    above = (*_functions.replaced(), *_selector.replaced(), *_tls.guarded())
+    return (NAME, *(f"socket.socket.{method}" for method in methods), *above)
 
 
 def reaches(socket_class: object) -> bool:

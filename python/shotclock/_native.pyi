@@ -36,6 +36,12 @@ def recv_exact(sock: _socket_object, room: bytearray, filled: int, /) -> int:
     An exception's `partial` is what is full.
     """
 
+def wait_readable(sock: _socket_object, nanoseconds: int, accepts: bool, /) -> bool:
+    """Wait until the socket is readable, for so long and no longer; negative is for ever.
+
+    Scopes and cancellers raise what they raise in a call that accepts, or receives.
+    """
+
 def race(
     infos: list[Any], delay: int, prepare: Callable[[Any], _socket_object], failures: list[OSError], /
 ) -> _socket_object | None:

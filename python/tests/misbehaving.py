@@ -1,5 +1,10 @@
 """What programs under test need: peers that misbehave, and a stopwatch. Put before a program's own text."""
 
+import inspect
+import pathlib
+
+from waits import full_backlog
+
 # A limit may be missed late by LATE, and early by nothing.
 PEERS = """
 import contextlib, socket, sys, threading, time
@@ -51,10 +56,14 @@ def drip(head, each=b"x", every=0.02):
             time.sleep(every)
             connection.sendall(each)
     return talk
-"""
+
+""" + inspect.getsource(full_backlog)
+
+# The matrix's peers say it, too.
+FLIGHT = pathlib.Path(__file__).parents[1].joinpath("matrix", "flight.py").read_text()
 
 # Web servers, and their clients: with the arguments CERTIFICATE and AUTHORITY, the fixture `certificates`.
-SERVERS = """
+SERVERS = FLIGHT + """
 import http.client, os, ssl, urllib.request, warnings
 import requests
 HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Length: 1000000\\r\\n\\r\\n"
@@ -75,14 +84,7 @@ def over_tls(talk):
     return talk_over_tls
 
 def drip_handshake(connection):
-    # What a server says is made aside, and then given out by the byte.
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = server.wrap_bio(incoming, outgoing, server_side=True)
-    while not outgoing.pending:
-        incoming.write(connection.recv(65536))
-        with contextlib.suppress(ssl.SSLWantReadError):
-            tls.do_handshake()
-    for byte in outgoing.read():
+    for byte in first_flight(server, connection):
         time.sleep(0.02)
         connection.sendall(bytes([byte]))
 
@@ -91,8 +93,7 @@ def drip_records(connection):
         tls.recv(65536)
         raw = socket.socket(fileno=os.dup(tls.fileno()))
         tls.sendall(HEAD)
-        # A record of which only the length comes quickly.
-        raw.sendall(bytes([23, 3, 3, 0x40, 0]))
+        raw.sendall(RECORD_HEAD)
         for _ in range(1000):
             time.sleep(0.02)
             raw.sendall(b"x")

@@ -6,7 +6,7 @@ import sys
 import textwrap
 
 import pytest
-from isolation import isolated
+from isolation import LOOPBACK, isolated
 
 PATIENCE = 50
 
@@ -37,7 +37,7 @@ class Namespace:
     """Where programs run with these files in /etc, after a shell's set-up. Each begins with `BEGIN` and `begin`."""
 
     def __init__(self, folder, mount, system_files, begin="", set_up=()):
-        self._isolated = isolated(folder, system_files, set_up)
+        self._isolated = isolated(folder, system_files, (LOOPBACK, *set_up))
         if self._isolated is None:
             pytest.skip("a network of the test's own: no namespaces of user, network and mounts here")
         # The command's options come behind it.

@@ -6,6 +6,8 @@ import textwrap
 
 import pytest
 
+from isolation import isolated
+
 # What each program starts with: both mounts of the methods, and threads that are seen to wait.
 PRELUDE = """
 import _socket, os, socket, sys, threading
@@ -199,10 +201,9 @@ def test_a_receive_of_gigabytes_touches_only_what_it_gets(run):
     assert out == "True\n"
 
 
-# A name server that takes the question and never answers, on the address that resolv.conf is made to name.
+# A name server that takes the question and never answers, on the address that resolv.conf names.
+RESOLV_CONF = "nameserver 127.0.0.1\noptions timeout:30\n"
 SILENT_SERVER = """
-    with open("/etc/resolv.conf", "w") as resolv:
-        resolv.write("nameserver 127.0.0.1\\noptions timeout:30\\n")
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 53))
 """
@@ -210,9 +211,9 @@ SILENT_SERVER = """
 
 def test_the_interpreter_ends_while_a_lookup_waits(run, tmp_path):
     """The question has reached the server; the answer never comes."""
-    reason = _no_namespaces(tmp_path)
-    if reason:
-        pytest.skip(reason)
+    inside = isolated(tmp_path, {"resolv.conf": RESOLV_CONF})
+    if inside is None:
+        pytest.skip("a lookup that waits: no namespaces of user, network and mounts here")
     program = textwrap.dedent(SILENT_SERVER) + textwrap.dedent(
         """
         lookups = _native.functions(_socket)
@@ -223,21 +224,4 @@ def test_the_interpreter_ends_while_a_lookup_waits(run, tmp_path):
         print("asked")
         """
     )
-    assert run(program, inside=_surroundings(tmp_path)) == "asked\n"
-
-
-def _surroundings(folder):
-    """A command under which only loopback is up, and /etc/resolv.conf is the test's own."""
-    own = folder / "resolv.conf"
-    own.touch()
-    setup = f'mount --bind {own} /etc/resolv.conf && ip link set lo up && exec "$@"'
-    return ["unshare", "--net", "--mount", "sh", "-c", setup, "sh"]
-
-
-def _no_namespaces(folder):
-    """Why there can be none here, if so."""
-    try:
-        probe = subprocess.run([*_surroundings(folder), "true"], capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        return f"{error.filename} is not installed"
-    return "" if probe.returncode == 0 else f"no namespaces: {probe.stderr.strip()}"
+    assert run(program, inside=inside) == "asked\n"

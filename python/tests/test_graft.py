@@ -8,6 +8,7 @@ import http.server
 import importlib.util
 import io
 import os
+import selectors
 import shutil
 import signal
 import socket
@@ -24,6 +25,8 @@ from interpreter import check
 
 METHODS = ("recv", "recv_into", "send", "sendall")
 LIMIT = 0.06
+# Whose attributes are replaced.
+CLASSES = (socket.socket, ssl.SSLSocket, selectors.PollSelector)
 
 
 @pytest.fixture(params=["stock", "grafted"])
@@ -62,7 +65,7 @@ def everything_of(owner):
 
 
 def everything():
-    return [everything_of(owner) for owner in (socket.socket, ssl.SSLSocket, socket, _socket)] + [list(sys.meta_path)]
+    return [everything_of(owner) for owner in (*CLASSES, socket, _socket)] + [list(sys.meta_path)]
 
 
 def test_install_is_reversible_and_says_so(pair):
@@ -91,7 +94,7 @@ def test_what_is_replaced_is_what_it_says():
     try:
         for name in shotclock.status().replaced:
             place, _, attribute = name.rpartition(".")
-            classes = {"socket.socket": socket.socket, "ssl.SSLSocket": ssl.SSLSocket}
+            classes = {f"{known.__module__}.{known.__qualname__}": known for known in CLASSES}
             ours = vars(classes.get(place) or sys.modules[place])[attribute]
             assert getattr(ours, "__name__", None) == attribute, name
     finally:

@@ -11,11 +11,11 @@ import json
 import os
 import pathlib
 import random
-import shutil
 import subprocess
 import sys
 
 import _socket
+import isolation
 import pytest
 
 from shotclock import _native
@@ -342,14 +342,11 @@ AUDITED += [("getservbyport", (80,)), ("gethostname", ()), ("sethostname", ("nam
 @pytest.fixture(scope="module")
 def isolated(tmp_path_factory):
     """What came of the lookups in the child: a pair each, the interpreter's and ours."""
-    folder = tmp_path_factory.mktemp("isolated")
-    for name, content in SYSTEM_FILES.items():
-        (folder / name).write_bytes(content)
-    mounts = " && ".join(f"mount --bind '{folder / name}' /etc/{name}" for name in SYSTEM_FILES)
-    isolate = ["unshare", "--user", "--map-root-user", "--net", "--uts", "--mount", "sh", "-c"]
-    if not shutil.which("unshare") or subprocess.run([*isolate, mounts], check=False).returncode != 0:
+    # Nothing in its network is up: whoever is asked over it cannot answer.
+    without_network = isolation.isolated(tmp_path_factory.mktemp("isolated"), SYSTEM_FILES, set_up=())
+    if without_network is None:
         pytest.skip("lookups alike: no namespaces of user, network, host name and mounts here")
-    command = [*isolate, f'{mounts} && exec "$0" "$@"', sys.executable, __file__]
+    command = [*without_network, sys.executable, __file__]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=50)
     return json.loads(done.stdout)
 

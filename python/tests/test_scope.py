@@ -31,12 +31,7 @@ def test_every_wait_of_a_socket_ends(run):
         listener = socket.create_server(("127.0.0.1", 0))
         datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         datagram.bind(("127.0.0.1", 0))
-        hung = socket.create_server(("127.0.0.1", 0), backlog=0)
-        filling = []
-        for _ in range(3):
-            filling.append(socket.socket())
-            filling[-1].setblocking(False)
-            filling[-1].connect_ex(hung.getsockname())
+        hung, _filling = full_backlog()
         waits = [
             lambda: a.recv(1),
             lambda: a.recv(1, socket.MSG_WAITALL),

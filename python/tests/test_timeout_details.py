@@ -41,15 +41,6 @@ def full_pair():
     full.settimeout(SHORT)
     return full, other
 
-def hung_listener():
-    hung = socket.create_server(("127.0.0.1", 0), backlog=0)
-    filling = []
-    for _ in range(3):
-        filling.append(socket.socket())
-        filling[-1].setblocking(False)
-        filling[-1].connect_ex(hung.getsockname())
-    return hung, filling
-
 def drain(sock, count):
     while count > 0:
         count -= len(sock.recv(min(count, 1 << 16)))
@@ -83,7 +74,7 @@ def test_each_phase_of_a_plain_socket(run):
         listener = socket.create_server(("127.0.0.1", 0))
         listener.settimeout(SHORT)
         details(listener.accept, "accept")
-        hung, filling = hung_listener()
+        hung, filling = full_backlog()
         connecting = socket.socket()
         connecting.settimeout(SHORT)
         details(lambda: connecting.connect(hung.getsockname()), "connect")

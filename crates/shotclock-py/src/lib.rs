@@ -27,6 +27,7 @@ mod order;
 mod own_type;
 mod policy;
 mod race;
+mod readable;
 mod sendfile;
 mod state;
 mod stock;

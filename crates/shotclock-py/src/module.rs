@@ -17,7 +17,7 @@ use crate::names::patience;
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{around, canceller, errors, faults, own_type, policy, race, sendfile, tls, transfer};
+use crate::{around, canceller, errors, faults, own_type, policy, race, readable, sendfile, tls, transfer};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -162,6 +162,12 @@ fn of_sockets() -> Vec<PyMethodDef> {
             transfer::recv_exact,
             METH_VARARGS,
             c"recv_exact(sock, room, filled, /)\n--\n\nSo many bytes, in time.",
+        ),
+        function(
+            c"wait_readable",
+            readable::wait_readable,
+            METH_VARARGS,
+            c"wait_readable(sock, nanoseconds, accepts, /)\n--\n\nWhether the socket is readable in time.",
         ),
         function(
             c"race",
