@@ -153,7 +153,8 @@ def deadline(seconds: float) -> Scope:
 
     It reaches every socket operation of this thread or task, files over sockets, lookups and TLS, also inside libraries.
     So do servers of ``socketserver`` that wait for requests. It does not reach non-blocking sockets, ``time.sleep``, other
-    waits in ``select`` and ``selectors``, C libraries with sockets of their own, or other threads (see ``Scope.carry``). Entering the first scope does ``install()``.
+    waits in ``select`` and ``selectors``, C libraries with sockets of their own, or other threads (see ``Scope.carry``).
+    Entering the first scope does ``install()``.
 
     A generator that is suspended inside a scope leaves its caller in it, since Python gives generators no context of
     their own: do not yield inside one.

@@ -95,8 +95,13 @@ fn data_flags_and_address(arguments: *mut PyObject) -> PyResult<(Buffer, c_int, 
 }
 
 fn transmit(socket: SocketRef, timing: &Timing, data: &[u8], flags: c_int, to: &RawAddress) -> PyResult<usize> {
-    let fd = socket.fd()?;
-    let flags = timing.flags(flags);
-    let try_once = |_| exact::sendto(fd, data, flags, to).map_err(|errno| timing.pause(errno));
+    let transfer = Transfer::of(socket, Phase::Send, data.len())?;
+    let (fd, send) = (transfer.fd, |more| exact::sendto(transfer.fd, data, flags | more, to));
+    if !timing.has_begun() {
+        return transfer.run(send);
+    }
+    // What the lookup took is gone.
+    let more = timing.flags(0);
+    let try_once = |_| send(more).map_err(|errno| timing.pause(errno));
     timing.run(&mut Call::new(fd, Readiness::OUT, try_once), data.len())
 }

@@ -42,7 +42,7 @@ impl Transfer {
 
     /// Runs one call of the system, until it has moved something or its limit passes. `call` is given the flags that keep
     /// it from waiting, where it must not.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn run<T>(self, mut call: impl FnMut(c_int) -> Result<T, Errno>) -> PyResult<T> {
         match self.first_try(&mut call) {
             FirstTry::Done(moved) => Ok(moved),
@@ -52,7 +52,7 @@ impl Transfer {
     }
 
     /// The first try alone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn first_try<T>(self, mut call: impl FnMut(c_int) -> Result<T, Errno>) -> FirstTry<T> {
         if around::is_any_open() {
             return FirstTry::NotMade;

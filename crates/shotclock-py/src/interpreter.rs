@@ -183,6 +183,11 @@ impl Timing {
         self.timeout.is_none() && !self.is_bounded()
     }
 
+    /// Whether a lookup has taken some of its time.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.get().is_some()
+    }
+
     /// Whether it never waits.
     pub(crate) fn is_nonblocking(&self) -> bool {
         self.timeout == Some(0)

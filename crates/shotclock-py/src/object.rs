@@ -103,6 +103,7 @@ impl SocketRef {
     }
 
     /// The timeout that the program has set, in nanoseconds; negative is none.
+    #[inline]
     pub(crate) fn timeout(self) -> i64 {
         match self.timeout_field() {
             0 => held::timeout(self).unwrap_or(0),

@@ -8,7 +8,7 @@ use std::ptr::{self, NonNull};
 
 use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear,
-    PyLong_AsSsize_t, PyLong_Check, PyObject,
+    PyLong_AsSsize_t, PyObject,
 };
 use shotclock::raw::{Call, Interest, Moves, Operation, Pause, Readiness, RecvExact, exact};
 use shotclock::{MessageFlags, Phase};
@@ -98,9 +98,8 @@ pub(crate) fn zeroes(len: usize) -> Option<Box<[u8]>> {
 fn size_and_flags(arguments: Arguments<'_>) -> PyResult<(Py_ssize_t, c_int)> {
     // SAFETY: the interpreter is held and the arguments are alive.
     unsafe {
-        if let (Some(size), 1) = (arguments.get(0), arguments.len())
-            && PyLong_Check(size) != 0
-        {
+        if let (Some(size), 1) = (arguments.get(0), arguments.len()) {
+            // Of what is no int it is an error.
             let size = PyLong_AsSsize_t(size);
             if size != -1 {
                 return Ok((size, 0));
@@ -167,17 +166,20 @@ fn recv_exact_checked(arguments: *mut PyObject) -> PyResult<Owned> {
 
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
     let transfer = Transfer::of(socket, Phase::Recv, room.len())?;
-    if flags & MessageFlags::WAITALL.0 != 0 {
-        let timing = transfer.timing()?;
-        if timing.is_bound_by_scope_alone() {
-            return receive_all(transfer.fd, &timing, room, flags);
-        }
+    if flags & MessageFlags::WAITALL.0 != 0 && around::is_any_open() {
+        return receive_all(transfer, room, flags);
     }
-    transfer.run(|more| exact::recv(transfer.fd, room, flags | more))
+    let fd = transfer.fd;
+    transfer.run(|more| exact::recv(fd, room, flags | more))
 }
 
-/// MSG_WAITALL in parts, none of which waits.
-fn receive_all(fd: BorrowedFd<'_>, timing: &Timing, room: &mut [u8], flags: c_int) -> PyResult<usize> {
+/// MSG_WAITALL where something may be around the call: then in parts, none of which waits.
+#[cold]
+fn receive_all(transfer: Transfer, room: &mut [u8], flags: c_int) -> PyResult<usize> {
+    let (fd, timing) = (transfer.fd, transfer.timing()?);
+    if !timing.is_bound_by_scope_alone() {
+        return transfer.run(|more| exact::recv(fd, room, flags | more));
+    }
     let (mut filled, flags) = (0, timing.flags(flags & !MessageFlags::WAITALL.0));
     let try_once = |_| match exact::recv(fd, &mut room[filled..], flags) {
         Ok(0) => Ok(()),
@@ -247,12 +249,14 @@ fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
         // Without a timeout one call sends all there is.
         return transmit_all(transfer, data, flags).map(|()| data.len());
     }
-    transfer.run(|more| exact::send(transfer.fd, data, flags | more))
+    let fd = transfer.fd;
+    transfer.run(|more| exact::send(fd, data, flags | more))
 }
 
 /// One limit for the whole, as CPython's: each part gets what is left of it. The exception says how much was sent.
 fn transmit_all(transfer: Transfer, data: &[u8], flags: c_int) -> PyResult<()> {
-    match transfer.first_try(|more| exact::send(transfer.fd, data, flags | more)) {
+    let fd = transfer.fd;
+    match transfer.first_try(|more| exact::send(fd, data, flags | more)) {
         FirstTry::Done(sent) if sent == data.len() => Ok(()),
         first => transmit_rest(transfer, data, flags, &first),
     }

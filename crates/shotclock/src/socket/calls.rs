@@ -35,7 +35,10 @@ impl Socket {
     pub fn accept(&self) -> Result<(Self, Address)> {
         self.ensure_nonblocking("accept")?;
         let tried = self.try_once(ops::Accept { fd: self.borrow() });
-        tried.or_else(|pause| self.accept_on(pause)).map(|accepted| self.welcome(accepted))
+        match tried {
+            Ok(accepted) => Ok(self.welcome(accepted)),
+            Err(pause) => self.accept_on(pause),
+        }
     }
 
     /// Connects to an address, or to a host's name and a port; on a datagram socket, sets where `send` goes and from
@@ -178,8 +181,10 @@ impl Socket {
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
         let tried = self.try_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
-        let (len, from) = tried.or_else(|pause| self.recvfrom_on(buffer, pause))?;
-        Ok((len, from.as_ref().map(Address::from_raw)))
+        match tried {
+            Ok((len, from)) => Ok((len, from.as_ref().map(Address::from_raw))),
+            Err(pause) => self.recvfrom_on(buffer, pause),
+        }
     }
 
     /// Receives up to `size` bytes, with up to `ancillary_size` bytes of control messages; [`cmsg_space`] tells how
@@ -296,8 +301,13 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     #[doc(alias = "send_to")]
+    #[inline]
     pub fn sendto<'t>(&self, data: &[u8], target: impl Into<Target<'t>>) -> Result<usize> {
-        self.view().sendto(data, target)
+        let target = target.into();
+        let Target::Address(address) = target else { return self.view().sendto(data, target) };
+        let to = address.to_raw();
+        let tried = self.try_once(ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to });
+        tried.or_else(|pause| self.sendto_on(data, &address, pause))
     }
 
     /// Sends one message gathered from `data`, with control messages, to an address or to the connected peer. Source:

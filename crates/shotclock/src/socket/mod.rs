@@ -805,15 +805,16 @@ impl Socket {
 
     #[cold]
     #[inline(never)]
-    fn recvfrom_on(&self, buffer: &mut [u8], pause: Pause) -> Result<(usize, Option<RawAddress>)> {
+    fn recvfrom_on(&self, buffer: &mut [u8], pause: Pause) -> Result<(usize, Option<Address>)> {
         let op = ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        self.view().run_on("recvfrom", op, pause)
+        let (len, from) = self.view().run_on("recvfrom", op, pause)?;
+        Ok((len, from.as_ref().map(Address::from_raw)))
     }
 
     #[cold]
     #[inline(never)]
-    fn accept_on(&self, pause: Pause) -> Result<(OwnedFd, Option<RawAddress>)> {
-        self.view().run_on("accept", ops::Accept { fd: self.borrow() }, pause)
+    fn accept_on(&self, pause: Pause) -> Result<(Self, Address)> {
+        self.view().run_on("accept", ops::Accept { fd: self.borrow() }, pause).map(|accepted| self.welcome(accepted))
     }
 
     #[cold]
@@ -821,6 +822,15 @@ impl Socket {
     fn send_on(&self, data: &[u8], pause: Pause) -> Result<usize> {
         let op = ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE };
         self.view().run_on("send", op, pause)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sendto_on(&self, data: &[u8], address: &Address, pause: Pause) -> Result<usize> {
+        let (view, to) = (self.view(), address.to_raw());
+        let op = ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to };
+        view.run_on("sendto", op, pause)
+            .map_err(|error| view.explain_address(error, Target::Address(*address), address))
     }
 
     /// The socket under its own timeout alone.

@@ -669,7 +669,7 @@ impl<'s> Timed<'s> {
     }
 
     #[cold]
-    fn explain_address(&self, error: Error, target: Target<'_>, address: &Address) -> Error {
+    pub(super) fn explain_address(&self, error: Error, target: Target<'_>, address: &Address) -> Error {
         self.socket.explain_family(error, address).to(target)
     }
 }

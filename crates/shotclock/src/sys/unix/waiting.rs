@@ -23,12 +23,18 @@ use super::{exact, last_errno, socket};
 /// Whoever closes looks who is there after it has given the socket another number. So a waiter enters first, and asks
 /// then whether the number is still the socket's.
 pub struct Waiting {
+    entry: Entry,
+    /// It belongs to its thread.
+    _thread: PhantomData<*const ()>,
+}
+
+/// Who has entered which number. Handed on by value, so that it need not be in memory.
+#[derive(Clone, Copy)]
+struct Entry {
     table: &'static Table,
     slot: &'static AtomicUsize,
     number: RawFd,
     thread: usize,
-    /// It belongs to its thread.
-    _thread: PhantomData<*const ()>,
 }
 
 impl Waiting {
@@ -36,16 +42,28 @@ impl Waiting {
     #[inline]
     pub fn on(number: RawFd) -> Self {
         let table = TABLE.get();
-        let waiting = Self { table, slot: table.slot(number), number, thread: own_id(), _thread: PhantomData };
-        if waiting.slot.compare_exchange(NOBODY, waiting.thread, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-            waiting.enter_beside_others();
+        let entry = Entry { table, slot: table.slot(number), number, thread: own_id() };
+        if entry.slot.compare_exchange(NOBODY, entry.thread, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            entry.enter_beside_others();
         }
-        waiting
+        Self { entry, _thread: PhantomData }
     }
+}
 
+impl Drop for Waiting {
+    #[inline]
+    fn drop(&mut self) {
+        let entry = self.entry;
+        if entry.slot.compare_exchange(entry.thread, NOBODY, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            entry.leave_others_behind();
+        }
+    }
+}
+
+impl Entry {
     #[cold]
     #[inline(never)]
-    fn enter_beside_others(&self) {
+    fn enter_beside_others(self) {
         let mut others = self.table.others();
         let mut found = self.slot.load(Ordering::SeqCst);
         loop {
@@ -61,7 +79,7 @@ impl Waiting {
 
     #[cold]
     #[inline(never)]
-    fn leave_others_behind(&self) {
+    fn leave_others_behind(self) {
         // A handler of signals has forked in the middle of a wait: the number's end is the parent's business.
         if !ptr::eq(self.table, TABLE.get()) {
             return;
@@ -87,15 +105,6 @@ impl Waiting {
             let _ = exact::close(self.number);
         }
         self.slot.store(NOBODY, Ordering::SeqCst);
-    }
-}
-
-impl Drop for Waiting {
-    #[inline]
-    fn drop(&mut self) {
-        if self.slot.compare_exchange(self.thread, NOBODY, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-            self.leave_others_behind();
-        }
     }
 }
 
