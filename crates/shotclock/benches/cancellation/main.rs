@@ -125,6 +125,12 @@ fn print(name: &str, by: &str, mut took: Vec<Duration>) {
     println!("| {name} | {by} | {median} | {late} | {most} | {verdict} |");
 }
 
+/// poll(2) is none of some machines' calls: there ppoll(2) stands for it.
+#[cfg(target_arch = "x86_64")]
+const WAITS: &[libc::c_long] = &[libc::SYS_ppoll, libc::SYS_poll];
+#[cfg(not(target_arch = "x86_64"))]
+const WAITS: &[libc::c_long] = &[libc::SYS_ppoll];
+
 /// The thread that waits.
 struct Waiter {
     orders: Sender<Box<dyn FnOnce() -> Result<()> + Send>>,
@@ -151,12 +157,18 @@ impl Waiter {
     /// Has it wait, and sees to it that it does.
     fn begin(&self, wait: Box<dyn FnOnce() -> Result<()> + Send>) {
         self.orders.send(wait).unwrap();
-        let in_wait = format!("{} ", libc::SYS_ppoll);
         let begun = Instant::now();
-        while !std::fs::read_to_string(&self.doing).unwrap().starts_with(&in_wait) {
+        while !self.is_waiting() {
             assert!(begun.elapsed() < LOST, "it does not wait");
             thread::yield_now();
         }
+    }
+
+    /// Whether it is in a call by which the core waits.
+    fn is_waiting(&self) -> bool {
+        let doing = std::fs::read_to_string(&self.doing).unwrap();
+        let call = doing.split(' ').next().and_then(|number| number.parse().ok());
+        call.is_some_and(|call: libc::c_long| WAITS.contains(&call))
     }
 
     fn end(&self) -> Option<(Error, Instant)> {
