@@ -45,6 +45,21 @@ def test_it_goes_on_from_what_had_come(run):
     )
 
 
+def test_the_system_s_own_timeout_ends_it_as_it_ends_recv(run):
+    run(
+        """
+        import struct
+        a, b = socket.socketpair()
+        a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, int(SHORT * 1e6)))
+        b.sendall(b"abc")
+        error = stops(lambda: shotclock.recv_exact(a, 6), BlockingIOError)
+        assert error.partial == b"abc"
+        b.sendall(b"def")
+        assert shotclock.recv_exact(a, 6, partial=error.partial) == b"abcdef"
+        """
+    )
+
+
 def test_a_peer_that_drips_does_not_outrun_it(run):
     run(
         """

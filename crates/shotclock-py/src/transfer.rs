@@ -10,7 +10,7 @@ use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear,
     PyLong_AsSsize_t, PyObject,
 };
-use shotclock::raw::{Call, Interest, Moves, Operation, Pause, Readiness, RecvExact, exact};
+use shotclock::raw::{Call, Interest, Moves, Operation, Pause, Readiness, exact};
 use shotclock::{MessageFlags, Phase};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
@@ -155,12 +155,12 @@ fn recv_exact_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     };
     let filled = usize::try_from(filled).ok().filter(|filled| *filled <= room.len());
     let filled = filled.ok_or_else(|| errors::value_error("recv_exact() takes a number within the room"))?;
-    let (fd, timing, into) = (socket.fd()?, Timing::of(socket, Phase::Recv)?, room.bytes_mut());
-    let size = into.len();
-    let mut receive = RecvExact { fd, into, filled };
-    match timing.run_bytes(&mut receive, size) {
-        Ok(_) => Owned::size(receive.filled),
-        Err(stop) => Err(timing.raise_after(stop, Moved::Received(&receive.into[..receive.filled]))),
+    let (fd, timing, room) = (socket.fd()?, Timing::of(socket, Phase::Recv)?, room.bytes_mut());
+    let (size, mut filled, flags) = (room.len(), filled, timing.flags(0));
+    let try_once = |_| fill(fd, room, &mut filled, flags, &timing);
+    match timing.run_bytes(&mut Call::new(fd, Readiness::IN, try_once), size) {
+        Ok(()) => Owned::size(filled),
+        Err(stop) => Err(timing.raise_after(stop, Moved::Received(&room[..filled]))),
     }
 }
 
@@ -181,19 +181,19 @@ fn receive_all(transfer: Transfer, room: &mut [u8], flags: c_int) -> PyResult<us
         return transfer.run(|more| exact::recv(fd, room, flags | more));
     }
     let (mut filled, flags) = (0, timing.flags(flags & !MessageFlags::WAITALL.0));
-    let try_once = |_| match exact::recv(fd, &mut room[filled..], flags) {
-        Ok(0) => Ok(()),
-        Ok(len) => {
-            filled += len;
-            if filled >= room.len() { Ok(()) } else { Err(Pause::Progress) }
-        }
-        Err(errno) => Err(timing.pause(errno)),
-    };
+    let try_once = |_| fill(fd, room, &mut filled, flags, &timing);
     let outcome = timing.run_when_ready(&mut Call::new(fd, Readiness::IN, try_once));
     match outcome {
         Ok(()) => Ok(filled),
         Err(stop) => Err(timing.raise_after(stop, Moved::Received(&room[..filled]))),
     }
+}
+
+/// One part of what fills a room from there on; done where it is full, or the data has ended.
+fn fill(fd: BorrowedFd<'_>, room: &mut [u8], filled: &mut usize, flags: c_int, timing: &Timing) -> Result<(), Pause> {
+    let part = exact::recv(fd, &mut room[*filled..], flags).map_err(|errno| timing.pause(errno))?;
+    *filled += part;
+    if part == 0 || *filled >= room.len() { Ok(()) } else { Err(Pause::Progress) }
 }
 
 /// `socket.send(data[, flags])`.
