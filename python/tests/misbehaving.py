@@ -3,7 +3,7 @@
 import inspect
 import pathlib
 
-from waits import full_backlog
+from waits import full_backlog, full_pipe
 
 # A limit may be missed late by LATE, and early by nothing.
 PEERS = """
@@ -57,7 +57,7 @@ def drip(head, each=b"x", every=0.02):
             connection.sendall(each)
     return talk
 
-""" + inspect.getsource(full_backlog)
+""" + "\n".join(inspect.getsource(tool) for tool in (full_backlog, full_pipe))
 
 # The matrix's peers say it, too.
 FLIGHT = pathlib.Path(__file__).parents[1].joinpath("matrix", "flight.py").read_text()

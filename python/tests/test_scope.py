@@ -22,11 +22,7 @@ def test_every_wait_of_a_socket_ends(run):
     run(
         """
         a, b = socket.socketpair()
-        full, _keep = socket.socketpair()
-        full.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                full.send(bytes(65536))
+        full, _keep = full_pipe()
         full.setblocking(True)
         listener = socket.create_server(("127.0.0.1", 0))
         datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -30,11 +30,7 @@ def details(wait, phase, sent=0, partial=b"", text="timed out"):
     raise AssertionError("it ended by itself")
 
 def full_pair():
-    full, other = socket.socketpair()
-    full.setblocking(False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            full.send(bytes(65536))
+    full, other = full_pipe()
     with contextlib.suppress(BlockingIOError):
         while True:
             full.send(b"x")

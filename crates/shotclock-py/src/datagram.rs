@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 
 use pyo3_ffi::{Py_BuildValue, Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyObject, PyTuple_Size};
-use shotclock::raw::{Call, Readiness, exact};
+use shotclock::raw::exact;
 use shotclock::{Phase, RawAddress};
 
 use crate::address;
@@ -96,12 +96,6 @@ fn data_flags_and_address(arguments: *mut PyObject) -> PyResult<(Buffer, c_int, 
 
 fn transmit(socket: SocketRef, timing: &Timing, data: &[u8], flags: c_int, to: &RawAddress) -> PyResult<usize> {
     let transfer = Transfer::of(socket, Phase::Send, data.len())?;
-    let (fd, send) = (transfer.fd, |more| exact::sendto(transfer.fd, data, flags | more, to));
-    if !timing.has_begun() {
-        return transfer.run(send);
-    }
-    // What the lookup took is gone.
-    let more = timing.flags(0);
-    let try_once = |_| send(more).map_err(|errno| timing.pause(errno));
-    timing.run(&mut Call::new(fd, Readiness::OUT, try_once), data.len())
+    let fd = transfer.fd;
+    transfer.run_by(timing, |more| exact::sendto(fd, data, flags | more, to))
 }

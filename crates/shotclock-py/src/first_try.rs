@@ -4,11 +4,11 @@
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
 
-use shotclock::raw::{Call, Errno, Operation, Pause, Readiness, Stop};
+use shotclock::raw::{Call, Errno, Readiness};
 use shotclock::{MessageFlags, Phase};
 
 use crate::around;
-use crate::interpreter::{PyResult, Raised, SMALL, Timing, User};
+use crate::interpreter::{PyResult, SMALL, Timing, User};
 use crate::object::SocketRef;
 
 /// One call that moves bytes.
@@ -20,14 +20,6 @@ pub(crate) struct Transfer {
     pub(crate) phase: Phase,
     /// About how many bytes it may move.
     pub(crate) bytes: usize,
-}
-
-/// What a first try came to.
-pub(crate) enum FirstTry<T> {
-    Done(T),
-    Failed(Errno),
-    /// None was made: there is something around some call, and this one has to look whether it is its own.
-    NotMade,
 }
 
 impl Transfer {
@@ -45,17 +37,28 @@ impl Transfer {
     #[inline(always)]
     pub(crate) fn run<T>(self, mut call: impl FnMut(c_int) -> Result<T, Errno>) -> PyResult<T> {
         match self.first_try(&mut call) {
-            FirstTry::Done(moved) => Ok(moved),
-            FirstTry::Failed(errno) => self.go_on(Some(errno), call),
-            FirstTry::NotMade => self.go_on(None, call),
+            Ok(moved) => Ok(moved),
+            Err(failed) => self.go_on(failed, call),
         }
     }
 
-    /// The first try alone.
+    /// The same for a call whose limit is known, since it began with what may have been a lookup.
     #[inline(always)]
-    pub(crate) fn first_try<T>(self, mut call: impl FnMut(c_int) -> Result<T, Errno>) -> FirstTry<T> {
+    pub(crate) fn run_by<T>(self, timing: &Timing, mut call: impl FnMut(c_int) -> Result<T, Errno>) -> PyResult<T> {
+        // What a lookup took is gone, so that the limit is to be looked at before anything is tried.
+        let first = if timing.has_begun() { Err(None) } else { self.first_try(&mut call) };
+        match first {
+            Ok(moved) => Ok(moved),
+            Err(failed) => self.go_on_by(timing, failed, call),
+        }
+    }
+
+    /// The first try alone. Its error is None where it was not made: there is something around some call, and this one has
+    /// to look whether it is its own.
+    #[inline(always)]
+    pub(crate) fn first_try<T>(self, call: impl FnOnce(c_int) -> Result<T, Errno>) -> Result<T, Option<Errno>> {
         if around::is_any_open() {
-            return FirstTry::NotMade;
+            return Err(None);
         }
         let waits_for_ever = self.socket.timeout() < 0;
         let outcome = if waits_for_ever || self.bytes > SMALL {
@@ -64,7 +67,7 @@ impl Transfer {
         } else {
             call(MessageFlags::DONTWAIT.0)
         };
-        outcome.map_or_else(FirstTry::Failed, FirstTry::Done)
+        outcome.map_err(Some)
     }
 
     /// Its limit, and what is around it.
@@ -74,25 +77,23 @@ impl Transfer {
 
     #[cold]
     #[inline(never)]
-    fn go_on<T>(self, failed: Option<Errno>, mut call: impl FnMut(c_int) -> Result<T, Errno>) -> PyResult<T> {
-        let timing = self.timing()?;
+    fn go_on<T>(self, failed: Option<Errno>, call: impl FnMut(c_int) -> Result<T, Errno>) -> PyResult<T> {
+        self.go_on_by(&self.timing()?, failed, call)
+    }
+
+    /// What `run` does after its first try, by a limit that is known.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn go_on_by<T>(
+        self,
+        timing: &Timing,
+        failed: Option<Errno>,
+        mut call: impl FnMut(c_int) -> Result<T, Errno>,
+    ) -> PyResult<T> {
         let flags = timing.flags(0);
         let ready = if self.phase == Phase::Send { Readiness::OUT } else { Readiness::IN };
         let mut operation = Call::new(self.fd, ready, |_| call(flags).map_err(|errno| timing.pause(errno)));
-        let said = failed.map(|errno| timing.pause(errno));
-        self.run_after(said, &timing, &mut operation).map_err(|stop| timing.raise(stop))
-    }
-
-    /// Runs an operation whose first try, if it was made, said this.
-    pub(crate) fn run_after<O: Operation>(
-        self,
-        said: Option<Pause>,
-        timing: &Timing,
-        operation: &mut O,
-    ) -> Result<O::Output, Stop<Raised>> {
-        match said {
-            None => timing.run_bytes(operation, self.bytes),
-            Some(pause) => timing.run_on(operation, self.bytes, pause),
-        }
+        let outcome = timing.run_on(&mut operation, self.bytes, timing.after_first_try(failed));
+        outcome.map_err(|stop| timing.raise(stop))
     }
 }

@@ -222,6 +222,11 @@ impl Timing {
         }
     }
 
+    /// What a first try means to the loop that has failed, or was not made.
+    pub(crate) fn after_first_try(&self, failed: Option<Errno>) -> Pause {
+        failed.map_or(Pause::Again, |errno| self.pause(errno))
+    }
+
     /// The descriptor made non-blocking for a call that no flag keeps from waiting, where a limit is to end it.
     pub(crate) fn unblock<'a>(&self, fd: BorrowedFd<'a>) -> Result<Option<Unblocked<'a>>, Errno> {
         if !self.is_timed() {
@@ -251,13 +256,16 @@ impl Timing {
         if self.is_released(bytes) { self.outcome(operation) } else { self.run_held(operation) }
     }
 
-    /// The same, after a first try that said this.
+    /// The same, after a first try that said this; [`Pause::Again`] if there was none.
     pub(crate) fn run_on<O: Operation>(
         &self,
         operation: &mut O,
         bytes: usize,
         said: Pause,
     ) -> Result<O::Output, Stop<Raised>> {
+        if self.is_bound_by_scope_alone() {
+            return self.run_when_ready(operation);
+        }
         let (limit, mut waiter) = (self.limit(), self.waiter());
         if self.is_released(bytes) {
             wait_out(&mut self.released(operation), &limit, &mut waiter, said)

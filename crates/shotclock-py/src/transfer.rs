@@ -17,7 +17,7 @@ use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
 use crate::around;
 use crate::call::check_signals;
 use crate::errors::{self, Moved};
-use crate::first_try::{FirstTry, Transfer};
+use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised, Timing};
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
@@ -178,7 +178,7 @@ fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> 
 fn receive_all(transfer: Transfer, room: &mut [u8], flags: c_int) -> PyResult<usize> {
     let (fd, timing) = (transfer.fd, transfer.timing()?);
     if !timing.is_bound_by_scope_alone() {
-        return transfer.run(|more| exact::recv(fd, room, flags | more));
+        return transfer.go_on_by(&timing, None, |more| exact::recv(fd, room, flags | more));
     }
     let (mut filled, flags) = (0, timing.flags(flags & !MessageFlags::WAITALL.0));
     let try_once = |_| fill(fd, room, &mut filled, flags, &timing);
@@ -245,33 +245,48 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
 
 fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
     let transfer = Transfer::of(socket, Phase::Send, data.len())?;
-    if around::is_any_open() && transfer.timing()?.is_bound_by_scope_alone() {
-        // Without a timeout one call sends all there is.
-        return transmit_all(transfer, data, flags).map(|()| data.len());
+    if around::is_any_open() {
+        return transmit_around(transfer, data, flags);
     }
     let fd = transfer.fd;
     transfer.run(|more| exact::send(fd, data, flags | more))
+}
+
+/// The same where something may be around the call.
+#[cold]
+fn transmit_around(transfer: Transfer, data: &[u8], flags: c_int) -> PyResult<usize> {
+    let timing = transfer.timing()?;
+    if timing.is_bound_by_scope_alone() {
+        // Without a timeout one call sends all there is.
+        return transmit_rest(transfer, &timing, data, flags, (0, Pause::Again)).map(|()| data.len());
+    }
+    transfer.go_on_by(&timing, None, |more| exact::send(transfer.fd, data, flags | more))
 }
 
 /// One limit for the whole, as CPython's: each part gets what is left of it. The exception says how much was sent.
 fn transmit_all(transfer: Transfer, data: &[u8], flags: c_int) -> PyResult<()> {
     let fd = transfer.fd;
     match transfer.first_try(|more| exact::send(fd, data, flags | more)) {
-        FirstTry::Done(sent) if sent == data.len() => Ok(()),
-        first => transmit_rest(transfer, data, flags, &first),
+        Ok(sent) if sent == data.len() => Ok(()),
+        Ok(sent) => transmit_rest(transfer, &transfer.timing()?, data, flags, (sent, Pause::Progress)),
+        Err(failed) => {
+            let timing = transfer.timing()?;
+            transmit_rest(transfer, &timing, data, flags, (0, timing.after_first_try(failed)))
+        }
     }
 }
 
+/// Sends what is left after a first try, which has sent so much, and said this.
 #[cold]
-fn transmit_rest(transfer: Transfer, data: &[u8], flags: c_int, first: &FirstTry<usize>) -> PyResult<()> {
-    let timing = transfer.timing()?;
-    let (sent, said) = match *first {
-        FirstTry::Done(sent) => (sent, Some(Pause::Progress)),
-        FirstTry::Failed(errno) => (0, Some(timing.pause(errno))),
-        FirstTry::NotMade => (0, None),
-    };
-    let mut send = SendAll { fd: transfer.fd, data, flags: timing.flags(flags), timing: &timing, sent };
-    let outcome = transfer.run_after(said, &timing, &mut send);
+fn transmit_rest(
+    transfer: Transfer,
+    timing: &Timing,
+    data: &[u8],
+    flags: c_int,
+    (sent, said): (usize, Pause),
+) -> PyResult<()> {
+    let mut send = SendAll { fd: transfer.fd, data, flags: timing.flags(flags), timing, sent };
+    let outcome = timing.run_on(&mut send, transfer.bytes, said);
     outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(send.sent)))
 }
 
