@@ -12,11 +12,13 @@ import counts
 import report
 import sides
 import startup
+import threads
+import tls
 from rounds import times
 from workloads import WORKLOADS
 
 # Whatever hangs is ended after so many seconds.
-WHOLE_LIMIT = 900
+WHOLE_LIMIT = 1500
 
 
 def main() -> int:
@@ -29,7 +31,7 @@ def main() -> int:
     signal.alarm(WHOLE_LIMIT)
     both = sides.load(arguments.mount)
     if arguments.count:
-        counts.be_counted(getattr(both, arguments.count))
+        counts.be_counted(getattr(both, arguments.count), arguments.count == "ours")
         return 0
     report.heading(arguments.rounds)
     return 0 if report.show(_measure(both, arguments.mount, arguments.rounds)) else 1
@@ -43,6 +45,11 @@ def _measure(both: sides.Sides, mount: str, rounds: int) -> report.Measured:
             timed[workload.name] = times(workload, both, mount, rounds)
     _say("beside a computing thread")
     rates = beside.rates(both)
+    _say("two threads; a server with threads")
+    ping_pong = threads.ping_pong(mount, rounds)
+    servers = {clients: threads.server(mount, clients, max(2, rounds // 10)) for clients in threads.CLIENTS}
+    _say("TLS")
+    of_tls = tls.ratios(both, rounds) if mount == "graft" else {}
     _say("counting")
     calls = {side: counts.system_calls(mount, side) for side in ("stock", "ours")}
     instructions = {side: counts.instructions(mount, side) for side in ("stock", "ours")}
@@ -53,6 +60,9 @@ def _measure(both: sides.Sides, mount: str, rounds: int) -> report.Measured:
         calls=calls,
         instructions=instructions,
         beside=rates,
+        two_threads=ping_pong,
+        servers=servers,
+        tls=of_tls,
         starts=[startup.over_import_socket(*arguments) for _, arguments in report.STARTS],
         startup_file=startup.of_the_startup_file(),
     )

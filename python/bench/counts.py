@@ -23,12 +23,14 @@ RARE = 20
 CHILD_LIMIT = 120
 
 
-def be_counted(module: ModuleType) -> None:
+def be_counted(module: ModuleType, is_ours: bool) -> None:
     """Do what the child does."""
     signal.alarm(CHILD_LIMIT)
     for workload in COUNTED:
         with ExitStack() as stack:
             timer = workload.timer(module, [], stack)
+            if is_ours:
+                stack.enter_context(workload.around())
             timer.timeit(WARM_UP)
             os.getppid()
             timer.timeit(workload.loops)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import threads
+import tls
 from rounds import Quartiles, Times
 from workloads import WORKLOADS
 
@@ -25,11 +27,17 @@ STARTS = (
 TIME_GOALS = {
     "send-recv": 0.52,
     "send-recv-none": 0.85,
-    "ping-pong": 0.94,
+    "send-recv-scope": 0.7,
+    "send-recv-none-scope": 1.0,
+    "send-recv-beside": 0.55,
+    "send-recv-none-beside": 0.9,
+    "ping-pong": 0.9,
     "settimeout": 0.2,
     "fileno": 1.1,
     "gettimeout": 1.1,
 }
+# Two threads of a process on one core, and what a server's echo may cost, to stock.
+TWO_THREADS_TIME, TWO_THREADS_SWITCHES, SERVER_ECHO = 0.95, 2.0, 0.85
 # The stock recv allocates all of bufsize, so that its own figure moves by a tenth with the state of the heap.
 INSTRUCTION_GOALS = {"send-recv": 0.22}
 # By mount and workload: system calls of one operation.
@@ -52,6 +60,11 @@ class Measured:
     instructions: dict[str, dict[str, float] | None]
     # Pairs a second of stock beside a computing thread, and how many times that ours are.
     beside: tuple[Quartiles, Quartiles] | None
+    two_threads: threads.PingPong
+    # By the number of clients: processor time of an echo, to stock's.
+    servers: dict[int, Quartiles]
+    # Processor time of the client, to stock's; none in the mount that has no stock module beside it.
+    tls: dict[tls.Row, Quartiles]
     # In the order of STARTS, and the start-up file's.
     starts: list[Quartiles | None]
     startup_file: Quartiles | None
@@ -135,6 +148,15 @@ def _others(measured: Measured) -> None:
     if measured.beside:
         stock, ratio = measured.beside
         print(f"Beside a thread that computes: stock {stock:.0f} pairs a second; shotclock {ratio:.1f} times that")
+    ping_pong, switches = measured.two_threads.time, measured.two_threads.switches
+    print(
+        f"Two threads of a process, one core: shotclock {ping_pong:.3f} of stock's time; context switches a round trip: "
+        f"stock {switches['stock']:.2f}, shotclock {switches['ours']:.2f}"
+    )
+    for clients, echo in measured.servers.items():
+        print(f"Echo server, a thread for each of {clients} clients: processor time of an echo to stock's: {echo:.3f}")
+    for row, ratio in measured.tls.items():
+        print(f"{row}: {ratio:.3f}")
     for (title, _), start in zip(STARTS, measured.starts, strict=True):
         print(f'{title}, ms over python -c "import socket": {_or_absent(start)}')
     print(f"start-up file, ms where nobody asks for it: {_or_absent(measured.startup_file)}")
@@ -155,6 +177,13 @@ def _goals(measured: Measured) -> list[Goal]:
         goals.append(Goal(f"{titles[name]}: system calls", total, most, is_count=True))
     times_stock = measured.beside[1].median if measured.beside else None
     goals.append(Goal("beside a computing thread: times stock's pairs", times_stock, 10, is_least=True))
+    two_threads = measured.two_threads
+    goals.append(Goal("two threads, one core: time to stock", two_threads.time.median, TWO_THREADS_TIME))
+    switches = round(two_threads.switches["ours"], 1)
+    goals.append(Goal("two threads, one core: context switches a round trip", switches, TWO_THREADS_SWITCHES))
+    for clients, echo in measured.servers.items():
+        goals.append(Goal(f"echo server, {clients} clients: processor time to stock", echo.median, SERVER_ECHO))
+    goals.extend(Goal(str(row), ratio.median, row.most) for row, ratio in measured.tls.items())
     for (title, _), start in zip(STARTS, measured.starts, strict=True):
         goals.append(Goal(f"{title}: ms over import socket", _median(start), 25))
     goals.append(Goal("start-up file: ms where nobody asks for it", _median(measured.startup_file), 1))

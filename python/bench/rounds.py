@@ -3,7 +3,7 @@
 import os
 import statistics
 import timeit
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Self
 
@@ -55,7 +55,9 @@ def times(workload: Workload, sides: Sides, mount: str, rounds: int) -> Times:
             seconds = [0.0] * len(timers)
             for place in range(len(timers)):
                 runner = (turn + place) % len(timers)
-                seconds[runner] = timers[runner].timeit(loops)
+                around = workload.around if runners[runner][1] == "ours" else nullcontext
+                with around():
+                    seconds[runner] = timers[runner].timeit(loops)
             measured.append(seconds)
     operations = loops * workload.repeat
     return Times(

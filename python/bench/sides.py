@@ -23,24 +23,37 @@ def load(mount: str) -> Sides:
 
     Raises ImportError if the installed package does not have this mount.
     """
+    # The first scope installs the graft, which must not reach the stock side.
+    stock = _second_copy(socket)
     if mount == "type":
         from shotclock import socket as ours
 
-        return Sides(stock=socket, ours=ours)
-    stock = _second_copy_of_socket()
+        return Sides(stock=stock, ours=ours)
     import shotclock
 
     shotclock.install()
     return Sides(stock=stock, ours=socket)
 
 
-def _second_copy_of_socket() -> ModuleType:
-    """The interpreter's socket.py once more, with classes of its own that no graft reaches."""
-    copy = ModuleType("stock_socket")
+def stock_ssl(stock: ModuleType) -> ModuleType:
+    """The interpreter's ssl.py once more, over a stock socket module: its sockets are unguarded."""
+    import ssl
+
+    mounted = sys.modules["socket"]
+    sys.modules["socket"] = stock
+    try:
+        return _second_copy(ssl)
+    finally:
+        sys.modules["socket"] = mounted
+
+
+def _second_copy(module: ModuleType) -> ModuleType:
+    """A module of the interpreter's once more, with classes of its own that no graft reaches."""
+    copy = ModuleType(f"stock_{module.__name__}")
     # Its enums look themselves up there. Afterwards nobody may: install() rebinds what it finds.
     sys.modules[copy.__name__] = copy
     try:
-        SourceFileLoader(copy.__name__, str(socket.__file__)).exec_module(copy)
+        SourceFileLoader(copy.__name__, str(module.__file__)).exec_module(copy)
     finally:
         del sys.modules[copy.__name__]
     return copy

@@ -6,9 +6,10 @@ import pathlib
 import struct
 import subprocess
 import sys
+import threading
 import timeit
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,8 @@ TIMEOUT = 30.0
 WARM_UP = 100
 ECHO = pathlib.Path(__file__).with_name("echo.py")
 
+# What is open while our side runs.
+Around = Callable[[], AbstractContextManager[object]]
 # From a socket module, what makes an echo program use the same, and a stack of things to be closed: names and objects.
 Prepare = Callable[[ModuleType, list[str], ExitStack], dict[str, Any]]
 
@@ -40,6 +43,8 @@ class Workload:
     # The data is there and nothing wakes up, so that counts are exact.
     counted: bool = True
     timed: bool = True
+    # What of the package's is open around our side's calls; the stock module knows nothing of it.
+    around: Around = contextlib.nullcontext
 
     def timer(self, module: ModuleType, peer: list[str], stack: ExitStack) -> timeit.Timer:
         """The statement over new sockets of a module, ready to be run; the stack closes them."""
@@ -102,12 +107,54 @@ def _listener(module: ModuleType, _peer: list[str], stack: ExitStack) -> dict[st
     return {"listener": listener, "accepted": accepted}
 
 
+# Longer than any run.
+FAR_AWAY = 100_000.0
+
+
+def in_a_scope() -> AbstractContextManager[object]:
+    """Open a scope that never ends."""
+    import shotclock
+
+    return shotclock.deadline(FAR_AWAY)
+
+
+@contextlib.contextmanager
+def _beside_a_scope() -> Iterator[None]:
+    """A scope is open in another thread."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with in_a_scope():
+            entered.set()
+            leave.wait()
+
+    thread = threading.Thread(target=stay, daemon=True)
+    thread.start()
+    entered.wait()
+    try:
+        yield
+    finally:
+        leave.set()
+        thread.join()
+
+
 _SMALL = "left.send(b'x')\nright.recv(4096)"
 _PING = "sock.send(b'x')\nsock.recv(4096)"
 
 WORKLOADS = (
     Workload("send-recv", "send(1) + recv(4096), timeout 30", _SMALL, _pair(TIMEOUT)),
     Workload("send-recv-none", "send(1) + recv(4096), timeout None", _SMALL, _pair(None)),
+    *(
+        Workload(f"{name}{suffix}", f"{title}, {where}", _SMALL, _pair(timeout), around=around)
+        for suffix, where, around in (
+            ("-scope", "in a scope", in_a_scope),
+            ("-beside", "a scope in another thread", _beside_a_scope),
+        )
+        for name, title, timeout in (
+            ("send-recv", "send(1) + recv(4096), timeout 30", TIMEOUT),
+            ("send-recv-none", "send(1) + recv(4096), timeout None", None),
+        )
+    ),
     Workload(
         "ping-pong", "TCP ping-pong on one core, stock peer", _PING, _ping_pong(False), one_core=True, counted=False
     ),
