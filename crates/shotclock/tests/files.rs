@@ -3,7 +3,7 @@
 
 mod peers;
 
-use std::io::{BufRead, ErrorKind, Read, Write};
+use std::io::{BufRead, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -108,12 +108,121 @@ fn a_line_has_a_limit() {
 }
 
 #[test]
+fn what_ends_with_another_delimiter_is_no_line() {
+    let (one, other) = pair();
+    let writer = thread::spawn(move || {
+        one.sendall(&vec![b'x'; 3 * LINE_LIMIT]).unwrap();
+        one.sendall(b";short;").unwrap();
+        one.sendall(&vec![b'y'; 3 * LINE_LIMIT]).unwrap();
+        one.close().unwrap();
+    });
+    let mut reader = other.makefile_reader().unwrap();
+    reader.set_line_limit(8);
+    let mut field = Vec::new();
+    assert_eq!(reader.read_until(b';', &mut field).unwrap(), 3 * LINE_LIMIT + 1);
+    let fields: Vec<_> = reader.by_ref().split(b';').map(|field| field.unwrap().len()).collect();
+    assert_eq!(fields, [5, 3 * LINE_LIMIT], "neither has a limit");
+    writer.join().unwrap();
+}
+
+#[test]
+fn a_line_that_is_too_long_is_skipped_without_memory() {
+    if !in_own_process("a_line_that_is_too_long_is_skipped_without_memory") {
+        return;
+    }
+    const LONG: usize = 48 << 20;
+    let (one, other) = pair();
+    let writer = thread::spawn(move || {
+        let part = vec![b'x'; 1 << 20];
+        (0..LONG / part.len()).for_each(|_| one.sendall(&part).unwrap());
+        one.sendall(b"\nnext\n").unwrap();
+        one
+    });
+    let most = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    };
+    let mut reader = other.makefile_reader().unwrap();
+    assert_eq!(reader.readline().unwrap_err().kind(), ErrorKind::InvalidData);
+    let before = most();
+    assert_eq!(reader.skip_until(b'\n').unwrap(), LONG + 1);
+    assert!(most() < before + (16 << 20), "{} more bytes", most() - before);
+    assert_eq!(reader.readline().unwrap(), b"next\n");
+    drop(writer.join().unwrap());
+}
+
+#[test]
+fn what_was_skipped_before_a_timeout_counts_in_the_end() {
+    let (one, other) = pair();
+    other.set_timeout(LIMIT);
+    let mut reader = other.makefile_reader().unwrap();
+    for _ in 0..2 {
+        one.sendall(&[b'x'; 20_000]).unwrap();
+        let error = times_out(LIMIT, || {
+            let error = reader.skip_until(b'\n').unwrap_err();
+            Err::<(), _>(*error.into_inner().unwrap().downcast::<shotclock::Error>().unwrap())
+        });
+        assert_eq!(error.bytes_moved(), 20_000);
+    }
+    one.sendall(b"\nab\n").unwrap();
+    assert_eq!(reader.skip_until(b'\n').unwrap(), 40_001);
+    assert_eq!(reader.skip_until(b'b').unwrap(), 2, "the count begins anew");
+    one.sendall(b"z\n12").unwrap();
+    assert_eq!(reader.readline().unwrap(), b"\n");
+    let mut rest = [0; 2];
+    reader.read_exact(&mut rest).unwrap();
+    assert_eq!((&rest, reader.skip_until(b'\n').unwrap_err().kind()), (b"z\n", ErrorKind::TimedOut));
+    assert_eq!(reader.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::TimedOut);
+    one.sendall(b"x3\n").unwrap();
+    assert_eq!(reader.read(&mut [0; 1]).unwrap(), 1);
+    assert_eq!(reader.skip_until(b'\n').unwrap(), 2, "since something was read, that was another line");
+}
+
+#[test]
+fn bytes_that_are_no_text_stay_in_the_file() {
+    let (one, other) = pair();
+    one.sendall(b"abc\xffdef").unwrap();
+    one.close().unwrap();
+    let mut file = other.makefile().unwrap();
+    let mut text = String::from("kept");
+    for _ in 0..2 {
+        assert_eq!(file.read_to_string(&mut text).unwrap_err().kind(), ErrorKind::InvalidData);
+        assert_eq!(text, "kept");
+    }
+    assert_eq!(file.fill_buf().unwrap(), b"abc\xffdef");
+    let mut bytes = Vec::new();
+    assert_eq!(file.read_to_end(&mut bytes).unwrap(), 7);
+    assert_eq!(bytes, b"abc\xffdef");
+}
+
+#[test]
+fn a_writer_takes_all_the_pieces() {
+    let (one, other) = tcp_pair();
+    let mut writer = one.makefile_writer().unwrap();
+    let pieces = [IoSlice::new(b""), IoSlice::new(b"head "), IoSlice::new(b"body "), IoSlice::new(b"end")];
+    assert_eq!(writer.write_vectored(&pieces).unwrap(), 13);
+    assert_eq!(writer.buffered(), 13);
+    let (large, many) = ([b'x'; 6000], [b'y'; 10]);
+    assert_eq!(writer.write_vectored(&[IoSlice::new(&large), IoSlice::new(&large)]).unwrap(), 12_000);
+    assert_eq!(writer.buffered(), 0, "what does not fit goes out at once");
+    assert_eq!(writer.write_vectored(&vec![IoSlice::new(&many); 2000]).unwrap(), 20_000);
+    writer.close().unwrap();
+    let mut received = vec![0; 13 + 12_000 + 20_000];
+    other.recv_exact(&mut received).unwrap();
+    assert!(received.starts_with(b"head body endxxx") && received.ends_with(b"yyy"));
+}
+
+#[test]
 fn a_line_that_is_not_text_is_an_error() {
     let (one, other) = pair();
     one.sendall(b"\xff\xfe\ngood\n").unwrap();
     let mut reader = other.makefile_reader().unwrap();
     let mut text = String::from("before");
-    assert_eq!(reader.read_line(&mut text).unwrap_err().kind(), ErrorKind::InvalidData);
+    let error = reader.read_line(&mut text).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    let inside = error.into_inner().unwrap().downcast::<std::string::FromUtf8Error>().unwrap();
+    assert_eq!(inside.as_bytes(), b"\xff\xfe\n", "taken, and in the error");
     reader.read_line(&mut text).unwrap();
     assert_eq!(text, "beforegood\n");
 }

@@ -128,6 +128,32 @@ fn a_sip_does_not_stretch_sendall() {
 }
 
 #[test]
+fn formatted_text_is_one_call_with_one_limit() {
+    // The peer takes each piece within the limit, and all of them long after it.
+    let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let limit = LIMIT * 4;
+    one.set_timeout(limit);
+    let sip = thread::spawn(move || {
+        let silent = udp();
+        while other.recv(1 << 16).is_ok_and(|data| !data.is_empty()) {
+            let _a_pause = silent.within(LIMIT / 2).recv(1);
+        }
+    });
+    let piece = "x".repeat(300_000);
+    let text = format_args!("{piece}{piece}{piece}{piece}{piece}{piece}{piece}{piece}").to_string();
+    let write = |writer: &mut dyn Write| {
+        let error = write!(writer, "{piece}{piece}{piece}{piece}{piece}{piece}{piece}{piece}").unwrap_err();
+        *error.into_inner().unwrap().downcast::<shotclock::Error>().unwrap()
+    };
+    let error = times_out(limit, || Err::<(), _>(write(&mut &one)));
+    assert!(error.bytes_moved() > 0 && error.bytes_moved() < text.len() as u64, "{error}");
+    times_out(limit, || Err::<(), _>(write(&mut one.idle(Duration::from_secs(60)))));
+    times_out(limit, || Err::<(), _>(write(&mut one.makefile_writer().unwrap())));
+    one.close().unwrap();
+    sip.join().unwrap();
+}
+
+#[test]
 fn a_flood_without_end_is_ended_by_a_deadline() {
     let (client, server) = tcp_pair();
     let flood = thread::spawn(move || while server.sendall(&[7; 4096]).is_ok() {});

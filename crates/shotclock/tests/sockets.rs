@@ -613,14 +613,78 @@ fn flags_that_change_what_is_read_do_not_break_readers() {
 }
 
 #[test]
-fn more_buffers_than_the_system_takes_are_taken_in_turns() {
+fn more_buffers_than_the_system_takes_at_once() {
     let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
-    let bytes = [b'x'; 1];
-    let many = vec![IoSlice::new(&bytes); 1500];
-    assert_eq!((&one).write_vectored(&many).unwrap(), 1024);
+    let bytes: Vec<_> = (0..3000_u32).map(|n| [n as u8]).collect();
+    let many: Vec<_> = bytes.iter().map(|byte| IoSlice::new(byte)).collect();
+    assert_eq!((&one).write_vectored(&many).unwrap(), 3000);
     let mut room = vec![[0_u8; 1]; 1500];
     let mut into: Vec<_> = room.iter_mut().map(|byte| IoSliceMut::new(byte)).collect();
-    assert_eq!((&other).read_vectored(&mut into).unwrap(), 1024);
+    assert_eq!((&other).read_vectored(&mut into).unwrap(), 1024, "of a stream the rest comes next");
+    assert!(room[..1024] == bytes[..1024]);
+    assert_eq!(other.recv(3000).unwrap(), bytes[1024..].concat());
+    // A peer that takes no more: what fits goes out, once.
+    let big = vec![7_u8; 100];
+    let many = vec![IoSlice::new(&big); 200_000];
+    let fits = one.within(Duration::from_secs(5)).write_vectored(&many).unwrap();
+    assert!(fits > 1024 && fits < 20_000_000, "{fits}");
+    let mut all = vec![0; fits];
+    other.recv_exact(&mut all).unwrap();
+    assert!(all.iter().all(|byte| *byte == 7));
+    assert!(other.with_flags(MessageFlags::DONTWAIT).recv(1).unwrap_err().is_would_block());
+}
+
+#[test]
+fn a_datagram_is_never_cut_for_its_number_of_buffers() {
+    let (one, other) = socketpair(Family::UNIX, Kind::DGRAM).unwrap();
+    let bytes: Vec<_> = (0..1500_u32).map(|n| [n as u8]).collect();
+    let many: Vec<_> = bytes.iter().map(|byte| IoSlice::new(byte)).collect();
+    for _ in 0..2 {
+        assert_eq!((&one).write_vectored(&many).unwrap(), 1500);
+    }
+    assert_eq!(other.recv(3000).unwrap(), bytes.concat(), "one datagram");
+    let mut room = vec![[0_u8; 1]; 1600];
+    let mut into: Vec<_> = room.iter_mut().map(|byte| IoSliceMut::new(byte)).collect();
+    assert_eq!((&other).read_vectored(&mut into).unwrap(), 1500);
+    assert!(room[..1500] == bytes[..]);
+}
+
+#[test]
+fn empty_buffers_count_for_nothing() {
+    let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let mut many = vec![IoSlice::new(b""); 2000];
+    many.push(IoSlice::new(b"at last"));
+    assert_eq!((&one).write_vectored(&many).unwrap(), 7);
+    let mut room = [0; 7];
+    let mut into: Vec<_> = (0..2000).map(|_| IoSliceMut::new(&mut [])).collect();
+    into.push(IoSliceMut::new(&mut room));
+    assert_eq!((&other).read_vectored(&mut into).unwrap(), 7);
+    assert_eq!(&room, b"at last");
+    // Nothing to read into is nothing to wait for, as for std's own streams.
+    assert_eq!((&other).read_vectored(&mut []).unwrap(), 0);
+    assert_eq!(other.within(LIMIT).read_vectored(&mut [IoSliceMut::new(&mut [])]).unwrap(), 0);
+    other.close().unwrap();
+    let error = (&other).read_vectored(&mut []).unwrap_err();
+    assert!(shotclock::Error::find_in(&error).unwrap().is_closed(), "{error}");
+}
+
+#[test]
+fn text_that_cannot_be_formatted_is_not_written() {
+    struct Sulks;
+    impl std::fmt::Display for Sulks {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("partly")?;
+            Err(std::fmt::Error)
+        }
+    }
+    let (mut one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    assert!(write!(one, "before {Sulks}").is_err());
+    let mut file = one.makefile().unwrap();
+    assert!(write!(file, "before {Sulks}").is_err());
+    assert_eq!(file.buffered(), 0);
+    drop(file);
+    write!(one, "fine").unwrap();
+    assert_eq!(other.recv(100).unwrap(), b"fine");
 }
 
 #[test]
@@ -645,6 +709,13 @@ fn text_read_from_a_socket_is_not_lost_with_half_a_character() {
     let mut text = String::new();
     assert!(other.within(LIMIT).read_to_string(&mut text).is_err());
     assert_eq!(text, "hello ");
+    // Without a limit in the way: the bytes are in the error, and the text stays what it was.
+    one.sendall(b"abc\xffdef").unwrap();
+    one.close().unwrap();
+    let error = (&other).read_to_string(&mut text).unwrap_err();
+    assert_eq!((error.kind(), text.as_str()), (std::io::ErrorKind::InvalidData, "hello "));
+    let inside = error.into_inner().unwrap().downcast::<std::string::FromUtf8Error>().unwrap();
+    assert_eq!(inside.as_bytes(), b"abc\xffdef");
 }
 
 /// Two datagram sockets connected to each other.

@@ -1,6 +1,6 @@
 //! The buffers of a file, which give up bytes only for good.
 
-use std::io::{self, Read};
+use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::BorrowedFd;
 
 use super::LINE_LIMIT;
@@ -15,18 +15,23 @@ use crate::timed::{Interest, Operation, Pause, run};
 /// The buffers' size, in bytes; the reading one grows to hold a longer line.
 const SIZE: usize = 8 << 10;
 
+/// A reading buffer that has grown beyond this is given back once it is empty.
+const KEPT: usize = 2 * LINE_LIMIT;
+
 /// Bytes that were received and not yet taken: `bytes[start..end]`.
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// What a `skip_until` that failed had skipped, if nothing was read since.
+    skipped: usize,
     pub(super) line_limit: usize,
 }
 
 impl Default for ReadBuffer {
     fn default() -> Self {
-        Self { bytes: Vec::new(), start: 0, end: 0, line_limit: LINE_LIMIT }
+        Self { bytes: Vec::new(), start: 0, end: 0, skipped: 0, line_limit: LINE_LIMIT }
     }
 }
 
@@ -46,9 +51,13 @@ impl ReadBuffer {
 
     /// Lets go of the first `len` bytes.
     pub(super) fn consume(&mut self, len: usize) {
+        self.skipped = 0;
         self.start = (self.start + len).min(self.end);
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
+            if self.bytes.len() > KEPT {
+                self.bytes = Vec::new();
+            }
         }
     }
 
@@ -65,6 +74,7 @@ impl ReadBuffer {
     /// One read: what waits, or what one receive gives.
     pub(super) fn read(&mut self, into: &mut [u8], view: Timed<'_>) -> Result<usize> {
         if self.len() == 0 && into.len() >= SIZE {
+            self.skipped = 0;
             return view.recv_into(into).map_err(|error| error.during("read"));
         }
         if into.is_empty() {
@@ -77,17 +87,49 @@ impl ReadBuffer {
         Ok(len)
     }
 
-    /// The length of what comes before and with `delimiter`; at the end of the data, of all that is left. Consumes
-    /// nothing.
+    /// The length of the line that comes next; see `until`.
+    pub(super) fn line(&mut self, view: Timed<'_>) -> Result<usize> {
+        let limit = self.line_limit;
+        self.fill_until("readline", Some(b'\n'), limit, view)
+    }
+
+    /// The length of what comes before and with `delimiter`, or at the end of the data of all that is left, however much
+    /// that is. Consumes nothing.
     pub(super) fn until(&mut self, delimiter: u8, view: Timed<'_>) -> Result<usize> {
-        let mut op = FillUntil { fd: view.fd(), scanned: 0, delimiter, buffer: self };
+        self.fill_until("read_until", Some(delimiter), usize::MAX, view)
+    }
+
+    /// The length of all that is left up to the end of the data. Consumes nothing.
+    pub(super) fn to_end(&mut self, view: Timed<'_>) -> Result<usize> {
+        self.fill_until("read_to_string", None, usize::MAX, view)
+    }
+
+    fn fill_until(
+        &mut self,
+        operation: &'static str,
+        delimiter: Option<u8>,
+        limit: usize,
+        view: Timed<'_>,
+    ) -> Result<usize> {
+        let mut op = FillUntil { fd: view.fd(), scanned: 0, delimiter, limit, buffer: self };
         if let Some(found) = op.scan() {
             return found;
         }
-        match run("readline", &mut op, view.limit()) {
+        match run(operation, &mut op, view.limit()) {
             Ok(found) => found,
             Err(error) => Err(view.name_peer(error)),
         }
+    }
+
+    /// Throws away what comes before and with `delimiter`, and says how much that was; the buffer does not grow. After a
+    /// failure the next call goes on, and counts from the beginning.
+    pub(super) fn skip_until(&mut self, delimiter: u8, view: Timed<'_>) -> Result<usize> {
+        let before = self.skipped;
+        let mut op = SkipUntil { fd: view.fd(), skipped: before, delimiter, buffer: self };
+        let done = if op.skip() { Ok(()) } else { run("skip_until", &mut op, view.limit()) };
+        let skipped = op.skipped;
+        self.skipped = if done.is_ok() { 0 } else { skipped };
+        done.map(|()| skipped).map_err(|error| view.name_peer(error.moved((skipped - before) as u64)))
     }
 
     /// Fills `into`; if that fails, what had come stays in the buffer.
@@ -140,11 +182,13 @@ impl ReadBuffer {
     }
 }
 
-/// Receives into the buffer until a delimiter is in it.
+/// Receives into the buffer until a delimiter is in it, or without one until the end of the data.
 struct FillUntil<'a> {
     fd: BorrowedFd<'a>,
     buffer: &'a mut ReadBuffer,
-    delimiter: u8,
+    delimiter: Option<u8>,
+    /// How far away the delimiter may be, in bytes, itself included.
+    limit: usize,
     /// How much of what waits has been looked at.
     scanned: usize,
 }
@@ -152,10 +196,9 @@ struct FillUntil<'a> {
 impl FillUntil<'_> {
     /// The length up to the delimiter, if it is there; an error if it comes too late.
     fn scan(&mut self) -> Option<Result<usize>> {
-        let limit = self.buffer.line_limit;
-        let waiting = self.buffer.waiting();
+        let (delimiter, limit, waiting) = (self.delimiter?, self.limit, self.buffer.waiting());
         let within = &waiting[self.scanned..waiting.len().min(limit).max(self.scanned)];
-        if let Some(found) = within.iter().position(|byte| *byte == self.delimiter) {
+        if let Some(found) = within.iter().position(|byte| *byte == delimiter) {
             return Some(Ok(self.scanned + found + 1));
         }
         self.scanned += within.len();
@@ -178,6 +221,49 @@ impl Operation for FillUntil<'_> {
             received => self.buffer.end += received,
         }
         self.scan().ok_or(Pause::Progress)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::IN);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::In
+    }
+}
+
+/// Receives into the buffer and throws away, until a delimiter has gone.
+struct SkipUntil<'a> {
+    fd: BorrowedFd<'a>,
+    buffer: &'a mut ReadBuffer,
+    delimiter: u8,
+    /// How much has been thrown away.
+    skipped: usize,
+}
+
+impl SkipUntil<'_> {
+    /// Throws away what waits, no further than the delimiter; whether that was among it.
+    fn skip(&mut self) -> bool {
+        let found = self.buffer.waiting().iter().position(|byte| *byte == self.delimiter);
+        let len = found.map_or(self.buffer.len(), |at| at + 1);
+        self.buffer.consume(len);
+        self.skipped += len;
+        found.is_some()
+    }
+}
+
+impl Operation for SkipUntil<'_> {
+    type Output = ();
+    const COMPOSITE: bool = true;
+
+    fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
+        self.buffer.make_room(SIZE);
+        let room = self.buffer.end;
+        match socket::recv(self.fd, &mut self.buffer.bytes[room..], 0)? {
+            0 => return Ok(()),
+            received => self.buffer.end += received,
+        }
+        if self.skip() { Ok(()) } else { Err(Pause::Progress) }
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -223,6 +309,20 @@ impl WriteBuffer {
         }
         let len = data.len().min(SIZE - self.len());
         self.bytes.extend_from_slice(&data[..len]);
+        Ok(len)
+    }
+
+    /// Takes all the pieces if they fit in the buffer, which is sent first if need be; else what the socket takes of them.
+    /// After an error none of them was taken.
+    pub(super) fn write_vectored(&mut self, data: &[IoSlice<'_>], mut view: Timed<'_>) -> io::Result<usize> {
+        let len: usize = data.iter().map(|piece| piece.len()).sum();
+        if self.len() + len > SIZE {
+            self.flush(view).map_err(|error| error.during("write_vectored"))?;
+            if len >= SIZE {
+                return view.write_vectored(data);
+            }
+        }
+        data.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
         Ok(len)
     }
 

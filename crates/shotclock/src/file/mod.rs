@@ -12,6 +12,7 @@ use buffer::{ReadBuffer, WriteBuffer};
 use handle::Held;
 
 use crate::error::Result;
+use crate::socket::{formatted, no_text};
 
 /// How long a line may be, in bytes, its end included, unless `set_line_limit` says otherwise: 64 KiB.
 pub const LINE_LIMIT: usize = 64 << 10;
@@ -164,7 +165,8 @@ macro_rules! reading {
             ///
             /// # Errors
             /// A timeout and the like; a line longer than the limit ([`LINE_LIMIT`] at first), `ErrorKind::InvalidData`,
-            /// of which nothing is consumed.
+            /// of which nothing is consumed: `skip_until(b'\n')` passes over it, however long it is, and needs no memory
+            /// for that.
             ///
             /// ```
             /// use shotclock::{Family, Kind, socketpair};
@@ -178,22 +180,26 @@ macro_rules! reading {
             /// # Ok::<(), shotclock::Error>(())
             /// ```
             pub fn readline(&mut self) -> Result<Vec<u8>> {
-                let line = self.input.until(b'\n', self.socket.view())?;
+                let line = self.input.line(self.socket.view())?;
                 let line = self.input.peek(line).to_vec();
                 self.input.consume(line.len());
                 Ok(line)
             }
 
-            /// Sets how long a line may be, in bytes, its end included.
+            /// Sets how long a line may be, in bytes, its end included: what `readline`, `read_line` and `lines` take. What
+            /// ends with another delimiter is no line, and `read_until` and `split` take it at any length.
             ///
             /// ```
             /// use shotclock::{Family, Kind, socketpair};
+            /// use std::io::BufRead;
             /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
-            /// one.sendall(b"much too long")?;
+            /// one.sendall(b"much too long\nok\n")?;
             /// let mut file = other.makefile()?;
             /// file.set_line_limit(4);
             /// let error = file.readline().unwrap_err();
             /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+            /// assert_eq!(file.skip_until(b'\n').unwrap(), 14);
+            /// assert_eq!(file.readline()?, b"ok\n");
             /// # Ok::<(), shotclock::Error>(())
             /// ```
             pub fn set_line_limit(&mut self, bytes: usize) {
@@ -215,17 +221,14 @@ macro_rules! reading {
                 self.input.read_to_end(into, self.socket.view())
             }
 
-            /// After a failure everything that had come is still in the file.
+            /// After a failure everything that had come is still in the file, bytes that are no text
+            /// (`ErrorKind::InvalidData`) too: `read_to_end` takes them.
             fn read_to_string(&mut self, into: &mut String) -> io::Result<usize> {
-                let mut bytes = Vec::new();
-                if let Err(error) = self.input.read_to_end(&mut bytes, self.socket.view()) {
-                    self.input.append(&bytes);
-                    return Err(error);
-                }
-                let text =
-                    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-                into.push_str(&text);
-                Ok(text.len())
+                let len = self.input.to_end(self.socket.view())?;
+                let text = std::str::from_utf8(self.input.peek(len));
+                into.push_str(text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?);
+                self.input.consume(len);
+                Ok(len)
             }
         }
 
@@ -238,7 +241,8 @@ macro_rules! reading {
                 self.input.consume(bytes);
             }
 
-            // std's own would take an unfinished line out of the buffer, and lose it to a timeout.
+            /// Nothing leaves the file before the delimiter, or the end of the data, is there; time bounds it, and no
+            /// length does.
             fn read_until(&mut self, delimiter: u8, into: &mut Vec<u8>) -> io::Result<usize> {
                 let len = self.input.until(delimiter, self.socket.view())?;
                 into.extend_from_slice(self.input.peek(len));
@@ -246,18 +250,17 @@ macro_rules! reading {
                 Ok(len)
             }
 
+            /// In a buffer of constant size, however long it takes to the delimiter. What was skipped before a failure is
+            /// gone; the next `skip_until` goes on, and its count has all of it.
             fn skip_until(&mut self, delimiter: u8) -> io::Result<usize> {
-                let len = self.input.until(delimiter, self.socket.view())?;
-                self.input.consume(len);
-                Ok(len)
+                Ok(self.input.skip_until(delimiter, self.socket.view())?)
             }
 
-            /// As std's: a line that is not UTF-8 is consumed and lost, with `ErrorKind::InvalidData`.
+            /// As std's: a line that is not UTF-8 is consumed, with `ErrorKind::InvalidData`. The error has its bytes: a
+            /// [`FromUtf8Error`](std::string::FromUtf8Error) inside.
             fn read_line(&mut self, into: &mut String) -> io::Result<usize> {
-                let line = self.readline()?;
-                let text =
-                    std::str::from_utf8(&line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
-                into.push_str(text?);
+                let line = String::from_utf8(self.readline()?).map_err(no_text)?;
+                into.push_str(&line);
                 Ok(line.len())
             }
         }
@@ -337,12 +340,12 @@ macro_rules! writing {
 
             // std's own would go piece by piece, and lose those after the one that met a timeout.
             fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
-                self.write_all(fmt::format(text).as_bytes())
+                self.write_all(formatted(text)?.as_bytes())
             }
 
+            /// Takes all the pieces, if they are no more than the buffer holds; after an error none.
             fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-                let first = data.iter().find(|piece| !piece.is_empty());
-                first.map_or(Ok(0), |piece| self.write(piece))
+                self.output.write_vectored(data, self.socket.view())
             }
 
             fn flush(&mut self) -> io::Result<()> {

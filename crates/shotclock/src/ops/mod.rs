@@ -15,6 +15,6 @@ pub(crate) use drain::Drain;
 pub(crate) use message::{ReceiveMessage, SendMessage};
 pub(crate) use recv::RecvSpare;
 pub use recv::{Recv, RecvExact, RecvFrom};
-pub(crate) use send::SendVectored;
 pub use send::{Send, SendAll, SendTo};
+pub(crate) use send::{SendMany, SendVectored};
 pub(crate) use sendfile::SendFile;

@@ -96,6 +96,44 @@ impl Operation for SendTo<'_> {
     }
 }
 
+/// Sends as much as fits of a stream's pieces, of which the system takes so many at a time, without joining them.
+pub(crate) struct SendMany<'a> {
+    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) data: &'a [IoSlice<'a>],
+    pub(crate) most: usize,
+    pub(crate) flags: MessageFlags,
+}
+
+impl Operation for SendMany<'_> {
+    type Output = usize;
+
+    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
+        let mut sent = 0;
+        for group in self.data.chunks(self.most) {
+            match message::sendmsg(self.fd, group, &ControlBuffer::default(), None, self.flags.0) {
+                Ok(len) => {
+                    sent += len;
+                    if len < group.iter().map(|piece| piece.len()).sum() {
+                        break;
+                    }
+                }
+                // What went out counts; whatever is wrong shows again at the next call.
+                Err(_) if sent > 0 => break,
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(sent)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::OUT);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
+    }
+}
+
 /// Sends all of two pieces, in order, without joining them first. `sent` outlives a failure.
 pub(crate) struct SendVectored<'a> {
     pub(crate) fd: BorrowedFd<'a>,

@@ -1,6 +1,5 @@
-//! Conversions from and to descriptors and std's types, and std's traits.
+//! Conversions from and to descriptors and std's types.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -57,54 +56,3 @@ macro_rules! convert_by_descriptor {
 }
 
 convert_by_descriptor!(TcpStream, TcpListener, UdpSocket, UnixStream, UnixListener, UnixDatagram);
-
-/// std's traits for a socket and for a shared reference to one, so that a reader and a writer may share it.
-macro_rules! read_and_write {
-    ($($handle:ty),*) => {
-        $(
-            /// `read_exact`, `read_to_end`, `read_to_string`: the timeout bounds the whole, not each part.
-            impl Read for $handle {
-                fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                    self.view().read(buffer)
-                }
-
-                fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                    self.view().read_vectored(buffers)
-                }
-
-                fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-                    self.view().read_exact(buffer)
-                }
-
-                fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-                    self.view().read_to_end(buffer)
-                }
-
-                fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
-                    self.view().read_to_string(buffer)
-                }
-            }
-
-            /// `write_all`: the timeout bounds the whole, not each part.
-            impl Write for $handle {
-                fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-                    self.view().write(data)
-                }
-
-                fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-                    self.view().write_vectored(data)
-                }
-
-                fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
-                    self.view().write_all(data)
-                }
-
-                fn flush(&mut self) -> io::Result<()> {
-                    Ok(())
-                }
-            }
-        )*
-    };
-}
-
-read_and_write!(Socket, &Socket);

@@ -2,6 +2,7 @@
 
 mod calls;
 mod convert;
+mod stream;
 mod view;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::race::OnceBox;
 
+pub(crate) use stream::{formatted, no_text};
 pub use view::Timed;
 
 use crate::addr::Address;

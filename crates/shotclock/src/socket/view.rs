@@ -1,6 +1,6 @@
 //! [`Timed`]: a socket under other limits. Every call that can wait is written here, once.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::Socket;
@@ -692,68 +692,4 @@ fn allocate(operation: &'static str, size: usize) -> Result<Vec<u8>> {
 
 fn out_of_memory(operation: &'static str, size: usize) -> Error {
     Error::new(operation, Reason::OutOfMemory(format!("no memory for a buffer of {size} bytes")))
-}
-
-/// The most buffers one sendmsg(2) or recvmsg(2) takes.
-const MOST_BUFFERS: usize = 1024;
-
-/// After a failure of `read_to_end` what had come is in the vector; of `read_to_string`, too, as far as it is text.
-impl Read for Timed<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // With MSG_TRUNC the system tells more than there is in the buffer.
-        Ok(self.recv_into(buffer)?.min(buffer.len()))
-    }
-
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let most = buffers.len().min(MOST_BUFFERS);
-        let room = buffers[..most].iter().map(|buffer| buffer.len()).sum();
-        Ok(self.recvmsg_into(&mut buffers[..most], 0)?.len.min(room))
-    }
-
-    // std's own would start the timeout anew at each part.
-    fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        Ok(self.recv_exact(buffer)?)
-    }
-
-    fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        OneCall(self.begun()).read_to_end(buffer)
-    }
-
-    // std's own would throw away what had come, if it ends within a character.
-    fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
-        let mut bytes = Vec::new();
-        let result = self.read_to_end(&mut bytes);
-        let text = std::str::from_utf8(&bytes);
-        buffer.push_str(text.unwrap_or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or("")));
-        let text = text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
-        result.and_then(|_| Ok(text?.len()))
-    }
-}
-
-/// Reads part by part under a limit that has begun, by std's own default methods.
-struct OneCall<'s>(Timed<'s>);
-
-impl Read for OneCall<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl Write for Timed<'_> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        Ok(self.send(data)?)
-    }
-
-    fn write_vectored(&mut self, data: &[IoSlice<'_>]) -> io::Result<usize> {
-        Ok(self.sendmsg(&data[..data.len().min(MOST_BUFFERS)], &[], None)?)
-    }
-
-    // std's own would start the timeout anew at each part.
-    fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
-        Ok(self.sendall(data)?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
