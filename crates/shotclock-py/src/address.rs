@@ -8,7 +8,6 @@ mod numeric;
 mod unix;
 
 use std::fmt::Display;
-use std::os::fd::BorrowedFd;
 
 use pyo3_ffi::{Py_BuildValue, PyErr_ExceptionMatches, PyExc_OverflowError, PyExc_TypeError, PyObject, PyTuple_Check};
 use shotclock::raw::{Errno, numbers};
@@ -17,8 +16,10 @@ use shotclock::{Family, RawAddress};
 pub(crate) use inet::resolve;
 
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
+use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, type_name};
+use crate::timing::Timing;
 
 const QIPCRTR: Family = Family(numbers::AF_QIPCRTR);
 const RDS: Family = Family(numbers::AF_RDS);
@@ -52,9 +53,9 @@ pub(crate) fn to_python(address: Option<&RawAddress>, protocol: i32) -> PyResult
     decode(address, protocol, None)
 }
 
-/// The same for an address that a call on the descriptor gave, in whose network interfaces have their names.
-pub(crate) fn to_python_on(fd: BorrowedFd<'_>, address: Option<&RawAddress>, protocol: i32) -> PyResult<Owned> {
-    decode(address, protocol, Some(fd))
+/// The same for an address that a call on the socket gave, in whose network interfaces have their names.
+pub(crate) fn to_python_on(socket: SocketRef, address: Option<&RawAddress>) -> PyResult<Owned> {
+    decode(address, socket.protocol(), Some(Descriptor::of(socket)))
 }
 
 /// Refuses a socket whose addresses have no form in Python, as CPython does before it asks the system for one.
@@ -67,7 +68,7 @@ pub(crate) fn check_family(socket: SocketRef) -> PyResult<()> {
     }
 }
 
-fn decode(address: Option<&RawAddress>, protocol: i32, fd: Option<BorrowedFd<'_>>) -> PyResult<Owned> {
+fn decode(address: Option<&RawAddress>, protocol: i32, on: Option<Descriptor>) -> PyResult<Owned> {
     let Some(address) = address else {
         return Ok(Owned::none());
     };
@@ -80,8 +81,8 @@ fn decode(address: Option<&RawAddress>, protocol: i32, fd: Option<BorrowedFd<'_>
         QIPCRTR => numeric::decode_qipcrtr(&fields),
         Family::VSOCK => numeric::decode_vsock(&fields),
         Family::TIPC => numeric::decode_tipc(&fields),
-        Family::PACKET => interface::decode_packet(&fields, fd),
-        Family::CAN => interface::decode_can(&fields, protocol, fd),
+        Family::PACKET => interface::decode_packet(&fields, on),
+        Family::CAN => interface::decode_can(&fields, protocol, on),
         Family::ALG => alg::decode(&fields),
         Family::BLUETOOTH if bluetooth::is_known()? => bluetooth::decode(&fields, protocol),
         family => unknown(family, &fields),

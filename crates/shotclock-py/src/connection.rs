@@ -4,15 +4,17 @@ use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 
 use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
-use shotclock::raw::{Call, Errno, Interest, Operation, Pause, Readiness, Stop, exact};
+use shotclock::raw::{Errno, Moves, Pause, Readiness, Stop, exact};
 use shotclock::{LimitKind, Phase, RawAddress};
 
 use crate::address;
 use crate::arguments::int;
 use crate::audit::audit;
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, Timing, released};
+use crate::interpreter::{PyResult, Raised};
+use crate::lent::{Attempt, Call, Descriptor};
 use crate::object::{Owned, SocketRef, returned};
+use crate::timing::{First, Manner, Timing};
 use crate::{policy, state};
 
 /// How many connections wait to be accepted where nobody says how many.
@@ -31,8 +33,7 @@ pub(crate) unsafe extern "C" fn bind(me: *mut PyObject, to: *mut PyObject) -> *m
     let bind = || {
         let address = address::from_python(socket, &Timing::of(socket, Phase::Lookup)?, to, "bind")?;
         audit(c"socket.bind", &[me, to])?;
-        let fd = socket.fd()?;
-        released(|| exact::bind(fd, &address)).map_err(errors::raise_errno)
+        Descriptor::of(socket).released(|fd| exact::bind(fd, &address)).map_err(errors::raise_errno)
     };
     returned(bind().map(|()| Owned::none()))
 }
@@ -73,9 +74,8 @@ pub(crate) unsafe extern "C" fn getpeername(me: *mut PyObject, _: *mut PyObject)
     let socket = unsafe { SocketRef::new(me) };
     let name = || {
         address::check_family(socket)?;
-        let fd = socket.fd()?;
-        let peer = exact::getpeername(fd).map_err(errors::raise_errno)?;
-        address::to_python_on(fd, peer.as_ref(), socket.protocol())
+        let peer = Descriptor::of(socket).held(exact::getpeername).map_err(errors::raise_errno)?;
+        address::to_python_on(socket, peer.as_ref())
     };
     returned(name())
 }
@@ -86,9 +86,8 @@ pub(crate) unsafe extern "C" fn getsockname(me: *mut PyObject, _: *mut PyObject)
     let socket = unsafe { SocketRef::new(me) };
     let name = || {
         address::check_family(socket)?;
-        let fd = socket.fd()?;
-        let own = exact::getsockname(fd).map_err(errors::raise_errno)?;
-        address::to_python_on(fd, Some(&own), socket.protocol())
+        let own = Descriptor::of(socket).held(exact::getsockname).map_err(errors::raise_errno)?;
+        address::to_python_on(socket, Some(&own))
     };
     returned(name())
 }
@@ -104,7 +103,7 @@ pub(crate) unsafe extern "C" fn listen(me: *mut PyObject, arguments: *mut PyObje
         (SocketRef::new(me), backlog)
     };
     // Negative ones are as good as none to some systems, and an error to others.
-    let listen = || exact::listen(socket.fd()?, backlog.max(0)).map_err(errors::raise_errno);
+    let listen = || Descriptor::of(socket).held(|fd| exact::listen(fd, backlog.max(0))).map_err(errors::raise_errno);
     returned(listen().map(|()| Owned::none()))
 }
 
@@ -114,22 +113,22 @@ pub(crate) unsafe extern "C" fn shutdown(me: *mut PyObject, how: *mut PyObject) 
     let socket = unsafe { SocketRef::new(me) };
     let shutdown = || {
         let how = int(how)?;
-        let fd = socket.fd()?;
-        released(|| exact::shutdown(fd, how)).map_err(errors::raise_errno)
+        Descriptor::of(socket).released(|fd| exact::shutdown(fd, how)).map_err(errors::raise_errno)
     };
     returned(shutdown().map(|()| Owned::none()))
 }
 
 fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     address::check_family(socket)?;
-    let (listener, timing) = (socket.fd()?, Timing::of(socket, Phase::Accept)?);
-    let unblocked = timing.unblock_if_it_blocks(listener).map_err(errors::raise_errno)?;
-    let mut accept =
-        Call::new(listener, Readiness::IN, |_| exact::accept(listener).map_err(|errno| timing.pause(errno)));
-    let (fd, peer) = timing.run_when_ready(&mut accept).map_err(|stop| timing.raise(stop))?;
+    let timing = Timing::of(socket, Phase::Accept)?;
+    let unblocked = timing.unblock_if_it_blocks().map_err(errors::raise_errno)?;
+    let manner = timing.manner();
+    let try_once = |listener: BorrowedFd<'_>| exact::accept(listener).map_err(|errno| manner.pause(errno));
+    let mut accept = Call::new(Readiness::IN, usize::MAX, try_once);
+    let (fd, peer) = timing.run(&mut accept, First::Wait).map_err(|stop| timing.raise(stop))?;
     drop(unblocked);
     policy::hand_down(socket, fd.as_fd());
-    let peer = address::to_python_on(listener, peer.as_ref(), socket.protocol())?;
+    let peer = address::to_python_on(socket, peer.as_ref())?;
     // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.
     let result = unsafe { Owned::new(Py_BuildValue(c"iN".as_ptr(), fd.as_raw_fd(), peer.into_ptr()))? };
     // The number is the caller's from here on.
@@ -146,62 +145,62 @@ fn connect_to(
 ) -> PyResult<Result<(), Stop<Raised>>> {
     let address = address::from_python(socket, timing, to, caller)?;
     audit(c"socket.connect", &[socket.as_object(), to])?;
-    let Some(fd) = socket.fd_if_open() else {
-        return Ok(Err(Stop::System(Errno::BADF)));
-    };
-    let unblocked = match timing.unblock(fd) {
+    let unblocked = match timing.unblock() {
         Ok(unblocked) => unblocked,
         Err(errno) => return Ok(Err(Stop::System(errno))),
     };
-    let outcome = timing.outcome(&mut Connect { fd, address, timing, begun: false });
+    let outcome = timing.run(&mut Connect { address, manner: timing.manner(), begun: false }, First::Try);
     drop(unblocked);
     Ok(outcome)
 }
 
 /// connect(2), and its end once the descriptor is ready.
-struct Connect<'a> {
-    fd: BorrowedFd<'a>,
+struct Connect {
     address: RawAddress,
-    timing: &'a Timing,
+    manner: Manner,
     begun: bool,
 }
 
-impl Operation for Connect<'_> {
+impl Attempt for Connect {
     type Output = ();
 
-    fn attempt(&mut self, ready: Readiness) -> Result<(), Pause> {
+    fn attempt(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<(), Pause> {
         if !self.begun {
-            return self.begin();
+            return self.begin(fd);
         }
         if ready.is_empty() {
             return Err(Pause::WouldBlock);
         }
-        match exact::take_error(self.fd) {
+        match exact::take_error(fd) {
             Ok(()) | Err(Errno::ISCONN) => Ok(()),
             Err(errno) => Err(Pause::Failed(errno)),
         }
     }
 
-    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.fd, Readiness::OUT);
+    fn toward(&self) -> Readiness {
+        Readiness::OUT
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Nothing
     }
 }
 
-impl Connect<'_> {
-    fn begin(&mut self) -> Result<(), Pause> {
-        match exact::connect(self.fd, &self.address) {
+impl Connect {
+    fn begin(&mut self, fd: BorrowedFd<'_>) -> Result<(), Pause> {
+        match exact::connect(fd, &self.address) {
             Ok(()) => Ok(()),
             // Interrupted, it goes on by itself; only its end is to be waited for (PEP 475).
-            Err(Errno::INTR) if !self.timing.is_nonblocking() => {
+            Err(Errno::INTR) if self.manner != Manner::Once => {
                 self.begun = true;
                 Err(Pause::Interrupted)
             }
-            Err(Errno::INPROGRESS) if self.timing.is_timed() => {
+            Err(Errno::INPROGRESS) if self.manner.is_timed() => {
                 self.begun = true;
                 Err(Pause::WouldBlock)
             }
             // A Unix listener's queue is full: nothing has begun, and it is tried again for as long as there is time.
-            Err(Errno::AGAIN) if self.timing.is_timed() => Err(Pause::WouldBlock),
+            Err(Errno::AGAIN) if self.manner.is_timed() => Err(Pause::WouldBlock),
             Err(errno) => Err(Pause::Failed(errno)),
         }
     }

@@ -11,8 +11,9 @@ use crate::arguments::{Buffer, room_and_flags};
 use crate::audit::audit;
 use crate::errors;
 use crate::first_try::Transfer;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef, returned};
+use crate::timing::Timing;
 use crate::transfer::received_bytes;
 
 /// `socket.recvfrom(bufsize[, flags])`: `(data, address)`.
@@ -60,9 +61,9 @@ fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
 /// Receives once, also into no room at all: a datagram is taken then.
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<(usize, Owned)> {
     address::check_family(socket)?;
-    let transfer = Transfer::of(socket, Phase::Recv, room.len())?;
-    let (len, from) = transfer.run(|more| exact::recvfrom(transfer.fd, room, flags | more))?;
-    Ok((len, address::to_python_on(transfer.fd, from.as_ref(), socket.protocol())?))
+    let transfer = Transfer { socket, phase: Phase::Recv, bytes: room.len() };
+    let (len, from) = transfer.run(|fd, more| exact::recvfrom(fd, room, flags | more))?;
+    Ok((len, address::to_python_on(socket, from.as_ref())?))
 }
 
 fn sendto_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
@@ -95,7 +96,6 @@ fn data_flags_and_address(arguments: *mut PyObject) -> PyResult<(Buffer, c_int, 
 }
 
 fn transmit(socket: SocketRef, timing: &Timing, data: &[u8], flags: c_int, to: &RawAddress) -> PyResult<usize> {
-    let transfer = Transfer::of(socket, Phase::Send, data.len())?;
-    let fd = transfer.fd;
-    transfer.run_by(timing, |more| exact::sendto(fd, data, flags | more, to))
+    let transfer = Transfer { socket, phase: Phase::Send, bytes: data.len() };
+    transfer.run_by(timing, |fd, more| exact::sendto(fd, data, flags | more, to))
 }

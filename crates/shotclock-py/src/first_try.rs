@@ -4,18 +4,19 @@
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
 
-use shotclock::raw::{Call, Errno, Readiness};
+use shotclock::raw::{Errno, Pause, Readiness};
 use shotclock::{MessageFlags, Phase};
 
 use crate::around;
-use crate::interpreter::{PyResult, SMALL, Timing, User};
+use crate::interpreter::PyResult;
+use crate::lent::{Call, Descriptor};
 use crate::object::SocketRef;
+use crate::timing::{First, Manner, SMALL, Timing};
 
 /// One call that moves bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Transfer {
     pub(crate) socket: SocketRef,
-    pub(crate) fd: BorrowedFd<'static>,
     /// [`Phase::Recv`] or [`Phase::Send`].
     pub(crate) phase: Phase,
     /// About how many bytes it may move.
@@ -23,49 +24,50 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    /// Of a socket that is open.
-    ///
-    /// # Errors
-    /// EBADF once closed.
-    #[inline]
-    pub(crate) fn of(socket: SocketRef, phase: Phase, bytes: usize) -> PyResult<Self> {
-        Ok(Self { socket, fd: socket.fd()?, phase, bytes })
-    }
-
     /// Runs one call of the system, until it has moved something or its limit passes. `call` is given the flags that keep
     /// it from waiting, where it must not.
     #[inline(always)]
-    pub(crate) fn run<T>(self, mut call: impl FnMut(c_int) -> Result<T, Errno>) -> PyResult<T> {
+    pub(crate) fn run<T: Send>(
+        self,
+        mut call: impl FnMut(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
+    ) -> PyResult<T> {
         match self.first_try(&mut call) {
             Ok(moved) => Ok(moved),
-            Err(failed) => self.go_on(failed, call),
+            Err(failed) => self.run_on(failed, call),
         }
     }
 
     /// The same for a call whose limit is known, since it began with what may have been a lookup.
     #[inline(always)]
-    pub(crate) fn run_by<T>(self, timing: &Timing, mut call: impl FnMut(c_int) -> Result<T, Errno>) -> PyResult<T> {
+    pub(crate) fn run_by<T: Send>(
+        self,
+        timing: &Timing,
+        mut call: impl FnMut(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
+    ) -> PyResult<T> {
         // What a lookup took is gone, so that the limit is to be looked at before anything is tried.
         let first = if timing.has_begun() { Err(None) } else { self.first_try(&mut call) };
         match first {
             Ok(moved) => Ok(moved),
-            Err(failed) => self.go_on_by(timing, failed, call),
+            Err(failed) => self.run_on_by(timing, failed, call),
         }
     }
 
     /// The first try alone. Its error is None where it was not made: there is something around some call, and this one has
     /// to look whether it is its own.
     #[inline(always)]
-    pub(crate) fn first_try<T>(self, call: impl FnOnce(c_int) -> Result<T, Errno>) -> Result<T, Option<Errno>> {
+    pub(crate) fn first_try<T: Send>(
+        self,
+        call: impl FnOnce(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
+    ) -> Result<T, Option<Errno>> {
         if around::is_any_open() {
             return Err(None);
         }
-        let waits_for_ever = self.socket.timeout() < 0;
+        let (descriptor, waits_for_ever) = (Descriptor::of(self.socket), self.socket.timeout() < 0);
+        let flags = if waits_for_ever { 0 } else { MessageFlags::DONTWAIT.0 };
         let outcome = if waits_for_ever || self.bytes > SMALL {
-            let flags = if waits_for_ever { 0 } else { MessageFlags::DONTWAIT.0 };
-            User::of(self.socket).released(|| call(flags)).and_then(|outcome| outcome)
+            descriptor.released(|fd| call(fd, flags))
         } else {
-            call(MessageFlags::DONTWAIT.0)
+            descriptor.held(|fd| call(fd, flags))
         };
         outcome.map_err(Some)
     }
@@ -77,23 +79,37 @@ impl Transfer {
 
     #[cold]
     #[inline(never)]
-    fn go_on<T>(self, failed: Option<Errno>, call: impl FnMut(c_int) -> Result<T, Errno>) -> PyResult<T> {
-        self.go_on_by(&self.timing()?, failed, call)
+    fn run_on<T: Send>(
+        self,
+        failed: Option<Errno>,
+        call: impl FnMut(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
+    ) -> PyResult<T> {
+        self.run_on_by(&self.timing()?, failed, call)
     }
 
-    /// What `run` does after its first try, by a limit that is known.
+    /// What [`run`](Self::run) does after its first try, by a limit that is known.
     #[cold]
     #[inline(never)]
-    pub(crate) fn go_on_by<T>(
+    pub(crate) fn run_on_by<T: Send>(
         self,
         timing: &Timing,
         failed: Option<Errno>,
-        mut call: impl FnMut(c_int) -> Result<T, Errno>,
+        mut call: impl FnMut(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
     ) -> PyResult<T> {
-        let flags = timing.flags(0);
-        let ready = if self.phase == Phase::Send { Readiness::OUT } else { Readiness::IN };
-        let mut operation = Call::new(self.fd, ready, |_| call(flags).map_err(|errno| timing.pause(errno)));
-        let outcome = timing.run_on(&mut operation, self.bytes, timing.after_first_try(failed));
+        let manner = timing.manner();
+        let toward = if self.phase == Phase::Send { Readiness::OUT } else { Readiness::IN };
+        let try_once = |fd: BorrowedFd<'_>| call(fd, manner.flags(0)).map_err(|errno| manner.pause(errno));
+        let outcome = timing.run(&mut Call::new(toward, self.bytes, try_once), after(manner, failed));
         outcome.map_err(|stop| timing.raise(stop))
+    }
+}
+
+/// How a call goes on after a first try that has failed, or was not made.
+pub(crate) fn after(manner: Manner, failed: Option<Errno>) -> First {
+    match failed {
+        // It promises more than what is there.
+        _ if manner == Manner::Bounded => First::Wait,
+        None => First::Tried(Pause::Again),
+        Some(errno) => First::Tried(manner.pause(errno)),
     }
 }

@@ -16,6 +16,7 @@ use shotclock::raw::{Errno, exact};
 use crate::call::{call_method, call_plainly};
 use crate::errors::{self, Kept};
 use crate::interpreter::PyResult;
+use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef};
 use crate::stock::stock;
 
@@ -91,7 +92,7 @@ impl Table {
             return Ok(None);
         }
         if timeout < 0 {
-            exact::set_nonblocking(socket.fd_if_open().ok_or(Errno::BADF)?, true)?;
+            Descriptor::of(socket).held(|fd| exact::set_nonblocking(fd, true))?;
         }
         socket.set_timeout_field(0);
         self.0.insert(key(socket), Held { holders: 1, lock: lock.share(), timeout });
@@ -110,11 +111,9 @@ impl Table {
         self.0.remove(&key(socket));
         COUNT.store(self.0.len(), Ordering::Relaxed);
         socket.set_timeout_field(timeout);
-        if timeout < 0
-            && let Some(fd) = socket.fd_if_open()
-        {
+        if timeout < 0 {
             // It cannot fail on an open socket; on one that was closed meanwhile there is nothing to restore.
-            let _ = exact::set_nonblocking(fd, false);
+            let _ = Descriptor::of(socket).held(|fd| exact::set_nonblocking(fd, false));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::BorrowedFd;
 use std::ptr;
 
 use pyo3_ffi::{
@@ -9,15 +10,17 @@ use pyo3_ffi::{
     PyExc_RuntimeWarning, PyLong_Type, PyObject,
 };
 use shotclock::raw::exact::{ControlSlice, Received};
-use shotclock::raw::{Call, Readiness, control_messages, exact, numbers};
+use shotclock::raw::{Readiness, control_messages, exact, numbers};
 use shotclock::{Family, Phase, RawAddress, cmsg_space};
 
 use crate::address;
 use crate::arguments::{Buffer, Items, Keywords, int};
 use crate::audit::audit;
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
+use crate::lent::Call;
 use crate::object::{Owned, SocketRef, returned};
+use crate::timing::Timing;
 use crate::transfer::{received_bytes, zeroes};
 
 /// The most bytes of control messages, and the most buffers: a C int's.
@@ -118,12 +121,15 @@ impl Message {
         let control_size = usize::try_from(control_size).ok().filter(|size| *size <= MOST);
         let control_size = control_size.ok_or_else(|| errors::value_error("invalid ancillary data buffer length"))?;
         let mut control = zeroes(control_size).ok_or_else(errors::out_of_memory)?;
-        let (fd, timing) = (socket.fd()?, Timing::of(socket, Phase::Recv)?);
-        let flags = timing.flags(flags);
-        let try_once = |_| exact::recvmsg(fd, data, &mut control, flags).map_err(|errno| timing.pause(errno));
-        let received = timing.run(&mut Call::new(fd, Readiness::IN, try_once), size)?;
+        let timing = Timing::of(socket, Phase::Recv)?;
+        let (manner, room) = (timing.manner(), &mut *control);
+        let try_once = |fd: BorrowedFd<'_>| {
+            exact::recvmsg(fd, data, room, manner.flags(flags)).map_err(|errno| manner.pause(errno))
+        };
+        let received = timing.run(&mut Call::new(Readiness::IN, size, try_once), timing.first());
+        let received = received.map_err(|stop| timing.raise(stop))?;
         let mut message = Self { received, control, address: Owned::none(), is_delivered: false };
-        message.address = address::to_python_on(fd, received.address.as_ref(), socket.protocol())?;
+        message.address = address::to_python_on(socket, received.address.as_ref())?;
         Ok(message)
     }
 
@@ -192,7 +198,7 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     audit(c"socket.sendmsg", &[socket.as_object(), to])?;
     let data = data_of(data)?;
     let control = if control.is_null() { Vec::new() } else { control_of(control)? };
-    transmit(socket, &timing, &data, &control, address.as_ref(), flags)
+    transmit(&timing, &data, &control, address.as_ref(), flags)
 }
 
 fn data_of(buffers: *mut PyObject) -> PyResult<Vec<Buffer>> {
@@ -255,7 +261,7 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
     }
     let control = operation_of(op, &iv, associated)?;
     let data = if data.is_null() { Vec::new() } else { data_of(data)? };
-    transmit(socket, &Timing::of(socket, Phase::Send)?, &data, &control, None, flags)
+    transmit(&Timing::of(socket, Phase::Send)?, &data, &control, None, flags)
 }
 
 /// The control messages that set an operation up: linux/if_alg.h.
@@ -286,7 +292,6 @@ fn operation_of(op: *mut PyObject, iv: &Buffer, associated: *mut PyObject) -> Py
 }
 
 fn transmit(
-    socket: SocketRef,
     timing: &Timing,
     data: &[Buffer],
     control: &[u8],
@@ -296,10 +301,12 @@ fn transmit(
     let size = data.iter().map(Buffer::len).fold(0, usize::saturating_add);
     let mut slices = reserved(data.len())?;
     slices.extend(data.iter().map(|buffer| IoSlice::new(buffer.bytes())));
-    let fd = socket.fd()?;
-    let flags = timing.flags(flags);
-    let try_once = |_| exact::sendmsg(fd, &slices, control, to, flags).map_err(|errno| timing.pause(errno));
-    let sent = timing.run(&mut Call::new(fd, Readiness::OUT, try_once), size)?;
+    let manner = timing.manner();
+    let try_once = |fd: BorrowedFd<'_>| {
+        exact::sendmsg(fd, &slices, control, to, manner.flags(flags)).map_err(|errno| manner.pause(errno))
+    };
+    let sent = timing.run(&mut Call::new(Readiness::OUT, size, try_once), timing.first());
+    let sent = sent.map_err(|stop| timing.raise(stop))?;
     Owned::size(sent)
 }
 

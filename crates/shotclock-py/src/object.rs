@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
@@ -13,10 +13,8 @@ use pyo3_ffi::{
     PyList_New, PyLong_FromLong, PyLong_FromSize_t, PyObject, PyTuple_New, PyTuple_SetItem,
     PyUnicode_DecodeFSDefaultAndSize, PyUnicode_FromStringAndSize, PyVarObject,
 };
-use shotclock::raw::Errno;
 
 use crate::call::give_back;
-use crate::errors;
 use crate::held;
 use crate::interpreter::{PyResult, Raised};
 
@@ -68,7 +66,7 @@ impl SocketRef {
         self.number_cell().load(Ordering::Relaxed)
     }
 
-    /// Whether this is still the descriptor's number: for who has counted itself among those that use the number.
+    /// Whether this is still the descriptor's number: what `lent.rs` asks before each use of it.
     pub(crate) fn has_number(self, number: RawFd) -> bool {
         // Sequentially consistent, as the count: who closes replaces the number and then reads the count.
         number >= 0 && self.number_cell().load(Ordering::SeqCst) == number
@@ -79,27 +77,12 @@ impl SocketRef {
         self.number_cell().swap(number, Ordering::SeqCst)
     }
 
-    /// The descriptor for one call.
-    ///
-    /// # Errors
-    /// EBADF once closed, as the system would say.
-    pub(crate) fn fd(self) -> PyResult<BorrowedFd<'static>> {
-        self.fd_if_open().ok_or_else(|| errors::raise_errno(Errno::BADF))
-    }
-
     /// Makes a new object one without a descriptor and without a timeout.
     pub(crate) fn clear(self, error_handler: ErrorHandler) {
         // SAFETY: a new object, which nobody else has seen.
         unsafe { (*self.0.as_ptr()).error_handler = Some(error_handler) };
         self.replace_number(-1);
         self.set_timeout_field(NO_TIMEOUT);
-    }
-
-    /// The descriptor, unless the object was closed.
-    pub(crate) fn fd_if_open(self) -> Option<BorrowedFd<'static>> {
-        let number = self.number();
-        // SAFETY: not negative; whose file it is, is the program's business (os.close), and never bad memory.
-        (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
     }
 
     /// The timeout that the program has set, in nanoseconds; negative is none.

@@ -4,11 +4,12 @@ use std::ffi::{c_int, c_uint};
 
 use pyo3_ffi::{Py_None, Py_TYPE, PyArg_ParseTuple, PyErr_Clear, PyLong_FromUnsignedLongLong, PyObject};
 use shotclock::Family;
-use shotclock::raw::{Errno, exact};
+use shotclock::raw::exact;
 
 use crate::arguments::Buffer;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
+use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
 
 /// The most bytes an option may be asked for.
@@ -40,7 +41,10 @@ fn get(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
         return Err(errors::os_error("getsockopt buflen out of range"));
     };
     let mut room = [0; MOST];
-    let ask = |room: &mut [u8]| exact::getsockopt(socket.fd()?, level, name, room).map_err(errors::raise_errno);
+    let ask = |room: &mut [u8]| {
+        let asked = Descriptor::of(socket).held(|fd| exact::getsockopt(fd, level, name, room));
+        asked.map_err(errors::raise_errno)
+    };
     if size > 0 {
         let len = ask(&mut room[..size])?;
         return Owned::bytes(&room[..len]);
@@ -57,31 +61,53 @@ fn get(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     Owned::int(c_int::from_ne_bytes(number))
 }
 
-/// The forms are tried one after the other; the last one's complaint is what the caller reads.
+/// What an option is set to.
+enum Value {
+    Int(c_int),
+    /// Of families whose options have 64 bits.
+    Long(u64),
+    /// None, with a length.
+    Nothing(c_uint),
+    Bytes(Buffer),
+}
+
 fn set(socket: SocketRef, arguments: *mut PyObject) -> PyResult<()> {
-    let done = |result: Result<(), Errno>| result.map_err(errors::raise_errno);
+    let (level, name, value) = parse(arguments, socket.family() == Family::VSOCK.0)?;
+    let descriptor = Descriptor::of(socket);
+    let set_to = |bytes: &[u8]| descriptor.held(|fd| exact::setsockopt(fd, level, name, bytes));
+    let set = match value {
+        Value::Int(number) => set_to(&number.to_ne_bytes()),
+        Value::Long(number) => set_to(&number.to_ne_bytes()),
+        Value::Nothing(len) => descriptor.held(|fd| exact::setsockopt_without_value(fd, level, name, len)),
+        Value::Bytes(value) => set_to(value.bytes()),
+    };
+    set.map_err(errors::raise_errno)
+}
+
+/// The forms are tried one after the other; the last one's complaint is what the caller reads.
+fn parse(arguments: *mut PyObject, has_long_values: bool) -> PyResult<(c_int, c_int, Value)> {
     let (mut level, mut name): (c_int, c_int) = (0, 0);
     // SAFETY: the interpreter is held; each format's types are those of its pointers, in order.
     unsafe {
-        if socket.family() == Family::VSOCK.0 {
+        if has_long_values {
             let mut number: u64 = 0;
             let format = c"iiK:setsockopt".as_ptr();
             if PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, &raw mut number) == 0 {
                 return Err(Raised);
             }
-            return done(exact::setsockopt(socket.fd()?, level, name, &number.to_ne_bytes()));
+            return Ok((level, name, Value::Long(number)));
         }
         let mut number: c_int = 0;
         let format = c"iii:setsockopt".as_ptr();
         if PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, &raw mut number) != 0 {
-            return done(exact::setsockopt(socket.fd()?, level, name, &number.to_ne_bytes()));
+            return Ok((level, name, Value::Int(number)));
         }
         PyErr_Clear();
         let (mut nothing, mut len): (*mut PyObject, c_uint) = (Py_None(), 0);
         let format = c"iiO!I:setsockopt".as_ptr();
         let of = Py_TYPE(Py_None());
         if PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, of, &raw mut nothing, &raw mut len) != 0 {
-            return done(exact::setsockopt_without_value(socket.fd()?, level, name, len));
+            return Ok((level, name, Value::Nothing(len)));
         }
         PyErr_Clear();
         let mut value = Buffer::empty();
@@ -89,6 +115,6 @@ fn set(socket: SocketRef, arguments: *mut PyObject) -> PyResult<()> {
         if PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, value.as_mut_ptr()) == 0 {
             return Err(Raised);
         }
-        done(exact::setsockopt(socket.fd()?, level, name, value.bytes()))
+        Ok((level, name, Value::Bytes(value)))
     }
 }

@@ -247,7 +247,8 @@ fn adopt(socket: SocketRef, number: c_int, family: c_int, kind: c_int, protocol:
     let (fd, known) = unsafe { (BorrowedFd::borrow_raw(number), [family, kind, protocol]) };
     let complete = !known.contains(&-1);
     let accepted = state::was_just_accepted(number);
-    let [family, kind, protocol] = if accepted && complete { known } else { state::kinds_of(fd, known)? };
+    let [family, kind, protocol] =
+        if accepted && complete { known } else { state::kinds_of(fd, known).map_err(errors::raise_errno)? };
     // SAFETY: as above; from here on it is the object's.
     state::begin(socket, unsafe { OwnedFd::from_raw_fd(number) }, family, kind, protocol)
 }

@@ -22,6 +22,7 @@ use shotclock::{Deadline, LimitKind, ServerPolicy, Timeout};
 use crate::around;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
+use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
 
@@ -191,7 +192,7 @@ unsafe fn socket_of(object: *mut PyObject) -> PyResult<SocketRef> {
 unsafe fn open_socket(object: *mut PyObject) -> PyResult<SocketRef> {
     // SAFETY: by the caller's promise.
     let socket = unsafe { socket_of(object)? };
-    socket.fd().map(|_| socket)
+    Descriptor::of(socket).check().map(|()| socket).map_err(errors::raise_errno)
 }
 
 /// Puts an object into the table, until it is closed or dies. TypeError if nobody would tell of its death.
@@ -259,7 +260,7 @@ fn all() -> MutexGuard<'static, Table> {
 }
 
 fn inode_of(socket: SocketRef) -> Option<u64> {
-    exact::inode(socket.fd_if_open()?).ok()
+    Descriptor::of(socket).held(exact::inode).ok()
 }
 
 fn key(socket: SocketRef) -> usize {

@@ -15,9 +15,11 @@ use crate::address;
 use crate::audit::audit;
 use crate::call::{call, call_method};
 use crate::errors::{self, Expiry, Kept, Moved};
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
+use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
+use crate::timing::Timing;
 
 /// `_native.race(infos, delay, prepare, failures)`: the first socket to be connected, or None. Under the scope alone.
 pub(crate) unsafe extern "C" fn race(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
@@ -39,7 +41,7 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     let pause = Duration::from_nanos(u64::try_from(delay).unwrap_or(0)).into();
     let candidates = interleaved(candidates(infos)?, |candidate| candidate.family);
     let mut race = Race::new(Program { prepare, timing: &timing }, candidates, pause);
-    let ended = match timing.run_held(&mut race) {
+    let ended = match timing.run_python(&mut race) {
         Ok(Finish::Won(attempt)) => return attempt.win(),
         Ok(Finish::CalledOff(raised)) => return Err(raised),
         Ok(Finish::Lost) => Ok(Owned::none()),
@@ -108,7 +110,7 @@ impl Entrants for Program<'_> {
     }
 
     fn descriptor(attempt: &Attempt) -> Option<BorrowedFd<'_>> {
-        attempt.socket().fd_if_open()
+        attempt.descriptor.for_a_try()
     }
 
     fn refused(&mut self, errno: Errno, _: &RawAddress) -> Owned {
@@ -125,39 +127,45 @@ impl Program<'_> {
             if !is_socket(made.as_ptr())? {
                 return Err(errors::type_error("race() takes a function that makes sockets"));
             }
-            Attempt(Some(made))
+            Attempt { descriptor: Descriptor::of(SocketRef::new(made.as_ptr())), object: Some(made) }
         };
         let (socket, sockaddr) = (attempt.socket(), item(info.as_ptr(), 4)?);
         let to = address::from_python(socket, self.timing, sockaddr.as_ptr(), "connect")?;
         audit(c"socket.connect", &[socket.as_object(), sockaddr.as_ptr()])?;
-        exact::set_nonblocking(socket.fd()?, true).map_err(errors::raise_errno)?;
+        attempt.set_nonblocking(true)?;
         Ok((attempt, to))
     }
 }
 
 /// A socket object that is closed unless it wins.
-struct Attempt(Option<Owned>);
+struct Attempt {
+    object: Option<Owned>,
+    descriptor: Descriptor,
+}
 
 impl Attempt {
+    fn set_nonblocking(&self, nonblocking: bool) -> PyResult<()> {
+        self.descriptor.held(|fd| exact::set_nonblocking(fd, nonblocking)).map_err(errors::raise_errno)
+    }
+
     fn socket(&self) -> SocketRef {
-        let object = self.0.as_ref().map_or(std::ptr::null_mut(), Owned::as_ptr);
+        let object = self.object.as_ref().map_or(std::ptr::null_mut(), Owned::as_ptr);
         // SAFETY: a live object, which only `win` takes away, whose type `begin` has looked at.
         unsafe { SocketRef::new(object) }
     }
 
     /// The object, on a descriptor that waits or not as its timeout has it.
     fn win(mut self) -> PyResult<Owned> {
-        let socket = self.socket();
-        if socket.timeout() < 0 {
-            exact::set_nonblocking(socket.fd()?, false).map_err(errors::raise_errno)?;
+        if self.socket().timeout() < 0 {
+            self.set_nonblocking(false)?;
         }
-        self.0.take().ok_or(Raised)
+        self.object.take().ok_or(Raised)
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
+        if let Some(object) = self.object.take() {
             let kept = Kept::take();
             // Whatever its class says to that: nobody else has it.
             if call_method(&object, c"close").is_err() {

@@ -4,13 +4,15 @@ use std::ffi::{c_int, c_longlong};
 use std::os::fd::BorrowedFd;
 
 use pyo3_ffi::{PyArg_ParseTuple, PyBool_FromLong, PyObject};
-use shotclock::raw::{Interest, Operation, Pause, Readiness, Stop};
+use shotclock::raw::{Moves, Pause, Readiness, Stop};
 use shotclock::{LimitKind, Phase};
 
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
+use crate::lent::Attempt;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
+use crate::timing::{First, Timing};
 
 /// `_native.wait_readable(sock, nanoseconds, accepts)`: whether the socket is readable within so long; negative is for
 /// ever. What is around the call ends it with an exception, which says whether it `accepts` or receives.
@@ -33,8 +35,8 @@ fn wait_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         SocketRef::new(object)
     };
     let phase = if accepts != 0 { Phase::Accept } else { Phase::Recv };
-    let (fd, timing) = (socket.fd()?, Timing::with_timeout(socket, nanos, phase)?);
-    let is_readable = match timing.run_held(&mut UntilReadable { fd }) {
+    let timing = Timing::with_timeout(socket, nanos, phase)?;
+    let is_readable = match timing.run(&mut UntilReadable, First::Try) {
         Ok(()) => true,
         Err(Stop::TimedOut { limit: LimitKind::SocketTimeout(_), .. }) => false,
         Err(stop) => return Err(timing.raise(stop)),
@@ -44,18 +46,24 @@ fn wait_checked(arguments: *mut PyObject) -> PyResult<Owned> {
 }
 
 /// Done at the first sign of life, of which nothing is taken.
-struct UntilReadable<'a> {
-    fd: BorrowedFd<'a>,
-}
+struct UntilReadable;
 
-impl Operation for UntilReadable<'_> {
+impl Attempt for UntilReadable {
     type Output = ();
 
-    fn attempt(&mut self, ready: Readiness) -> Result<(), Pause> {
+    fn attempt(&mut self, _: BorrowedFd<'_>, ready: Readiness) -> Result<(), Pause> {
         if ready.is_empty() { Err(Pause::WouldBlock) } else { Ok(()) }
     }
 
-    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.fd, Readiness::IN);
+    fn toward(&self) -> Readiness {
+        Readiness::IN
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Nothing
+    }
+
+    fn bytes(&self) -> usize {
+        0
     }
 }

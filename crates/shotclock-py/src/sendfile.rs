@@ -1,16 +1,18 @@
 //! `_native.sendfile`, for socket.py's sendfile, which otherwise waits by a selector of its own.
 
 use std::ffi::{c_int, c_longlong};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 
 use pyo3_ffi::{Py_ssize_t, PyArg_ParseTuple, PyObject};
 use shotclock::Phase;
-use shotclock::raw::{Call, Pause, Readiness, exact};
+use shotclock::raw::{Pause, Readiness, exact};
 
 use crate::errors::{self, Moved};
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
+use crate::lent::Call;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
+use crate::timing::{First, Timing};
 
 /// `_native.sendfile(sock, file, offset, count, before)`: how many bytes of the file's descriptor went out, 0 at its
 /// end. An exception says how many did in all, with the `before` that had gone out before.
@@ -20,22 +22,26 @@ pub(crate) unsafe extern "C" fn sendfile(_: *mut PyObject, arguments: *mut PyObj
 
 fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     let Part { socket, file, offset, count, before } = parse(arguments)?;
-    let (fd, timing) = (socket.fd()?, Timing::of(socket, Phase::Send)?);
+    let timing = Timing::of(socket, Phase::Send)?;
     // sendfile(2) has no flag of its own, and waits on a descriptor that blocks, ready or not.
-    let unblocked = timing.unblock(fd).map_err(errors::raise_errno)?;
-    let mut send = Call::new(fd, Readiness::OUT, |_| {
+    let unblocked = timing.unblock().map_err(errors::raise_errno)?;
+    let mut send = Call::new(Readiness::OUT, count, |fd| {
         let mut offset = offset;
+        // SAFETY: not negative, and never bad memory; which file the number stands for is the program's business, as in
+        // os.sendfile.
+        let file = unsafe { BorrowedFd::borrow_raw(file) };
         // Without a timeout too: socket.py waits for a descriptor that somebody else made non-blocking.
         exact::sendfile(fd, file, &mut offset, count).map_err(Pause::from)
     });
-    let sent = timing.outcome(&mut send);
+    let sent = timing.run(&mut send, First::Try);
     drop(unblocked);
     Owned::size(sent.map_err(|stop| timing.raise_after(stop, Moved::Sent(before)))?)
 }
 
 struct Part {
     socket: SocketRef,
-    file: BorrowedFd<'static>,
+    /// Of the file's descriptor, not negative.
+    file: RawFd,
     offset: u64,
     count: usize,
     before: usize,
@@ -46,7 +52,7 @@ fn parse(arguments: *mut PyObject) -> PyResult<Part> {
     let (mut offset, mut count, mut before): (c_longlong, Py_ssize_t, Py_ssize_t) = (0, 0, 0);
     let format = c"OiLn|n:sendfile".as_ptr();
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The socket's type is
-    // checked before it is read; a number that is not negative may stand for any file, or none, and never bad memory.
+    // checked before it is read.
     unsafe {
         let (a, b, c, d, e) = (&raw mut object, &raw mut number, &raw mut offset, &raw mut count, &raw mut before);
         if PyArg_ParseTuple(arguments, format, a, b, c, d, e) == 0 {
@@ -59,6 +65,6 @@ fn parse(arguments: *mut PyObject) -> PyResult<Part> {
         let (Ok(offset), Ok(count), Ok(before), true) = numbers else {
             return Err(errors::value_error("sendfile() takes a descriptor, an offset and counts, none negative"));
         };
-        Ok(Part { socket: SocketRef::new(object), file: BorrowedFd::borrow_raw(number), offset, count, before })
+        Ok(Part { socket: SocketRef::new(object), file: number, offset, count, before })
     }
 }

@@ -14,6 +14,7 @@ use shotclock::raw::{Errno, exact, numbers, waiting};
 use crate::errors;
 use crate::held;
 use crate::interpreter::{PyResult, released};
+use crate::lent::Descriptor;
 use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
 use crate::policy;
 use crate::stock::{StockMethod, stock};
@@ -138,17 +139,20 @@ pub(crate) fn begin(socket: SocketRef, fd: OwnedFd, family: c_int, kind: c_int, 
 
 /// Family, type and protocol of a descriptor: what is not known (-1) is asked of the system, which also says whether
 /// it is a socket at all.
-pub(crate) fn kinds_of(fd: BorrowedFd<'_>, [mut family, mut kind, mut protocol]: [c_int; 3]) -> PyResult<[c_int; 3]> {
+pub(crate) fn kinds_of(
+    fd: BorrowedFd<'_>,
+    [mut family, mut kind, mut protocol]: [c_int; 3],
+) -> Result<[c_int; 3], Errno> {
     match exact::getsockname(fd) {
         Ok(address) if family == -1 => family = address.family(),
         Err(errno) if family == -1 || matches!(errno, Errno::BADF | Errno::NOTSOCK) => {
-            return Err(errors::raise_errno(errno));
+            return Err(errno);
         }
         Ok(_) | Err(_) => {}
     }
     let ask = |option: c_int| {
         let mut number = [0; 4];
-        exact::getsockopt(fd, numbers::SOL_SOCKET, option, &mut number).map_err(errors::raise_errno)?;
+        exact::getsockopt(fd, numbers::SOL_SOCKET, option, &mut number)?;
         Ok(c_int::from_ne_bytes(number))
     };
     if kind == -1 {
@@ -180,19 +184,20 @@ pub(crate) fn forget_accepted(number: RawFd) {
 
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
     if held::set_timeout(socket, nanos) {
-        return socket.fd().map(|_| Owned::none());
+        return Descriptor::of(socket).check().map(|()| Owned::none()).map_err(errors::raise_errno);
     }
     // A closed socket keeps it, too, though there is no descriptor to tell.
     let before = socket.timeout_field();
     socket.set_timeout_field(nanos);
-    let fd = socket.fd()?;
+    let descriptor = Descriptor::of(socket);
+    descriptor.check().map_err(errors::raise_errno)?;
     // From one timeout to another the descriptor is O_NONBLOCK already. To none and to zero the caller says what the
     // descriptor shall be from now on, whoever else may have changed it.
     let stays = nanos > 0 && before >= 0;
     let blocks_already = nanos < 0 && before < 0 && blocks_from_birth(socket.number());
     if !stays && !blocks_already {
         ACCEPTED.take();
-        exact::set_nonblocking(fd, nanos >= 0).map_err(errors::raise_errno)?;
+        descriptor.held(|fd| exact::set_nonblocking(fd, nanos >= 0)).map_err(errors::raise_errno)?;
     }
     Ok(Owned::none())
 }

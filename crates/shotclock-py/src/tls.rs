@@ -1,7 +1,6 @@
 //! TLS on the clock: `_ssl` tries and never waits, and the core waits between its tries.
 
 use std::ffi::CStr;
-use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
@@ -15,9 +14,11 @@ use crate::arguments::Arguments;
 use crate::call::call;
 use crate::errors::{self, Moved};
 use crate::held::Hold;
-use crate::interpreter::{PyResult, Timing};
+use crate::interpreter::PyResult;
+use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
+use crate::timing::Timing;
 
 /// `_native.call_tls(call, phase, message, sock, arguments, keywords)`: `call(*arguments, **keywords)`, tried until `_ssl`
 /// no longer wants to read or write, for as long as the socket's timeout allows; then TimeoutError(message).
@@ -55,14 +56,18 @@ fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
     // Python's methods take any object that behaves as they expect.
     let Some(socket) = socket else { return plainly() };
     let Some(hold) = Hold::new(socket)? else { return plainly() };
-    let mut tries =
-        Tries { fd: socket.fd()?, wanted: Wanted::get()?, toward: Readiness::IN, attempt: || hold.alone(plainly) };
+    let mut tries = Tries {
+        descriptor: Descriptor::of(socket),
+        wanted: Wanted::get()?,
+        toward: Readiness::IN,
+        attempt: || hold.alone(plainly),
+    };
     let timing = Timing::with_timeout(socket, hold.timeout, phase)?;
     // How much of a write went out OpenSSL does not tell.
     let moved = if phase == Phase::Send { Moved::Unknown } else { Moved::Nothing };
     // SAFETY: alive.
     let message = || Ok(unsafe { Owned::borrowed(message) });
-    timing.run_held(&mut tries).map_err(|stop| timing.raise_as(stop, moved, message))?
+    timing.run_python(&mut tries).map_err(|stop| timing.raise_as(stop, moved, message))?
 }
 
 /// What a TLS call is at.
@@ -110,14 +115,14 @@ impl Wanted {
 }
 
 /// A call into `_ssl`, tried with the interpreter held: it is Python's.
-struct Tries<'a, F> {
-    fd: BorrowedFd<'a>,
+struct Tries<F> {
+    descriptor: Descriptor,
     wanted: &'static Wanted,
     toward: Readiness,
     attempt: F,
 }
 
-impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<'_, F> {
+impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<F> {
     type Output = PyResult<Owned>;
 
     fn attempt(&mut self, _: Readiness) -> Result<PyResult<Owned>, Pause> {
@@ -142,7 +147,7 @@ impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<'_, F> {
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.fd, self.toward);
+        self.descriptor.wait_for(self.toward, wanted);
     }
 
     fn moves(&self) -> Moves {

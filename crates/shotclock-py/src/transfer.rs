@@ -10,17 +10,19 @@ use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear,
     PyLong_AsSsize_t, PyObject,
 };
-use shotclock::raw::{Call, Interest, Moves, Operation, Pause, Readiness, exact};
+use shotclock::raw::{Pause, Readiness, exact};
 use shotclock::{MessageFlags, Phase};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
 use crate::around;
 use crate::call::check_signals;
 use crate::errors::{self, Moved};
-use crate::first_try::Transfer;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::first_try::{Transfer, after};
+use crate::interpreter::{PyResult, Raised};
+use crate::lent::{Attempt, Call};
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
+use crate::timing::{First, Manner, Timing};
 
 /// Receives up to this many bytes go through the stack, and into an object of just their size.
 const ON_THE_STACK: usize = 4096;
@@ -155,34 +157,34 @@ fn recv_exact_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     };
     let filled = usize::try_from(filled).ok().filter(|filled| *filled <= room.len());
     let filled = filled.ok_or_else(|| errors::value_error("recv_exact() takes a number within the room"))?;
-    let (fd, timing, room) = (socket.fd()?, Timing::of(socket, Phase::Recv)?, room.bytes_mut());
-    let (size, mut filled, flags) = (room.len(), filled, timing.flags(0));
-    let try_once = |_| fill(fd, room, &mut filled, flags, &timing);
-    match timing.run_bytes(&mut Call::new(fd, Readiness::IN, try_once), size) {
+    let (timing, room) = (Timing::of(socket, Phase::Recv)?, room.bytes_mut());
+    let (size, mut filled, manner) = (room.len(), filled, timing.manner());
+    let try_once = |fd: BorrowedFd<'_>| fill(fd, room, &mut filled, 0, manner);
+    match timing.run(&mut Call::new(Readiness::IN, size, try_once), timing.first()) {
         Ok(()) => Owned::size(filled),
         Err(stop) => Err(timing.raise_after(stop, Moved::Received(&room[..filled]))),
     }
 }
 
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
-    let transfer = Transfer::of(socket, Phase::Recv, room.len())?;
+    let transfer = Transfer { socket, phase: Phase::Recv, bytes: room.len() };
     if flags & MessageFlags::WAITALL.0 != 0 && around::is_any_open() {
         return receive_all(transfer, room, flags);
     }
-    let fd = transfer.fd;
-    transfer.run(|more| exact::recv(fd, room, flags | more))
+    transfer.run(|fd, more| exact::recv(fd, room, flags | more))
 }
 
 /// MSG_WAITALL where something may be around the call: then in parts, none of which waits.
 #[cold]
 fn receive_all(transfer: Transfer, room: &mut [u8], flags: c_int) -> PyResult<usize> {
-    let (fd, timing) = (transfer.fd, transfer.timing()?);
-    if !timing.is_bound_by_scope_alone() {
-        return transfer.go_on_by(&timing, None, |more| exact::recv(fd, room, flags | more));
+    let timing = transfer.timing()?;
+    let manner = timing.manner();
+    if manner != Manner::Bounded {
+        return transfer.run_on_by(&timing, None, |fd, more| exact::recv(fd, room, flags | more));
     }
-    let (mut filled, flags) = (0, timing.flags(flags & !MessageFlags::WAITALL.0));
-    let try_once = |_| fill(fd, room, &mut filled, flags, &timing);
-    let outcome = timing.run_when_ready(&mut Call::new(fd, Readiness::IN, try_once));
+    let (size, mut filled, flags) = (room.len(), 0, flags & !MessageFlags::WAITALL.0);
+    let try_once = |fd: BorrowedFd<'_>| fill(fd, room, &mut filled, flags, manner);
+    let outcome = timing.run(&mut Call::new(Readiness::IN, size, try_once), First::Wait);
     match outcome {
         Ok(()) => Ok(filled),
         Err(stop) => Err(timing.raise_after(stop, Moved::Received(&room[..filled]))),
@@ -190,8 +192,8 @@ fn receive_all(transfer: Transfer, room: &mut [u8], flags: c_int) -> PyResult<us
 }
 
 /// One part of what fills a room from there on; done where it is full, or the data has ended.
-fn fill(fd: BorrowedFd<'_>, room: &mut [u8], filled: &mut usize, flags: c_int, timing: &Timing) -> Result<(), Pause> {
-    let part = exact::recv(fd, &mut room[*filled..], flags).map_err(|errno| timing.pause(errno))?;
+fn fill(fd: BorrowedFd<'_>, room: &mut [u8], filled: &mut usize, flags: c_int, manner: Manner) -> Result<(), Pause> {
+    let part = exact::recv(fd, &mut room[*filled..], manner.flags(flags)).map_err(|errno| manner.pause(errno))?;
     *filled += part;
     if part == 0 || *filled >= room.len() { Ok(()) } else { Err(Pause::Progress) }
 }
@@ -220,7 +222,7 @@ pub(crate) unsafe extern "C" fn sendall(
     let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
     let send = || {
         let (data, flags) = data_and_flags(arguments, c"y*|i:sendall".as_ptr())?;
-        transmit_all(Transfer::of(socket, Phase::Send, data.bytes().len())?, data.bytes(), flags)?;
+        transmit_all(Transfer { socket, phase: Phase::Send, bytes: data.bytes().len() }, data.bytes(), flags)?;
         check_signals()
     };
     returned(send().map(|()| Owned::none()))
@@ -244,77 +246,68 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
 }
 
 fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
-    let transfer = Transfer::of(socket, Phase::Send, data.len())?;
+    let transfer = Transfer { socket, phase: Phase::Send, bytes: data.len() };
     if around::is_any_open() {
         return transmit_around(transfer, data, flags);
     }
-    let fd = transfer.fd;
-    transfer.run(|more| exact::send(fd, data, flags | more))
+    transfer.run(|fd, more| exact::send(fd, data, flags | more))
 }
 
 /// The same where something may be around the call.
 #[cold]
 fn transmit_around(transfer: Transfer, data: &[u8], flags: c_int) -> PyResult<usize> {
     let timing = transfer.timing()?;
-    if timing.is_bound_by_scope_alone() {
+    if timing.manner() == Manner::Bounded {
         // Without a timeout one call sends all there is.
-        return transmit_rest(transfer, &timing, data, flags, (0, Pause::Again)).map(|()| data.len());
+        return transmit_rest(&timing, data, flags, 0, First::Wait).map(|()| data.len());
     }
-    transfer.go_on_by(&timing, None, |more| exact::send(transfer.fd, data, flags | more))
+    transfer.run_on_by(&timing, None, |fd, more| exact::send(fd, data, flags | more))
 }
 
 /// One limit for the whole, as CPython's: each part gets what is left of it. The exception says how much was sent.
 fn transmit_all(transfer: Transfer, data: &[u8], flags: c_int) -> PyResult<()> {
-    let fd = transfer.fd;
-    match transfer.first_try(|more| exact::send(fd, data, flags | more)) {
+    match transfer.first_try(|fd, more| exact::send(fd, data, flags | more)) {
         Ok(sent) if sent == data.len() => Ok(()),
-        Ok(sent) => transmit_rest(transfer, &transfer.timing()?, data, flags, (sent, Pause::Progress)),
+        Ok(sent) => transmit_rest(&transfer.timing()?, data, flags, sent, First::Tried(Pause::Progress)),
         Err(failed) => {
             let timing = transfer.timing()?;
-            transmit_rest(transfer, &timing, data, flags, (0, timing.after_first_try(failed)))
+            transmit_rest(&timing, data, flags, 0, after(timing.manner(), failed))
         }
     }
 }
 
-/// Sends what is left after a first try, which has sent so much, and said this.
+/// Sends what is left after a first try, which has sent so much.
 #[cold]
-fn transmit_rest(
-    transfer: Transfer,
-    timing: &Timing,
-    data: &[u8],
-    flags: c_int,
-    (sent, said): (usize, Pause),
-) -> PyResult<()> {
-    let mut send = SendAll { fd: transfer.fd, data, flags: timing.flags(flags), timing, sent };
-    let outcome = timing.run_on(&mut send, transfer.bytes, said);
+fn transmit_rest(timing: &Timing, data: &[u8], flags: c_int, sent: usize, first: First) -> PyResult<()> {
+    let mut send = SendAll { data, flags, manner: timing.manner(), sent };
+    let outcome = timing.run(&mut send, first);
     outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(send.sent)))
 }
 
 /// Sends all of the bytes; signal handlers run between the parts, as in CPython.
 struct SendAll<'a> {
-    fd: BorrowedFd<'a>,
     data: &'a [u8],
     flags: c_int,
-    timing: &'a Timing,
+    manner: Manner,
     sent: usize,
 }
 
-impl Operation for SendAll<'_> {
+impl Attempt for SendAll<'_> {
     type Output = ();
     const COMPOSITE: bool = true;
 
-    fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
-        let sent = exact::send(self.fd, &self.data[self.sent..], self.flags);
-        self.sent += sent.map_err(|errno| self.timing.pause(errno))?;
+    fn attempt(&mut self, fd: BorrowedFd<'_>, _: Readiness) -> Result<(), Pause> {
+        let sent = exact::send(fd, &self.data[self.sent..], self.manner.flags(self.flags));
+        self.sent += sent.map_err(|errno| self.manner.pause(errno))?;
         if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Progress) }
     }
 
-    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.fd, Readiness::OUT);
+    fn toward(&self) -> Readiness {
+        Readiness::OUT
     }
 
-    fn moves(&self) -> Moves {
-        Moves::Out
+    fn bytes(&self) -> usize {
+        self.data.len()
     }
 }
 

@@ -14,8 +14,9 @@ use shotclock::{Address, AddressInfoFlags, Family, Kind, RawAddress, inet_ntop};
 
 use super::{Fields, build, out_of_range, overflow_error, require_tuple};
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, type_name};
+use crate::timing::Timing;
 
 /// The largest flow label and traffic class together.
 const FLOWINFO_MOST: c_uint = 0xf_ffff;

@@ -1,7 +1,6 @@
 //! Families whose addresses name a network interface: AF_PACKET and AF_CAN.
 
 use std::ffi::{CStr, OsString, c_char, c_int, c_uint, c_ulong, c_ulonglong, c_void};
-use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
 
@@ -13,6 +12,7 @@ use super::{Fields, build, out_of_range, overflow_error, require_tuple};
 use crate::arguments::Buffer;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
+use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef};
 
 /// The most bytes of a hardware address in `struct sockaddr_ll`, and where they begin.
@@ -43,7 +43,7 @@ pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &
         }
         CStr::from_ptr(name).to_bytes()
     };
-    let index = exact::interface_index(socket.fd()?, name).map_err(errors::raise_errno)?;
+    let index = interface_index(socket, name)?;
     let hardware = hardware.bytes();
     if hardware.len() > HARDWARE_CAPACITY {
         return Err(errors::value_error("Hardware address must be 8 bytes or less"));
@@ -57,8 +57,8 @@ pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &
     build::<20>(Family::PACKET, &[(2, &protocol), (4, &index), (8, &link), (10, &kinds), (HARDWARE, hardware)])
 }
 
-pub(super) fn decode_packet(fields: &Fields, fd: Option<BorrowedFd<'_>>) -> PyResult<Owned> {
-    let name = Owned::utf8_text(name_of(fields, fd).as_bytes())?;
+pub(super) fn decode_packet(fields: &Fields, on: Option<Descriptor>) -> PyResult<Owned> {
+    let name = Owned::utf8_text(name_of(fields, on).as_bytes())?;
     let len = usize::from(fields.u8(11)).min(RawAddress::CAPACITY - HARDWARE);
     let hardware = Owned::bytes(&fields.0[HARDWARE..HARDWARE + len])?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the references over.
@@ -133,8 +133,8 @@ fn encode_can_j1939(socket: SocketRef, address: *mut PyObject) -> PyResult<RawAd
     build::<24>(Family::CAN, &[(4, &index), (8, &name.to_ne_bytes()), (16, &group.to_ne_bytes()), (20, &[node])])
 }
 
-pub(super) fn decode_can(fields: &Fields, protocol: i32, fd: Option<BorrowedFd<'_>>) -> PyResult<Owned> {
-    let name = Owned::system_text(name_of(fields, fd).as_bytes())?.into_ptr();
+pub(super) fn decode_can(fields: &Fields, protocol: i32, on: Option<Descriptor>) -> PyResult<Owned> {
+    let name = Owned::system_text(name_of(fields, on).as_bytes())?.into_ptr();
     // SAFETY: the interpreter is held; the formats' types are those of the arguments, "N" takes the reference over.
     unsafe {
         Owned::new(match protocol {
@@ -167,13 +167,18 @@ fn can_index(socket: SocketRef, parsed: c_int, name: *mut PyObject) -> PyResult<
     if name.len() >= NAME_CAPACITY {
         return Err(errors::os_error("AF_CAN interface name too long"));
     }
-    let index = exact::interface_index(socket.fd()?, name).map_err(errors::raise_errno)?;
+    let index = interface_index(socket, name)?;
     Ok(index.to_ne_bytes())
 }
 
+/// The index of the interface of this name, in the network that the socket belongs to.
+fn interface_index(socket: SocketRef, name: &[u8]) -> PyResult<c_int> {
+    Descriptor::of(socket).held(|fd| exact::interface_index(fd, name)).map_err(errors::raise_errno)
+}
+
 /// The name of the interface, which both families have by its index at the same place; empty if there is none.
-fn name_of(fields: &Fields, fd: Option<BorrowedFd<'_>>) -> OsString {
+fn name_of(fields: &Fields, on: Option<Descriptor>) -> OsString {
     let index = fields.u32(4).cast_signed();
-    let name = fd.filter(|_| index != 0).and_then(|fd| exact::interface_name(fd, index).ok());
+    let name = on.filter(|_| index != 0).and_then(|on| on.held(|fd| exact::interface_name(fd, index)).ok());
     name.unwrap_or_else(|| OsString::from_vec(Vec::new()))
 }

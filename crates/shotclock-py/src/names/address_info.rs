@@ -14,9 +14,10 @@ use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, Phase, R
 
 use crate::arguments::Keywords;
 use crate::audit::audit;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
 use crate::stock::stock;
+use crate::timing::Timing;
 use crate::{address, errors};
 
 /// `_socket.getaddrinfo(host, port, family=0, type=0, proto=0, flags=0)`.

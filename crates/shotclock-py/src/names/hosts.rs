@@ -11,8 +11,9 @@ use shotclock::{Address, Family, Phase, RawAddress};
 use crate::address;
 use crate::audit::audit;
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
+use crate::timing::Timing;
 
 /// `_socket.gethostbyname(host)`: an IPv4 address.
 pub(crate) unsafe extern "C" fn gethostbyname(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {

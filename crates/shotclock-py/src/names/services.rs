@@ -9,8 +9,9 @@ use shotclock::raw::{Answer, Request};
 
 use crate::audit::audit;
 use crate::errors;
-use crate::interpreter::{PyResult, Raised, Timing};
+use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
+use crate::timing::Timing;
 
 /// `_socket.getservbyname(name[, protocol])`: the port.
 pub(crate) unsafe extern "C" fn getservbyname(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {

@@ -1,0 +1,172 @@
+//! The descriptor of a call, lent for one try at a time.
+//!
+//! Whenever Python code runs, the program may close the socket, and its number may become that of another file. So the
+//! descriptor is nothing that a call has: it is lent to each single try, after a look whether the socket still has the
+//! number that the call began with. A try cannot keep it, since it does not know how long the loan lasts, and cannot
+//! touch anything of Python's meanwhile, since no such thing is `Send`.
+
+use std::os::fd::{BorrowedFd, RawFd};
+
+use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, waiting::Waiting};
+
+use crate::interpreter::released;
+use crate::object::SocketRef;
+
+/// A socket, and the number that it had when a call on it began.
+#[derive(Clone, Copy)]
+pub(crate) struct Descriptor {
+    socket: SocketRef,
+    number: RawFd,
+}
+
+impl Descriptor {
+    /// For a call that begins now. Of a closed socket every try says EBADF.
+    #[inline]
+    pub(crate) fn of(socket: SocketRef) -> Self {
+        Self { socket, number: socket.number() }
+    }
+
+    /// That the socket still has the number.
+    ///
+    /// # Errors
+    /// EBADF, as of a closed socket.
+    #[inline]
+    pub(crate) fn check(self) -> Result<(), Errno> {
+        if self.socket.has_number(self.number) { Ok(()) } else { Err(Errno::BADF) }
+    }
+
+    /// Makes one call of the system that does not wait, with the interpreter held.
+    #[inline]
+    pub(crate) fn held<T: Send, E: From<Errno> + Send>(
+        self,
+        call: impl FnOnce(BorrowedFd<'_>) -> Result<T, E> + Send,
+    ) -> Result<T, E> {
+        self.check()?;
+        call(self.lend(&()))
+    }
+
+    /// Makes one call of the system with the interpreter released. A close of the socket wakes it, if it waits, and its
+    /// number is no other file's until it has ended.
+    #[inline]
+    pub(crate) fn released<T: Send, E: From<Errno> + Send>(
+        self,
+        call: impl FnOnce(BorrowedFd<'_>) -> Result<T, E> + Send,
+    ) -> Result<T, E> {
+        if self.number < 0 {
+            return Err(Errno::BADF.into());
+        }
+        let waiting = Waiting::on(self.number);
+        // Only now: whoever closes from here on sees that it is used.
+        self.check()?;
+        released(|| {
+            let result = call(self.lend(&waiting));
+            // Before signal handlers run, which may close it themselves.
+            drop(waiting);
+            result
+        })
+    }
+
+    /// Names it as what is waited for. The waiter looks whether it is still the socket's.
+    pub(crate) fn wait_for<'s>(&'s self, toward: Readiness, wanted: &mut Interest<'s>) {
+        if self.check().is_ok() {
+            wanted.readiness(self.lend(self), toward);
+        }
+    }
+
+    /// For a race of the core's, which asks anew at each try; none once it is no longer the socket's.
+    pub(crate) fn for_a_try(&self) -> Option<BorrowedFd<'_>> {
+        self.check().ok().map(|()| self.lend(self))
+    }
+
+    /// For as long as `loan` lasts.
+    fn lend<L>(self, _loan: &L) -> BorrowedFd<'_> {
+        // SAFETY: not negative, since the number was just found to be the socket's. Whose file it is beyond that is the
+        // program's business (os.close), and never bad memory.
+        unsafe { BorrowedFd::borrow_raw(self.number) }
+    }
+}
+
+/// Something to do with a descriptor, as the loop tries it.
+pub(crate) trait Attempt: Send {
+    /// What it gives when done.
+    type Output: Send;
+    /// Whether it is made of many steps, all under one limit.
+    const COMPOSITE: bool = false;
+
+    /// One try; `ready` is what the last wait saw.
+    fn attempt(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<Self::Output, Pause>;
+
+    /// What it waits for.
+    fn toward(&self) -> Readiness;
+
+    /// Which way it moves bytes.
+    fn moves(&self) -> Moves {
+        if self.toward().contains(Readiness::OUT) { Moves::Out } else { Moves::In }
+    }
+
+    /// About how many bytes a try moves. A few are moved with the interpreter held.
+    fn bytes(&self) -> usize {
+        usize::MAX
+    }
+}
+
+/// An attempt that is one call of the system.
+pub(crate) struct Call<F> {
+    toward: Readiness,
+    bytes: usize,
+    call: F,
+}
+
+impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send> Call<F> {
+    /// `call` tries once. Would-block is waited out until the descriptor is ready in one of the ways of `toward`.
+    pub(crate) fn new(toward: Readiness, bytes: usize, call: F) -> Self {
+        Self { toward, bytes, call }
+    }
+}
+
+impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send> Attempt for Call<F> {
+    type Output = T;
+
+    #[inline]
+    fn attempt(&mut self, fd: BorrowedFd<'_>, _: Readiness) -> Result<T, Pause> {
+        (self.call)(fd)
+    }
+
+    fn toward(&self) -> Readiness {
+        self.toward
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// An attempt as an operation of the core's, on a descriptor that is lent to each try.
+pub(crate) struct On<'a, A> {
+    pub(crate) descriptor: Descriptor,
+    pub(crate) attempt: &'a mut A,
+    /// Whether tries are made with the interpreter released.
+    pub(crate) releases: bool,
+}
+
+impl<A: Attempt> Operation for On<'_, A> {
+    type Output = A::Output;
+    const COMPOSITE: bool = A::COMPOSITE;
+
+    fn attempt(&mut self, ready: Readiness) -> Result<A::Output, Pause> {
+        let attempt = &mut *self.attempt;
+        if self.releases {
+            self.descriptor.released(|fd| attempt.attempt(fd, ready))
+        } else {
+            self.descriptor.held(|fd| attempt.attempt(fd, ready))
+        }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        self.descriptor.wait_for(self.attempt.toward(), wanted);
+    }
+
+    fn moves(&self) -> Moves {
+        self.attempt.moves()
+    }
+}

@@ -1,0 +1,288 @@
+//! How one call on a socket waits: its limits, and the one way into the loop.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shotclock::raw::{
+    Answer, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Watch, answer, deadline_limit, drive,
+    exact, timeout_limit, wait_out,
+};
+use shotclock::{Deadline, LimitKind, MessageFlags, Phase};
+
+use crate::around::{self, Around, Scope};
+use crate::errors::{self, Expiry, Moved};
+use crate::interpreter::{InterpreterWaiter, PyResult, Raised, released};
+use crate::lent::{Attempt, Descriptor, On};
+use crate::names::patience;
+use crate::object::{Owned, SocketRef};
+use crate::policy;
+
+/// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
+pub(crate) const SMALL: usize = 16 << 10;
+
+/// How the single tries of a call are made, and what may end it between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// One plain call of the system, which may wait by itself: without a timeout and with nothing around it.
+    Plain,
+    /// One try, of a socket that never waits.
+    Once,
+    /// Under the socket's timeout, and what else there is.
+    Timed,
+    /// Only what is around it, or a policy, bounds it: then it keeps what one call without a timeout promises (all bytes
+    /// sent, the low water mark, MSG_WAITALL), on a descriptor that blocks.
+    Bounded,
+}
+
+impl Manner {
+    /// Whether it waits, and something other than readiness can end that.
+    pub(crate) fn is_timed(self) -> bool {
+        matches!(self, Self::Timed | Self::Bounded)
+    }
+
+    /// The flags for one try: those asked for, and under a limit never to wait in the system.
+    pub(crate) fn flags(self, flags: i32) -> i32 {
+        if self == Self::Plain { flags } else { flags | MessageFlags::DONTWAIT.0 }
+    }
+
+    /// What a failed try means to the loop: on a plain call EAGAIN is an error (BlockingIOError), to be passed on.
+    pub(crate) fn pause(self, errno: Errno) -> Pause {
+        match Pause::from(errno) {
+            Pause::WouldBlock if self == Self::Plain => Pause::Failed(errno),
+            pause => pause,
+        }
+    }
+}
+
+/// How a call comes into the loop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum First {
+    /// With a first try.
+    Try,
+    /// With a wait, where it is one that a limit can end.
+    Wait,
+    /// With what a first try has said that was made before the limit was known.
+    Tried(Pause),
+}
+
+/// How one call waits. Timeout, descriptor and what is around it are read once, so that all parts of the call agree.
+pub(crate) struct Timing {
+    descriptor: Option<Descriptor>,
+    /// In nanoseconds; `None` is for ever.
+    timeout: Option<u64>,
+    around: Option<Around>,
+    /// The socket's policy, if it has one.
+    policy: Option<Arc<Watch>>,
+    /// What it does, a lookup before it aside.
+    phase: Phase,
+    /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
+    begun: Cell<Option<Limit<'static>>>,
+    /// When its lookups must have ended, whatever it may take as a whole.
+    lookups_end: Cell<Option<Deadline>>,
+}
+
+impl Timing {
+    /// By the socket's own timeout, and the scopes and cancellers around the call.
+    pub(crate) fn of(socket: SocketRef, phase: Phase) -> PyResult<Self> {
+        Self::with_timeout(socket, socket.timeout(), phase)
+    }
+
+    /// By a timeout in nanoseconds instead; negative is none.
+    pub(crate) fn with_timeout(socket: SocketRef, timeout: i64, phase: Phase) -> PyResult<Self> {
+        let descriptor = Descriptor::of(socket);
+        let timeout = u64::try_from(timeout).ok();
+        // A socket that does not wait has no use for a limit.
+        let around = if timeout == Some(0) { None } else { Around::current()? };
+        let mut timing = Self::new(Some(descriptor), timeout, around, phase);
+        if around::is_any_open() && moves_bytes(phase) {
+            timing.policy = policy::of(socket);
+        }
+        Ok(timing)
+    }
+
+    /// By the scopes and cancellers alone, for what has no socket.
+    pub(crate) fn of_scope(phase: Phase) -> PyResult<Self> {
+        Ok(Self::new(None, None, Around::current()?, phase))
+    }
+
+    fn new(descriptor: Option<Descriptor>, timeout: Option<u64>, around: Option<Around>, phase: Phase) -> Self {
+        let (begun, lookups_end) = (Cell::new(None), Cell::new(None));
+        Self { descriptor, timeout, around, policy: None, phase, begun, lookups_end }
+    }
+
+    pub(crate) fn manner(&self) -> Manner {
+        match self.timeout {
+            Some(0) => Manner::Once,
+            Some(_) => Manner::Timed,
+            None if self.around.is_some() || self.policy.is_some() => Manner::Bounded,
+            None => Manner::Plain,
+        }
+    }
+
+    /// How a call that moves bytes begins: one that promises more than what is there waits first.
+    pub(crate) fn first(&self) -> First {
+        if self.manner() == Manner::Bounded { First::Wait } else { First::Try }
+    }
+
+    /// Whether a lookup has taken some of its time.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.get().is_some()
+    }
+
+    /// The descriptor made non-blocking for a call that no flag keeps from waiting, where a limit is to end it.
+    pub(crate) fn unblock(&self) -> Result<Option<Unblocked>, Errno> {
+        let Some(descriptor) = self.descriptor.filter(|_| self.manner().is_timed()) else { return Ok(None) };
+        // Under a timeout it should be so already; but whoever shares the file may have taken the flag away.
+        descriptor.held(|fd| exact::set_nonblocking(fd, true))?;
+        Ok(Some(Unblocked { descriptor, back: self.timeout.is_none() }))
+    }
+
+    /// The same, only where the descriptor is one that blocks: where a wait before the try does, or a flag of the call.
+    pub(crate) fn unblock_if_it_blocks(&self) -> Result<Option<Unblocked>, Errno> {
+        if self.manner() == Manner::Bounded { self.unblock() } else { Ok(None) }
+    }
+
+    /// Runs an attempt on the socket to its end, or to its limit's; what ended it is not raised yet, since only the caller
+    /// knows how much had moved.
+    pub(crate) fn run<A: Attempt>(&self, attempt: &mut A, first: First) -> Result<A::Output, Stop<Raised>> {
+        let Some(descriptor) = self.descriptor else { return Err(Stop::System(Errno::BADF)) };
+        let manner = self.manner();
+        // It takes less time to move a little than to release the interpreter. What promises more than what is there
+        // goes on for longer.
+        let releases = matches!(manner, Manner::Plain | Manner::Bounded) || attempt.bytes() > SMALL;
+        let mut operation = On { descriptor, attempt, releases };
+        let (limit, mut waiter) = (self.limit(), self.waiter());
+        match first {
+            First::Wait if manner.is_timed() => wait_out(&mut operation, &limit, &mut waiter, Pause::WouldBlock),
+            First::Try | First::Wait => drive(&mut operation, &limit, &mut waiter),
+            First::Tried(said) => wait_out(&mut operation, &limit, &mut waiter, said),
+        }
+    }
+
+    /// Runs an operation of Python's own, which needs the interpreter for each try and takes care of its descriptors.
+    pub(crate) fn run_python<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
+        drive(operation, &self.limit(), &mut self.waiter())
+    }
+
+    /// Asks the resolver: on this thread, or on a worker where a limit is to end it.
+    pub(crate) fn answer(&self, request: &Request) -> PyResult<Result<Answer, Failure>> {
+        let lookups_end = self.lookups_end.get().unwrap_or_else(patience::end);
+        self.lookups_end.set(Some(lookups_end));
+        if !self.manner().is_timed() && lookups_end == Deadline::NEVER {
+            return Ok(released(|| request.run()));
+        }
+        // A socket that never waits bounds no lookup, and a policy none at all.
+        let mut limit = timeout_limit(None);
+        if self.manner().is_timed() {
+            self.begun.set(Some(self.time_limit().begun(Deadline::now())));
+            limit = Limit { policy: None, ..self.limit() };
+        }
+        let is_for_lookups = lookups_end < limit.deadline;
+        limit.deadline = limit.deadline.min(lookups_end);
+        let passed = |limit, elapsed, why: &str| {
+            if is_for_lookups {
+                return errors::raise_lookup_noting(&request.try_again(), &format!(": {}{why}", patience::passed()));
+            }
+            self.raise_passed(self.expiry(Phase::Lookup, limit, elapsed), || Owned::text(&format!("timed out{why}")))
+        };
+        answer(request, &limit, &mut InterpreterWaiter { descriptor: None }).map_err(|unanswered| match unanswered {
+            Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => passed(limit, elapsed, ""),
+            Unanswered::Stopped(stop) => self.raise(stop),
+            Unanswered::AllBusy { limit, elapsed, workers } => {
+                passed(limit, elapsed, &format!(": all {workers} lookup workers are busy with lookups that hang"))
+            }
+            Unanswered::Failed(why) => errors::os_error(&why),
+        })
+    }
+
+    /// Raises what ended an operation.
+    pub(crate) fn raise(&self, stop: Stop<Raised>) -> Raised {
+        self.raise_as(stop, Moved::Nothing, timed_out)
+    }
+
+    /// The same, of an operation that had moved so much by then, which the exception says whatever it is.
+    pub(crate) fn raise_after(&self, stop: Stop<Raised>, moved: Moved<'_>) -> Raised {
+        let is_told = matches!(stop, Stop::TimedOut { .. });
+        let raised = self.raise_as(stop, moved, timed_out);
+        if !is_told {
+            errors::annotate(moved);
+        }
+        raised
+    }
+
+    /// The same, with other words for the end of time.
+    pub(crate) fn raise_as(
+        &self,
+        stop: Stop<Raised>,
+        moved: Moved<'_>,
+        timed_out: impl FnOnce() -> PyResult<Owned>,
+    ) -> Raised {
+        match stop {
+            Stop::TimedOut { limit, elapsed } => {
+                self.raise_passed(Expiry { moved, ..self.expiry(self.phase, limit, elapsed) }, timed_out)
+            }
+            Stop::Interrupt(raised) => raised,
+            Stop::WouldBlock => errors::raise_errno(Errno::AGAIN),
+            Stop::System(errno) => errors::raise_errno(errno),
+            Stop::Cancelled => {
+                self.around.as_ref().map_or_else(|| errors::os_error("cancelled"), Around::raise_cancelled)
+            }
+            Stop::Closed => errors::raise_errno(Errno::BADF),
+        }
+    }
+
+    /// Raises the end of a limit: the scope's, the policy's, or the socket's own.
+    fn raise_passed(&self, expiry: Expiry<'_>, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
+        let expired = expiry.scope.map_or(Ok(()), Scope::expire);
+        let raise = |text: Owned| errors::raise_timed_out(&text, &expiry);
+        expired.and_then(|()| text()).map_or_else(|raised| raised, raise)
+    }
+
+    fn expiry(&self, phase: Phase, limit: LimitKind, elapsed: Duration) -> Expiry<'_> {
+        let around = self.around.as_ref().filter(|_| limit == LimitKind::CallDeadline);
+        Expiry { phase, limit, elapsed, moved: Moved::Nothing, scope: around.and_then(Around::scope) }
+    }
+
+    fn waiter(&self) -> InterpreterWaiter {
+        InterpreterWaiter { descriptor: self.descriptor }
+    }
+
+    fn limit(&self) -> Limit<'_> {
+        let canceller = self.around.as_ref().and_then(Around::canceller);
+        Limit { canceller, policy: self.policy.as_deref(), ..self.time_limit() }
+    }
+
+    fn time_limit(&self) -> Limit<'static> {
+        self.begun.get().unwrap_or_else(|| match self.around.as_ref().and_then(Around::scope) {
+            None => timeout_limit(self.timeout),
+            Some(scope) => deadline_limit(self.timeout, scope.deadline),
+        })
+    }
+}
+
+/// Whether a policy bounds it, which counts from when bytes can move.
+fn moves_bytes(phase: Phase) -> bool {
+    !matches!(phase, Phase::Lookup | Phase::Connect | Phase::Accept)
+}
+
+/// CPython's words for it.
+fn timed_out() -> PyResult<Owned> {
+    Owned::text("timed out")
+}
+
+/// A descriptor that does not block, for the length of a call.
+pub(crate) struct Unblocked {
+    descriptor: Descriptor,
+    /// Whether it is to block again, as it should have before.
+    back: bool,
+}
+
+impl Drop for Unblocked {
+    fn drop(&mut self) {
+        if self.back {
+            // It cannot fail on an open descriptor; of a closed one there is nothing to put back.
+            let _ = self.descriptor.held(|fd| exact::set_nonblocking(fd, false));
+        }
+    }
+}
