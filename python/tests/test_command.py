@@ -1,6 +1,8 @@
 """The command against Python's own sockets: one side is always not ours."""
 
+import contextlib
 import json
+import os
 import signal
 import socket
 import socketserver
@@ -207,3 +209,65 @@ def test_faults_stall_a_handshake_of_python(start, shotclock, connect, after):
     events = [json.loads(peer.line("stdout")) for _ in range(3)]
     assert [event["event"] for event in events] == ["opened", "client_hello", "stalled"]
     assert events[2]["sent"] == after
+
+
+@pytest.fixture
+def unread_pipe():
+    """The end to write to of a pipe that is full, and that nobody reads."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(65_536))
+    os.set_blocking(writer, True)
+    yield writer
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_goes_on_and_ends_though_nobody_reads(shotclock, unread_pipe, patience, number):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(patience)
+        client.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        words = [str(shotclock), "serve", "udp", "--host", "127.0.0.1", "--port", str(port), "--json"]
+        with subprocess.Popen(words, stdout=unread_pipe, stderr=unread_pipe) as program:
+            try:
+                client.connect(("127.0.0.1", port))
+                echoed = None
+                while echoed is None:
+                    # Refused until it listens.
+                    with contextlib.suppress(ConnectionRefusedError):
+                        client.send(b"hello")
+                        echoed = client.recv(10)
+                assert echoed == b"hello"
+                program.send_signal(number)
+                assert program.wait(patience) == 0
+            finally:
+                program.kill()
+
+
+def test_send_raw_ends_in_time_though_nobody_reads(shotclock, server, unread_pipe, patience):
+    _, port = server("tcp")
+    words = [str(shotclock), "send", "tcp", "127.0.0.1", str(port), "--raw", "--total", "0.5"]
+    endless = open("/dev/zero", "rb")
+    with endless, subprocess.Popen(words, stdin=endless, stdout=unread_pipe, stderr=subprocess.PIPE) as program:
+        try:
+            assert program.wait(patience) == 13
+        finally:
+            program.kill()
+
+
+def test_a_text_with_lines_is_one_datagram(run, python_server):
+    protocol, port = python_server
+    if protocol == "udp":
+        code, out, _ = run("send", "udp", "127.0.0.1", port, "--quiet", "a\nb")
+        assert (code, out) == (0, b"A\nB")
+        code, out, _ = run("send", "udp", "127.0.0.1", port, "--raw", data=b"\0x\ny\n")
+        assert (code, out) == (0, b"\0X\nY\n")
+    else:
+        code, out, _ = run("send", "tcp", "127.0.0.1", port, "--quiet", "a\nb")
+        assert (code, out) == (0, b"A\nB\n")

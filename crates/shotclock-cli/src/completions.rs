@@ -2,6 +2,7 @@
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use shotclock::Deadline;
 
 use crate::exit::Failure;
 use crate::output;
@@ -20,5 +21,6 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut crate::Cli::command(), "shotclock", &mut script);
-    Ok(output::bytes(&script)?)
+    output::bytes(&script, Deadline::NEVER)?;
+    output::flush(Deadline::NEVER)
 }

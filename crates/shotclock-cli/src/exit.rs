@@ -1,7 +1,7 @@
 //! How the command ends: what went wrong, and the exit code that says so.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use shotclock::{Error, LimitKind};
@@ -9,15 +9,15 @@ use shotclock::{Error, LimitKind};
 /// The table for `--help`.
 pub(crate) const HELP: &str = "\
 Exit codes:
-    0  all went well; also if whoever read standard output stopped reading
-    1  a failure that has no code of its own
+    0  all went well; also if whoever read standard output is gone
+    1  a failure that has no code of its own; also if standard input or output failed
     2  wrong usage
     3  the name was not found, or has no address
     4  nobody there: connection refused, host or network unreachable
    10  the limit passed during the lookup of the name
    11  the limit passed during the connect
    12  the limit of one wait (--timeout) passed during a send or a receive
-   13  the limit of the whole (--total) passed
+   13  the limit of the whole (--total) passed, also while nobody read standard output
   130  interrupted";
 
 /// An exit code of the table.
@@ -42,8 +42,10 @@ pub(crate) enum Failure {
     Call(Error),
     /// The same, with a code that the caller knows better.
     Known(Code, Error),
-    /// Standard output or input failed.
+    /// Standard output or input failed, or there was no thread.
     Pipe(io::Error),
+    /// A text that says all, with its code.
+    Said(Code, String),
     /// A text that says all.
     Other(String),
     /// Arguments that do not go together.
@@ -56,7 +58,7 @@ impl Failure {
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Call(error) => code_of(error),
-            Self::Known(code, _) | Self::Shown(code) => *code,
+            Self::Known(code, _) | Self::Shown(code) | Self::Said(code, _) => *code,
             Self::Pipe(error) if error.kind() == io::ErrorKind::BrokenPipe => Code::Success,
             Self::Usage(_) => Code::Usage,
             Self::Pipe(_) | Self::Other(_) => Code::Failure,
@@ -81,7 +83,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Call(error) | Self::Known(_, error) => error.fmt(f),
             Self::Pipe(error) => error.fmt(f),
-            Self::Other(text) | Self::Usage(text) => f.write_str(text),
+            Self::Said(_, text) | Self::Other(text) | Self::Usage(text) => f.write_str(text),
             Self::Shown(_) => Ok(()),
         }
     }
@@ -98,6 +100,17 @@ pub(crate) fn code(ended: Result<(), Failure>) -> ExitCode {
             }
             code
         }
+    };
+    crate::output::leave();
+    ExitCode::from(code as u8)
+}
+
+/// Prints what was wrong with the arguments, or the help that was asked for, and gives the exit code.
+pub(crate) fn parsing(error: &clap::Error) -> ExitCode {
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    let code = match (error.use_stderr(), printed) {
+        (true, _) => Code::Usage,
+        (false, printed) => printed.map_or_else(|error| Failure::from(error).code(), |()| Code::Success),
     };
     ExitCode::from(code as u8)
 }

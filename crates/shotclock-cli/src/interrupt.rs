@@ -1,13 +1,13 @@
 //! Interrupts: the first calls for an orderly end, the second ends at once.
 
 use std::io;
-use std::thread;
 
 use shotclock::Canceller;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit::Code;
+use crate::thread;
 
 /// From now on the first SIGINT or SIGTERM cancels `stop`, and the second ends the process.
 ///
@@ -23,6 +23,5 @@ pub(crate) fn cancels(stop: Canceller) -> io::Result<()> {
             std::process::exit(Code::Interrupted as i32);
         }
     };
-    thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
-    Ok(())
+    thread::start("signals", wait).map(drop)
 }

@@ -8,15 +8,19 @@ mod completions;
 mod demo;
 mod exit;
 mod faults;
+mod input;
 mod interrupt;
 mod output;
 mod resolve;
 mod send;
 mod serve;
+mod thread;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use exit::Failure;
 
 /// Plain blocking sockets in which every wait has a name and a limit.
 #[derive(Parser)]
@@ -38,15 +42,23 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
-        Command::Demo(arguments) => demo::run(&arguments),
-        Command::Serve(arguments) => serve::run(&arguments),
-        Command::Send(arguments) => send::run(&arguments),
-        Command::Resolve(arguments) => resolve::run(&arguments),
-        Command::Faults(arguments) => faults::run(&arguments),
-        Command::Completions(arguments) => completions::run(&arguments),
+    let command = match Cli::try_parse() {
+        Ok(Cli { command }) => command,
+        Err(error) => return exit::parsing(&error),
     };
+    let ended = output::start().map_err(Failure::from).and_then(|()| run(&command));
     exit::code(ended)
+}
+
+fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Send(arguments) => send::run(arguments),
+        Command::Resolve(arguments) => resolve::run(arguments),
+        Command::Faults(arguments) => faults::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments),
+    }
 }
 
 #[cfg(test)]

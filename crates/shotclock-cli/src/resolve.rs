@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
-use std::thread;
+use std::thread::{ScopedJoinHandle, scope};
 
 use serde_json::{Value, json};
 use shotclock::{AddressInfo, AddressInfoHints, Deadline, Error, HostEntry, Kind, Lookup, Timeout};
@@ -10,6 +10,7 @@ use shotclock::{AddressInfo, AddressInfoHints, Deadline, Error, HostEntry, Kind,
 use crate::arguments::{self, SECONDS};
 use crate::exit::{Code, Failure, code_of};
 use crate::output;
+use crate::thread;
 
 /// Ask the system's resolver all it knows of a name or an address
 ///
@@ -42,6 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         answers.print()?;
     }
+    output::delivered()?;
     answers.verdict()
 }
 
@@ -58,15 +60,15 @@ impl Answers {
     fn ask(name: &str, deadline: Deadline) -> Self {
         let lookup = Lookup::until(deadline);
         let hints = AddressInfoHints { kind: Kind::STREAM, ..AddressInfoHints::default() };
-        thread::scope(|scope| {
-            let by_name = scope.spawn(|| lookup.gethostbyname_ex(name));
-            let by_address = scope.spawn(|| lookup.gethostbyaddr(name));
-            let fqdn = scope.spawn(|| lookup.getfqdn(name));
+        scope(|scope| {
+            let by_name = thread::start_in(scope, "by name", || lookup.gethostbyname_ex(name));
+            let by_address = thread::start_in(scope, "by address", || lookup.gethostbyaddr(name));
+            let fqdn = thread::start_in(scope, "fqdn", || lookup.getfqdn(name));
             Self {
                 addresses: lookup.getaddrinfo(name, None, &hints),
-                by_name: joined(by_name),
-                by_address: joined(by_address),
-                fqdn: joined(fqdn),
+                by_name: joined(by_name, || lookup.gethostbyname_ex(name)),
+                by_address: joined(by_address, || lookup.gethostbyaddr(name)),
+                fqdn: joined(fqdn, || lookup.getfqdn(name)),
             }
         })
     }
@@ -115,8 +117,10 @@ impl Answers {
     }
 }
 
-/// A lookup does not panic; if it did, the panic goes on here.
-fn joined<T>(asked: thread::ScopedJoinHandle<'_, T>) -> T {
+/// What a thread was answered. Without a thread for it, the question is asked here, after the others. A lookup does not
+/// panic; if it did, the panic goes on here.
+fn joined<T>(asked: io::Result<ScopedJoinHandle<'_, T>>, ask: impl FnOnce() -> T) -> T {
+    let Ok(asked) = asked else { return ask() };
     asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 

@@ -180,7 +180,7 @@ fn who_is_not_there_has_an_exit_code() {
         (format!("resolve {no_name}"), 3),
         ("resolve localhost --timeout 0.000000001".to_owned(), 10),
         ("resolve".to_owned(), 2),
-        ("send udp 127.0.0.1 1 --raw".to_owned(), 2),
+        ("send udp 127.0.0.1 1 --raw text".to_owned(), 2),
         ("serve --port 70000".to_owned(), 2),
     ] {
         let (output, code) = run(&words);

@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     talked?;
     let held = waits::show_all(&show)?;
     show.event(&Event::End { held })?;
+    output::delivered()?;
     if held { Ok(()) } else { Err(Failure::Shown(Code::Failure)) }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use shotclock::{Address, Error, Family, Kind, Result, ServerBuilder, Socket};
+use shotclock::{Address, Error, Family, Kind, Result, ServerBuilder, Socket, SocketOption};
 
 use super::{Event, Show};
 use crate::exit::Failure;
@@ -14,6 +14,7 @@ const LIMIT: Duration = Duration::from_millis(250);
 const LATE: Duration = Duration::from_millis(150);
 /// What only prepares a wait takes no time here.
 const PATIENCE: Duration = Duration::from_secs(1);
+const BUFFER: i32 = 16 << 10;
 
 /// A wait, with all that keeps it waiting.
 type Wait = fn() -> Result<Ended>;
@@ -120,10 +121,13 @@ fn recv() -> Result<Ended> {
 
 fn send() -> Result<Ended> {
     let listener = listener(1)?;
+    // What the client is received with, it inherits.
+    listener.setsockopt(SocketOption::RCVBUF, BUFFER)?;
     let socket = client(listener.getsockname()?)?;
+    socket.setsockopt(SocketOption::SNDBUF, BUFFER)?;
     let _never_reads = listener.within(PATIENCE).accept()?;
-    // More than the system's buffers hold by default, of both ends together.
-    let much = vec![0; 64 << 20];
+    // More than the buffers of both ends hold together, of which the system makes twice what they are asked to be.
+    let much = vec![0; 16 * BUFFER as usize];
     Ok(timed(|| socket.within(LIMIT).sendall(&much)))
 }
 

@@ -3,14 +3,15 @@
 mod mode;
 mod talk;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use shotclock::faults::PeerBuilder;
-use shotclock::{Canceller, Error, Family, Kind, Timeout, socketpair};
+use shotclock::{Canceller, Deadline, Family, Kind, Lookup, Timeout, socketpair};
 
 use crate::arguments::{self, SECONDS};
-use crate::exit::{Code, Failure};
-use crate::{interrupt, serve};
+use crate::exit::Failure;
+use crate::input::Input;
+use crate::{interrupt, output, serve};
 use mode::Mode;
 use talk::{News, Talk};
 
@@ -18,11 +19,14 @@ use talk::{News, Talk};
 ///
 /// What happens depends on counts of bytes, connections, datagrams and queries, and on --seed: never on chance. The
 /// peer ends with code 0 at the first interrupt (SIGINT or SIGTERM) or when --for is over, and cuts off whoever is
-/// connected then.
+/// connected then. Before it listens, --for ends it with code 1 and an interrupt with 130.
 ///
-/// TCP modes send 64 KiB of lines, or --content, unasked but for --when-asked, and throw away what comes. UDP modes echo. A name server
-/// knows every name, as 127.0.0.1 and ::1, by UDP and TCP. Whom the fault does not befall gets all of that, as it
-/// should be.
+/// Nobody waits for whoever reads the events or the talk, or has stopped reading them: what finds 256 KiB waiting is
+/// dropped, and once there is room a line says how many were.
+///
+/// TCP modes send 64 KiB of lines, or --content, unasked but for --when-asked, and throw away what comes. UDP modes
+/// echo. A name server knows every name, as 127.0.0.1 and ::1, by UDP and TCP. Whom the fault does not befall gets all
+/// of that, as it should be.
 #[derive(clap::Args)]
 #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes", disable_help_subcommand = true)]
 #[command(after_help = "\
@@ -68,7 +72,7 @@ pub(crate) struct Arguments {
     /// What garbage is made from
     #[arg(long, global = true, value_name = "NUMBER", default_value_t = 0, allow_hyphen_values = true)]
     seed: u64,
-    /// A file with what TCP modes send [default: 64 KiB of lines]
+    /// A file with what TCP modes send, read up to --max-bytes [default: 64 KiB of lines]
     #[arg(long, global = true, value_name = "FILE")]
     content: Option<PathBuf>,
     /// TCP modes begin only when the client has sent something: no reset befalls one that still connects
@@ -81,7 +85,7 @@ pub(crate) struct Arguments {
     /// How many bytes a connection may move, and how many UDP modes may send in all
     #[arg(long, global = true, value_name = "BYTES", default_value_t = 1 << 30, allow_hyphen_values = true)]
     max_bytes: u64,
-    /// How long to run; 0 or none: until an interrupt
+    /// How long to run, reading --content included; 0 or none: until an interrupt
     #[arg(long = "for", global = true, value_name = SECONDS, default_value = "none",
           value_parser = arguments::limit, allow_hyphen_values = true)]
     lasts: Timeout,
@@ -91,22 +95,27 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let until = Deadline::after(arguments.lasts);
     let stop = Canceller::new();
+    if arguments.json {
+        output::when_it_fails(&stop);
+    }
     // Before the first line is printed: whoever reads it may interrupt us at once.
     interrupt::cancels(stop.clone())?;
-    let talk = Talk { json: arguments.json, stop: stop.clone() };
-    let peer = builder(arguments, talk.clone())?.start()?;
+    let talk = Talk { json: arguments.json };
+    let peer = builder(arguments, talk, until, &stop)?.start()?;
     for protocol in mode::protocols(arguments.mode.fault()) {
         talk.tell(&News::listening(protocol, peer.address()));
     }
-    wait(&stop, arguments.lasts)?;
+    wait(&stop, until)?;
     drop(peer);
     talk.tell(&News::STOPPED);
-    Ok(())
+    if arguments.json { output::check() } else { Ok(()) }
 }
 
-fn builder(arguments: &Arguments, talk: Talk) -> Result<PeerBuilder, Failure> {
-    let address = serve::address(&arguments.host, arguments.port).map_err(name_the_limit)?;
+fn builder(arguments: &Arguments, talk: Talk, until: Deadline, stop: &Canceller) -> Result<PeerBuilder, Failure> {
+    let lookup = Lookup::until(until.min(Deadline::after(serve::LOOKUP))).cancelled_by(stop);
+    let address = serve::address(&arguments.host, arguments.port, &lookup).map_err(serve::name_the_reason)?;
     let address = address.as_inet().ok_or_else(|| Failure::Other(format!("{address}: no internet address")))?;
     let mut builder = PeerBuilder::new(arguments.mode.fault())
         .address(address)
@@ -119,21 +128,38 @@ fn builder(arguments: &Arguments, talk: Talk) -> Result<PeerBuilder, Failure> {
         .max_bytes(arguments.max_bytes)
         .on_event(move |event| talk.tell(&News::from(&event)));
     if let Some(file) = &arguments.content {
-        let content = std::fs::read(file).map_err(|error| Failure::Other(format!("{}: {error}", file.display())))?;
-        builder = builder.content(content);
+        builder = builder.content(content(file, arguments.max_bytes, until, stop)?);
     }
     Ok(builder)
 }
 
-/// Nothing is waited for but the lookup of the host.
-fn name_the_limit(error: Error) -> Failure {
-    if error.is_timeout() { Failure::Known(Code::LookupLimit, error) } else { Failure::from(error) }
+/// What is in the file, or comes out of a FIFO, but no more than is ever sent.
+fn content(file: &Path, at_most: u64, until: Deadline, stop: &Canceller) -> Result<Vec<u8>, Failure> {
+    let input = Input::file(file)?;
+    let (mut content, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+    while (content.len() as u64) < at_most {
+        let len = match input.socket().until(until).cancelled_by(stop).recv_into(&mut buffer) {
+            Ok(0) => {
+                input.check()?;
+                break;
+            }
+            Err(error) if error.is_timeout() => {
+                return Err(Failure::Other(format!("{}: timed out before its end", file.display())));
+            }
+            received => received.map_err(serve::name_the_reason)?,
+        };
+        if content.try_reserve(len).is_err() {
+            return Err(Failure::Other(format!("{}: no memory for more than {} bytes", file.display(), content.len())));
+        }
+        content.extend_from_slice(&buffer[..len]);
+    }
+    Ok(content)
 }
 
 /// Waits by a receive that is sent nothing.
-fn wait(stop: &Canceller, at_most: Timeout) -> Result<(), Failure> {
+fn wait(stop: &Canceller, until: Deadline) -> Result<(), Failure> {
     let (ours, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
-    match ours.within(at_most).cancelled_by(stop).recv(1) {
+    match ours.until(until).cancelled_by(stop).recv(1) {
         Err(error) if !error.is_timeout() && !error.is_cancelled() => Err(error.into()),
         _ => Ok(()),
     }

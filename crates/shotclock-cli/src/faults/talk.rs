@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use serde::Serialize;
-use shotclock::Canceller;
 use shotclock::faults::Event;
 
 use crate::output;
@@ -62,19 +61,19 @@ impl fmt::Display for News<'_> {
 }
 
 /// Where news go.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(super) struct Talk {
     pub(super) json: bool,
-    /// If whoever reads the JSON is gone, that calls for the end.
-    pub(super) stop: Canceller,
 }
 
 impl Talk {
-    pub(super) fn tell(&self, news: &News<'_>) {
+    /// Tells, without waiting for whoever reads.
+    pub(super) fn tell(self, news: &News<'_>) {
         if !self.json {
             output::say(format_args!("{news}"));
-        } else if output::json(news).is_err() {
-            self.stop.cancel();
+        } else {
+            // That calls for the end, by `output::when_it_fails`.
+            let _failed = output::json(news);
         }
     }
 }

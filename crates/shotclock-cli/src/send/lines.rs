@@ -5,9 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use shotclock::{Deadline, LINE_LIMIT, Result, Shutdown, Socket, SocketReader, Timed};
 
-use super::input;
 use super::report::Report;
 use crate::exit::Failure;
+use crate::input::Input;
 
 /// The longest answer in a datagram.
 const DATAGRAM: usize = 64 << 10;
@@ -21,7 +21,7 @@ pub(super) fn over_stream(
 ) -> Result<(), Failure> {
     let view = socket.until(total);
     let mut answers = SocketReader::new(view)?;
-    each_line(texts, total, |line| {
+    let exchange = |line: &[u8]| {
         if line.len() >= LINE_LIMIT {
             return Err(Failure::Other(format!("a line of {} bytes: expected less than {LINE_LIMIT}", line.len())));
         }
@@ -32,13 +32,19 @@ pub(super) fn over_stream(
             return Err(Failure::Other("the server ended the connection instead of an answer".to_owned()));
         }
         report.received(&answer, true)
-    })?;
+    };
+    match texts {
+        Some(texts) => {
+            texts.iter().flat_map(|text| text.as_bytes().split(|byte| *byte == b'\n')).try_for_each(exchange)
+        }
+        None => each_line_of_input(total, exchange),
+    }?;
     // The server may have gone first, which is fine: all was answered.
     let _gone = socket.shutdown(Shutdown::WRITE);
     Ok(())
 }
 
-/// Each line is a datagram, and one datagram of answer is awaited.
+/// Each text, or each line of standard input, is a datagram, and one datagram of answer is awaited.
 pub(super) fn over_datagrams(
     socket: &Socket,
     texts: Option<&[OsString]>,
@@ -46,28 +52,29 @@ pub(super) fn over_datagrams(
     total: Deadline,
 ) -> Result<(), Failure> {
     let view = socket.until(total);
-    each_line(texts, total, |line| {
-        view.send(line)?;
-        report.sent(line)?;
+    let exchange = |data: &[u8]| {
+        view.send(data)?;
+        report.sent(data)?;
         report.received(&view.recv(DATAGRAM)?, false)
-    })
+    };
+    match texts {
+        Some(texts) => texts.iter().map(|text| text.as_bytes()).try_for_each(exchange),
+        None => each_line_of_input(total, exchange),
+    }
 }
 
-/// Calls `each` with the lines of the texts, or of standard input, without their ends.
-fn each_line(
-    texts: Option<&[OsString]>,
-    total: Deadline,
-    mut each: impl FnMut(&[u8]) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    if let Some(texts) = texts {
-        return texts.iter().flat_map(|text| text.as_bytes().split(|byte| *byte == b'\n')).try_for_each(each);
-    }
-    let input = input::open()?;
-    let mut lines = SocketReader::new(input.until(total))?;
+/// Calls `each` with the lines of standard input, without their ends.
+fn each_line_of_input(total: Deadline, mut each: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+    let input = Input::standard()?;
+    let mut lines = SocketReader::new(input.socket().until(total))?;
     while let Some(line) = next_line(&mut lines)? {
+        if !line.ends_with(b"\n") {
+            // The last line, or what there is of it.
+            input.check()?;
+        }
         each(line.strip_suffix(b"\n").unwrap_or(&line))?;
     }
-    Ok(())
+    input.check()
 }
 
 fn next_line(lines: &mut SocketReader<Timed<'_>>) -> Result<Option<Vec<u8>>, Failure> {

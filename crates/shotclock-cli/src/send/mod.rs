@@ -1,6 +1,5 @@
 //! `shotclock send`: the echo clients, for any server that answers.
 
-mod input;
 mod lines;
 mod raw;
 mod report;
@@ -11,17 +10,24 @@ use shotclock::{AddressInfoHints, Connector, Deadline, Error, Family, Kind, Look
 
 use crate::arguments::{self, SECONDS};
 use crate::exit::{Code, Failure};
+use crate::output;
 use report::Report;
 
 /// Send lines to a server, and print what it answers
 ///
-/// Over TCP each TEXT goes out as a line, and one line of answer is awaited; over UDP each TEXT is a datagram, and one
-/// datagram of answer is awaited. Without TEXT, or with `-`, the lines come from standard input. A line may have 64 KiB
-/// over TCP, a datagram 65,507 bytes.
+/// Over TCP each line of a TEXT goes out as a line, and one line of answer is awaited; over UDP each TEXT is a datagram,
+/// as it is, and one datagram of answer is awaited. Without TEXT, or with `-`, the lines come from standard input, over
+/// UDP each as a datagram without its end. A line may have 64 KiB over TCP, a datagram 65,507 bytes.
 ///
-/// `Connected to server`, `Sent: ..` and `Received: ..` go to standard output. With --quiet only the answers do; with
-/// --raw (TCP) all of standard input goes out and all that comes back goes to standard output, unchanged, until the
-/// server ends the connection.
+/// `Connected to server`, `Sent: ..` and `Received: ..` go to standard output. With --quiet only the answers do.
+///
+/// With --raw nothing is changed on the way. Over TCP all of standard input goes out, and all that comes back goes to
+/// standard output, until both have ended: once the server has ended its data, standard input may be silent for
+/// --timeout. Over UDP all of standard input is one datagram, and the data of one answer goes to standard output. If
+/// standard input cannot be read to its end, the connection is reset, so that the server does not take a part for all.
+///
+/// Success is reported only if all was sent, all answers came, and all was written to standard output, or its reader is
+/// gone. Until it is read, the command waits, but no longer than --total.
 ///
 /// A name's IPv4 addresses are tried first over UDP; over TCP all addresses are tried in the system's order.
 #[derive(clap::Args)]
@@ -31,6 +37,7 @@ Examples:
   echo hello | shotclock send udp localhost 8881 --timeout 1 -
   shotclock send tcp example.org 7 --connect-timeout 2 --total 5 hello
   shotclock send tcp localhost 8881 --raw < file > the-same
+  printf 'a\\nb' | shotclock send udp localhost 8881 --raw > answer
 
 Exit codes: 3 name not found, 4 nobody there; the limit of 10 the lookup, 11 the connect,
 12 one wait (--timeout), 13 the whole (--total). See `shotclock help`.")]
@@ -57,7 +64,7 @@ pub(crate) struct Arguments {
     /// Print the answers only
     #[arg(long, short, conflicts_with = "json")]
     quiet: bool,
-    /// TCP only: standard input as it is, until the server ends the connection
+    /// Standard input as it is: over TCP all that comes and goes, over UDP one datagram
     #[arg(long, conflicts_with_all = ["json", "quiet"])]
     raw: bool,
     /// Print events as JSON, one object a line
@@ -72,12 +79,13 @@ enum Protocol {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.raw && (arguments.protocol == Protocol::Udp || !arguments.reads_input()) {
-        let text = "--raw sends standard input over TCP: expected neither udp nor TEXT";
+    if arguments.raw && !arguments.reads_input() {
+        let text = "--raw sends standard input: expected no TEXT";
         return Err(Failure::Usage(text.to_owned()));
     }
-    let report = Report::new(arguments.json, arguments.quiet);
-    let done = talk(arguments, &report, Deadline::after(arguments.total));
+    let total = Deadline::after(arguments.total);
+    let report = Report::new(arguments.json, arguments.quiet, total);
+    let done = talk(arguments, &report, total);
     if let Err(failure) = &done {
         report.failed(failure);
     }
@@ -91,14 +99,18 @@ fn talk(arguments: &Arguments, report: &Report, total: Deadline) -> Result<(), F
     };
     socket.set_timeout(arguments.timeout);
     if arguments.raw {
-        return raw::copy(&socket, arguments.timeout, total);
+        return match arguments.protocol {
+            Protocol::Tcp => raw::over_stream(&socket, arguments.timeout, total),
+            Protocol::Udp => raw::over_datagrams(&socket, total),
+        };
     }
     report.connected(&socket.getpeername()?)?;
     let texts = if arguments.reads_input() { None } else { Some(arguments.text.as_slice()) };
     match arguments.protocol {
         Protocol::Tcp => lines::over_stream(&socket, texts, report, total),
         Protocol::Udp => lines::over_datagrams(&socket, texts, report, total),
-    }
+    }?;
+    output::flush(total)
 }
 
 impl Arguments {

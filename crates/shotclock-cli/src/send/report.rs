@@ -1,7 +1,7 @@
 //! What `send` prints: a transcript, the answers alone, or JSON.
 
 use serde::Serialize;
-use shotclock::Address;
+use shotclock::{Address, Deadline};
 
 use crate::exit::{Code, Failure};
 use crate::output;
@@ -9,6 +9,7 @@ use crate::output;
 pub(super) struct Report {
     json: bool,
     quiet: bool,
+    total: Deadline,
 }
 
 #[derive(Serialize)]
@@ -30,24 +31,24 @@ struct Data<'a> {
 }
 
 impl Report {
-    pub(super) fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+    pub(super) fn new(json: bool, quiet: bool, total: Deadline) -> Self {
+        Self { json, quiet, total }
     }
 
     pub(super) fn connected(&self, to: &Address) -> Result<(), Failure> {
         if self.json {
-            output::json(&Event::Connected { to: to.to_string() })?;
+            self.event(&Event::Connected { to: to.to_string() })?;
         } else if !self.quiet {
-            output::line(format_args!("Connected to server"))?;
+            output::bytes(b"Connected to server\n", self.total)?;
         }
         Ok(())
     }
 
     pub(super) fn sent(&self, line: &[u8]) -> Result<(), Failure> {
         if self.json {
-            output::json(&Event::Sent(Data::new(line)))?;
+            self.event(&Event::Sent(Data::new(line)))?;
         } else if !self.quiet {
-            labelled("Sent: ", line)?;
+            self.labelled("Sent: ", line)?;
         }
         Ok(())
     }
@@ -56,11 +57,11 @@ impl Report {
     pub(super) fn received(&self, answer: &[u8], has_end: bool) -> Result<(), Failure> {
         let data = if has_end { answer.strip_suffix(b"\n").unwrap_or(answer) } else { answer };
         if self.json {
-            output::json(&Event::Received(Data::new(data)))?;
+            self.event(&Event::Received(Data::new(data)))?;
         } else if self.quiet {
-            output::bytes(answer)?;
+            output::bytes(answer, self.total)?;
         } else {
-            labelled("Received: ", data)?;
+            self.labelled("Received: ", data)?;
         }
         Ok(())
     }
@@ -72,6 +73,15 @@ impl Report {
             let _nobody_reads = output::json(&event);
         }
     }
+
+    /// An event that is not dropped: it is what was asked for.
+    fn event(&self, event: &Event<'_>) -> Result<(), Failure> {
+        output::bytes(&output::json_line(event)?, self.total)
+    }
+
+    fn labelled(&self, label: &str, data: &[u8]) -> Result<(), Failure> {
+        output::bytes(&[label.as_bytes(), data, b"\n"].concat(), self.total)
+    }
 }
 
 impl<'a> Data<'a> {
@@ -79,10 +89,6 @@ impl<'a> Data<'a> {
         let hex = std::str::from_utf8(bytes).is_err().then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect());
         Self { bytes: bytes.len(), data: String::from_utf8_lossy(bytes), hex }
     }
-}
-
-fn labelled(label: &str, data: &[u8]) -> Result<(), Failure> {
-    Ok(output::bytes(&[label.as_bytes(), data, b"\n"].concat())?)
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use shotclock::{
-    Address, AddressInfoFlags, AddressInfoHints, Family, Kind, Lookup, Result, ServerBuilder, Socket, SocketOption,
+    Address, AddressInfoFlags, AddressInfoHints, Canceller, Family, Kind, Lookup, Result, ServerBuilder, Socket,
+    SocketOption,
 };
 
 use super::Protocol;
 
 /// How long looking up the host to listen on may take.
-const LOOKUP: Duration = Duration::from_secs(5);
+pub(crate) const LOOKUP: Duration = Duration::from_secs(5);
 /// Connections that may wait to be accepted; the system has a cap of its own.
 const BACKLOG: i32 = 1024;
 /// How often a port that the system chose for TCP may turn out to be taken for UDP.
@@ -32,8 +33,8 @@ impl Sockets {
 }
 
 /// Binds the sockets. With port 0 the system chooses, for both the same.
-pub(super) fn bind(protocol: Protocol, host: &str, port: u16) -> Result<Sockets> {
-    let address = address(host, port)?;
+pub(super) fn bind(protocol: Protocol, host: &str, port: u16, stop: &Canceller) -> Result<Sockets> {
+    let address = address(host, port, &Lookup::within(LOOKUP).cancelled_by(stop))?;
     match protocol {
         Protocol::Tcp => Ok(Sockets { tcp: Some(listen(address)?), udp: None }),
         Protocol::Udp => Ok(Sockets { tcp: None, udp: Some(datagrams(address)?) }),
@@ -54,13 +55,13 @@ fn bind_both(address: Address) -> Result<Sockets> {
     }
 }
 
-/// The address to listen on, looked up within a limit if it is a name.
-pub(crate) fn address(host: &str, port: u16) -> Result<Address> {
+/// The address to listen on, looked up if it is a name.
+pub(crate) fn address(host: &str, port: u16, lookup: &Lookup<'_>) -> Result<Address> {
     if host.is_empty() {
         return Ok(Address::from(([0, 0, 0, 0], port)));
     }
     let hints = AddressInfoHints { kind: Kind::STREAM, flags: AddressInfoFlags::PASSIVE, ..Default::default() };
-    let found = Lookup::within(LOOKUP).getaddrinfo(host, port, &hints)?;
+    let found = lookup.getaddrinfo(host, port, &hints)?;
     // The chapter's family first: `localhost` is 127.0.0.1 to its clients.
     let first = found.iter().find(|info| info.family == Family::INET).or(found.first());
     Ok(first.map_or_else(|| Address::from(([0, 0, 0, 0], port)), |info| info.address))

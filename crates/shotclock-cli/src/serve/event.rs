@@ -5,7 +5,6 @@ use std::fmt;
 use serde::Serialize;
 use shotclock::{Address, Error};
 
-use super::Terms;
 use crate::output;
 
 /// Something happened.
@@ -95,15 +94,16 @@ impl Talk {
         Self { json, quiet }
     }
 
-    /// Tells of an event. If whoever reads the JSON is gone, that calls for the end.
-    pub(crate) fn tell(&self, event: &Event<'_>, terms: &Terms) {
+    /// Tells of an event, without waiting for whoever reads.
+    pub(crate) fn tell(&self, event: &Event<'_>) {
         if self.quiet && event.is_about_one() {
             return;
         }
         if !self.json {
             output::say(format_args!("{event}"));
-        } else if output::json(event).is_err() {
-            terms.stop.cancel();
+        } else {
+            // That calls for the end, by `output::when_it_fails`.
+            let _failed = output::json(event);
         }
     }
 }

@@ -9,19 +9,20 @@ mod terms;
 mod udp;
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
-use shotclock::{Error, Timeout};
+use shotclock::{Canceller, Deadline, Error, Timeout};
 
 use crate::arguments::{self, Rate, SECONDS};
 use crate::exit::{Code, Failure};
-use crate::interrupt;
-pub(crate) use bind::{Sockets, address};
+use crate::{interrupt, output, thread};
+pub(crate) use bind::{LOOKUP, Sockets, address};
 use event::Event;
 pub(crate) use event::Talk;
 use roster::Roster;
 use tcp::TcpServer;
 pub(crate) use terms::Terms;
+use terms::{CUT_OFF, GRACE};
 use udp::UdpServer;
 
 /// The port of the chapter, and of our own servers.
@@ -36,6 +37,9 @@ pub(crate) const PORT: u16 = 8881;
 /// A TCP client has a thread of its own and, for each wait, the limit of --timeout: one that vanishes or never reads is
 /// cut off then, and costs nobody else anything. At --max-connections, and when the system has no descriptors left,
 /// new clients wait in the system's queue until another one leaves.
+///
+/// Nobody waits for whoever reads the events or the talk, or has stopped reading them: what finds 256 KiB waiting is
+/// dropped, and once there is room a line says how many were.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Loops: the UDP server takes no part in an endless exchange with another echo service or itself.
@@ -93,15 +97,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     terms.most_connections = arguments.max_connections as usize;
     terms.most_answers = arguments.max_rate.0;
     let terms = Arc::new(terms);
+    if arguments.json {
+        output::when_it_fails(&terms.stop);
+    }
     // Before the first line is printed: whoever reads it may interrupt us at once.
     interrupt::cancels(terms.stop.clone())?;
-    let sockets = bind::bind(arguments.protocol, &arguments.host, arguments.port).map_err(name_the_limit)?;
-    Servers::start(sockets, &terms)?.wait()
+    let sockets =
+        bind::bind(arguments.protocol, &arguments.host, arguments.port, &terms.stop).map_err(name_the_reason)?;
+    Servers::start(sockets, &terms)?.wait()?;
+    if arguments.json { output::check() } else { Ok(()) }
 }
 
 /// Binding waits for nothing but the lookup of the host.
-fn name_the_limit(error: Error) -> Failure {
-    if error.is_timeout() { Failure::Known(Code::LookupLimit, error) } else { Failure::from(error) }
+pub(crate) fn name_the_reason(error: Error) -> Failure {
+    if error.is_timeout() {
+        Failure::Known(Code::LookupLimit, error)
+    } else if error.is_cancelled() {
+        Failure::Said(Code::Interrupted, "interrupted".to_owned())
+    } else {
+        Failure::from(error)
+    }
 }
 
 /// As many descriptors as the system lets us have. If it says no, what there is must do.
@@ -123,7 +138,7 @@ impl Servers {
         let mut servers = Self { threads: Vec::new(), roster: Arc::clone(&roster), terms: Arc::clone(terms) };
         let addresses = sockets.addresses()?;
         for (protocol, address) in &addresses {
-            terms.talk.tell(&Event::Listening { protocol, address: *address }, terms);
+            terms.talk.tell(&Event::Listening { protocol, address: *address });
         }
         if let Some(listener) = sockets.tcp {
             let mut server = TcpServer::new(listener, roster, Arc::clone(terms));
@@ -138,7 +153,7 @@ impl Servers {
     }
 
     /// A server that fails ends the others too.
-    fn spawn<F>(&mut self, name: &str, server: F) -> Result<(), Failure>
+    fn spawn<F>(&mut self, name: &'static str, server: F) -> Result<(), Failure>
     where
         F: FnOnce() -> Result<(), Error> + Send + 'static,
     {
@@ -148,7 +163,7 @@ impl Servers {
             terms.stop.cancel();
             ended
         };
-        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(run)?);
+        self.threads.push(thread::start(name, run)?);
         Ok(())
     }
 
@@ -160,12 +175,12 @@ impl Servers {
             ended = ended.and(one);
         }
         let Terms { talk, abort, .. } = &*self.terms;
-        talk.tell(&Event::Stopping { connections: self.roster.open() }, &self.terms);
-        self.roster.wait_until_empty(self.terms.drained_by());
+        talk.tell(&Event::Stopping { connections: self.roster.open() });
+        self.roster.wait_until_empty(Deadline::after(GRACE));
         let cut_off = self.roster.open();
         abort.cancel();
-        self.roster.wait_until_empty(self.terms.cut_off_by());
-        talk.tell(&Event::Stopped { cut_off }, &self.terms);
+        self.roster.wait_until_empty(Deadline::after(CUT_OFF));
+        talk.tell(&Event::Stopped { cut_off });
         Ok(ended?)
     }
 
@@ -178,5 +193,5 @@ impl Servers {
 
 /// Sockets for the servers on one port of `host`; for `demo`.
 pub(crate) fn bind_both(host: &str, port: u16) -> Result<Sockets, Error> {
-    bind::bind(Protocol::Both, host, port)
+    bind::bind(Protocol::Both, host, port, &Canceller::new())
 }

@@ -81,14 +81,14 @@ impl TcpServer {
     fn pause(&mut self, reason: String) -> Result<()> {
         let Self { shortage, roster, terms, .. } = self;
         if shortage.begins(Instant::now()) {
-            terms.talk.tell(&Event::Full { connections: roster.open(), reason }, terms);
+            terms.talk.tell(&Event::Full { connections: roster.open(), reason });
         }
         roster.wait_for_leaver(&terms.stop, LOOK_AGAIN)
     }
 
     fn resume(&mut self) {
         if self.shortage.ends() {
-            self.terms.talk.tell(&Event::Accepting, &self.terms);
+            self.terms.talk.tell(&Event::Accepting);
         }
     }
 }
@@ -127,12 +127,12 @@ struct Connection {
 impl Connection {
     fn run(mut self) {
         let terms = Arc::clone(&self.terms);
-        terms.talk.tell(&Event::Connected { from: self.from }, &terms);
+        terms.talk.tell(&Event::Connected { from: self.from });
         let ended = self.echo();
         let Self { socket, from, bytes, place, .. } = self;
         // First the descriptor, then the place: whoever hears of the place may want the descriptor.
         drop(socket);
-        terms.talk.tell(&Event::Disconnected { from, bytes, error: ended.as_ref().err() }, &terms);
+        terms.talk.tell(&Event::Disconnected { from, bytes, error: ended.as_ref().err() });
         drop(place);
     }
 
@@ -161,11 +161,11 @@ impl Connection {
         sent
     }
 
-    /// The end was called for: what has arrived is answered, then the client is asked to leave.
+    /// The end was called for: what has arrived is answered, then the client is asked to leave. When it must have left
+    /// is for one to say, who counts those that have not.
     fn drain(&mut self, buffer: &mut [u8]) -> Result<()> {
-        let until = self.terms.drained_by();
         loop {
-            match self.socket.until(until).with_flags(MessageFlags::DONTWAIT).recv_into(buffer) {
+            match self.socket.with_flags(MessageFlags::DONTWAIT).recv_into(buffer) {
                 Ok(0) => return Ok(()),
                 Ok(len) => self.answer(&buffer[..len])?,
                 Err(error) if error.is_would_block() => break,
@@ -173,7 +173,7 @@ impl Connection {
             }
         }
         self.socket.shutdown(Shutdown::WRITE)?;
-        while self.socket.until(until).cancelled_by(&self.terms.abort).recv_into(buffer)? > 0 {}
+        while self.socket.cancelled_by(&self.terms.abort).recv_into(buffer)? > 0 {}
         Ok(())
     }
 }

@@ -1,17 +1,16 @@
 //! What all servers and connections of one run share: limits, the call to end, and whom to tell.
 
 use std::num::NonZeroU32;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use shotclock::{Canceller, Deadline, Timeout};
+use shotclock::{Canceller, Timeout};
 
 use super::event::Talk;
 
 /// How long clients may take to leave once the end was called for.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 /// How long connections that are cut off may take to notice.
-const CUT_OFF: Duration = Duration::from_secs(1);
+pub(crate) const CUT_OFF: Duration = Duration::from_secs(1);
 
 pub(crate) struct Terms {
     /// The longest wait for one client.
@@ -25,7 +24,6 @@ pub(crate) struct Terms {
     /// Cancelled: the end, whatever is under way.
     pub(crate) abort: Canceller,
     pub(crate) talk: Talk,
-    drained_by: OnceLock<Deadline>,
 }
 
 impl Terms {
@@ -37,17 +35,6 @@ impl Terms {
             stop: Canceller::new(),
             abort: Canceller::new(),
             talk,
-            drained_by: OnceLock::new(),
         }
-    }
-
-    /// When clients must have left: the time begins when the first one asks, right after `stop`.
-    pub(crate) fn drained_by(&self) -> Deadline {
-        *self.drained_by.get_or_init(|| Deadline::after(GRACE))
-    }
-
-    /// When connections must have noticed that they were cut off.
-    pub(crate) fn cut_off_by(&self) -> Deadline {
-        self.drained_by().plus(CUT_OFF.into())
     }
 }

@@ -86,7 +86,7 @@ impl UdpServer {
     }
 
     fn tell(&self, event: &Event<'_>) {
-        self.terms.talk.tell(event, &self.terms);
+        self.terms.talk.tell(event);
     }
 }
 
