@@ -1,7 +1,7 @@
 """Runs one of the interpreter's own test suites by its own regrtest, and writes down how each test ends.
 
-``[-m shotclock] observe.py MOUNT RECORD PROOF ARGUMENTS-OF-REGRTEST…``: RECORD gets a JSON line for each event, PROOF
-the code that sockets ran before and after the tests.
+``[-m shotclock] observe.py MOUNT INSIDE RECORD PROOF ARGUMENTS-OF-REGRTEST…``: RECORD gets a JSON line for each event,
+PROOF the code that sockets ran before and after the tests; INSIDE is one of ``inside.KINDS``, or nothing.
 
 Children of the tests import this file again as their main module, so it does nothing at import.
 """
@@ -13,7 +13,8 @@ import sys
 
 
 def main() -> None:
-    mount, record, proof_file, *arguments = sys.argv[1:]
+    mount, kind, record, proof_file, *arguments = sys.argv[1:]
+    import inside
     import mounting
     import proof
 
@@ -26,7 +27,8 @@ def main() -> None:
 
     sys.argv[1:] = arguments
     try:
-        regrtest()
+        with inside.enter(kind):
+            regrtest()
     finally:
         proofs.append(proof.measure())
         pathlib.Path(proof_file).write_text(json.dumps(proofs), encoding="utf-8")

@@ -1,6 +1,6 @@
 """CPython's own tests over shotclock and over the stock module, compared test by test.
 
-``python run.py --work FOLDER [--mount graft] [--mount type] [--core] [SUITES…]`` runs them on the interpreter that runs
+``python run.py --work FOLDER [--mount graft] [--mount type] [--inside KIND] [--core] [SUITES…]`` runs them on the interpreter that runs
 this, which has shotclock installed. Needs root, for network namespaces. `cargo xtask conformance` calls it.
 """
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import test
 
+import inside
 import loopback_only
 import mounting
 import suites
@@ -24,6 +25,8 @@ from trial import Trial, try_children, try_suite
 
 _VERSION = platform.python_version()
 _EXPECTED = pathlib.Path(__file__).with_name("expected")
+# A list that may grow hides what it should show.
+_MOST_EXPECTED = 3
 # As many suites at a time; each process has a network of its own.
 _AT_ONCE = 2
 
@@ -44,32 +47,40 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     processes = Processes(loopback_only.COMMAND)
     try:
-        return _compare(processes, chosen, arguments.mount, arguments.work)
+        return _compare(processes, chosen, arguments)
     finally:
         processes.end_all()
 
 
-def _compare(processes: Processes, chosen: list[Suite], mounts: list[str], work: pathlib.Path) -> int:
-    tallies = [Tally(_VERSION, mount, _expected(mount)) for mount in mounts]
+def _compare(processes: Processes, chosen: list[Suite], arguments: argparse.Namespace) -> int:
+    mounts, within = arguments.mount, arguments.inside
+    work = arguments.work / f"inside-{within}" if within else arguments.work
+    tallies = [Tally(_VERSION, mount, _expected(mount, within), within) for mount in mounts]
     for tally in tallies:
         tally.complain("child processes", try_children(processes, tally.mount, work / tally.mount))
-    for suite, trials in _trials(processes, chosen, mounts, work):
+    for suite, trials in _trials(processes, chosen, mounts, work, within):
         for tally in tallies:
             tally.add(suite, trials["stock"], trials[tally.mount])
     for tally in tallies:
         for attempt in range(1, AGAIN + 1):
             for suite, only in tally.to_retry():
-                again = try_suite(processes, suite, tally.mount, work / f"{tally.mount}-again-{attempt}", only)
+                folder = work / f"{tally.mount}-again-{attempt}"
+                again = try_suite(processes, suite, tally.mount, folder, only, within)
                 tally.retried(suite, again)
     fine = [tally.conclude() for tally in tallies]
     return 0 if all(fine) else 1
 
 
-def _trials(processes: Processes, chosen: list[Suite], mounts: list[str], work: pathlib.Path):
+def _trials(
+    processes: Processes, chosen: list[Suite], mounts: list[str], work: pathlib.Path, within: str | None
+):
     """Each suite with its trials by mount, ``stock`` among them, as they end."""
 
     def on_all_mounts(suite: Suite) -> tuple[Suite, dict[str, Trial]]:
-        return suite, {mount: try_suite(processes, suite, mount, work / mount) for mount in ("stock", *mounts)}
+        trials = {"stock": try_suite(processes, suite, "stock", work / "stock")}
+        for mount in mounts:
+            trials[mount] = try_suite(processes, suite, mount, work / mount, within=within)
+        return suite, trials
 
     with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
@@ -92,15 +103,21 @@ def _that_exist(chosen: list[Suite]) -> list[Suite]:
     return [suite for suite in chosen if suite.exists(tests)]
 
 
-def _expected(mount: str) -> dict[str, str]:
-    """Reasons of the tests that are known to do worse, by test; a list per version and mount, absent if empty."""
-    listed = _EXPECTED / f"{sys.version_info.major}.{sys.version_info.minor}-{mount}.txt"
-    return expectations(listed.read_text(encoding="utf-8")) if listed.exists() else {}
+def _expected(mount: str, within: str | None) -> dict[str, str]:
+    """Reasons of the tests that are known to do worse, by test; a list per version, mount and what it is run inside of,
+    absent if empty."""
+    words = (f"{sys.version_info.major}.{sys.version_info.minor}", mount, *([within] if within else []))
+    listed = _EXPECTED / f"{'-'.join(words)}.txt"
+    reasons = expectations(listed.read_text(encoding="utf-8")) if listed.exists() else {}
+    if len(reasons) > _MOST_EXPECTED:
+        sys.exit(f"{listed}: {len(reasons)} tests are listed; expected at most {_MOST_EXPECTED}")
+    return reasons
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--mount", action="append", choices=mounting.MOUNTS, help="default: both")
+    parser.add_argument("--inside", choices=inside.KINDS, help="a limit far away, or a canceller that is never used")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="the folder for logs and records")
     parser.add_argument("--core", action="store_true", help="the socket-heavy part, if no suite is named")
     parser.add_argument("suites", nargs="*", help="names such as test_ssl; default: all")

@@ -43,9 +43,9 @@ class _Entry:
 class Tally:
     """One mount on one interpreter."""
 
-    def __init__(self, version: str, mount: str, expected: dict[str, str]):
+    def __init__(self, version: str, mount: str, expected: dict[str, str], within: str | None = None):
         self.mount = mount
-        self._name = f"{version} {mount}"
+        self._name = f"{version} {mount} inside {within}" if within else f"{version} {mount}"
         self._expected = expected
         self._entries: dict[Suite, _Entry] = {}
         self._unproved = 0

@@ -5,6 +5,7 @@ import pathlib
 import sys
 from dataclasses import dataclass
 
+import inside
 import mounting
 import outcomes
 import proof
@@ -38,15 +39,21 @@ def whole(suite: Suite) -> str:
 
 
 def try_suite(
-    processes: Processes, suite: Suite, mount: str, folder: pathlib.Path, only: tuple[str, ...] = ()
+    processes: Processes,
+    suite: Suite,
+    mount: str,
+    folder: pathlib.Path,
+    only: tuple[str, ...] = (),
+    within: str | None = None,
 ) -> Trial:
-    """Run a suite, or ``only`` these tests of it, and read what it wrote into the folder."""
+    """Run a suite, or ``only`` these tests of it, ``within`` one of ``inside.KINDS``; read what it wrote into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     record, proved, log = (folder / f"{suite.name}.{ending}" for ending in ("jsonl", "proof.json", "log"))
     for old in (record, proved):
         old.unlink(missing_ok=True)
-    observe = [str(_HERE / "observe.py"), mount, str(record), str(proved)]
-    command = [*_INTERPRETER, *mounting.options(mount), *observe, *_regrtest(suite, only)]
+    observe = [str(_HERE / "observe.py"), mount, within or "", str(record), str(proved)]
+    interpreter = [*inside.prefix(within, mount), *_INTERPRETER, *mounting.options(mount), *inside.options(within, mount)]
+    command = [*interpreter, *observe, *_regrtest(suite, only)]
     ending = processes.run(command, log, _LIMIT + _GRACE)
     found = outcomes.fold(record.read_text(encoding="utf-8").splitlines()) if record.exists() else {}
     found[whole(suite)] = _of_process(ending, found, log)

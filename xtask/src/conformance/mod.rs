@@ -24,6 +24,13 @@ pub(crate) struct Arguments {
     /// How our sockets come in: `type` by `python -m shotclock`, `graft` by `install()`; can be repeated; both if absent
     #[arg(long, value_parser = ["type", "graft"])]
     mount: Vec<String>,
+    /// What our sockets' tests run inside of: a scope or a total of 100,000 s, or a canceller that is never used; can be
+    /// repeated
+    #[arg(long, value_parser = ["scope", "total", "canceller"])]
+    inside: Vec<String>,
+    /// The socket-heavy suites, if none is named
+    #[arg(long)]
+    core: bool,
     /// Names such as `test_ssl`; all if absent
     suites: Vec<String>,
 }
@@ -35,10 +42,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("no interpreter with CPython's tests".into());
     }
     let mounts = arguments.mount.iter().map(|mount| format!("--mount={mount}"));
-    let told: Vec<String> = mounts.chain(arguments.suites.iter().cloned()).collect();
+    let core = arguments.core.then(|| "--core".to_owned());
+    let told: Vec<String> = mounts.chain(core).chain(arguments.suites.iter().cloned()).collect();
+    let inside: Vec<Option<&String>> =
+        if arguments.inside.is_empty() { vec![None] } else { arguments.inside.iter().map(Some).collect() };
     let (mut closing, mut failed) = (Vec::new(), Vec::new());
-    for interpreter in &interpreters {
-        let output = run::tee(&mut runner(&target, interpreter, &told)?)?;
+    for (interpreter, inside) in interpreters.iter().flat_map(|one| inside.iter().map(move |kind| (one, kind))) {
+        let inside = inside.map(|kind| format!("--inside={kind}"));
+        let output = run::tee(&mut runner(&target, interpreter, &[inside.as_slice(), &told].concat())?)?;
         closing.extend(output.lines.into_iter().filter(|line| summary::is_closing(line)));
         if !output.success {
             failed.push(interpreter.version.as_str());

@@ -1,0 +1,55 @@
+"""What the tests can run inside of: a limit so far away that it ends nothing, or a canceller that nobody uses."""
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable
+
+KINDS = ("scope", "total", "canceller")
+# Longer than any run, in seconds.
+FAR = 100_000
+
+
+def options(inside: str | None, mount: str) -> list[str]:
+    """What `python -m shotclock` is told of it."""
+    return ["--total", str(FAR)] if inside == "total" and mount == "type" else []
+
+
+def prefix(inside: str | None, mount: str) -> list[str]:
+    """What the command begins with where there is no `-m shotclock` to be told: the start-up file reads it."""
+    return ["env", "SHOTCLOCK=1", f"SHOTCLOCK_TOTAL={FAR}"] if inside == "total" and mount == "graft" else []
+
+
+def enter(inside: str | None) -> contextlib.AbstractContextManager:
+    """What all that follows is to be inside of, the threads it starts too; the mount comes first."""
+    if inside == "scope":
+        import shotclock
+
+        scope = shotclock.deadline(FAR)
+        return _with_threads(scope, scope.carry)
+    if inside == "canceller":
+        import shotclock
+
+        canceller = shotclock.Canceller()
+        return _with_threads(canceller, lambda: canceller)
+    return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _with_threads(
+    block: contextlib.AbstractContextManager, carried: Callable[[], contextlib.AbstractContextManager]
+):
+    """The block, and each thread in what was carried into it: by itself a thread begins outside."""
+    begin = threading.Thread._bootstrap_inner
+
+    @functools.wraps(begin)
+    def begin_inside(thread):
+        with carried():
+            begin(thread)
+
+    threading.Thread._bootstrap_inner = begin_inside
+    try:
+        with block:
+            yield
+    finally:
+        threading.Thread._bootstrap_inner = begin
