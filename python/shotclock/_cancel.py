@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import errno
 
+from . import _chain as _chain  # which says what is called before one is entered
 from . import _native
-from ._chain import Link, opened, reach_every_socket
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
 
 
-class Canceller:
+class Canceller(_native.Canceller):
     """Ends everything that the blocks under it do with sockets, from any thread, for ever.
 
     ``with canceller:`` puts a block under it. Once ``cancel()`` was called, by any thread or by a handler of signals, the
@@ -25,37 +20,7 @@ class Canceller:
     suspended inside leaves its caller in it: do not yield inside one.
     """
 
-    __slots__ = ("__weakref__", "_core")
-
-    def __init__(self) -> None:
-        self._core = _native.canceller()
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether ``cancel()`` was called."""
-        return _native.is_cancelled(self._core)
-
-    def cancel(self) -> None:
-        """End all that is done under it. Calling it again changes nothing."""
-        _native.cancel(self._core)
-
-    def __enter__(self) -> Self:
-        """Begin: from now on the calls of this thread or task end when it is cancelled."""
-        reach_every_socket()
-        entry = _Entry(self)
-        entry._link()
-        _native.link_opened()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """End, whatever the exception."""
-        for link in opened():
-            if link._canceller is self:
-                link._unlink()
-                _native.link_closed()
-                return
+    __slots__ = ("__weakref__",)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle what it was, since exceptions that carry it travel between processes: nobody is under it there."""
@@ -75,16 +40,6 @@ class Cancelled(OSError):
     """A canceller has ended the call: ``error.canceller`` is the one. Its errno is ECANCELED."""
 
     canceller: Canceller | None = None
-
-
-class _Entry(Link):
-    """One ``with`` of a canceller."""
-
-    __slots__ = ()
-
-    def __init__(self, canceller: Canceller) -> None:
-        super().__init__()
-        self._canceller = canceller
 
 
 def _restore(cancelled: bool) -> Canceller:

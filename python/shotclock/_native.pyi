@@ -1,7 +1,9 @@
 from collections.abc import Callable
 from socket import socket as _socket_object
 from types import BuiltinFunctionType, ModuleType
-from typing import Any
+from typing import Any, Self
+
+from typing_extensions import disjoint_base
 
 def prepare(stock: ModuleType, /) -> None:
     """Take documentation, exceptions and the socket type from the interpreter's own _socket.
@@ -54,26 +56,64 @@ def race(
 def set_lookup_timeout(nanoseconds: int, /) -> None:
     """Limit each lookup of the process; 0 is no limit."""
 
-def watch_chain(ask: Callable[[], tuple[object, ...] | None], /) -> None:
-    """Take the function that gives what is in force around a call. The first call counts.
+@disjoint_base
+class Link:
+    """One link of the chain of what is in force around a call: the end of a scope, or with neither it is a shield.
 
-    Its answer is the scope that ends first, or None, and then the cancellers, the innermost first; None for nothing.
+    Entering and leaving is one step each, in which no Python code runs.
     """
 
-def link_opened() -> None:
-    """Count one more scope or canceller that was entered: only while there are any is anybody asked."""
+    deadline_ns: int
+    # How long after entering that is; -1 where it does not count from there.
+    _duration_ns: int
+    expired: bool
+    # Whether entering it calls what `before_entering` was given.
+    _reaches: bool
 
-def link_closed() -> None:
-    """Count one less."""
+    @property
+    def _open(self) -> bool: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object, /) -> bool | None: ...
+    def _judge(self, error: BaseException, /) -> bool:
+        """Say whether to swallow what the block raised. Called once it is left."""
 
-def canceller() -> object:
-    """A capsule with a canceller of the core."""
+@disjoint_base
+class Canceller:
+    """A canceller of the core."""
 
-def cancel(core: object, /) -> None:
-    """Cancel it: everybody who waits under it is woken."""
+    @property
+    def cancelled(self) -> bool:
+        """Whether ``cancel()`` was called."""
 
-def is_cancelled(core: object, /) -> bool:
-    """Whether it was cancelled."""
+    def cancel(self) -> None:
+        """End all that is done under it. Calling it again changes nothing."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object, /) -> None: ...
+
+def earliest(link: Link | None, /) -> Link | None:
+    """Give the open scope that ends first, of those around this call, or from a link on."""
+
+def is_bounded() -> bool:
+    """Whether a scope or canceller counts for this call."""
+
+def put_outermost(link: Link, /) -> None:
+    """Have a link be in force everywhere, for ever, in spite of shields. The first call counts."""
+
+def outermost() -> Link | None:
+    """Give what is in force everywhere in the process."""
+
+def leave_all() -> None:
+    """Have nothing that was entered count any more, in any context, but for what is outermost."""
+
+def links() -> int:
+    """Count what is entered in the process."""
+
+def before_entering(reach: Callable[[], object], /) -> None:
+    """Take what is called before a scope or canceller is entered. The first call counts."""
+
+def monotonic_ns() -> int:
+    """Give the system's monotonic clock, which no fake clock replaces."""
 
 def waiters(number: int, /) -> int:
     """How many threads use the descriptor of this number at this moment."""

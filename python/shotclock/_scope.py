@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 
+from . import _chain as _chain  # which says what is called before one is entered
 from . import _native
 from ._causes import causes
-from ._chain import Link, in_force, outermost, put_outermost, reach_every_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
-    from typing import ParamSpec, Self, TypeVar
+    from typing import ParamSpec, TypeVar
 
     Parameters = ParamSpec("Parameters")
     Result = TypeVar("Result")
@@ -27,53 +25,28 @@ _SECOND = 10**9
 MOST_SECONDS = 9e9
 
 
-class Scope(Link):
+class Scope(_native.Link):
     """A limit on all that is done with sockets between entering and leaving it; made by ``deadline`` and its kin.
 
     ``expired`` tells whether it has ended a call, also where a library turned the exception into one of its own.
     """
 
-    __slots__ = ("_seconds", "expired")
-    deadline_ns: int
+    __slots__ = ("_seconds",)
 
     def __init__(self, seconds: float | None, deadline_ns: int) -> None:
-        super().__init__()
         self._seconds = seconds
+        if seconds is not None:
+            self._duration_ns = math.ceil(seconds * _SECOND)
         self.deadline_ns = deadline_ns
-        self.expired = False
-
-    def __enter__(self) -> Self:
-        """Begin: from now on the calls of this thread or task end by the deadline."""
-        reach_every_socket()
-        return self._begin()
-
-    def _begin(self) -> Self:
-        if self._seconds is not None:
-            self.deadline_ns = time.monotonic_ns() + math.ceil(self._seconds * _SECOND)
-        self._link()
-        _native.link_opened()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        """End, whatever the exception."""
-        if self._open:
-            self._unlink()
-            _native.link_closed()
-        return None
+        self._reaches = True
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """As a decorator: each call runs in a scope of its own."""
 
         @functools.wraps(function)
         def limited(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-            scope = Scope(self._seconds, self.deadline_ns)
-            scope.__enter__()
-            try:
+            with Scope(self._seconds, self.deadline_ns):
                 return function(*arguments, **keywords)
-            finally:
-                scope.__exit__(None, None, None)
 
         return limited
 
@@ -84,12 +57,12 @@ class Scope(Link):
 
     def remaining(self) -> float:
         """Say how many seconds are left; 0.0 once it is over."""
-        return max(0, self.deadline_ns - time.monotonic_ns()) / _SECOND
+        return max(0, self.deadline_ns - _native.monotonic_ns()) / _SECOND
 
     @property
     def _limit(self) -> str:
         """What a TimeoutError by it says for ``limit``; the methods in Rust ask for it."""
-        return "program" if self is outermost() else "scope"
+        return "program" if self is _native.outermost() else "scope"
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle what it was, since exceptions that carry it travel between processes: it limits nothing there."""
@@ -105,12 +78,9 @@ class MoveOnScope(Scope):
 
     __slots__ = ()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        """End, and swallow an exception that the scope's own end stands behind."""
-        super().__exit__(kind, error, traceback)
-        return error is not None and expired_scope(error) is self
+    def _judge(self, error: BaseException, /) -> bool:
+        """Swallow an exception that the scope's own end stands behind."""
+        return expired_scope(error) is self
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """Refuse to be a decorator: there would be nothing to return."""
@@ -124,24 +94,19 @@ class Budget(Scope):
 
     def __init__(self, seconds: float | None, deadline_ns: int = 0) -> None:
         super().__init__(seconds, deadline_ns)
+        # It is there over sockets that are reached.
+        self._reaches = False
 
     @property
     def _limit(self) -> str:
         return "timeout"
 
-    def __enter__(self) -> Self:
-        """Begin, over the sockets that are reached."""
-        return self._begin()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        """End, and leave no trace in an exception."""
-        super().__exit__(kind, error, traceback)
+    def _judge(self, error: BaseException, /) -> bool:
+        """Leave no trace in an exception."""
         if isinstance(error, TimeoutError) and getattr(error, "scope", None) is self:
             vars(error).pop("scope")
             vars(error).pop("__notes__", None)
-        return None
+        return False
 
 
 def deadline(seconds: float) -> Scope:
@@ -196,22 +161,21 @@ def limit_program(deadline_ns: int) -> None:
     """
     known = of_program()
     if known is None:
-        put_outermost(Scope(None, deadline_ns))
-        _native.link_opened()
+        _native.put_outermost(Scope(None, deadline_ns))
     else:
         known.deadline_ns = min(known.deadline_ns, deadline_ns)
 
 
 def of_program() -> Scope | None:
     """Give the scope of the whole program, if it has one."""
-    link = outermost()
+    link = _native.outermost()
     return link if isinstance(link, Scope) else None
 
 
-def earliest(innermost: Link | None = None) -> Scope | None:
+def earliest(innermost: _native.Link | None = None) -> Scope | None:
     """Give the open scope that ends first, of those around this call; a shield hides those beyond it."""
-    scopes = (link for link in in_force(innermost) if isinstance(link, Scope))
-    return min(scopes, key=lambda scope: scope.deadline_ns, default=None)
+    link = _native.earliest(innermost)
+    return link if isinstance(link, Scope) else None
 
 
 def checked_seconds(seconds: float) -> float:

@@ -11,7 +11,6 @@ import functools
 import math
 
 from . import _native
-from ._chain import in_force
 from ._replacements import ClassAttributes
 from ._scope import MOST_SECONDS
 
@@ -56,7 +55,7 @@ def _bounded(original: Callable[..., _Ready], stock: Any) -> Callable[..., _Read
     @functools.wraps(original)
     def select(self: PollSelector, timeout: float | None = None) -> _Ready:
         # Only to look is no wait.
-        if (timeout is None or timeout > 0) and next(in_force(), None) is not None:
+        if (timeout is None or timeout > 0) and _native.is_bounded():
             keys = list(self.get_map().values())
             if len(keys) == 1 and (sock := _socket_of(keys[0], kinds)) is not None:
                 accepts = bool(sock.getsockopt(stock.SOL_SOCKET, stock.SO_ACCEPTCONN))

@@ -282,18 +282,3 @@ def test_it_installs_unless_that_is_forbidden():
         """,
         environment={"SHOTCLOCK": "0"}.items(),
     )
-
-
-def test_a_fully_unused_package_asks_nobody(run):
-    run(
-        """
-        from shotclock import _chain
-        with shotclock.deadline(5):
-            pass
-        calls = []
-        _chain._innermost = None  # whoever asks now fails
-        a, b = socket.socketpair()
-        a.send(b"x")
-        assert b.recv(1) == b"x"
-        """
-    )

@@ -1,41 +1,24 @@
-//! What is in force around a call, scopes and cancellers, which the Python side keeps in one context variable: it is
-//! asked only while anything was entered anywhere.
+//! What bounds a call from around it: the scope that ends first, and the cancellers.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use pyo3_ffi::{
-    Py_None, Py_TYPE, Py_True, PyErr_SetObject, PyLong_AsUnsignedLongLong, PyObject, PyObject_GetAttrString,
-    PyObject_SetAttrString, PyTuple_GetItem, PyTuple_Size,
-};
+use pyo3_ffi::{Py_TYPE, PyErr_SetObject, PyObject, PyObject_GetAttrString};
 use shotclock::Canceller;
 
-use crate::call::{call_method, call_plainly};
+use crate::call::call_method;
 use crate::canceller;
+use crate::chain::{self, Innermost};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
-use crate::object::{Owned, returned};
-use crate::policy;
+use crate::link::LinkRef;
+use crate::object::Owned;
 
-/// How many scopes and cancellers are entered in the process, and how many sockets are under a policy, so that a call
-/// without any pays for one look at a number.
-static OPEN: AtomicUsize = AtomicUsize::new(0);
-
-struct Ask(*mut PyObject);
-
-// SAFETY: a function that is kept for ever and called with the interpreter held.
-unsafe impl Send for Ask {}
-// SAFETY: as above.
-unsafe impl Sync for Ask {}
-
-/// Gives what is in force in the current context: a tuple, or None.
-static ASK: OnceLock<Ask> = OnceLock::new();
+pub(crate) use crate::chain::{count_policies, is_any_open};
 
 /// What bounds a call from around it: the scope that ends first, and all cancellers.
 pub(crate) struct Around {
     scope: Option<Scope>,
-    /// Python's, the innermost first.
-    cancellers: Vec<Owned>,
+    /// Python's, the innermost first. Where there are several the others follow.
+    first: Option<Owned>,
+    others: Vec<Owned>,
     /// All of them in one.
     canceller: Option<Canceller>,
 }
@@ -49,35 +32,32 @@ pub(crate) struct Scope {
 }
 
 impl Around {
-    /// What bounds a call made now.
+    /// What bounds a call made now. Asks no Python code.
     #[inline]
     pub(crate) fn current() -> PyResult<Option<Self>> {
-        if OPEN.load(Ordering::Relaxed) == 0 { Ok(None) } else { Self::ask() }
+        if chain::links() == 0 { Ok(None) } else { Self::ask() }
     }
 
-    // Never inlined: a look at the current context must not be carried over a switch of contexts.
-    #[cold]
-    #[inline(never)]
     fn ask() -> PyResult<Option<Self>> {
-        let Some(Ask(ask)) = ASK.get() else { return Ok(None) };
-        if OPEN.load(Ordering::Relaxed) == policy::count() {
+        let innermost = chain::innermost()?;
+        let (mut earliest, mut first, mut others): (Option<(u64, LinkRef)>, _, _) = (None, None, Vec::new());
+        chain::in_force(innermost.as_ref().map(Innermost::link), |link| {
+            if let Some(canceller) = link.canceller() {
+                // SAFETY: alive as its link is, for as long as that counts.
+                let canceller = unsafe { Owned::borrowed(canceller.as_ptr()) };
+                if first.is_none() { first = Some(canceller) } else { others.push(canceller) }
+            } else if let Some(deadline) = link.deadline()
+                && earliest.is_none_or(|(known, _)| deadline < known)
+            {
+                earliest = Some((deadline, link));
+            }
+        });
+        if earliest.is_none() && first.is_none() {
             return Ok(None);
         }
-        // SAFETY: the interpreter is held, the objects are alive; the tuple keeps its items so until each is shared.
-        unsafe {
-            let answer = call_plainly(*ask)?;
-            if answer.as_ptr() == Py_None() {
-                return Ok(None);
-            }
-            let item = |index| {
-                let item = PyTuple_GetItem(answer.as_ptr(), index);
-                if item.is_null() { Err(Raised) } else { Ok(Owned::borrowed(item)) }
-            };
-            let scope = Scope::of(item(0)?)?;
-            let cancellers = (1..PyTuple_Size(answer.as_ptr())).map(item).collect::<PyResult<Vec<_>>>()?;
-            let canceller = combined(&cancellers)?;
-            Ok(Some(Self { scope, cancellers, canceller }))
-        }
+        let scope = earliest.map(|(deadline, link)| Scope { deadline, object: link.owned() });
+        let canceller = combined(first.as_ref(), &others);
+        Ok(Some(Self { scope, first, others, canceller }))
     }
 
     /// The scope that ends first.
@@ -93,8 +73,8 @@ impl Around {
     /// Raises what the innermost canceller that was cancelled has its calls raise.
     pub(crate) fn raise_cancelled(&self) -> Raised {
         let raise = || {
-            for canceller in &self.cancellers {
-                if canceller::core_of(canceller)?.is_cancelled() {
+            for canceller in self.first.iter().chain(&self.others) {
+                if canceller::core_of(canceller).is_cancelled() {
                     let error = call_method(canceller, c"_error")?;
                     // SAFETY: the interpreter is held, the exception and its type are alive.
                     unsafe { PyErr_SetObject(Py_TYPE(error.as_ptr()).cast(), error.as_ptr()) };
@@ -109,70 +89,28 @@ impl Around {
 }
 
 impl Scope {
-    fn of(object: Owned) -> PyResult<Option<Self>> {
-        // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
-        unsafe {
-            if object.as_ptr() == Py_None() {
-                return Ok(None);
-            }
-            let deadline = Owned::new(PyObject_GetAttrString(object.as_ptr(), c"deadline_ns".as_ptr()))?;
-            let deadline = PyLong_AsUnsignedLongLong(deadline.as_ptr());
-            if errors::is_raised() { Err(Raised) } else { Ok(Some(Self { deadline, object })) }
-        }
-    }
-
     /// Tells it that it has ended a call.
     pub(crate) fn expire(&self) -> PyResult<()> {
-        // SAFETY: as in `of`.
-        let outcome = unsafe { PyObject_SetAttrString(self.object.as_ptr(), c"expired".as_ptr(), Py_True()) };
-        if outcome == 0 { Ok(()) } else { Err(Raised) }
+        // SAFETY: alive, and a link.
+        if let Some(link) = unsafe { LinkRef::of(self.object.as_ptr())? } {
+            link.expire();
+        }
+        Ok(())
     }
 
     /// What the end of a call by it says for `limit`.
     pub(crate) fn name(&self) -> PyResult<Owned> {
-        // SAFETY: as in `of`.
-        Owned::new(unsafe { PyObject_GetAttrString(self.object.as_ptr(), c"_limit".as_ptr()) })
+        let object: *mut PyObject = self.object.as_ptr();
+        // SAFETY: the interpreter is held, the object is alive, the name ends with a NUL.
+        Owned::new(unsafe { PyObject_GetAttrString(object, c"_limit".as_ptr()) })
     }
 }
 
-fn combined(cancellers: &[Owned]) -> PyResult<Option<Canceller>> {
-    Ok(match cancellers {
-        [] => None,
-        [one] => Some(canceller::core_of(one)?),
-        several => {
-            let cores = several.iter().map(canceller::core_of).collect::<PyResult<Vec<_>>>()?;
-            Some(Canceller::any_of(&cores))
-        }
-    })
-}
-
-/// Whether any scope or canceller is entered, or any socket under a policy.
-#[inline]
-pub(crate) fn is_any_open() -> bool {
-    OPEN.load(Ordering::Relaxed) != 0
-}
-
-/// So many sockets are under a policy now, and were before.
-pub(crate) fn count_policies(before: usize, now: usize) {
-    // Wraps around where they have become fewer.
-    OPEN.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
-}
-
-/// `_native.watch_chain(ask)`: the function that says what is in force.
-pub(crate) unsafe extern "C" fn watch_chain(_: *mut PyObject, ask: *mut PyObject) -> *mut PyObject {
-    // SAFETY: alive; the reference is kept for ever.
-    let _ = ASK.get_or_init(|| Ask(unsafe { Owned::borrowed(ask) }.into_ptr()));
-    returned(Ok(Owned::none()))
-}
-
-/// `_native.link_opened()`.
-pub(crate) unsafe extern "C" fn link_opened(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    OPEN.fetch_add(1, Ordering::Relaxed);
-    returned(Ok(Owned::none()))
-}
-
-/// `_native.link_closed()`.
-pub(crate) unsafe extern "C" fn link_closed(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    OPEN.fetch_sub(1, Ordering::Relaxed);
-    returned(Ok(Owned::none()))
+fn combined(first: Option<&Owned>, others: &[Owned]) -> Option<Canceller> {
+    let first = canceller::core_of(first?);
+    if others.is_empty() {
+        return Some(first.clone());
+    }
+    let cores: Vec<_> = std::iter::once(first).chain(others.iter().map(canceller::core_of)).cloned().collect();
+    Some(Canceller::any_of(&cores))
 }

@@ -57,6 +57,18 @@ pub(crate) fn call_method(object: &Owned, name: &CStr) -> PyResult<Owned> {
     }
 }
 
+/// `object.name(argument)`.
+///
+/// # Safety
+/// The argument must be alive.
+pub(crate) unsafe fn call_method_with(object: &Owned, name: &CStr, argument: *mut PyObject) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held, the objects are alive, the argument by the caller's promise.
+    unsafe {
+        let method = Owned::new(PyObject_GetAttrString(object.as_ptr(), name.as_ptr()))?;
+        call(method.as_ptr(), Owned::tuple(std::iter::once(argument))?.as_ptr(), ptr::null_mut())
+    }
+}
+
 /// Lets pending signal handlers run, in the main thread (PEP 475).
 pub(crate) fn check_signals() -> PyResult<()> {
     // SAFETY: the interpreter is held.

@@ -6,8 +6,8 @@ use std::ptr;
 use pyo3_ffi::{
     METH_FASTCALL, METH_NOARGS, METH_O, METH_VARARGS, Py_BuildValue, Py_TYPE, Py_mod_exec, PyCFunction,
     PyCFunction_NewEx, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyInterpreterState_Get,
-    PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init,
-    PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
+    PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModule_AddObjectRef, PyModuleDef,
+    PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
 };
 use shotclock::raw::waiting;
 
@@ -17,7 +17,7 @@ use crate::names::patience;
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{around, canceller, errors, faults, own_type, policy, race, readable, sendfile, tls, transfer};
+use crate::{canceller, chain, errors, faults, link, own_type, policy, race, readable, sendfile, tls, transfer};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -117,16 +117,28 @@ fn dict_of(
 }
 
 /// Only the main interpreter: types and exceptions are kept for the process.
-unsafe extern "C" fn execute(_: *mut PyObject) -> c_int {
+unsafe extern "C" fn execute(module: *mut PyObject) -> c_int {
     // SAFETY: the interpreter is held during import.
     unsafe {
         if PyInterpreterState_GetID(PyInterpreterState_Get()) == 0 {
-            return 0;
+            return if add_types(module).is_ok() { 0 } else { -1 };
         }
         let Raised =
             errors::raise(PyExc_ImportError, c"shotclock works in the main interpreter, not in subinterpreters");
         -1
     }
+}
+
+/// The types of what bounds calls.
+fn add_types(module: *mut PyObject) -> PyResult<()> {
+    chain::prepare()?;
+    for (name, made) in [(c"Link", link::link_type()?), (c"Canceller", canceller::canceller_type()?)] {
+        // SAFETY: the interpreter is held, the objects are alive, the name ends with a NUL.
+        if unsafe { PyModule_AddObjectRef(module, name.as_ptr(), made.cast()) } != 0 {
+            return Err(Raised);
+        }
+    }
+    Ok(())
 }
 
 /// The module's own functions, and the empty definition that ends them.
@@ -208,22 +220,24 @@ fn of_limits() -> Vec<PyMethodDef> {
             METH_O,
             c"set_lookup_timeout(nanoseconds, /)\n--\n\nThe limit on each lookup; 0 is none.",
         ),
+        function(c"earliest", chain::earliest, METH_O, c"earliest(link, /)\n--\n\nThe scope that ends first, or None."),
+        function(c"is_bounded", chain::is_bounded, METH_NOARGS, c"is_bounded()\n--\n\nWhether anything counts here."),
         function(
-            c"watch_chain",
-            around::watch_chain,
+            c"put_outermost",
+            chain::put_outermost,
             METH_O,
-            c"watch_chain(ask, /)\n--\n\nWho knows what is in force around a call.",
+            c"put_outermost(link, /)\n--\n\nFor ever, everywhere.",
         ),
-        function(c"link_opened", around::link_opened, METH_NOARGS, c"link_opened()\n--\n\nOne more is open."),
-        function(c"link_closed", around::link_closed, METH_NOARGS, c"link_closed()\n--\n\nOne less is open."),
-        function(c"canceller", canceller::canceller, METH_NOARGS, c"canceller()\n--\n\nA canceller of the core."),
-        function(c"cancel", canceller::cancel, METH_O, c"cancel(core, /)\n--\n\nWake all that wait under it."),
+        function(c"outermost", chain::get_outermost, METH_NOARGS, c"outermost()\n--\n\nThe link around all, or None."),
+        function(c"leave_all", chain::leave_all, METH_NOARGS, c"leave_all()\n--\n\nNothing entered counts any more."),
+        function(c"links", chain::count, METH_NOARGS, c"links()\n--\n\nHow many are entered."),
         function(
-            c"is_cancelled",
-            canceller::is_cancelled,
+            c"before_entering",
+            chain::before_entering,
             METH_O,
-            c"is_cancelled(core, /)\n--\n\nWhether it was cancelled.",
+            c"before_entering(reach, /)\n--\n\nWhat to call before a link that bounds sockets is entered.",
         ),
+        function(c"monotonic_ns", chain::monotonic_ns, METH_NOARGS, c"monotonic_ns()\n--\n\nThe system's own clock."),
         function(
             c"set_policy",
             policy::set_policy,

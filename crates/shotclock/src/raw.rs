@@ -69,6 +69,11 @@ pub fn deadline_limit(timeout: Option<u64>, deadline: u64) -> Limit<'static> {
     Limit { deadline: Deadline::from_nanos(deadline), ..timeout_limit(timeout) }
 }
 
+/// A moment in nanoseconds of the system's monotonic clock.
+pub fn deadline_nanos(deadline: Deadline) -> u64 {
+    deadline.nanos()
+}
+
 /// The system's words for an error number.
 pub fn describe(errno: Errno) -> String {
     crate::sys::describe(errno)
