@@ -177,7 +177,8 @@ named_numbers! {
         NOSIGNAL = c::MSG_NOSIGNAL, "MSG_NOSIGNAL";
         /// More data follows.
         MORE = c::MSG_MORE, "MSG_MORE";
-        /// TCP Fast Open: data in the first packet of a connection.
+        /// TCP Fast Open: data in the first packet of a connection, for `sendto` and `sendmsg` with an address. The call waits
+        /// for the connection if need be; one that leads there already is used.
         FASTOPEN = c::MSG_FASTOPEN, "MSG_FASTOPEN";
         /// Received descriptors are close-on-exec; always set here.
         CMSG_CLOEXEC = c::MSG_CMSG_CLOEXEC, "MSG_CMSG_CLOEXEC";

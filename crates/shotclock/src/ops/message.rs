@@ -4,6 +4,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 
 use super::recv::receive_readiness;
+use super::send::{opening, to_open};
 use crate::constant::MessageFlags;
 use crate::policy::Moves;
 use crate::sys::Readiness;
@@ -24,7 +25,11 @@ impl Operation for SendMessage<'_> {
     type Output = usize;
 
     fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
-        Ok(message::sendmsg(self.fd, self.data, self.control, self.to, self.flags.0)?)
+        if let Some(to) = self.to.filter(|_| self.flags.contains(MessageFlags::FASTOPEN)) {
+            self.flags = to_open(self.fd, to, self.flags)?;
+        }
+        let sent = message::sendmsg(self.fd, self.data, self.control, self.to, self.flags.0);
+        sent.map_err(|errno| opening(errno, &mut self.flags))
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {

@@ -7,8 +7,48 @@ use crate::constant::MessageFlags;
 use crate::policy::Moves;
 use crate::sys::address::RawAddress;
 use crate::sys::message::{self, ControlBuffer};
-use crate::sys::{Readiness, socket};
+use crate::sys::{Errno, Readiness, socket};
 use crate::timed::{Interest, Operation, Pause};
+
+/// The pause after a try to send that failed. EINPROGRESS stands only in for a wait that a descriptor that never blocks
+/// has not made: TCP Fast Open (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT) connects by sending, and where the first packet could
+/// take no data along the system has begun to connect and taken none. When the connection stands they are sent like any
+/// others.
+#[cold]
+pub(super) fn connecting(errno: Errno) -> Pause {
+    if errno == Errno::INPROGRESS { Pause::WouldBlock } else { errno.into() }
+}
+
+/// The same for a call with flags of its own. A connection that has begun is not opened again, and EALREADY says that an
+/// earlier call has begun one.
+#[cold]
+pub(super) fn opening(errno: Errno, flags: &mut MessageFlags) -> Pause {
+    match errno {
+        Errno::ALREADY if flags.contains(MessageFlags::FASTOPEN) => return Pause::WouldBlock,
+        Errno::INPROGRESS => *flags = opened(*flags),
+        _ => {}
+    }
+    connecting(errno)
+}
+
+/// The flags of a try to open a connection to this address and send. One that leads there already is used: an earlier
+/// call may have begun it, and run out of time. One that leads elsewhere is an error; the system would send there.
+///
+/// # Errors
+/// EISCONN.
+#[cold]
+pub(super) fn to_open(fd: BorrowedFd<'_>, to: &RawAddress, flags: MessageFlags) -> Result<MessageFlags, Pause> {
+    match socket::getpeername(fd) {
+        Ok(Some(peer)) if peer == *to => Ok(opened(flags)),
+        Ok(Some(_)) => Err(Pause::Failed(Errno::ISCONN)),
+        _ => Ok(flags),
+    }
+}
+
+/// The flags for a connection that needs no opening any more.
+fn opened(flags: MessageFlags) -> MessageFlags {
+    MessageFlags(flags.0 & !MessageFlags::FASTOPEN.0)
+}
 
 /// Sends as much as fits, once.
 pub struct Send<'a> {
@@ -25,7 +65,7 @@ impl Operation for Send<'_> {
 
     #[inline]
     fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
-        Ok(socket::send(self.fd, self.from, self.flags.0)?)
+        socket::send(self.fd, self.from, self.flags.0).map_err(|errno| opening(errno, &mut self.flags))
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -54,7 +94,8 @@ impl Operation for SendAll<'_> {
     const COMPOSITE: bool = true;
 
     fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
-        self.sent += socket::send(self.fd, &self.from[self.sent..], self.flags.0)?;
+        let sent = socket::send(self.fd, &self.from[self.sent..], self.flags.0);
+        self.sent += sent.map_err(|errno| opening(errno, &mut self.flags))?;
         if self.sent == self.from.len() { Ok(()) } else { Err(Pause::Progress) }
     }
 
@@ -84,7 +125,11 @@ impl Operation for SendTo<'_> {
 
     #[inline]
     fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
-        Ok(socket::sendto(self.fd, self.from, self.flags.0, self.to)?)
+        if self.flags.contains(MessageFlags::FASTOPEN) {
+            self.flags = to_open(self.fd, self.to, self.flags)?;
+        }
+        let sent = socket::sendto(self.fd, self.from, self.flags.0, self.to);
+        sent.map_err(|errno| opening(errno, &mut self.flags))
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -119,7 +164,7 @@ impl Operation for SendMany<'_> {
                 }
                 // What went out counts; whatever is wrong shows again at the next call.
                 Err(_) if sent > 0 => break,
-                Err(errno) => return Err(errno.into()),
+                Err(errno) => return Err(opening(errno, &mut self.flags)),
             }
         }
         Ok(sent)
@@ -149,12 +194,13 @@ impl Operation for SendVectored<'_> {
     fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
         let first = &self.first[self.sent.min(self.first.len())..];
         let second = &self.second[self.sent.saturating_sub(self.first.len())..];
-        self.sent += if first.is_empty() {
-            socket::send(self.fd, second, 0)?
+        let sent = if first.is_empty() {
+            socket::send(self.fd, second, 0)
         } else {
             let pieces = [IoSlice::new(first), IoSlice::new(second)];
-            message::sendmsg(self.fd, &pieces, &ControlBuffer::default(), None, 0)?
+            message::sendmsg(self.fd, &pieces, &ControlBuffer::default(), None, 0)
         };
+        self.sent += sent.map_err(connecting)?;
         if self.sent == self.first.len() + self.second.len() { Ok(()) } else { Err(Pause::Progress) }
     }
 

@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
+use super::send::connecting;
 use crate::policy::Moves;
 use crate::sys::{Errno, Readiness, socket};
 use crate::timed::{Interest, Operation, Pause};
@@ -51,7 +52,7 @@ impl<'a> SendFile<'a> {
         let result = socket::send(self.fd, &waiting, 0);
         waiting.drain(..*result.as_ref().unwrap_or(&0));
         self.copied = Some(waiting);
-        self.count(result?);
+        self.count(result.map_err(connecting)?);
         Err(Pause::Progress)
     }
 }
@@ -75,7 +76,7 @@ impl Operation for SendFile<'_> {
                 Err(Pause::Progress)
             }
             Err(Errno::INVAL | Errno::NOSYS) => self.copy(Vec::new()),
-            Err(errno) => Err(errno.into()),
+            Err(errno) => Err(connecting(errno)),
         }
     }
 
