@@ -320,7 +320,8 @@ impl Error {
         }
     }
 
-    /// The system's error number, where the system gave one. A cancelled, closed or timed-out call has none.
+    /// The system's error number, where the system gave one. A cancelled, closed or timed-out call has none;
+    /// `create_connection`, where every address has failed, that of the last one.
     ///
     /// ```
     /// use shotclock::{Family, Kind, Socket};
@@ -333,6 +334,7 @@ impl Error {
             Reason::System(errno) => Some(errno.raw_os_error()),
             Reason::Lookup { errno, .. } => errno.map(Errno::raw_os_error),
             Reason::File(error) => error.raw_os_error(),
+            Reason::Attempts { failures, limit: None } => failures.last().and_then(Self::raw_os_error),
             _ => None,
         }
     }
@@ -351,7 +353,7 @@ impl Error {
     }
 
     /// The error of this crate that another error carries, at whatever depth: `io::Error`s from std's traits, TLS and
-    /// protocol libraries that wrap them.
+    /// protocol libraries that wrap them. An `io::Error` that has an error number of the system's carries nothing else.
     ///
     /// ```
     /// use shotclock::{Error, Family, Kind, socketpair};
@@ -519,8 +521,26 @@ impl std::error::Error for Error {
     }
 }
 
+/// With the same `kind()` and `raw_os_error()`. An `io::Error` can hold a number or another error, not both. So one of the
+/// system's becomes what std's own calls give, for programs that look at the number; and one without a number (a limit, a
+/// cancellation, a closed socket, a lookup), of which this error is all there is, is inside: [`Error::find_in`] or
+/// `get_ref` finds it. To keep the operation, the address and the bytes moved of a system error too, say
+/// `io::Error::new(error.kind(), error)`.
+///
+/// ```
+/// use shotclock::{Error, Family, Kind, Socket, create_connection, socketpair};
+/// use std::{io, time::Duration};
+/// let refused = io::Error::from(create_connection(([127, 0, 0, 1], 1), None).unwrap_err());
+/// assert_eq!((refused.raw_os_error(), refused.kind()), (Some(111), io::ErrorKind::ConnectionRefused));
+/// let (one, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// let late = io::Error::from(one.within(Duration::from_millis(10)).recv(1).unwrap_err());
+/// assert!(Error::find_in(&late).unwrap().is_timeout());
+/// # Ok::<(), Error>(())
+/// ```
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
-        Self::new(error.kind(), error)
+        // The kind decides: std's loops would try again what is `Interrupted` to the system, and is not here.
+        let by_number = error.raw_os_error().map(Self::from_raw_os_error);
+        by_number.filter(|by_number| by_number.kind() == error.kind()).unwrap_or_else(|| Self::new(error.kind(), error))
     }
 }
