@@ -151,7 +151,8 @@ impl Gate {
     const NONBLOCKING: u32 = 2;
     const SHARED: u32 = 4;
     const POLICY: u32 = 8;
-    const ONE_FILE: u32 = 16;
+    const STREAM: u32 = 16;
+    const ONE_FILE: u32 = 32;
 
     /// The gate of a socket that was made non-blocking when it was made.
     pub(crate) const fn nonblocking() -> Self {
@@ -230,6 +231,16 @@ impl Gate {
 
     pub(crate) fn set_nonblocking(&self) {
         self.0.fetch_or(Self::NONBLOCKING, Ordering::Relaxed);
+    }
+
+    /// Whether the socket is known to be a stream, whose bytes have no boundaries.
+    #[inline]
+    pub(crate) fn is_stream(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & Self::STREAM != 0
+    }
+
+    pub(crate) fn set_stream(&self) {
+        self.0.fetch_or(Self::STREAM, Ordering::Relaxed);
     }
 
     /// Another descriptor shares the open file description now, and may change O_NONBLOCK at any time.

@@ -4,7 +4,7 @@
 mod peers;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::mpsc;
 use std::thread;
@@ -309,6 +309,66 @@ fn conversions_to_std_block_as_std_expects() {
     stream.read_exact(&mut data).unwrap();
     assert_eq!(&data, b"late");
     writer.join().unwrap();
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "std's own timeouts are what this is about")]
+fn timeouts_of_stds_types_hold_here_and_ours_there() {
+    use std::net::UdpSocket;
+    use std::os::unix::net::{UnixDatagram, UnixStream};
+    let (short, long) = (Duration::from_millis(100), Duration::from_secs(60));
+    let (listener, mut accepted) = (TcpListener::bind("127.0.0.1:0").unwrap(), Vec::new());
+    let mut stream = || {
+        let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
+        client.connect(listener.local_addr().unwrap()).unwrap();
+        accepted.push(listener.accept().unwrap());
+        TcpStream::from(client)
+    };
+    // Of two the shorter; of one that one; of none the default.
+    for (read, write, here) in [
+        (Some(short), Some(long), Some(short)),
+        (Some(long), Some(short), Some(short)),
+        (None, Some(short), Some(short)),
+        (Some(short), None, Some(short)),
+        (None, None, None),
+    ] {
+        let theirs = stream();
+        theirs.set_read_timeout(read).unwrap();
+        theirs.set_write_timeout(write).unwrap();
+        let copy = Socket::fromfd(&theirs).unwrap();
+        let ours = Socket::from(theirs);
+        assert_eq!((ours.timeout().duration(), copy.timeout().duration()), (here, here));
+        let theirs = TcpStream::from(ours);
+        assert_eq!((theirs.read_timeout().unwrap(), theirs.write_timeout().unwrap()), (here, here));
+    }
+    let theirs = UnixStream::pair().unwrap();
+    theirs.0.set_read_timeout(Some(short)).unwrap();
+    times_out(short, || Socket::from(theirs.0).recv(1));
+
+    let ours = Socket::from(UdpSocket::bind("127.0.0.1:0").unwrap());
+    ours.set_timeout(short);
+    assert_eq!(UdpSocket::from(ours).read_timeout().unwrap(), Some(short));
+    let ours = Socket::from(UnixDatagram::unbound().unwrap());
+    ours.set_timeout(Duration::from_nanos(1));
+    let theirs = UnixDatagram::from(ours);
+    assert!(
+        theirs.read_timeout().unwrap().is_some_and(|time| time < long),
+        "too short for the system, and not for ever"
+    );
+    let ours = Socket::from(theirs);
+    ours.set_timeout(None);
+    assert_eq!(UnixDatagram::from(ours).write_timeout().unwrap(), None, "and not the one from before");
+
+    // Whose timeout is zero never waits, there as here.
+    let ours = Socket::from(stream());
+    ours.set_nonblocking(true);
+    assert_eq!(TcpStream::from(ours).read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    // A listener of std's has no timeout, which its connections would inherit.
+    let ours = Socket::from(TcpListener::bind("127.0.0.1:0").unwrap());
+    ours.set_timeout(short);
+    let theirs = TcpListener::from(ours);
+    let _client = create_connection(theirs.local_addr().unwrap(), None).unwrap();
+    assert_eq!(theirs.accept().unwrap().0.read_timeout().unwrap(), None);
 }
 
 #[test]

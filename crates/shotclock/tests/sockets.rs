@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use peers::{LIMIT, in_own_process, open_descriptors, tcp_pair, times_out, udp};
+use peers::{LIMIT, LOOSE, full_backlog, in_own_process, open_descriptors, tcp_pair, times_out, udp};
 use shotclock::{
     Address, Ancillary, ControlMessage, Credentials, Family, Kind, MessageFlags, NetlinkAddress, Protocol, RawAddress,
     ServerBuilder, Shutdown, Socket, SocketOption, Target, Timeout, UnixAddress, cmsg_space, create_connection,
@@ -557,6 +557,127 @@ fn errors_become_io_errors_with_kind_and_source() {
     assert_eq!(io.kind(), std::io::ErrorKind::TimedOut);
     let inside = io.get_ref().unwrap().downcast_ref::<shotclock::Error>().unwrap();
     assert!(inside.is_timeout() && inside.operation() == "recv");
+}
+
+#[test]
+fn io_errors_keep_the_number_or_the_error() {
+    let (client, server) = tcp_pair();
+    server.setsockopt(SocketOption::LINGER, Some(Duration::ZERO)).unwrap();
+    server.close().unwrap();
+    let error = client.within(LOOSE).recv(1).unwrap_err();
+    let (number, kind) = (error.raw_os_error(), error.kind());
+    assert_eq!((number, kind), (Some(104), std::io::ErrorKind::ConnectionReset), "{error}");
+    let io = std::io::Error::from(error);
+    assert_eq!((io.raw_os_error(), io.kind()), (number, kind));
+    let io = client.within(LOOSE).write_all(&[0; 1 << 20]).unwrap_err();
+    assert_eq!((io.raw_os_error(), io.kind()), (Some(32), std::io::ErrorKind::BrokenPipe), "by std's traits too");
+    // What has no number is inside: a limit, a canceller, a closed socket, bad input.
+    let canceller = shotclock::Canceller::new();
+    canceller.cancel();
+    let (one, _other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let cancelled = one.cancelled_by(&canceller).read(&mut [0]).unwrap_err();
+    assert!(cancelled.get_ref().unwrap().downcast_ref::<shotclock::Error>().unwrap().is_cancelled());
+    one.close().unwrap();
+    let closed = (&one).write(b"x").unwrap_err();
+    assert!(closed.get_ref().unwrap().downcast_ref::<shotclock::Error>().unwrap().is_closed());
+    // A number that std has no kind for is a number all the same.
+    let udp = udp();
+    let huge = udp.sendto(&[0; 70_000], udp.getsockname().unwrap()).unwrap_err();
+    assert_eq!(std::io::Error::from(huge).raw_os_error(), Some(90), "EMSGSIZE");
+    // Every attempt of a connection has failed: the last one's number.
+    let refused = shotclock::create_connection(([127, 0, 0, 1], 1), None).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(111), "{refused}");
+    assert_eq!(std::io::Error::from(refused).raw_os_error(), Some(111));
+}
+
+#[test]
+fn recv_exact_is_for_streams() {
+    let (one, other) = udp_pair();
+    one.send(b"hello").unwrap();
+    let error = other.within(LOOSE).recv_exact(&mut [0; 3]).unwrap_err();
+    let text = error.to_string();
+    assert!(error.kind() == std::io::ErrorKind::InvalidInput && text.contains("SOCK_DGRAM"), "{error}");
+    assert!(text.contains("stream") && text.contains("recvmsg"), "{error}");
+    assert_eq!((&other).read_exact(&mut [0; 3]).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    let mut file = other.makefile_reader().unwrap();
+    assert_eq!(file.read_exact(&mut [0; 3]).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    assert_eq!(other.recv(100).unwrap(), b"hello", "nothing was taken");
+    for kind in [Kind::DGRAM, Kind::SEQPACKET] {
+        let (one, other) = socketpair(Family::UNIX, kind).unwrap();
+        one.send(b"hello").unwrap();
+        for socket in [&other, &other.dup().unwrap(), &Socket::fromfd(&other).unwrap()] {
+            let error = socket.within(LOOSE).recv_exact(&mut [0; 5]).unwrap_err();
+            assert!(error.to_string().contains(&kind.to_string()), "{error}");
+        }
+        other.close().unwrap();
+        assert!(other.recv_exact(&mut [0; 5]).unwrap_err().is_closed());
+    }
+    // Streams from wherever they come.
+    let (client, server) = tcp_pair();
+    let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let (one, other) = (Socket::from(one), Socket::fromfd(&other).unwrap());
+    for (from, to) in [(&client, &server), (&server, &client), (&one, &other), (&other, &one)] {
+        from.sendall(b"hello").unwrap();
+        let (mut first, mut rest) = ([0; 2], [0; 3]);
+        to.within(LOOSE).recv_exact(&mut first).unwrap();
+        to.dup().unwrap().within(LOOSE).recv_exact(&mut rest).unwrap();
+        assert_eq!((&first, &rest), (b"he", b"llo"));
+    }
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let error = Socket::from(OwnedFd::from(file)).recv_exact(&mut [0; 1]).unwrap_err();
+    assert!(error.raw_os_error() == Some(88) && error.operation() == "recv_exact", "{error}");
+}
+
+#[test]
+fn fast_open_connects_and_sends_all() {
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    let to = listener.getsockname().unwrap();
+    let send = |socket: &Socket, way: usize| {
+        let view = socket.within(LOOSE).with_flags(MessageFlags::FASTOPEN);
+        match way {
+            0 => view.sendto(b"hello", to),
+            _ => view.sendmsg(&[IoSlice::new(b"he"), IoSlice::new(b"llo")], &[], Some(to.into())),
+        }
+    };
+    for way in [0, 1] {
+        let socket = Socket::new(Family::INET, Kind::STREAM).unwrap();
+        assert_eq!(send(&socket, way).unwrap(), 5);
+        let (server, _) = listener.within(LOOSE).accept().unwrap();
+        assert_eq!(server.within(LOOSE).recv(9).unwrap(), b"hello");
+        assert_eq!(send(&socket, way).unwrap(), 5, "it leads there already");
+    }
+    // Nobody listens: the connection's error, not that it is under way.
+    let nobody = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    let error = nobody.with_flags(MessageFlags::FASTOPEN).sendto(b"x", ([127, 0, 0, 1], 1)).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{error}");
+    // A socket that never waits is told that it would have to; the connection goes on.
+    let socket = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    socket.set_nonblocking(true);
+    let error = socket.with_flags(MessageFlags::FASTOPEN).sendto(b"hello", to).unwrap_err();
+    assert!(error.is_would_block(), "{error}");
+    socket.set_timeout(LOOSE);
+    socket.sendall(b"later").unwrap();
+    assert_eq!(listener.within(LOOSE).accept().unwrap().0.within(LOOSE).recv(9).unwrap(), b"later");
+}
+
+#[test]
+fn a_fast_open_under_way_is_waited_for_and_goes_nowhere_else() {
+    let hole = full_backlog();
+    let elsewhere = create_server(("127.0.0.1", 0)).unwrap();
+    let socket = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    let open =
+        |limit: Duration, to: Address| socket.within(limit).with_flags(MessageFlags::FASTOPEN).sendto(b"hello", to);
+    times_out(LIMIT, || open(LIMIT, hole.address));
+    times_out(LIMIT, || open(LIMIT, hole.address));
+    hole.listener.set_nonblocking(true);
+    while hole.listener.accept().is_ok() {}
+    hole.listener.set_nonblocking(false);
+    let patient = Duration::from_secs(20);
+    let error = open(patient, elsewhere.getsockname().unwrap()).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(106), "it is connected, and not to there: {error}");
+    socket.sendall(b"hello").unwrap();
+    let (server, from) = hole.listener.within(patient).accept().unwrap();
+    assert_eq!((from, server.within(patient).recv(9).unwrap()), (socket.getsockname().unwrap(), b"hello".to_vec()));
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl ReadBuffer {
     }
 
     /// The length of all that is left up to the end of the data. Consumes nothing.
-    pub(super) fn to_end(&mut self, view: Timed<'_>) -> Result<usize> {
+    pub(super) fn all(&mut self, view: Timed<'_>) -> Result<usize> {
         self.fill_until("read_to_string", None, usize::MAX, view)
     }
 

@@ -224,7 +224,7 @@ macro_rules! reading {
             /// After a failure everything that had come is still in the file, bytes that are no text
             /// (`ErrorKind::InvalidData`) too: `read_to_end` takes them.
             fn read_to_string(&mut self, into: &mut String) -> io::Result<usize> {
-                let len = self.input.to_end(self.socket.view())?;
+                let len = self.input.all(self.socket.view())?;
                 let text = std::str::from_utf8(self.input.peek(len));
                 into.push_str(text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?);
                 self.input.consume(len);

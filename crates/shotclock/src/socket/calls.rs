@@ -124,7 +124,9 @@ impl Socket {
     /// After a failure the first `bytes_moved()` bytes of `buffer` are there: go on with the rest of it.
     ///
     /// # Errors
-    /// `ErrorKind::UnexpectedEof` if the peer ended the data too early; the system's.
+    /// `ErrorKind::UnexpectedEof` if the peer ended the data too early; `InvalidInput` if the socket is no stream, since a
+    /// message (a datagram, one of `Kind::SEQPACKET`) that is longer than what is left of `buffer` would lose its end; the
+    /// system's.
     ///
     /// ```
     /// use shotclock::{Family, Kind, socketpair};

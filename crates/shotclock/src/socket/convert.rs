@@ -5,6 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use super::Socket;
+use crate::deadline::Timeout;
+use crate::sys::socket::set_nonblocking;
+use crate::sys::timeouts;
 
 impl AsFd for Socket {
     #[inline]
@@ -23,9 +26,21 @@ impl AsRawFd for Socket {
 
 /// The socket is put into non-blocking mode when a call first needs it. A descriptor that is no socket gives errors
 /// that say so, call by call.
+///
+/// A timeout that the system keeps for it (`SO_RCVTIMEO`, `SO_SNDTIMEO`, which std's `set_read_timeout` and
+/// `set_write_timeout` set) becomes the socket's, of two the shorter: a call here never waits longer than it would have
+/// there. Without any the socket has the default timeout. Whether the descriptor was in non-blocking mode is not taken
+/// over, since whoever shares the open file may have set that; say [`Socket::set_nonblocking`].
 impl From<OwnedFd> for Socket {
     fn from(fd: OwnedFd) -> Self {
-        Self::adopt(fd)
+        let socket = Self::adopt(fd);
+        if let Some(timeout) = timeouts::shorter(socket.borrow()) {
+            socket.set_timeout(timeout);
+        }
+        match socket.kind() {
+            Ok(kind) => socket.of_kind(kind),
+            Err(_) => socket,
+        }
     }
 }
 
@@ -36,23 +51,70 @@ impl From<Socket> for OwnedFd {
     }
 }
 
+/// What becomes of the socket's timeout in std's type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    /// It is the read and the write timeout.
+    Timeout,
+    /// std's listeners have none.
+    Nothing,
+}
+
+/// Gives up the descriptor to std, in the mode and with the timeouts that its user expects.
+fn hand_over(socket: Socket, carries: Carries) -> OwnedFd {
+    let timeout = socket.timeout();
+    let fd = socket.detach();
+    if carries == Carries::Timeout {
+        timeouts::set_both(fd.as_fd(), timeout.duration().filter(|time| !time.is_zero()));
+    }
+    if timeout == Timeout::ZERO {
+        let _on_a_dead_one_it_is_an_error = set_nonblocking(fd.as_fd(), true);
+    }
+    fd
+}
+
 macro_rules! convert_by_descriptor {
-    ($($theirs:ty),*) => {
+    ($($theirs:ty: $carries:ident, $how:literal;)*) => {
         $(
+            /// Its timeouts come along; see `From<OwnedFd>`.
             impl From<$theirs> for Socket {
                 fn from(theirs: $theirs) -> Self {
                     Self::from(OwnedFd::from(theirs))
                 }
             }
 
-            /// In blocking mode, as that type's users expect; see [`Socket::detach`].
+            #[doc = $how]
             impl From<Socket> for $theirs {
                 fn from(socket: Socket) -> Self {
-                    socket.detach().into()
+                    hand_over(socket, Carries::$carries).into()
                 }
             }
         )*
     };
 }
 
-convert_by_descriptor!(TcpStream, TcpListener, UdpSocket, UnixStream, UnixListener, UnixDatagram);
+convert_by_descriptor! {
+    TcpStream: Timeout, "In blocking mode, with the socket's timeout for both reading and writing. A socket that never waits (a timeout of zero)
+becomes one in non-blocking mode.
+
+```
+use shotclock::Socket;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+let listener = TcpListener::bind(\"127.0.0.1:0\")?;
+let theirs = TcpStream::connect(listener.local_addr()?)?;
+theirs.set_read_timeout(Some(Duration::from_secs(5)))?;
+theirs.set_write_timeout(Some(Duration::from_secs(2)))?;
+let ours = Socket::from(theirs);
+assert_eq!(ours.timeout().duration(), Some(Duration::from_secs(2)), \"one timeout: the shorter\");
+ours.set_timeout(Duration::from_secs(4));
+assert_eq!(TcpStream::from(ours).read_timeout()?, Some(Duration::from_secs(4)));
+# Ok::<(), std::io::Error>(())
+```";
+    UdpSocket: Timeout, "As for [`TcpStream`]: with the socket's timeout for both reading and writing.";
+    UnixStream: Timeout, "As for [`TcpStream`]: with the socket's timeout for both reading and writing.";
+    UnixDatagram: Timeout, "As for [`TcpStream`]: with the socket's timeout for both reading and writing.";
+    TcpListener: Nothing, "In blocking mode, without a timeout: std's listeners have none, and their connections would inherit it. A socket that
+never waits (a timeout of zero) becomes one in non-blocking mode.";
+    UnixListener: Nothing, "As for [`TcpListener`]: without a timeout, which std's listeners have not.";
+}

@@ -72,7 +72,7 @@ pub fn default_timeout() -> Timeout {
 pub fn socketpair(family: Family, kind: Kind) -> Result<(Socket, Socket)> {
     let pair = calls_of_system::socketpair(family.0, kind.0, Protocol::DEFAULT.0);
     let (one, other) = pair.map_err(|errno| Error::system("socketpair", errno))?;
-    Ok((Socket::adopt_nonblocking(one), Socket::adopt_nonblocking(other)))
+    Ok((Socket::adopt_nonblocking(one).of_kind(kind), Socket::adopt_nonblocking(other).of_kind(kind)))
 }
 
 /// A socket on the clock: plain blocking calls, each of which ends in time.
@@ -142,7 +142,7 @@ impl Socket {
     pub fn with_protocol(family: Family, kind: Kind, protocol: Protocol) -> Result<Self> {
         let made = calls_of_system::socket(family.0, kind.0, protocol.0);
         let fail = |errno| Error::system("socket", errno).to(format_args!("({family}, {kind}, {protocol:?})"));
-        made.map(Self::adopt_nonblocking).map_err(fail)
+        made.map(|fd| Self::adopt_nonblocking(fd).of_kind(kind)).map_err(fail)
     }
 
     /// A socket on a duplicate of somebody else's descriptor, which must be a socket's. Source: Python's `socket.fromfd`.
@@ -174,6 +174,14 @@ impl Socket {
         let socket = Self::with_gate(fd, Gate::default());
         socket.gate.set_shared();
         socket
+    }
+
+    /// The same socket, which is known to be of this kind: a call for streams need not ask.
+    fn of_kind(self, kind: Kind) -> Self {
+        if kind == Kind::STREAM {
+            self.gate.set_stream();
+        }
+        self
     }
 
     #[inline(always)]
@@ -306,6 +314,9 @@ impl Socket {
         // Both have one open file description now: either may change O_NONBLOCK under the other.
         self.gate.set_shared();
         copy.set_timeout(self.timeout());
+        if self.gate.is_stream() {
+            copy.gate.set_stream();
+        }
         if let Some(watch) = self.watch() {
             copy.put_under(watch.clone());
         }
@@ -770,6 +781,9 @@ impl Socket {
     #[inline]
     fn welcome(&self, (fd, peer): (OwnedFd, Option<RawAddress>)) -> (Self, Address) {
         let accepted = Self::adopt_nonblocking(fd);
+        if self.gate.is_stream() {
+            accepted.gate.set_stream();
+        }
         if self.gate.has_policy() {
             self.hand_down(&accepted);
         }
@@ -860,6 +874,30 @@ impl Socket {
     #[inline(never)]
     fn recv_nothing(&self) -> Result<usize> {
         self.checked("recv", |_| Ok(0))
+    }
+
+    /// Refuses a call that counts bytes across receives where these are messages with boundaries. Sockets of our own
+    /// making know their kind, and those from elsewhere since they came.
+    #[inline]
+    fn expect_stream(&self, operation: &'static str) -> Result<()> {
+        if self.gate.is_stream() { Ok(()) } else { self.refuse_messages(operation) }
+    }
+
+    #[cold]
+    fn refuse_messages(&self, operation: &'static str) -> Result<()> {
+        if self.gate.is_closed() {
+            return Err(Error::new(operation, Reason::Closed));
+        }
+        match self.kind().map_err(|error| error.during(operation))? {
+            Kind::STREAM => {
+                self.gate.set_stream();
+                Ok(())
+            }
+            kind => Err(Error::invalid(
+                operation,
+                format!("a socket of {kind}: expected a stream; its messages come whole, by recv or recvmsg"),
+            )),
+        }
     }
 
     /// Runs a call that does not wait, unless the socket is closed.

@@ -88,7 +88,8 @@ impl Read for Timed<'_> {
 /// use std::{io::Write, time::Duration};
 /// let (one, _never_reads) = socketpair(Family::UNIX, Kind::STREAM)?;
 /// let long = "x".repeat(1 << 22);
-/// let error = write!(one.within(Duration::from_millis(10)), "{long}{long}").unwrap_err();
+/// one.set_timeout(Duration::from_millis(10));
+/// let error = write!(one.idle(Duration::from_secs(5)), "{long}{long}").unwrap_err();
 /// assert!(Error::find_in(&error).unwrap().bytes_moved() > 0);
 /// # Ok::<(), Error>(())
 /// ```

@@ -211,6 +211,7 @@ impl<'s> Timed<'s> {
     /// ```
     pub fn recv_exact(&self, buffer: &mut [u8]) -> Result<()> {
         self.refuse_flags("recv_exact")?;
+        self.socket.expect_stream("recv_exact")?;
         let wanted = buffer.len();
         let mut op = ops::RecvExact { fd: self.fd(), into: buffer, filled: 0 };
         let error = match self.run("recv_exact", &mut op) {

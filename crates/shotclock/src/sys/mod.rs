@@ -12,6 +12,7 @@
 //! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`.
 //! * `resolver`: the system's own lookups, reentrant, in owned values.
 //! * `thread`: threads that take no signals, detached or to be waited for.
+//! * `timeouts`: the timeouts that std's types keep in the system.
 //! * `fork`: values that start anew in a forked child.
 //! * `waiting`: who waits on which descriptor, and a close that wakes them, for the Python face.
 //!

@@ -9,6 +9,7 @@ pub(crate) mod resolver;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod thread;
+pub(crate) mod timeouts;
 pub mod waiting;
 pub(crate) mod wake;
 
