@@ -6,7 +6,7 @@ import functools
 import os
 from _thread import RLock
 
-from . import _functions, _makefile, _mount, _native, _selector, _sendfile, _tls
+from . import _functions, _makefile, _mount, _native, _selector, _sendfile, _socket_io, _tls
 from ._on_import import on_import
 from ._replacements import ClassAttributes, names_in_modules, swap_in_modules
 
@@ -146,6 +146,10 @@ class _Graft:
             self._replace_wrapper(owner, name, method)
         makefile = _makefile.method_for(socket_module, vars(owner)[_makefile.METHOD])
         self._methods.set(owner, _makefile.METHOD, makefile)
+        for name, value in _socket_io.kept_for(socket_module).items():
+            self._methods.add(socket_module.SocketIO, name, value)
+        for name, method in _socket_io.methods_for(socket_module).items():
+            self._methods.set(socket_module.SocketIO, name, method)
 
     def _replace_wrapper(self, owner: type, name: str, wrapper: Any) -> None:
         self._methods.set(owner, name, functools.wraps(vars(owner)[name])(wrapper))

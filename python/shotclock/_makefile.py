@@ -1,9 +1,8 @@
-"""``makefile`` of socket objects: with ``resume=True``, or within a deadline scope, a file that survives its timeouts."""
+"""``makefile`` of socket objects: with ``resume=True`` a file that survives its timeouts."""
 
 from __future__ import annotations
 
 import functools
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +17,7 @@ _DOC = """
 
 resume=True makes a file that survives a timeout, or whatever ends one of its calls, with its bytes: a line half read
 comes whole from the next readline(), and flush() goes on with what was not sent (a write that failed has taken all of
-its data over: do not write it again). So is a file that is made within a deadline scope, unless resume=False. It has to
-have a buffer.
+its data over: do not write it again). It has to have a buffer. Without it the file is the interpreter's own.
 """
 
 
@@ -40,10 +38,8 @@ def method_for(socket_module: ModuleType, original: Callable[..., Any]) -> Calla
         encoding: str | None = None,
         errors: str | None = None,
         newline: str | None = None,
-        resume: bool | None = None,
+        resume: bool = False,
     ) -> Any:
-        if resume is None:
-            resume = buffering != 0 and _is_scoped()
         if not resume:
             return original(self, mode, buffering, encoding=encoding, errors=errors, newline=newline)
         if buffering == 0:
@@ -59,8 +55,3 @@ def method_for(socket_module: ModuleType, original: Callable[..., Any]) -> Calla
     makefile.__doc__ = (original.__doc__ or "").rstrip() + _DOC
     return makefile
 
-
-def _is_scoped() -> bool:
-    # Nobody is in a scope where nobody has asked for any.
-    scopes: Any = sys.modules.get(f"{__package__}._scope")
-    return scopes is not None and scopes.earliest() is not None

@@ -9,7 +9,7 @@ from _thread import RLock
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from . import _functions, _makefile, _native, _selector, _sendfile, _socket_class, _tls
+from . import _functions, _makefile, _native, _selector, _sendfile, _socket_class, _socket_io, _tls
 from ._on_import import on_import
 
 NAME = "_socket"
@@ -51,7 +51,8 @@ def mount() -> None:
 def replaced() -> tuple[str, ...]:
     """What `mount` has replaced."""
     methods = (*_sendfile.METHODS, _makefile.METHOD)
-    above = (*_functions.replaced(), *_selector.replaced(), *_tls.guarded())
+    files = (f"socket.SocketIO.{method}" for method in _socket_io.METHODS)
+    above = (*files, *_functions.replaced(), *_selector.replaced(), *_tls.guarded())
     return (NAME, *(f"socket.socket.{method}" for method in methods), *above)
 
 

@@ -14,6 +14,9 @@ def prepare(stock: ModuleType, /) -> None:
 def descriptors(class_: type[Any], /) -> dict[str, Any]:
     """Methods, and `timeout`, to be set on this class, which derives from the interpreter's own _socket.socket."""
 
+def file_descriptors(class_: type[Any], /) -> dict[str, Any]:
+    """Methods to be set on the class SocketIO of a module made from CPython's socket.py."""
+
 def layout(sock: _socket_object, /) -> tuple[int, int]:
     """Descriptor and timeout (ns) as the methods read them."""
 

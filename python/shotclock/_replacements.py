@@ -17,6 +17,12 @@ class ClassAttributes:
 
     def __init__(self) -> None:
         self._made: list[tuple[type, str, object, object]] = []
+        self._own: set[tuple[type, str]] = set()
+
+    def add(self, owner: type, name: str, value: object) -> None:
+        """Add one that nobody knows but ours."""
+        self._own.add((owner, name))
+        self.set(owner, name, value)
 
     def set(self, owner: type, name: str, value: object) -> None:
         """Replace one attribute of the class itself, whether it had one or inherited it."""
@@ -40,7 +46,11 @@ class ClassAttributes:
 
     def names(self) -> tuple[str, ...]:
         """``module.class.attribute`` for each that is replaced, and that nobody has replaced since."""
-        there = [(owner, name) for owner, name, _, ours in self._made if vars(owner).get(name) is ours]
+        there = [
+            (owner, name)
+            for owner, name, _, ours in self._made
+            if vars(owner).get(name) is ours and (owner, name) not in self._own
+        ]
         return tuple(dict.fromkeys(f"{owner.__module__}.{owner.__qualname__}.{name}" for owner, name in there))
 
 

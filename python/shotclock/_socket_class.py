@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _functions, _makefile, _native, _sendfile
+from . import _functions, _makefile, _native, _sendfile, _socket_io
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def complete(socket_module: ModuleType) -> None:
     owner = socket_module.socket
     _sendfile.replace(socket_module)
     _makefile.replace(socket_module)
+    _socket_io.replace(socket_module)
     _functions.replace(socket_module)
     for name, method in _native.descriptors(owner).items():
         if name not in vars(owner):

@@ -26,7 +26,7 @@ from interpreter import check
 METHODS = ("recv", "recv_into", "send", "sendall")
 LIMIT = 0.06
 # Whose attributes are replaced.
-CLASSES = (socket.socket, ssl.SSLSocket, selectors.PollSelector)
+CLASSES = (socket.socket, socket.SocketIO, ssl.SSLSocket, selectors.PollSelector)
 
 
 @pytest.fixture(params=["stock", "grafted"])

@@ -203,51 +203,6 @@ def test_what_was_not_sent_goes_out_with_the_next_flush(run):
     )
 
 
-def test_a_file_made_within_a_scope_survives_its_end(run):
-    run(
-        """
-        a, b = socket.socketpair()
-        b.sendall(b"half a li")
-        with shotclock.move_on_after(SHORT) as scope:
-            file = a.makefile("rb")
-            unbuffered = a.makefile("rb", 0)
-            plain = a.makefile("rb", resume=False)
-            file.readline()
-        assert scope.expired
-        assert type(unbuffered) is socket.SocketIO and type(plain) is io.BufferedReader
-        b.sendall(b"ne\\n")
-        assert file.readline() == b"half a line\\n"
-        with shotclock.deadline(5), shotclock.shield():
-            assert type(a.makefile("rb")) is io.BufferedReader
-        """
-    )
-
-
-def test_a_library_s_response_is_whole_after_a_scope(run):
-    run(
-        """
-        import http.client
-        begin = threading.Event()
-        def talk(connection):
-            connection.recv(1)
-            connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 11\\r\\n\\r\\nhello")
-            begin.wait(20)
-            connection.sendall(b" world")
-        host, port = peer(talk)
-        connection = http.client.HTTPConnection(host, port, timeout=None)
-        connection._create_connection = socket.create_connection
-        connection.request("GET", "/")
-        with shotclock.deadline(20):
-            response = connection.getresponse()
-        with shotclock.move_on_after(SHORT) as scope:
-            response.read(11)
-        assert scope.expired
-        begin.set()
-        assert response.fp.read(11) == b"hello world"
-        """
-    )
-
-
 def test_it_goes_on_over_tls(run):
     run(
         """

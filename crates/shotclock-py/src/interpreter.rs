@@ -1,5 +1,7 @@
 //! The interpreter's lock and signals: leaving it for a wait, and the waiter that does so.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::Deadline;
 use shotclock::raw::{Interest, PollWaiter, Readiness, Stop, Waiter};
@@ -30,6 +32,19 @@ pub(crate) struct InterpreterWaiter {
 }
 
 impl InterpreterWaiter {
+    fn poll(&self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        let wait = || PollWaiter.wait(wanted, now, until);
+        let outcome = match self.descriptor {
+            Some(descriptor) => descriptor.released(|_| Ok(wait())).map_err(Stop::System)?,
+            None => released(wait),
+        };
+        outcome.map_err(|stop| match stop {
+            Stop::System(errno) => Stop::System(errno),
+            // The poll waiter has no other way to fail.
+            _ => Stop::Closed,
+        })
+    }
+
     /// That the socket was not closed meanwhile, by a handler or another thread.
     fn check_open(&self) -> Result<(), Stop<Raised>> {
         self.descriptor.map_or(Ok(()), Descriptor::check).map_err(Stop::System)
@@ -44,16 +59,7 @@ impl Waiter for InterpreterWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
-        let wait = || PollWaiter.wait(wanted, now, until);
-        let outcome = match self.descriptor {
-            Some(descriptor) => descriptor.released(|_| Ok(wait())).map_err(Stop::System)?,
-            None => released(wait),
-        };
-        let ready = outcome.map_err(|stop| match stop {
-            Stop::System(errno) => Stop::System(errno),
-            // The poll waiter has no other way to fail.
-            _ => Stop::Closed,
-        })?;
+        let ready = self.poll(wanted, now, until)?;
         if ready.is_empty() {
             check_signals().map_err(Stop::Interrupt)?;
         }
@@ -68,5 +74,44 @@ impl Waiter for InterpreterWaiter {
 
     fn progressed(&mut self) -> Result<(), Stop<Raised>> {
         self.interrupted()
+    }
+}
+
+/// The same for a call that counts what it moves. Once something has moved, whatever would have handlers of signals run
+/// ends the call instead, without an exception, as the system ends its own then: they run when the count is safe.
+pub(crate) struct CountedWaiter<'a> {
+    pub(crate) inner: InterpreterWaiter,
+    pub(crate) moved: &'a AtomicUsize,
+}
+
+impl CountedWaiter<'_> {
+    fn has_moved(&self) -> bool {
+        self.moved.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Waiter for CountedWaiter<'_> {
+    type Interrupt = Raised;
+
+    fn now(&self) -> Deadline {
+        self.inner.now()
+    }
+
+    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        if !self.has_moved() {
+            return self.inner.wait(wanted, now, until);
+        }
+        let ready = self.inner.poll(wanted, now, until)?;
+        self.inner.check_open()?;
+        // At the end of a limit the loop says which.
+        if ready.is_empty() && self.now() < until { Err(Stop::Interrupt(Raised)) } else { Ok(ready) }
+    }
+
+    fn interrupted(&mut self) -> Result<(), Stop<Raised>> {
+        if self.has_moved() { Err(Stop::Interrupt(Raised)) } else { self.inner.interrupted() }
+    }
+
+    fn progressed(&mut self) -> Result<(), Stop<Raised>> {
+        self.inner.check_open()
     }
 }

@@ -52,6 +52,20 @@ unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut
     returned(make())
 }
 
+/// `_native.file_descriptors(class)`: `{name: descriptor}`, of what `SocketIO` of socket.py gets in the place of its own.
+unsafe extern "C" fn file_descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut PyObject {
+    let make = || {
+        // SAFETY: alive.
+        if unsafe { PyType_Check(class) } == 0 {
+            return Err(errors::type_error("file_descriptors() takes a class"));
+        }
+        // SAFETY: the type is alive, the definition lives for ever.
+        let make = |definition| unsafe { PyDescr_NewMethod(class.cast(), definition) };
+        dict_of(Definitions::of_file_methods().iter(), make)
+    };
+    returned(make())
+}
+
 /// `_native.functions(module)`: `{name: function}`, the functions of `_socket`, as members of that module.
 unsafe extern "C" fn functions(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
     let make = || {
@@ -160,6 +174,12 @@ fn of_sockets() -> Vec<PyMethodDef> {
             c"prepare(stock, /)\n--\n\nTake what is needed from the interpreter's own _socket.",
         ),
         function(c"descriptors", descriptors, METH_O, c"descriptors(class, /)\n--\n\nMethods for a class of sockets."),
+        function(
+            c"file_descriptors",
+            file_descriptors,
+            METH_O,
+            c"file_descriptors(class, /)\n--\n\nMethods for SocketIO of socket.py.",
+        ),
         function(c"functions", functions, METH_O, c"functions(module, /)\n--\n\nThe functions of _socket."),
         function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
         function(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),

@@ -1,6 +1,6 @@
 //! The tables of methods and functions, and the definitions the interpreter wants of them.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -12,7 +12,9 @@ use pyo3_ffi::{
 use crate::interpreter::PyResult;
 use crate::names::{address_info, host_name, hosts, services};
 use crate::stock::stock;
-use crate::{connection, datagram, descriptor, interface, message, option, order, state, transfer};
+use crate::{
+    connection, datagram, descriptor, interface, message, option, order, read_all, socket_io, state, transfer,
+};
 
 /// One method or function.
 pub(crate) struct Entry {
@@ -85,6 +87,13 @@ pub(crate) const FUNCTIONS: [Entry; 28] = [
     tuple(c"socketpair", descriptor::socketpair),
 ];
 
+/// What the raw file of socket.py gets in the place of its own.
+pub(crate) const FILE_METHODS: [Entry; 3] = [
+    one(c"write", socket_io::write),
+    none(c"readall", read_all::readall),
+    one(c"_dealloc_warn", socket_io::dealloc_warn),
+];
+
 /// What the interpreter wants of a table, with the empty definition that ends it. The interpreter keeps pointers into
 /// it in every descriptor and function that it makes, and anybody may keep those: so it lives for ever.
 #[derive(Clone, Copy)]
@@ -112,6 +121,22 @@ impl Definitions {
         Self::once(&MADE, &FUNCTIONS, stock()?.module)
     }
 
+    /// Of the methods of the raw file.
+    pub(crate) fn of_file_methods() -> Self {
+        static MADE: OnceLock<Definitions> = OnceLock::new();
+        *MADE.get_or_init(|| {
+            let docs = [
+                c"write($self, b, /)\n--\n\nSend bytes; give how many went out, or None if the socket would have to wait.",
+                c"readall($self, /)\n--\n\nRead until the end of the data.",
+                c"_dealloc_warn($self, source, /)\n--\n\nThe finalizer of a buffer above closes it.",
+            ];
+            let define = |(entry, doc): (&Entry, &CStr)| entry.define_as(doc.as_ptr());
+            let mut all: Vec<_> = FILE_METHODS.iter().zip(docs).map(define).collect();
+            all.push(PyMethodDef::zeroed());
+            Self { first: all.leak().as_mut_ptr(), names: &FILE_METHODS }
+        })
+    }
+
     /// The C array.
     pub(crate) fn as_mut_ptr(self) -> *mut PyMethodDef {
         self.first
@@ -137,7 +162,11 @@ impl Entry {
     fn define(&self, of: *mut PyObject) -> PyResult<PyMethodDef> {
         let doc = stock()?.documentation(of, self.name)?;
         let ml_doc = if doc.is_empty() { ptr::null() } else { doc.into_raw().cast_const() };
-        Ok(PyMethodDef { ml_name: self.name.as_ptr(), ml_meth: self.call, ml_flags: self.flags, ml_doc })
+        Ok(self.define_as(ml_doc))
+    }
+
+    fn define_as(&self, ml_doc: *const c_char) -> PyMethodDef {
+        PyMethodDef { ml_name: self.name.as_ptr(), ml_meth: self.call, ml_flags: self.flags, ml_doc }
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shotclock::raw::{
-    Answer, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Watch, answer, deadline_limit, drive,
-    exact, timeout_limit, wait_out,
+    Answer, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch, answer, deadline_limit,
+    drive, exact, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags, Phase};
 
 use crate::around::{self, Around, Scope};
 use crate::errors::{self, Expiry, Moved};
-use crate::interpreter::{InterpreterWaiter, PyResult, Raised, released};
+use crate::interpreter::{CountedWaiter, InterpreterWaiter, PyResult, Raised, released};
 use crate::lent::{Attempt, Descriptor, On};
 use crate::names::patience;
 use crate::object::{Owned, SocketRef};
@@ -146,17 +147,40 @@ impl Timing {
     /// Runs an attempt on the socket to its end, or to its limit's; what ended it is not raised yet, since only the caller
     /// knows how much had moved.
     pub(crate) fn run<A: Attempt>(&self, attempt: &mut A, first: First) -> Result<A::Output, Stop<Raised>> {
+        self.run_by(attempt, first, &mut self.waiter())
+    }
+
+    /// The same of an attempt that counts in `moved` what it moves: a signal that comes after something has ends it well,
+    /// and its handlers run once the interpreter is back in Python code.
+    pub(crate) fn run_counted<A: Attempt<Output = ()>>(
+        &self,
+        attempt: &mut A,
+        first: First,
+        moved: &AtomicUsize,
+    ) -> Result<(), Stop<Raised>> {
+        match self.run_by(attempt, first, &mut CountedWaiter { inner: self.waiter(), moved }) {
+            Err(Stop::Interrupt(Raised)) if moved.load(Ordering::Relaxed) > 0 => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn run_by<A: Attempt, W: Waiter<Interrupt = Raised>>(
+        &self,
+        attempt: &mut A,
+        first: First,
+        waiter: &mut W,
+    ) -> Result<A::Output, Stop<Raised>> {
         let Some(descriptor) = self.descriptor else { return Err(Stop::System(Errno::BADF)) };
         let manner = self.manner();
         // It takes less time to move a little than to release the interpreter. What promises more than what is there
         // goes on for longer.
         let releases = matches!(manner, Manner::Plain | Manner::Bounded) || attempt.bytes() > SMALL;
         let mut operation = On { descriptor, attempt, releases };
-        let (limit, mut waiter) = (self.limit(), self.waiter());
+        let limit = self.limit();
         match first {
-            First::Wait if manner.is_timed() => wait_out(&mut operation, &limit, &mut waiter, Pause::WouldBlock),
-            First::Try | First::Wait => drive(&mut operation, &limit, &mut waiter),
-            First::Tried(said) => wait_out(&mut operation, &limit, &mut waiter, said),
+            First::Wait if manner.is_timed() => wait_out(&mut operation, &limit, waiter, Pause::WouldBlock),
+            First::Try | First::Wait => drive(&mut operation, &limit, waiter),
+            First::Tried(said) => wait_out(&mut operation, &limit, waiter, said),
         }
     }
 

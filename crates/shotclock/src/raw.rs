@@ -27,6 +27,12 @@ pub mod numbers {
     pub const AF_QIPCRTR: i32 = 42;
 }
 
+/// Drops a value on a thread of its own, which takes no signals; here, where there can be no thread.
+pub fn drop_elsewhere(value: impl std::marker::Send + 'static) {
+    // What could not be started drops the value with its closure.
+    let _ = crate::sys::thread::spawn_detached("shotclock-drop", move || drop(value));
+}
+
 /// An operation on one descriptor, given as a function that tries once.
 pub struct Call<'a, F> {
     fd: BorrowedFd<'a>,

@@ -1,0 +1,133 @@
+//! How a file sends: as its socket's `send` does, but that it counts what has moved, whatever ends the call.
+
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3_ffi::{
+    Py_None, PyCFunction_Check, PyCFunction_GetFunction, PyErr_Clear, PyLong_AsSize_t, PyObject, PyObject_GetAttrString,
+};
+use shotclock::raw::{Pause, Readiness, exact};
+use shotclock::{MessageFlags, Phase};
+
+use crate::call::call_method_with;
+use crate::caught::Caught;
+use crate::errors::{self, Moved};
+use crate::interpreter::{PyResult, Raised};
+use crate::lent::{Attempt, Descriptor};
+use crate::object::{Owned, SocketRef};
+use crate::timing::{Manner, Timing};
+use crate::transfer;
+
+/// The largest record of TLS. OpenSSL takes a write of no more than that as a whole or not at all, so that their number
+/// is the count of bytes; of a larger one it does not tell.
+pub(crate) const RECORD: usize = 16 << 10;
+
+/// By which way a socket sends.
+pub(crate) enum Way {
+    /// By the method in Rust.
+    Plain(SocketRef),
+    /// By OpenSSL.
+    Tls,
+    /// By a method of its own class.
+    Other,
+}
+
+impl Way {
+    pub(crate) fn of(sock: &Owned) -> PyResult<Self> {
+        // SAFETY: the interpreter is held and the objects alive. A function is read as one once it is known to be one, and
+        // as a socket what our own method is bound to.
+        unsafe {
+            let send = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"send".as_ptr()))?;
+            if PyCFunction_Check(send.as_ptr()) != 0
+                && PyCFunction_GetFunction(send.as_ptr())
+                    .is_some_and(|function| (function as *const ()).addr() == (transfer::send as *const ()).addr())
+            {
+                return Ok(Self::Plain(SocketRef::new(sock.as_ptr())));
+            }
+            let Ok(tls) = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"_sslobj".as_ptr())) else {
+                PyErr_Clear();
+                return Ok(Self::Other);
+            };
+            Ok(if tls.as_ptr() == Py_None() { Self::Other } else { Self::Tls })
+        }
+    }
+}
+
+/// Sends as `send` does: without a timeout all of the data, else what goes out at once.
+pub(crate) fn in_time(socket: SocketRef, data: &[u8], sent: &AtomicUsize) -> PyResult<()> {
+    let timing = Timing::of(socket, Phase::Send)?;
+    let outcome = timing.run_counted(&mut Counted { data, manner: timing.manner(), sent }, timing.first(), sent);
+    outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(sent.load(Ordering::Relaxed))))
+}
+
+/// Sends what goes out without a wait.
+pub(crate) fn now(socket: SocketRef, data: &[u8], sent: &AtomicUsize) -> PyResult<()> {
+    let part = Descriptor::of(socket).held(|fd| exact::send(fd, data, MessageFlags::DONTWAIT.0));
+    sent.store(part.map_err(errors::raise_errno)?, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Sends records of TLS, each whole, for as long as the socket's `send` waits.
+pub(crate) fn records(sock: &Owned, data: &[u8], sent: &AtomicUsize) -> PyResult<()> {
+    loop {
+        let rest = &data[sent.load(Ordering::Relaxed)..];
+        let record = Owned::bytes(&rest[..rest.len().min(RECORD)])?;
+        // SAFETY: alive.
+        let part = unsafe { count_of(&call_method_with(sock, c"send", record.as_ptr())?)? };
+        if sent.fetch_add(part, Ordering::Relaxed) + part >= data.len() {
+            return Ok(());
+        }
+    }
+}
+
+/// Sends by the socket's own method, whatever that is.
+pub(crate) fn by_method(sock: &Owned, data: *mut PyObject, sent: &AtomicUsize) -> PyResult<()> {
+    // SAFETY: the caller's argument is alive.
+    match unsafe { call_method_with(sock, c"send", data) } {
+        Ok(count) => {
+            // SAFETY: alive.
+            sent.store(unsafe { count_of(&count)? }, Ordering::Relaxed);
+            Ok(())
+        }
+        Err(raised) => {
+            let error = Caught::new(raised);
+            sent.store(error.sent().unwrap_or(0), Ordering::Relaxed);
+            Err(error.raise())
+        }
+    }
+}
+
+/// # Safety
+/// The interpreter must be held.
+unsafe fn count_of(count: &Owned) -> PyResult<usize> {
+    // SAFETY: by the caller's promise; the object is alive.
+    let count = unsafe { PyLong_AsSize_t(count.as_ptr()) };
+    if errors::is_raised() { Err(Raised) } else { Ok(count) }
+}
+
+/// A send that counts.
+struct Counted<'a> {
+    data: &'a [u8],
+    manner: Manner,
+    sent: &'a AtomicUsize,
+}
+
+impl Attempt for Counted<'_> {
+    type Output = ();
+
+    fn attempt(&mut self, fd: BorrowedFd<'_>, _: Readiness) -> Result<(), Pause> {
+        let before = self.sent.load(Ordering::Relaxed);
+        let part = exact::send(fd, &self.data[before..], self.manner.flags(0));
+        let sent = before + part.map_err(|errno| self.manner.pause(errno))?;
+        self.sent.store(sent, Ordering::Relaxed);
+        if sent == self.data.len() || self.manner != Manner::Bounded { Ok(()) } else { Err(Pause::Progress) }
+    }
+
+    fn toward(&self) -> Readiness {
+        Readiness::OUT
+    }
+
+    fn bytes(&self) -> usize {
+        self.data.len()
+    }
+}

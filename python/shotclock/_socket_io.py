@@ -1,0 +1,32 @@
+"""What ``SocketIO``, the raw file of socket.py, gets in the place of its own: see the methods in Rust."""
+
+from __future__ import annotations
+
+from . import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+# The methods' names in socket.py.
+METHODS = ("write", "readall")
+
+
+def replace(socket_module: ModuleType) -> None:
+    """Put them into the class of a module made from CPython's socket.py."""
+    for attributes in (kept_for(socket_module), methods_for(socket_module)):
+        for name, value in attributes.items():
+            setattr(socket_module.SocketIO, name, value)
+
+
+def methods_for(socket_module: ModuleType) -> dict[str, object]:
+    """Give the methods for the class ``SocketIO`` of a module made from CPython's socket.py."""
+    methods: dict[str, object] = _native.file_descriptors(socket_module.SocketIO)
+    return methods
+
+
+def kept_for(socket_module: ModuleType) -> dict[str, object]:
+    """Give what those look for in the class: what they replace, and that no write of a file has ended yet."""
+    raw: Any = socket_module.SocketIO
+    return {"_write_by_socket_py": raw.write, "_readall_by_io": raw.readall, "_write_ending": None}
