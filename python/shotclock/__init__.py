@@ -18,7 +18,12 @@ canceller:`` lets another thread end it.
 ``shotclock.Policy(first_byte=5, idle=10, total=60).protect(listener)`` keeps a server's clients from taking for ever.
 
 Importing this package imports no ``socket``: what is to be replaced must not be there before it.
+
+PYTEST_DONT_REWRITE: pytest warns of a plugin's package that was imported before, as ``SHOTCLOCK=1`` has it.
 """
+
+# Before anything else of the package is imported: a fork waits for that.
+from . import _fork as _fork
 
 # What type checkers take to be true, without the import of `typing`, which would cost more than this package.
 TYPE_CHECKING = False

@@ -86,12 +86,12 @@ def nanoseconds(text: str) -> int:
     return value
 
 
-def warn(error: Exception) -> None:
-    """Say that something cannot be used, where the program is not ours to stop."""
+def warn(error: Exception, outcome: str = "ignored") -> None:
+    """Say that something cannot be used, and what comes of it, where the program is not ours to stop."""
     try:
         # Where there is no stderr, print would take stdout.
         if sys.stderr is not None:
-            print(f"shotclock: {error}; ignored", file=sys.stderr)
+            print(f"shotclock: {error}; {outcome}", file=sys.stderr)
     except (OSError, ValueError):
         # It is closed or full: nobody reads this.
         pass

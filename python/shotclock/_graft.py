@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import os
-from _thread import RLock
 
 from . import _functions, _makefile, _mount, _native, _selector, _sendfile, _socket_io, _tls
+from ._fork import new_lock
 from ._on_import import on_import
 from ._replacements import ClassAttributes, names_in_modules, swap_in_modules
 
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
 # The functions that ask the resolver. The others wait for nothing, or keep state that is the interpreter's own.
 LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
 
-# Reentrant for handlers of signals. A forked child finds it free, and what it protects whole.
-_lock = RLock()
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_lock = new_lock()
 _installed: _Graft | None = None
 _stop_watching_ssl: Callable[[], None] | None = None
 

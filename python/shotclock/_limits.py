@@ -33,6 +33,10 @@ class Limits:
         self._seconds = {option: self._read(option, options.get(option)) for option in OPTIONS}
         self._end_ns = self._end(self._seconds["--total"])
 
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self._end_ns is not None or any(seconds is not None for seconds in self._seconds.values())
+
     def put_in_place(self) -> None:
         """Have them hold in this process, whose sockets are ours by now."""
         if (timeout := self._seconds["--timeout"]) is not None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
-from _thread import RLock
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from . import _functions, _makefile, _native, _selector, _sendfile, _socket_class, _socket_io, _tls
+from ._fork import new_lock
 from ._on_import import on_import
 
 NAME = "_socket"
 
-# Reentrant for handlers of signals. A forked child finds it free, and what it protects whole.
-_lock = RLock()
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_lock = new_lock()
 _stock: ModuleType | None = None
 _own: ModuleType | None = None
 

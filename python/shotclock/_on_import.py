@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from _thread import RLock
-from importlib import import_module
+from importlib.machinery import ModuleSpec
+
+from ._fork import new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
 
     _Callback = Callable[[ModuleType], object]
 
-# Reentrant for handlers of signals. A forked child finds it free, and what it protects whole.
-_lock = RLock()
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_lock = new_lock()
 _waiting: dict[str, list[_Callback]] = {}
 
 
@@ -28,20 +25,22 @@ def on_import(name: str, callback: _Callback) -> Callable[[], None]:
     Whoever imports the module gets it after the callback has run. A callback that raises breaks no import: its
     exception is printed. Returns a function that withdraws the callback if it has not run yet.
 
-    A module that the calling thread itself is half-way through importing counts as not imported; its callback runs at
-    the end of that import only if another one for this module was waiting when it began.
+    A module that is half-way through being imported, in this thread or another, counts as not imported. Nobody waits for
+    that import here: the other thread may be waiting for one of this thread's.
     """
 
     def waiter(module: ModuleType) -> None:
         # An object of its own: one callback may wait twice, and be withdrawn once.
         callback(module)
 
+    # Outside the lock: to look into a lazy module imports it.
+    getattr(sys.modules.get(name), "__spec__", None)
     with _lock:
         _waiting.setdefault(name, []).append(waiter)
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
-    # To import what is there waits for another thread that is still at it.
-    if sys.modules.get(name) is not None and not _is_being_imported(import_module(name)):
+        is_there = sys.modules.get(name) is not None and not _will_be_announced(name)
+    if is_there:
         _announce(name)
     return lambda: _withdraw(name, waiter)
 
@@ -96,6 +95,48 @@ class _AnnouncingLoader:
             _announce(self._spec.name)
 
 
+class _SpecOfHalfAModule(ModuleSpec):
+    """The spec of a module whose import was under way when it was first waited for, until that import ends."""
+
+    # What the interpreter clears at the end, while nobody else can have the module.
+    @property
+    def _initializing(self) -> bool:
+        return bool(vars(self)["_initializing"])
+
+    @_initializing.setter
+    def _initializing(self, value: bool) -> None:
+        try:
+            while not value and self._announced():
+                pass
+        finally:
+            vars(self)["_initializing"] = value
+
+    def _announced(self) -> bool:
+        """Announce the module. Gives false once nobody waits any more; whoever comes now finds it imported."""
+        # An import that failed has taken it out.
+        if self.name in sys.modules:
+            _announce(self.name)
+        with _lock:
+            if self.name in _waiting and self.name in sys.modules:
+                return True
+            vars(self)["_initializing"] = False
+            self.__class__ = ModuleSpec  # type: ignore[assignment]
+            return False
+
+
+def _will_be_announced(name: str) -> bool:
+    """Whether the module is being imported; then the end of that import announces it."""
+    spec = getattr(sys.modules[name], "__spec__", None)
+    if spec is None or type(spec) not in (ModuleSpec, _SpecOfHalfAModule) or spec.name != name:
+        return False
+    if not vars(spec).get("_initializing"):
+        return False
+    # Its loader may have announced it already. The interpreter writes down the end of an import in the spec.
+    spec.__class__ = _SpecOfHalfAModule
+    # Else it ended before this could be seen.
+    return bool(vars(spec)["_initializing"])
+
+
 def _announce(name: str) -> None:
     # A callback may wait for the same module again.
     while callbacks := _take(name):
@@ -127,7 +168,3 @@ def _leave_if_done() -> None:
     if not _waiting and _finder in sys.meta_path:
         # A new list: an import in another thread walks the old one, and would skip a finder if this one went out of it.
         sys.meta_path = [finder for finder in sys.meta_path if finder is not _finder]
-
-
-def _is_being_imported(module: ModuleType) -> bool:
-    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))

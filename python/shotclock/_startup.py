@@ -1,7 +1,7 @@
-"""What the start-up files of this package (``shotclock-startup.pth`` and ``.start``) run in every interpreter.
+"""What the start-up file of this package, ``shotclock-startup.pth``, runs where the environment has ``SHOTCLOCK``.
 
-With ``SHOTCLOCK=1`` in the environment the methods are grafted as soon as the program imports ``socket``. A program
-that never does pays next to nothing for it.
+With ``SHOTCLOCK=1`` the methods are grafted as soon as the program imports ``socket``. A program that never does pays
+next to nothing for it.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def _arrange() -> None:
             from . import _graft
 
             _graft.install()
-        except ImportError:
-            # Not here: in a subinterpreter, or over objects that are not as expected. status() says why.
-            return
-        limits.put_in_place()
+            limits.put_in_place()
+        except Exception as error:
+            if limits:
+                _environment.warn(error, "its limits do not hold")
+            # In a subinterpreter, or over objects that are not as expected; status() says why.
+            if not isinstance(error, ImportError):
+                raise
 
     assert _withdrawals is not None
     _withdrawals.append(on_import("socket", graft))
-    # Importing ssl imports socket, whose graft then waits for the end of that import: possible if it was watched from
-    # the beginning.
-    _withdrawals.append(on_import("ssl", lambda ssl_module: None))

@@ -247,6 +247,77 @@ assert seen == [True, True], seen
     )
 
 
+def test_nobody_waits_for_the_import_of_another_thread():
+    # That thread may be waiting for one of this thread's: so ssl for socket, in the middle of whose import ssl is watched.
+    check(
+        MADE
+        + """
+started, go_on = threading.Event(), threading.Event()
+def execute(module):
+    started.set()
+    go_on.wait()
+Made("made", execute)
+first = threading.Thread(target=__import__, args=("made",))
+first.start()
+started.wait()
+on_import("made", lambda module: setattr(module, "guarded", True))
+on_import("made", lambda module: on_import("made", seen.append))
+withdraw = on_import("made", lambda module: seen.append("withdrawn"))
+withdraw()
+made = sys.modules["made"]
+assert not seen and not hasattr(made, "guarded")
+second = threading.Thread(target=lambda: seen.append(__import__("made").guarded))
+second.start()
+go_on.set()
+for thread in (first, second): thread.join()
+assert seen == [made, True], seen
+assert type(made.__spec__) is importlib.machinery.ModuleSpec and not made.__spec__._initializing
+assert sys.meta_path[:-1] == finders
+on_import("made", seen.append)
+assert seen[2:] == [made]
+"""
+    )
+
+
+def test_imports_that_watch_each_other_both_end():
+    check(
+        MADE
+        + """
+met = threading.Barrier(2)
+def execute(module):
+    met.wait()
+    other = "two" if module.__name__ == "one" else "one"
+    on_import(other, lambda module: seen.append(module.__name__))
+Made("one", execute), Made("two", execute)
+threads = [threading.Thread(target=__import__, args=(name,)) for name in ("one", "two")]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert sorted(seen) == ["one", "two"], seen
+"""
+    )
+
+
+def test_an_import_that_fails_after_it_was_watched_is_waited_for_again():
+    check(
+        MADE
+        + """
+def execute(module):
+    if not tried:
+        tried.append(module)
+        on_import("made", seen.append)
+        raise RuntimeError("not yet")
+tried = []
+Made("made", execute)
+for _ in range(2):
+    try:
+        import made
+    except RuntimeError:
+        assert not seen
+assert seen == [made] != tried
+"""
+    )
+
+
 def test_a_search_that_goes_on_when_the_finder_leaves_skips_nobody():
     check(
         MADE

@@ -1,8 +1,12 @@
 """The fixture of the package, in pytest's own test bench and in a run of its own."""
 
+import os
 import pathlib
 import subprocess
 import sys
+
+import pytest
+from interpreter import check
 
 EXAMPLE = pathlib.Path(__file__).parents[1] / "examples" / "test_client_in_time.py"
 
@@ -55,6 +59,28 @@ def test_it_costs_a_run_that_uses_none_nothing(tmp_path):
     )
     done = run("test_it.py", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("beneath", [(), ("-m", "shotclock")])
+@pytest.mark.parametrize("switch", ["", "1"])
+def test_warnings_may_be_errors(tmp_path, beneath, switch):
+    # pytest warns of plugins that were imported before it came to them.
+    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
+    command = [sys.executable, "-W", "error", *beneath, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error"]
+    environment = os.environ | {"SHOTCLOCK": switch}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, cwd=tmp_path, env=environment)
+    assert done.returncode == 0 and "1 passed in" in done.stdout, done.stdout + done.stderr
+
+
+def test_to_load_it_loads_nothing_else():
+    program = """
+        import sys, pytest
+        before = set(sys.modules)
+        import shotclock.pytest_plugin
+        print(*sorted(set(sys.modules) - before))
+    """
+    loaded = check(program).split()
+    assert loaded == ["shotclock", "shotclock._fork", "shotclock.pytest_plugin"], loaded
 
 
 def test_the_example_runs(tmp_path):

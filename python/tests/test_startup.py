@@ -1,5 +1,7 @@
 """What the start-up file does in every interpreter of the environment, in interpreters of their own."""
 
+import textwrap
+
 import pytest
 from interpreter import check, run
 
@@ -18,9 +20,7 @@ def test_it_does_nothing_when_it_is_not_asked(value):
         print(*loaded, len({LOADED}) - len(loaded), "recv" in vars(socket.socket), {FINDERS})
     """
     environment = {} if value is None else {"SHOTCLOCK": value}
-    # An empty value looks like none to the start-up file itself.
-    loaded = "shotclock shotclock._environment shotclock._startup " if value == "0" else ""
-    assert check(program, environment=environment) == f"{loaded}0 False []\n"
+    assert check(program, environment=environment) == "0 False []\n"
 
 
 @pytest.mark.parametrize("flags", [(), ("-I",), ("-E",), ("-s",), ("-P",), ("-O",), ("-W", "error")])
@@ -81,6 +81,41 @@ def test_the_timeout_comes_with_it():
     assert check(program, environment={"SHOTCLOCK_TIMEOUT": "2.5"}) == "None None\n"
     outer = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', sys.argv[1]]).returncode)"
     assert check(outer, program, beneath=("-m", "shotclock", "--timeout", "7")) == "7.0 7.0\n"
+
+
+@pytest.mark.parametrize("interval", ["0.005", "1e-6"])
+@pytest.mark.parametrize("first", ["ssl", "http.client"])
+def test_limits_hold_whatever_two_threads_import(interval, first):
+    program = f"""
+        import sys, threading
+        sys.setswitchinterval({interval})
+        both = threading.Barrier(2)
+        def work(name):
+            both.wait()
+            __import__(name)
+        threads = [threading.Thread(target=work, args=(name,)) for name in ({first!r}, "socket")]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        import socket, ssl, shotclock
+        guarded = "ssl.SSLSocket.read" in shotclock.status().replaced
+        print(socket.getdefaulttimeout(), shotclock.status().mount, guarded, {FINDERS})
+    """
+    for _ in range(3):
+        assert check(program, environment=ON | {"SHOTCLOCK_TIMEOUT": "7"}) == "7.0 graft True []\n"
+
+
+def test_limits_that_cannot_hold_are_said_aloud():
+    program = """
+        import sys
+        sys.modules["shotclock._native"] = None
+        import socket
+        print(socket.getdefaulttimeout())
+    """
+    for limit in ("SHOTCLOCK_TIMEOUT", "SHOTCLOCK_LOOKUP_TIMEOUT", "SHOTCLOCK_TOTAL"):
+        done = run("-c", textwrap.dedent(program), environment=ON | {limit: "7"})
+        assert (done.returncode, done.stdout) == (0, "None\n")
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("shotclock: ") and "_native" in line and line.endswith("its limits do not hold")
 
 
 @pytest.mark.parametrize(

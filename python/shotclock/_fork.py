@@ -1,0 +1,83 @@
+"""What a forked child finds: whole modules, and free locks.
+
+A child has none of the other threads, and what they were in the middle of stays as it is: a module that one of them was
+importing can never be imported there, a lock that one of them held never be had. So a fork waits for both.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _frozen_importlib import _lock_unlock_module, _module_locks  # type: ignore[attr-defined]
+from _thread import RLock, get_ident
+
+_PACKAGE = __name__.partition(".")[0]
+# At the end of whose imports ours replace something, and which ours import in their turn.
+_ABOVE = ("_socket", "selectors", "socket", "ssl")
+
+_locks: list[RLock] = []
+# By the thread that forks.
+_taken: list[RLock] = []
+
+
+def new_lock() -> RLock:
+    """Make a lock that a forked child finds free, and what it protects whole. It is reentrant, for handlers of signals."""
+    lock = RLock()
+    _locks.append(lock)
+    return lock
+
+
+def _hold_still() -> None:
+    _finish_imports()
+    # Whoever holds one may want another: so none is kept while one is waited for.
+    while (held := _first_not_taken()) is not None:
+        with held:
+            pass
+        _finish_imports()
+
+
+def _first_not_taken() -> RLock | None:
+    """Take all locks. If one cannot be had at once take none, and give that one."""
+    for lock in _locks:
+        if not lock.acquire(blocking=False):
+            _go_on()
+            return lock
+        _taken.append(lock)
+    return None
+
+
+def _go_on() -> None:
+    while _taken:
+        _taken.pop().release()
+
+
+def _finish_imports() -> None:
+    """Wait for the imports that other threads are at, and for those that they go on to."""
+    left: dict[str, object] = {}
+    while under_way := {name: thread for name, thread in _imports_elsewhere().items() if left.get(name) != thread}:
+        for name in under_way:
+            # This gives up where that thread waits for an import of this one.
+            _lock_unlock_module(name)
+        left = under_way
+
+
+def _imports_elsewhere() -> dict[str, object]:
+    """Give the imports under way in other threads, each with its thread."""
+    found = {}
+    for name, reference in list(_module_locks.items()):
+        if name in _ABOVE or name.partition(".")[0] == _PACKAGE:
+            thread = getattr(reference(), "owner", None)
+            if thread not in (None, get_ident()):
+                found[name] = thread
+    return found
+
+
+def _begin_anew() -> None:
+    _go_on()
+    # Begun between the last look and the fork: as if they had failed.
+    for name in _imports_elsewhere():
+        sys.modules.pop(name, None)
+        _module_locks.pop(name, None)
+
+
+os.register_at_fork(before=_hold_still, after_in_parent=_go_on, after_in_child=_begin_anew)
