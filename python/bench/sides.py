@@ -36,15 +36,16 @@ def load(mount: str) -> Sides:
 
 
 def stock_ssl(stock: ModuleType) -> ModuleType:
-    """The interpreter's ssl.py once more, over a stock socket module: its sockets are unguarded."""
+    """The interpreter's ssl.py once more, over a stock socket module and an _ssl of its own: its sockets are unguarded."""
     import ssl
 
-    mounted = sys.modules["socket"]
+    mounted = {name: sys.modules[name] for name in ("socket", "_ssl")}
     sys.modules["socket"] = stock
+    del sys.modules["_ssl"]
     try:
         return _second_copy(ssl)
     finally:
-        sys.modules["socket"] = mounted
+        sys.modules.update(mounted)
 
 
 def _second_copy(module: ModuleType) -> ModuleType:

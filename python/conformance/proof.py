@@ -10,13 +10,12 @@ import os
 import sys
 import types
 
-# Where code is looked for; ssl's class besides, in a process that has it.
+# Where code is looked for; the class of ssl's inner objects besides, in a process that has it.
 PLACES = ("socket.socket", "a live object", "lookups", "_socket.socket")
 LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
-_TLS = ("read", "write", "send", "do_handshake", "unwrap")
+_TLS = ("read", "write", "do_handshake", "shutdown")
 
-# The machine code, and the functions around those of ssl.py.
-_OURS = (os.path.join("shotclock", "_native."), os.path.join("shotclock", "_tls."))
+_OURS = os.path.join("shotclock", "_native.")
 
 
 def code_file(method) -> str:
@@ -55,8 +54,8 @@ def measure() -> dict[str, dict[str, str]]:
         "_socket.socket": {name: code_file(method) for name, method in in_c.items()},
     }
     if "ssl" in sys.modules:
-        ssl_socket = sys.modules["ssl"].SSLSocket
-        measured["ssl.SSLSocket"] = {name: code_file(getattr(ssl_socket, name)) for name in _TLS}
+        inner = sys.modules["_ssl"]._SSLSocket
+        measured["_ssl._SSLSocket"] = {name: code_file(getattr(inner, name)) for name in _TLS}
     return measured
 
 
@@ -74,7 +73,7 @@ def complaints(mount: str, measured: dict[str, dict[str, str]]) -> list[str]:
 
 
 def _is_ours(file: str) -> bool:
-    return any(part in file for part in _OURS)
+    return _OURS in file
 
 
 def _is_method(method) -> bool:

@@ -132,16 +132,17 @@ def policy(sock: _socket_object, /) -> tuple[int, int, int] | None:
 def policies() -> int:
     """Count the sockets that are under a policy, and the numbers that are between two objects."""
 
-def call_tls(
-    call: Callable[..., Any],
-    phase: str,
-    message: str,
-    sock: _socket_object,
-    arguments: tuple[Any, ...],
-    keywords: dict[str, Any],
-    /,
-) -> Any:
-    """Call with the arguments until _ssl no longer wants to read or write, waiting in between as the timeout has it."""
+def call_tls(object: Any, fill: Callable[[], None], /) -> None:
+    """Call what reads by an object of _ssl's until it no longer has to wait, waiting in between as the timeout has it."""
+
+def guard_tls(owner: Any, /) -> None:
+    """Guard the calls that wait of a class of _ssl's; ImportError if it is not what is expected."""
+
+def unguard_tls() -> None:
+    """Put every class back as it was."""
+
+def guards_tls(owner: Any, /) -> bool:
+    """Whether the calls of the class are guarded now."""
 
 def forget_after_fork() -> None:
     """For os.register_at_fork."""

@@ -49,10 +49,10 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
     room = bytearray(n)
     room[:given] = partial
     if given < n:
-        if _is_tls(sock):
-            # Every other call on it has to go by the same guard.
+        if (inner := _tls_object(sock)) is not None:
+            # It has to be guarded.
             _chain.reach_every_socket()
-            got = _tls.recv_exact(sock, room, given)
+            got = _tls.recv_exact(sock, inner, room, given)
         else:
             got = _native.recv_exact(sock, room, given)
         if got < n:
@@ -60,6 +60,7 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
     return bytes(room)
 
 
-def _is_tls(sock: Any) -> bool:
+def _tls_object(sock: Any) -> Any:
+    """Give what a socket is encrypted by, if it is."""
     ssl = sys.modules.get("ssl")
-    return ssl is not None and isinstance(sock, ssl.SSLSocket) and sock._sslobj is not None
+    return sock._sslobj if ssl is not None and isinstance(sock, ssl.SSLSocket) else None

@@ -12,6 +12,7 @@ import _socket
 import pytest
 
 import shotclock
+from shotclock import _native
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "conformance"))
 
@@ -232,7 +233,7 @@ def test_what_was_not_looked_at_proves_nothing():
         assert len(proof.complaints(mount, {})) == len(proof.PLACES)
 
 
-@pytest.mark.parametrize("owner, name", [(socket.socket, "connect"), (_socket, "getaddrinfo"), (ssl.SSLSocket, "read")])
+@pytest.mark.parametrize("owner, name", [(socket.socket, "connect"), (_socket, "getaddrinfo")])
 def test_a_single_stray_is_found(monkeypatch, owner, name):
     stock = getattr(owner, name)
     shotclock.install()
@@ -241,6 +242,17 @@ def test_a_single_stray_is_found(monkeypatch, owner, name):
             patched.setattr(owner, name, stock)
             (complaint,) = [text for text in proof.complaints("graft", proof.measure()) if "a live" not in text]
         assert f": {name}: not the code" in complaint
+    finally:
+        shotclock.uninstall()
+
+
+def test_tls_without_its_guard_is_found():
+    shotclock.install()
+    try:
+        assert "_ssl._SSLSocket" in proof.measure() and not proof.complaints("graft", proof.measure())
+        _native.unguard_tls()
+        (complaint,) = proof.complaints("graft", proof.measure())
+        assert complaint == "_ssl._SSLSocket: read, write, do_handshake, shutdown: not the code that graft should run"
     finally:
         shotclock.uninstall()
 

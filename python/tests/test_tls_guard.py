@@ -1,13 +1,17 @@
 """TLS under the graft: what the guard promises beside the values, which CPython's own tests compare."""
 
+import contextlib
+import os
 import socket
 import ssl
 import threading
+import time
 import types
 
 import pytest
 import shotclock
 from interpreter import check
+from waits import PATIENCE, Waiter
 
 
 @pytest.fixture
@@ -42,6 +46,197 @@ def test_methods_of_tls_sockets_take_what_is_none(grafted):
     answers = types.SimpleNamespace(read=lambda size: b"x" * size)
     stand_in = types.SimpleNamespace(_sslobj=answers, _checkClosed=lambda: None)
     assert ssl.SSLSocket.read(stand_in, 3) == b"xxx"
+
+
+BOUNDS = {
+    "no timeout": (None, contextlib.nullcontext),
+    "a timeout": (60.0, contextlib.nullcontext),
+    "a scope": (None, lambda: shotclock.deadline(60)),
+    "a scope and a timeout": (60.0, lambda: shotclock.deadline(60)),
+}
+
+
+@pytest.fixture(params=BOUNDS)
+def bounded(request):
+    """A timeout and what is around a call: each way in which a call that waits is bounded, or not."""
+    return BOUNDS[request.param]
+
+
+@pytest.fixture
+def tls_pair(grafted, certificate):
+    """A function that makes a client's end of a connection and a server's."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    with contextlib.ExitStack() as opened:
+
+        def make(timeout=None):
+            here, there = socket.socketpair()
+            theirs = []
+            accepts = threading.Thread(target=lambda: theirs.append(server.wrap_socket(there, server_side=True)))
+            accepts.start()
+            ours = opened.enter_context(client.wrap_socket(here))
+            accepts.join()
+            opened.enter_context(theirs[0])
+            ours.settimeout(timeout)
+            theirs[0].settimeout(PATIENCE)
+            return ours, theirs[0]
+
+        yield make
+
+
+def test_what_waits_goes_on_encrypted_whatever_shutdown_makes_of_the_socket(tls_pair, bounded):
+    timeout, around = bounded
+    ours, theirs = tls_pair(timeout)
+    receives = Waiter(lambda: ours.recv(10), around)
+    ours.shutdown(socket.SHUT_WR)
+    theirs.sendall(b"more")
+    assert receives.end() is None and receives.result == b"more"
+
+
+def test_a_send_that_waits_never_goes_on_in_plaintext(tls_pair, bounded):
+    timeout, around = bounded
+    ours, theirs = tls_pair(timeout)
+    data = bytes(range(256)) * (1 << 14)
+    sends = Waiter(lambda: ours.send(data), around)
+    ours.shutdown(socket.SHUT_RD)
+    # Whatever is not a record of TLS ends this with an error.
+    got = bytearray()
+    while len(got) < len(data):
+        got += theirs.recv(1 << 16)
+    assert sends.end() is None and sends.result == len(data) and got == data
+
+
+def test_what_a_waiting_send_sends_cannot_be_resized(tls_pair):
+    ours, theirs = tls_pair()
+    data = bytearray(1 << 22)
+    sends = Waiter(lambda: ours.send(data), lambda: shotclock.deadline(60))
+    with pytest.raises(BufferError):
+        data.append(1)
+    got = 0
+    while got < len(data):
+        got += len(theirs.recv(1 << 16))
+    assert sends.end() is None
+    data.append(1)
+
+
+@pytest.mark.parametrize("is_flipped_first", [True, False])
+@pytest.mark.parametrize("timeout", [None, 60.0])
+def test_a_scope_ends_a_call_on_a_file_that_others_make_block(tls_pair, timeout, is_flipped_first):
+    ours, theirs = tls_pair(timeout)
+    if is_flipped_first:
+        os.set_blocking(ours.fileno(), True)
+    receives = Waiter(lambda: ours.recv(1), lambda: shotclock.deadline(0.2))
+    os.set_blocking(ours.fileno(), True)
+    # The beginning of a record: with more of it on the way, OpenSSL asks the system once more.
+    with _raw(theirs) as outgoing:
+        outgoing.send(b"\x17\x03\x03")
+    assert isinstance(receives.end(), TimeoutError)
+    assert os.get_blocking(ours.fileno())
+
+
+@pytest.mark.parametrize("call", [lambda sock: sock.recv(1), lambda sock: sock.send(bytes(1 << 22))])
+def test_a_timeout_ends_a_call_on_a_file_that_others_made_block(tls_pair, call):
+    ours, theirs = tls_pair(0.1)
+    os.set_blocking(ours.fileno(), True)
+    waits = Waiter(lambda: call(ours))
+    assert isinstance(waits.end(), TimeoutError)
+
+
+@pytest.mark.parametrize("timeout", [None, 60.0])
+def test_a_call_that_waits_by_itself_does_not_notice_one_in_a_scope(tls_pair, timeout):
+    ours, theirs = tls_pair(timeout)
+    spent = []
+
+    def receive():
+        began = time.thread_time()
+        got = ours.recv(1)
+        spent.append(time.thread_time() - began)
+        return got
+
+    receives = Waiter(receive)
+    for _ in range(100):
+        with pytest.raises(TimeoutError), shotclock.deadline(0.002):
+            ours.recv(1)
+    # Begins in the middle of others' tries, and neither fails nor spins.
+    theirs.sendall(b"xy")
+    assert receives.end() is None and receives.result == b"x" and ours.recv(1) == b"y"
+    assert spent[0] < 0.05
+
+
+@pytest.mark.parametrize("timeout", [None, 60.0])
+def test_calls_of_their_own_begin_and_end_beside_those_in_scopes(tls_pair, timeout):
+    ours, theirs = tls_pair(timeout)
+    is_over = threading.Event()
+
+    def look():
+        while not is_over.is_set():
+            with pytest.raises(TimeoutError), shotclock.deadline(0.0005):
+                ours.recv(1)
+
+    # They meet each other's tries; no byte comes that they could take.
+    lookers = [Waiter(look) for _ in range(2)]
+    for _ in range(300):
+        ours.sendall(b"x")
+        assert theirs.recv(1) == b"x"
+    is_over.set()
+    assert [looker.end() for looker in lookers] == [None, None]
+    assert ours.gettimeout() == timeout and os.get_blocking(ours.fileno()) == (timeout is None)
+
+
+def test_recv_exact_goes_on_encrypted(tls_pair):
+    ours, theirs = tls_pair(60)
+    receives = Waiter(lambda: shotclock.recv_exact(ours, 8))
+    theirs.sendall(b"half")
+    ours.shutdown(socket.SHUT_WR)
+    theirs.sendall(b"more")
+    assert receives.end() is None and receives.result == b"halfmore"
+
+
+@pytest.mark.parametrize("is_suppressed", [True, False])
+def test_recv_exact_meets_a_ragged_end_as_recv_does(tls_pair, is_suppressed):
+    ours, theirs = tls_pair(60)
+    ours.suppress_ragged_eofs = is_suppressed
+    theirs.sendall(b"half")
+    with _raw(theirs) as outgoing:
+        outgoing.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(shotclock.IncompleteReadError if is_suppressed else ssl.SSLEOFError) as raised:
+        shotclock.recv_exact(ours, 8)
+    assert raised.value.partial == b"half"
+
+
+def test_a_child_that_is_forked_in_the_middle_of_a_try_has_the_program_s_timeout(grafted, certificate):
+    told, tells = os.pipe()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate)
+
+    def fork(sock, *_):
+        if os.fork() == 0:
+            os.write(tells, repr((sock.gettimeout(), shotclock._native.layout(sock)[1])).encode())
+            os._exit(0)
+        os.wait()
+
+    server.sni_callback = fork
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    here, there = socket.socketpair()
+    here.settimeout(PATIENCE)
+
+    def accept():
+        with shotclock.deadline(60):
+            server.wrap_socket(there, server_side=True).close()
+
+    accepts = Waiter(accept)
+    client.wrap_socket(here, server_hostname="localhost").close()
+    assert accepts.end() is None
+    assert os.read(told, 99) == repr((None, -1_000_000_000)).encode()
+    os.close(told), os.close(tells)
+
+
+def _raw(sock):
+    """A plain socket on the same file, which is not closed with it."""
+    return socket.socket(sock.family, sock.type, sock.proto, os.dup(sock.fileno()))
 
 
 def test_daemon_threads_are_no_crash_at_exit(certificate):

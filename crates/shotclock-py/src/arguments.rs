@@ -39,6 +39,10 @@ impl Arguments<'_> {
         self.0.len()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = *mut PyObject> {
+        self.0.iter().copied()
+    }
+
     /// Just so many; the callers are our own.
     pub(crate) fn exactly<const N: usize>(&self) -> PyResult<[*mut PyObject; N]> {
         self.0.try_into().map_err(|_| errors::type_error("wrong number of arguments"))

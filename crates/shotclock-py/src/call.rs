@@ -8,6 +8,7 @@ use std::{mem, ptr, thread};
 
 use pyo3_ffi::{PyObject, PyObject_GetAttrString};
 
+use crate::arguments::Arguments;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 
@@ -20,6 +21,13 @@ mod unwinding {
             callable: *mut PyObject,
             arguments: *mut PyObject,
             keywords: *mut PyObject,
+        ) -> *mut PyObject;
+        /// In the stable interface since 3.12, and exported under this name since 3.9.
+        pub(super) fn PyObject_Vectorcall(
+            callable: *mut PyObject,
+            arguments: *const *mut PyObject,
+            count: usize,
+            names: *mut PyObject,
         ) -> *mut PyObject;
         pub(super) fn PyErr_CheckSignals() -> c_int;
         pub(super) fn Py_DecRef(object: *mut PyObject);
@@ -46,6 +54,29 @@ pub(crate) unsafe fn call(
 pub(crate) unsafe fn call_plainly(callable: *mut PyObject) -> PyResult<Owned> {
     // SAFETY: the interpreter is held; the rest by the caller's promise.
     unsafe { call(callable, Owned::tuple(std::iter::empty())?.as_ptr(), ptr::null_mut()) }
+}
+
+/// `method(me, *arguments)`, for a method of a class: without a tuple where the arguments are few.
+///
+/// # Safety
+/// All must be alive.
+#[inline]
+pub(crate) unsafe fn call_vector(
+    method: *mut PyObject,
+    me: *mut PyObject,
+    arguments: &Arguments<'_>,
+) -> PyResult<Owned> {
+    const MOST: usize = 4;
+    let mut all = [ptr::null_mut(); MOST];
+    let count = 1 + arguments.len();
+    if count > MOST {
+        let all = std::iter::once(me).chain(arguments.iter()).collect::<Vec<_>>();
+        // SAFETY: by the caller's promise.
+        return unsafe { call(method, Owned::tuple(all.into_iter())?.as_ptr(), ptr::null_mut()) };
+    }
+    all.iter_mut().zip(std::iter::once(me).chain(arguments.iter())).for_each(|(place, object)| *place = object);
+    // SAFETY: by the caller's promise; the interpreter is held.
+    Owned::new(or_sleep(|| unsafe { unwinding::PyObject_Vectorcall(method, all.as_ptr(), count, ptr::null_mut()) }))
 }
 
 /// `object.name()`.

@@ -1,151 +1,111 @@
-//! Sockets held for `_ssl`: for the length of a call their timeout reads 0 and their descriptor does not block, so that
-//! `_ssl` tries and never waits, while the methods of the socket go on speaking of the timeout that the program has set.
+//! Sockets held for `_ssl`: for the length of one try their timeout reads 0 and their file does not block, so that `_ssl`
+//! tries and never waits, while the methods of the socket go on speaking of the timeout that the program has set.
 //!
-//! Holds are counted, since a reader and a writer may share a socket: all holders write the same 0, the first keeps the
-//! program's timeout, the last puts it back. (To write the time that one call has left, and to restore what was there
-//! before, leaves a wrong timeout behind when two calls overlap.)
+//! One thread at a time holds a socket, which also keeps the tries of two threads out of one OpenSSL object; who comes
+//! meanwhile waits for as long as a try takes. A callback into Python may come back: its thread is there already.
+//!
+//! Calls that `_ssl` waits in by itself are noted as well, by what they use of the object: a try beside one of them, of the
+//! same half, could free a buffer that the other is about to read into.
 
-use std::collections::BTreeMap;
-use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread, ThreadId};
 
 use pyo3_ffi::PyObject;
-use shotclock::raw::{Errno, exact};
 
-use crate::call::{call_method, call_plainly};
-use crate::errors::{self, Kept};
-use crate::interpreter::PyResult;
-use crate::lent::Descriptor;
-use crate::object::{Owned, SocketRef};
-use crate::stock::stock;
+use crate::interpreter::released;
+use crate::object::SocketRef;
 
 struct Held {
-    holders: usize,
-    /// One call into OpenSSL at a time, each for one try: its objects are not for two threads at once. Reentrant, since
-    /// callbacks into Python may come back.
-    lock: Reentrant,
+    /// The object's address: its holder keeps it alive.
+    socket: usize,
+    holder: ThreadId,
     /// The program's timeout, in nanoseconds.
     timeout: i64,
+    /// Threads that want it next.
+    next: Vec<Thread>,
 }
 
-/// By the object's address: each holder keeps its object alive.
-struct Table(BTreeMap<usize, Held>);
+/// Which halves of an OpenSSL object a call uses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Half {
+    Receiving,
+    Sending,
+    Both,
+}
 
-static HELD: Mutex<Table> = Mutex::new(Table(BTreeMap::new()));
+impl Half {
+    fn meets(self, other: Self) -> bool {
+        self == other || self == Self::Both || other == Self::Both
+    }
+}
 
-/// How many there are, so that nobody takes the lock where there is none.
+/// A thread is in a call in which `_ssl` waits by itself.
+struct Inside {
+    socket: usize,
+    thread: ThreadId,
+    half: Half,
+}
+
+#[derive(Default)]
+struct Table {
+    held: Vec<Held>,
+    inside: Vec<Inside>,
+}
+
+static TABLE: Mutex<Table> = Mutex::new(Table { held: Vec::new(), inside: Vec::new() });
+
+/// How many sockets are held, so that nobody takes the lock where there is none.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// A socket held; let go when dropped.
 pub(crate) struct Hold {
     socket: SocketRef,
-    /// The program's timeout when this hold began, in nanoseconds; negative is none.
-    pub(crate) timeout: i64,
-    lock: Reentrant,
 }
 
 impl Hold {
-    /// Holds the socket; `None` if the program has made it non-blocking, since then nobody is to wait.
-    pub(crate) fn new(socket: SocketRef) -> PyResult<Option<Self>> {
-        // Made first, and thrown away where another holder has one: nothing of the interpreter's may run while the
-        // table is locked.
-        let lock = Reentrant::new()?;
-        let held = all().hold(socket, &lock);
-        // And by now it is unlocked again.
-        let held = held.map_err(errors::raise_errno)?;
-        Ok(held.map(|(timeout, lock)| Self { socket, timeout, lock }))
-    }
-
-    /// Runs one try while no other holder runs one.
-    pub(crate) fn alone(&self, call: impl FnOnce() -> PyResult<Owned>) -> PyResult<Owned> {
-        self.lock.method(c"acquire")?;
-        let outcome = call();
-        // The exception that `call` may have left is kept aside.
-        let raised = outcome.is_err().then(Kept::take);
-        let released = self.lock.method(c"release");
-        if let Some(raised) = raised {
-            raised.restore();
+    /// Holds the socket, for one try. While another thread holds it this one waits, with the interpreter released.
+    pub(crate) fn of(socket: SocketRef) -> Self {
+        loop {
+            {
+                let mut table = table();
+                let Some(held) = table.find(socket) else {
+                    let timeout = socket.timeout_field();
+                    socket.set_timeout_field(0);
+                    let (socket, holder) = (key(socket), thread::current().id());
+                    table.held.push(Held { socket, holder, timeout, next: Vec::new() });
+                    COUNT.store(table.held.len(), Ordering::Relaxed);
+                    break;
+                };
+                held.next.push(thread::current());
+            }
+            // Whoever lets go of it wakes this thread, however soon.
+            released(thread::park);
         }
-        released.and(outcome)
+        Self { socket }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        all().release(self.socket);
-    }
-}
-
-impl Table {
-    fn hold(&mut self, socket: SocketRef, lock: &Reentrant) -> Result<Option<(i64, Reentrant)>, Errno> {
-        if let Some(held) = self.0.get_mut(&key(socket)) {
-            // Non-blocking by now: those who hold it let go of it by themselves.
-            if held.timeout == 0 {
-                return Ok(None);
-            }
-            held.holders += 1;
-            return Ok(Some((held.timeout, held.lock.share())));
-        }
-        let timeout = socket.timeout_field();
-        if timeout == 0 {
-            return Ok(None);
-        }
-        if timeout < 0 {
-            Descriptor::of(socket).held(|fd| exact::set_nonblocking(fd, true))?;
-        }
-        socket.set_timeout_field(0);
-        self.0.insert(key(socket), Held { holders: 1, lock: lock.share(), timeout });
-        COUNT.store(self.0.len(), Ordering::Relaxed);
-        Ok(Some((timeout, lock.share())))
-    }
-
-    fn release(&mut self, socket: SocketRef) {
-        let Some(held) = self.0.get_mut(&key(socket)) else { return };
-        held.holders -= 1;
-        if held.holders > 0 {
-            return;
-        }
-        let timeout = held.timeout;
-        // The last holder still has a share of the lock, so that nothing is freed here.
-        self.0.remove(&key(socket));
-        COUNT.store(self.0.len(), Ordering::Relaxed);
-        socket.set_timeout_field(timeout);
-        if timeout < 0 {
-            // It cannot fail on an open socket; on one that was closed meanwhile there is nothing to restore.
-            let _ = Descriptor::of(socket).held(|fd| exact::set_nonblocking(fd, false));
+        let mut table = table();
+        // Else a forked child goes on with what its parent began.
+        let Some(index) = table.held.iter().position(|held| held.socket == key(self.socket)) else { return };
+        let held = table.held.swap_remove(index);
+        COUNT.store(table.held.len(), Ordering::Relaxed);
+        self.socket.set_timeout_field(held.timeout);
+        for thread in held.next {
+            thread.unpark();
         }
     }
 }
-
-/// An RLock of the interpreter's, which lets other threads run while somebody waits for it.
-struct Reentrant(Owned);
-
-impl Reentrant {
-    fn new() -> PyResult<Self> {
-        // SAFETY: the interpreter is held, and the type lives for ever.
-        unsafe { call_plainly(stock()?.reentrant_lock) }.map(Self)
-    }
-
-    fn share(&self) -> Self {
-        // SAFETY: alive.
-        Self(unsafe { Owned::borrowed(self.0.as_ptr()) })
-    }
-
-    fn method(&self, name: &CStr) -> PyResult<()> {
-        call_method(&self.0, name).map(drop)
-    }
-}
-
-// SAFETY: a reference that is used and given back with the interpreter held.
-unsafe impl Send for Reentrant {}
 
 /// The program's timeout of a socket whose own field says 0, if it is held.
 pub(crate) fn timeout(socket: SocketRef) -> Option<i64> {
     if COUNT.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    all().0.get(&key(socket)).map(|held| held.timeout)
+    table().find(socket).map(|held| held.timeout)
 }
 
 /// Sets the program's timeout of a held socket; false if it is not held.
@@ -153,26 +113,83 @@ pub(crate) fn set_timeout(socket: SocketRef, nanos: i64) -> bool {
     if COUNT.load(Ordering::Relaxed) == 0 {
         return false;
     }
-    let mut all = all();
-    let held = all.0.get_mut(&key(socket));
-    held.map(|held| held.timeout = nanos).is_some()
+    table().find(socket).map(|held| held.timeout = nanos).is_some()
 }
 
-/// In a forked child: the threads that held sockets are not there to let go of them. The descriptors' files are shared
-/// with the parent, which still holds them, so their O_NONBLOCK stays as it is.
+/// A call in which `_ssl` waits by itself; over when dropped.
+pub(crate) struct ByItself {
+    socket: usize,
+    thread: ThreadId,
+}
+
+impl ByItself {
+    /// Once nobody holds the socket; `None` if this thread is in the middle of a call on it already.
+    #[inline]
+    pub(crate) fn of(socket: SocketRef, half: Half) -> Option<Self> {
+        let (key, thread) = (key(socket), thread::current().id());
+        loop {
+            {
+                let mut table = table();
+                if table.has(key, thread) {
+                    return None;
+                }
+                if COUNT.load(Ordering::Relaxed) == 0 || table.find(socket).is_none() {
+                    table.inside.push(Inside { socket: key, thread, half });
+                    return Some(Self { socket: key, thread });
+                }
+            }
+            drop(Hold::of(socket));
+        }
+    }
+}
+
+impl Drop for ByItself {
+    #[inline]
+    fn drop(&mut self) {
+        let mut table = table();
+        if let Some(index) = table.inside.iter().position(|one| one.socket == self.socket && one.thread == self.thread)
+        {
+            table.inside.swap_remove(index);
+        }
+    }
+}
+
+/// Whether this thread is in the middle of a call on the socket.
+pub(crate) fn is_by_this_thread(socket: SocketRef) -> bool {
+    table().has(key(socket), thread::current().id())
+}
+
+/// Whether a thread is in a call in which `_ssl` waits by itself, and uses the same half.
+pub(crate) fn is_in_the_way(socket: SocketRef, half: Half) -> bool {
+    table().inside.iter().any(|one| one.socket == key(socket) && one.half.meets(half))
+}
+
+/// In a forked child: the threads that held sockets are not there to let go of them.
 pub(crate) fn forget_after_fork() {
-    let mut all = all();
-    for (address, held) in std::mem::take(&mut all.0) {
+    let mut table = table();
+    table.inside.clear();
+    for held in table.held.drain(..) {
         // SAFETY: the holder's frame, which never ends here, keeps the object alive.
-        let socket = unsafe { SocketRef::new(address as *mut PyObject) };
+        let socket = unsafe { SocketRef::new(held.socket as *mut PyObject) };
         socket.set_timeout_field(held.timeout);
     }
     COUNT.store(0, Ordering::Relaxed);
 }
 
+impl Table {
+    fn find(&mut self, socket: SocketRef) -> Option<&mut Held> {
+        self.held.iter_mut().find(|held| held.socket == key(socket))
+    }
+
+    fn has(&self, socket: usize, thread: ThreadId) -> bool {
+        self.held.iter().any(|one| one.socket == socket && one.holder == thread)
+            || self.inside.iter().any(|one| one.socket == socket && one.thread == thread)
+    }
+}
+
 /// Taken with the interpreter held, and for a few instructions: fork finds it free.
-fn all() -> MutexGuard<'static, Table> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+fn table() -> MutexGuard<'static, Table> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn key(socket: SocketRef) -> usize {

@@ -66,6 +66,17 @@ impl Descriptor {
         })
     }
 
+    /// Makes a call that gives the interpreter up by itself: otherwise as [`released`](Self::released).
+    #[inline]
+    pub(crate) fn counted<T, E: From<Errno>>(self, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        if self.number < 0 {
+            return Err(Errno::BADF.into());
+        }
+        let _waiting = Waiting::on(self.number);
+        self.check()?;
+        call()
+    }
+
     /// Names it as what is waited for. The waiter looks whether it is still the socket's.
     pub(crate) fn wait_for<'s>(&'s self, toward: Readiness, wanted: &mut Interest<'s>) {
         if self.check().is_ok() {

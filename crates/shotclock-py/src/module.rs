@@ -17,7 +17,7 @@ use crate::names::patience;
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{canceller, chain, errors, faults, link, own_type, policy, race, readable, sendfile, tls, transfer};
+use crate::{canceller, chain, errors, faults, guard, link, own_type, policy, race, readable, sendfile, tls, transfer};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -212,10 +212,11 @@ fn of_sockets() -> Vec<PyMethodDef> {
             ml_name: c"call_tls".as_ptr(),
             ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
             ml_flags: METH_FASTCALL,
-            ml_doc:
-                c"call_tls(call, phase, message, sock, arguments, keywords, /)\n--\n\nLet _ssl try, and wait for it."
-                    .as_ptr(),
+            ml_doc: c"call_tls(object, fill, /)\n--\n\nSeveral reads by an object of _ssl's, in time.".as_ptr(),
         },
+        function(c"guard_tls", guard::guard_tls, METH_O, c"guard_tls(class, /)\n--\n\nGuard _ssl's calls that wait."),
+        function(c"unguard_tls", guard::unguard_tls, METH_NOARGS, c"unguard_tls()\n--\n\nAs if none had been guarded."),
+        function(c"guards_tls", guard::guards_tls, METH_O, c"guards_tls(class, /)\n--\n\nWhether they are guarded."),
         function(
             c"forget_after_fork",
             tls::forget_after_fork,

@@ -18,6 +18,7 @@ use crate::lent::Descriptor;
 use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
 use crate::policy;
 use crate::stock::{StockMethod, stock};
+use crate::unblocked;
 
 /// What the last `_accept` on this thread gave, as long as nothing has been done to it but what socket.py does in
 /// `accept`: make an object of it, and, if the listener has a timeout, make that block. Both need not ask the system
@@ -49,6 +50,7 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
 /// Closes a descriptor, under whoever waits on it, with the interpreter released: under SO_LINGER it may wait. That the
 /// peer has reset the connection is no error of closing it.
 pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
+    unblocked::give_up(number);
     match released(|| waiting::close(number)) {
         Ok(()) | Err(Errno::CONNRESET) => Ok(Owned::none()),
         Err(errno) => Err(errors::raise_errno(errno)),
@@ -61,6 +63,7 @@ pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
     forget_accepted(number);
+    unblocked::give_up(number);
     policy::detach(socket, number);
     returned(Owned::int(number))
 }
@@ -183,12 +186,11 @@ pub(crate) fn forget_accepted(number: RawFd) {
 }
 
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
-    if held::set_timeout(socket, nanos) {
-        return Descriptor::of(socket).check().map(|()| Owned::none()).map_err(errors::raise_errno);
-    }
     // A closed socket keeps it, too, though there is no descriptor to tell.
-    let before = socket.timeout_field();
-    socket.set_timeout_field(nanos);
+    let before = socket.timeout();
+    if !held::set_timeout(socket, nanos) {
+        socket.set_timeout_field(nanos);
+    }
     let descriptor = Descriptor::of(socket);
     descriptor.check().map_err(errors::raise_errno)?;
     // From one timeout to another the descriptor is O_NONBLOCK already. To none and to zero the caller says what the
@@ -197,7 +199,7 @@ fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
     let blocks_already = nanos < 0 && before < 0 && blocks_from_birth(socket.number());
     if !stays && !blocks_already {
         ACCEPTED.take();
-        descriptor.held(|fd| exact::set_nonblocking(fd, nanos >= 0)).map_err(errors::raise_errno)?;
+        descriptor.held(|fd| unblocked::set_nonblocking(fd, nanos >= 0)).map_err(errors::raise_errno)?;
     }
     Ok(Owned::none())
 }

@@ -28,7 +28,6 @@ pub(crate) struct Stock {
     /// `sys.audit`.
     pub(crate) audit: *mut PyObject,
     /// `_thread.RLock`.
-    pub(crate) reentrant_lock: *mut PyObject,
     /// Whether it was built with the headers of Bluetooth.
     pub(crate) has_bluetooth: bool,
     /// The module's members by name, as they were: later, functions of ours may have taken the place of its own.
@@ -65,7 +64,6 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
             return Err(errors::type_error("_socket.socket is not a type"));
         }
         let sys = Owned::new(PyImport_ImportModule(c"sys".as_ptr()))?;
-        let thread = Owned::new(PyImport_ImportModule(c"_thread".as_ptr()))?;
         let method = |name| attribute(socket.as_ptr(), name).map(Owned::into_ptr);
         let (new, settimeout, setblocking) = (method(c"__new__")?, method(c"settimeout")?, method(c"setblocking")?);
         Stock {
@@ -74,7 +72,6 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
             gaierror: attribute(module, c"gaierror")?.into_ptr(),
             herror: attribute(module, c"herror")?.into_ptr(),
             audit: attribute(sys.as_ptr(), c"audit")?.into_ptr(),
-            reentrant_lock: attribute(thread.as_ptr(), c"RLock")?.into_ptr(),
             has_bluetooth: PyObject_HasAttrString(module, c"AF_BLUETOOTH".as_ptr()) != 0,
             members: Owned::new(PyDict_Copy(PyModule_GetDict(module)))?.into_ptr(),
             new,

@@ -112,11 +112,16 @@ impl Timing {
         Self { descriptor, timeout, around, policy: None, phase, begun, lookups_end }
     }
 
+    /// Whether a scope, a canceller or a policy bounds it.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.around.is_some() || self.policy.is_some()
+    }
+
     pub(crate) fn manner(&self) -> Manner {
         match self.timeout {
             Some(0) => Manner::Once,
             Some(_) => Manner::Timed,
-            None if self.around.is_some() || self.policy.is_some() => Manner::Bounded,
+            None if self.is_bounded() => Manner::Bounded,
             None => Manner::Plain,
         }
     }

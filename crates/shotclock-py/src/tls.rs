@@ -1,29 +1,103 @@
-//! TLS on the clock: `_ssl` tries and never waits, and the core waits between its tries.
+//! TLS on the clock: the four calls of `_ssl`'s objects that wait are guarded, beneath all that ssl.py does with them.
+//!
+//! Where no limit of ours is in force a call goes straight to the interpreter's own, which waits by itself. Else `_ssl`
+//! only tries, and the core waits between its tries. What is tried again is OpenSSL's call on the object that it began
+//! with, whatever other threads have made of the socket since: it never goes on in plaintext.
 
 use std::ffi::CStr;
-use std::sync::OnceLock;
+use std::time::Duration;
 
-use pyo3_ffi::{
-    Py_ssize_t, PyDict_Check, PyErr_Clear, PyErr_ExceptionMatches, PyImport_ImportModule, PyObject,
-    PyObject_GetAttrString, PyTuple_Check, PyUnicode_Check, PyUnicode_CompareWithASCIIString,
-};
-use shotclock::Phase;
-use shotclock::raw::{Interest, Moves, Operation, Pause, Readiness};
+use pyo3_ffi::{Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyObject};
+use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact};
+use shotclock::{Deadline, Phase};
 
-use crate::arguments::Arguments;
-use crate::call::call;
+use crate::arguments::{Arguments, Buffer};
+use crate::around;
+use crate::call::call_plainly;
 use crate::errors::{self, Moved};
-use crate::held::Hold;
+use crate::guard::Guarded;
+use crate::held::{self, ByItself, Half, Hold};
 use crate::interpreter::PyResult;
 use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
 use crate::timing::Timing;
+use crate::unblocked::{self, Unblocked};
 
-/// `_native.call_tls(call, phase, message, sock, arguments, keywords)`: `call(*arguments, **keywords)`, tried until `_ssl`
-/// no longer wants to read or write, for as long as the socket's timeout allows; then TimeoutError(message).
-///
-/// `arguments` begin with the socket itself.
+/// How long a call that another one is in the way of waits before it looks again: nobody tells it.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// The calls that wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsCall {
+    Read,
+    Write,
+    Handshake,
+    Shutdown,
+}
+
+impl TlsCall {
+    pub(crate) const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Handshake, Self::Shutdown];
+
+    /// The method's name in `_ssl`.
+    pub(crate) fn name(self) -> &'static CStr {
+        match self {
+            Self::Read => c"read",
+            Self::Write => c"write",
+            Self::Handshake => c"do_handshake",
+            Self::Shutdown => c"shutdown",
+        }
+    }
+
+    fn phase(self) -> Phase {
+        match self {
+            Self::Read => Phase::Recv,
+            Self::Write => Phase::Send,
+            Self::Handshake => Phase::Handshake,
+            Self::Shutdown => Phase::Shutdown,
+        }
+    }
+
+    fn half(self) -> Half {
+        match self {
+            Self::Read => Half::Receiving,
+            Self::Write => Half::Sending,
+            Self::Handshake | Self::Shutdown => Half::Both,
+        }
+    }
+
+    /// What `_ssl` says when its time is over, and it wanted to go on in this direction.
+    fn timed_out(self, toward: Readiness) -> &'static str {
+        match self {
+            Self::Handshake => "The handshake operation timed out",
+            Self::Write => "The write operation timed out",
+            Self::Shutdown if toward == Readiness::OUT => "The write operation timed out",
+            Self::Read | Self::Shutdown => "The read operation timed out",
+        }
+    }
+
+    /// The argument that `_ssl` reads from or writes to.
+    fn buffer(self, arguments: &Arguments<'_>) -> Option<*mut PyObject> {
+        match self {
+            Self::Read => arguments.get(1),
+            Self::Write => arguments.get(0),
+            Self::Handshake | Self::Shutdown => None,
+        }
+    }
+}
+
+/// What stands in the place of `_ssl`'s method.
+pub(crate) unsafe extern "C" fn guarded<const CALL: usize>(
+    me: *mut PyObject,
+    arguments: *mut *mut PyObject,
+    count: Py_ssize_t,
+) -> *mut PyObject {
+    // SAFETY: the interpreter passes so many live arguments.
+    let arguments = unsafe { Arguments::new(arguments, count) };
+    returned(guard(TlsCall::ALL[CALL], me, &arguments))
+}
+
+/// `_native.call_tls(object, fill)`: `fill()`, which receives by that object of `_ssl`'s, as one call with one limit.
 pub(crate) unsafe extern "C" fn call_tls(
     _: *mut PyObject,
     arguments: *mut *mut PyObject,
@@ -31,126 +105,202 @@ pub(crate) unsafe extern "C" fn call_tls(
 ) -> *mut PyObject {
     // SAFETY: the interpreter passes so many live arguments.
     let arguments = unsafe { Arguments::new(arguments, count) };
-    returned(call_checked(arguments))
+    let call = || {
+        let [me, fill] = arguments.exactly()?;
+        // SAFETY: alive.
+        let attempt = || unsafe { call_plainly(fill) };
+        let guarded = Guarded::by_object(me)?;
+        match Waits::of(guarded, me, TlsCall::Read)? {
+            Some(waits) => waits.in_tries(None, attempt),
+            None => attempt(),
+        }
+    };
+    returned(call())
 }
 
 /// `_native.forget_after_fork()`: for os.register_at_fork.
 pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    crate::held::forget_after_fork();
+    held::forget_after_fork();
+    unblocked::forget_after_fork();
     returned(Ok(Owned::none()))
 }
 
-fn call_checked(arguments: Arguments<'_>) -> PyResult<Owned> {
-    let [callable, phase, message, me, positional, keywords] = arguments.exactly()?;
-    let phase = phase_named(phase)?;
-    // SAFETY: all are alive.
-    unsafe {
-        if PyTuple_Check(positional) == 0 || PyDict_Check(keywords) == 0 {
-            return Err(errors::type_error("call_tls() takes a tuple and a dict"));
+#[inline]
+fn guard(call: TlsCall, me: *mut PyObject, arguments: &Arguments<'_>) -> PyResult<Owned> {
+    let guarded = Guarded::by_object(me)?;
+    let attempt = || guarded.call_original(call, me, arguments);
+    let Some(waits) = Waits::of(guarded, me, call)? else { return attempt() };
+    let buffer = call.buffer(arguments);
+    if !waits.by_itself()? {
+        return waits.in_tries(buffer, attempt);
+    }
+    let Some(inside) = ByItself::of(waits.socket, call.half()) else { return attempt() };
+    let outcome = waits.descriptor.counted(|| Ok(attempt())).map_err(errors::raise_errno)?;
+    drop(inside);
+    if outcome.is_ok() || waits.wanted_more().is_none() {
+        return waits.unless_closed(outcome);
+    }
+    // Another thread's try was under way, for which the timeout read 0.
+    // SAFETY: the interpreter is held.
+    unsafe { PyErr_Clear() };
+    waits.in_tries(buffer, attempt)
+}
+
+/// A call on a TLS socket that may wait.
+struct Waits {
+    guarded: &'static Guarded,
+    call: TlsCall,
+    /// The socket beneath, which the object of `_ssl`'s knows as its owner.
+    socket: SocketRef,
+    descriptor: Descriptor,
+    _alive: Owned,
+    /// The program's, in nanoseconds; negative is none.
+    timeout: i64,
+}
+
+impl Waits {
+    /// `None` where it is only tried: the program does not wait, or the bytes do not go by a socket, or a call of ours is
+    /// in the middle of its try and has come back here.
+    #[inline]
+    fn of(guarded: &'static Guarded, me: *mut PyObject, call: TlsCall) -> PyResult<Option<Self>> {
+        let owner = guarded.owner(me)?;
+        // SAFETY: alive; the type is looked at before the object is read as a socket.
+        let socket = unsafe {
+            if !is_socket(owner.as_ptr())? {
+                return Ok(None);
+            }
+            SocketRef::new(owner.as_ptr())
+        };
+        let timeout = socket.timeout();
+        if timeout == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self { guarded, call, socket, descriptor: Descriptor::of(socket), _alive: owner, timeout }))
+    }
+
+    /// Whether it is left to `_ssl` to wait. Not where a limit of ours is in force; nor, with a timeout, where `_ssl` would
+    /// wait in the system: on a file that somebody has made one that blocks, or before a write, for which it polls first.
+    #[inline]
+    fn by_itself(&self) -> PyResult<bool> {
+        if self.timeout > 0 {
+            let blocks = || self.descriptor.held(exact::is_nonblocking).map(|is| !is);
+            if self.call == TlsCall::Write || blocks().map_err(errors::raise_errno)? {
+                return Ok(false);
+            }
+        }
+        Ok(!around::is_any_open() || !self.timing()?.is_bounded())
+    }
+
+    /// Tries until `_ssl` no longer wants to read or write, and waits in between. What it reads from or writes to stays in
+    /// place meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn in_tries(&self, buffer: Option<*mut PyObject>, mut attempt: impl FnMut() -> PyResult<Owned>) -> PyResult<Owned> {
+        if held::is_by_this_thread(self.socket) {
+            return attempt();
+        }
+        let timing = self.timing()?;
+        let mut tries = Tries { waits: self, toward: Some(Readiness::IN), attempt, buffer, kept: None };
+        let outcome = timing.run_python(&mut tries);
+        // How much of a write went out OpenSSL does not tell.
+        let moved = if self.call == TlsCall::Write { Moved::Unknown } else { Moved::Nothing };
+        let text = || Owned::text(self.call.timed_out(tries.toward.unwrap_or(Readiness::IN)));
+        outcome.map_err(|stop| timing.raise_as(stop, moved, text))?
+    }
+
+    fn timing(&self) -> PyResult<Timing> {
+        Timing::with_timeout(self.socket, self.timeout, self.call.phase())
+    }
+
+    /// Which way `_ssl` would have had to wait, if that is what it raised.
+    fn wanted_more(&self) -> Option<Readiness> {
+        // SAFETY: the interpreter is held, the types are alive; an exception is set.
+        unsafe {
+            if PyErr_ExceptionMatches(self.guarded.want_read) != 0 {
+                Some(Readiness::IN)
+            } else {
+                (PyErr_ExceptionMatches(self.guarded.want_write) != 0).then_some(Readiness::OUT)
+            }
         }
     }
-    // SAFETY: the objects are alive, and of the types that were checked.
-    let plainly = || unsafe { call(callable, positional, keywords) };
-    // SAFETY: the object is alive, and its type is looked at before it is read as a socket.
-    let socket = unsafe { if is_socket(me)? { Some(SocketRef::new(me)) } else { None } };
-    // Python's methods take any object that behaves as they expect.
-    let Some(socket) = socket else { return plainly() };
-    let Some(hold) = Hold::new(socket)? else { return plainly() };
-    let mut tries = Tries {
-        descriptor: Descriptor::of(socket),
-        wanted: Wanted::get()?,
-        toward: Readiness::IN,
-        attempt: || hold.alone(plainly),
-    };
-    let timing = Timing::with_timeout(socket, hold.timeout, phase)?;
-    // How much of a write went out OpenSSL does not tell.
-    let moved = if phase == Phase::Send { Moved::Unknown } else { Moved::Nothing };
-    // SAFETY: alive.
-    let message = || Ok(unsafe { Owned::borrowed(message) });
-    timing.run_python(&mut tries).map_err(|stop| timing.raise_as(stop, moved, message))?
-}
 
-/// What a TLS call is at.
-fn phase_named(name: *mut PyObject) -> PyResult<Phase> {
-    let known = [
-        (c"recv", Phase::Recv),
-        (c"send", Phase::Send),
-        (c"handshake", Phase::Handshake),
-        (c"shutdown", Phase::Shutdown),
-    ];
-    // SAFETY: the interpreter is held, the object is alive and a str before it is compared, the texts end with a NUL.
-    let is_named = |text: &CStr| unsafe {
-        PyUnicode_Check(name) != 0 && PyUnicode_CompareWithASCIIString(name, text.as_ptr()) == 0
-    };
-    let phase = known.into_iter().find(|(text, _)| is_named(text));
-    phase.map(|(_, phase)| phase).ok_or_else(|| errors::value_error("call_tls() takes a phase of TLS"))
-}
-
-/// What `_ssl` raises when it would have to wait.
-struct Wanted {
-    read: *mut PyObject,
-    write: *mut PyObject,
-}
-
-// SAFETY: exception types, which live as long as the process, compared with the interpreter held.
-unsafe impl Send for Wanted {}
-// SAFETY: as above.
-unsafe impl Sync for Wanted {}
-
-impl Wanted {
-    fn get() -> PyResult<&'static Self> {
-        static WANTED: OnceLock<Wanted> = OnceLock::new();
-        if let Some(wanted) = WANTED.get() {
-            return Ok(wanted);
+    /// What a call on a socket that was closed under it ends with is EBADF.
+    fn unless_closed(&self, outcome: PyResult<Owned>) -> PyResult<Owned> {
+        // SAFETY: the interpreter is held; a static of its.
+        if outcome.is_err() && self.descriptor.check().is_err() && unsafe { PyErr_ExceptionMatches(PyExc_OSError) } != 0
+        {
+            // SAFETY: as above.
+            unsafe { PyErr_Clear() };
+            return Err(errors::raise_errno(Errno::BADF));
         }
-        // SAFETY: the interpreter is held; the names end with a NUL.
-        let wanted = unsafe {
-            let module = Owned::new(PyImport_ImportModule(c"_ssl".as_ptr()))?;
-            let read = Owned::new(PyObject_GetAttrString(module.as_ptr(), c"SSLWantReadError".as_ptr()))?;
-            let write = Owned::new(PyObject_GetAttrString(module.as_ptr(), c"SSLWantWriteError".as_ptr()))?;
-            Self { read: read.into_ptr(), write: write.into_ptr() }
-        };
-        Ok(WANTED.get_or_init(|| wanted))
+        outcome
     }
 }
 
 /// A call into `_ssl`, tried with the interpreter held: it is Python's.
-struct Tries<F> {
-    descriptor: Descriptor,
-    wanted: &'static Wanted,
-    toward: Readiness,
+struct Tries<'a, F> {
+    waits: &'a Waits,
+    /// What it waits for; `None` while another thread is in the way, which `_ssl` has wait by itself.
+    toward: Option<Readiness>,
     attempt: F,
+    buffer: Option<*mut PyObject>,
+    /// Its memory, once there was a wait.
+    kept: Option<Buffer>,
 }
 
-impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<F> {
+impl<F: FnMut() -> PyResult<Owned>> Tries<'_, F> {
+    fn once(&mut self) -> Result<PyResult<Owned>, Errno> {
+        let descriptor = self.waits.descriptor;
+        let _held = Hold::of(self.waits.socket);
+        let outcome = descriptor.counted(|| {
+            let _unblocked = descriptor.held(|fd| Unblocked::of(fd))?;
+            Ok::<_, Errno>((self.attempt)())
+        })?;
+        Ok(self.waits.unless_closed(outcome))
+    }
+
+    fn keep_buffer(&mut self) {
+        if self.kept.is_none()
+            && let Some(buffer) = self.buffer
+        {
+            self.kept = Buffer::of(buffer).ok();
+            // SAFETY: the interpreter is held. `_ssl` says what is wrong with an object that is no buffer.
+            unsafe { PyErr_Clear() };
+        }
+    }
+}
+
+impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<'_, F> {
     type Output = PyResult<Owned>;
 
     fn attempt(&mut self, _: Readiness) -> Result<PyResult<Owned>, Pause> {
-        let outcome = (self.attempt)();
+        if held::is_in_the_way(self.waits.socket, self.waits.call.half()) {
+            self.toward = None;
+            return Err(Pause::WouldBlock);
+        }
+        let outcome = self.once().map_err(Pause::Failed)?;
         if outcome.is_ok() {
             return Ok(outcome);
         }
-        // SAFETY: an exception is set, the types are alive.
-        self.toward = unsafe {
-            if PyErr_ExceptionMatches(self.wanted.read) != 0 {
-                Readiness::IN
-            } else if PyErr_ExceptionMatches(self.wanted.write) != 0 {
-                Readiness::OUT
-            } else {
-                return Ok(outcome);
-            }
-        };
-        // SAFETY: as above.
+        self.toward = self.waits.wanted_more();
+        if self.toward.is_none() {
+            return Ok(outcome);
+        }
+        // SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };
+        self.keep_buffer();
         // OpenSSL reads and writes until the system says that it would have to wait.
         Err(Pause::Drained)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        self.descriptor.wait_for(self.toward, wanted);
+        match self.toward {
+            Some(toward) => self.waits.descriptor.wait_for(toward, wanted),
+            None => wanted.timer(Deadline::after(LOOK_AGAIN)),
+        }
     }
 
     fn moves(&self) -> Moves {
-        if self.toward == Readiness::OUT { Moves::Out } else { Moves::In }
+        if self.toward == Some(Readiness::OUT) { Moves::Out } else { Moves::In }
     }
 }

@@ -48,6 +48,11 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(), Errn
     rustix::io::ioctl_fionbio(fd, nonblocking)
 }
 
+/// Whether calls on the descriptor's file do not wait, as it is now: anybody who shares it may change that.
+pub fn is_nonblocking(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    Ok(rustix::fs::fcntl_getfl(fd)?.contains(rustix::fs::OFlags::NONBLOCK))
+}
+
 /// What tells one socket from all others there are, whatever their numbers: fstat(2)'s inode.
 pub fn inode(fd: BorrowedFd<'_>) -> Result<u64, Errno> {
     Ok(rustix::fs::fstat(fd)?.st_ino)

@@ -1,0 +1,192 @@
+//! The guard's place: methods of ours in the class of `_ssl`'s objects, which is immutable but for its dictionary.
+//!
+//! There, and not on `ssl.SSLSocket`: ssl.py's own methods then run once, as they are in each version, and so do those of
+//! its subclasses and of whoever else has such an object; and a call costs no Python function more.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use pyo3_ffi::{
+    METH_FASTCALL, Py_TPFLAGS_HEAPTYPE, Py_TYPE, PyCFunctionFast, PyDescr_NewMethod, PyDict_GetItemString,
+    PyDict_SetItemString, PyExc_ImportError, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GenericGetDict,
+    PyObject_GetAttr, PyObject_GetAttrString, PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_Modified,
+    PyTypeObject, PyUnicode_InternFromString,
+};
+
+use crate::arguments::Arguments;
+use crate::call::call_vector;
+use crate::errors;
+use crate::interpreter::{PyResult, Raised};
+use crate::object::{Owned, returned};
+use crate::stock::stock;
+use crate::tls::{self, TlsCall};
+
+/// A class of `_ssl`'s objects, with what is in its dictionary at the names of the calls that wait.
+pub(crate) struct Guarded {
+    class: *mut PyTypeObject,
+    originals: [*mut PyObject; 4],
+    ours: [*mut PyObject; 4],
+    /// What its module raises when it would have to wait.
+    pub(crate) want_read: *mut PyObject,
+    pub(crate) want_write: *mut PyObject,
+    /// The name of the attribute by which an object knows its socket.
+    owner: *mut PyObject,
+    next: *const Guarded,
+}
+
+/// All that there have been, the last first: one, unless somebody has imported `_ssl` anew. Never freed, since calls may
+/// be in the middle of them; changed with the interpreter held.
+static GUARDED: AtomicPtr<Guarded> = AtomicPtr::new(ptr::null_mut());
+
+/// `_native.guard_tls(class)`: guards the calls that wait of this class of `_ssl`'s.
+pub(crate) unsafe extern "C" fn guard_tls(_: *mut PyObject, class: *mut PyObject) -> *mut PyObject {
+    let guard = || {
+        // SAFETY: alive. Of types that are no heap types the dictionary is elsewhere.
+        unsafe {
+            if PyType_Check(class) == 0 || PyType_GetFlags(class.cast()) & Py_TPFLAGS_HEAPTYPE == 0 {
+                return Err(unexpected());
+            }
+        }
+        let class = class.cast();
+        let guarded = match all().find(|guarded| guarded.class == class) {
+            Some(guarded) => guarded,
+            None => Guarded::add(class)?,
+        };
+        guarded.exchange(&guarded.originals, &guarded.ours)?;
+        if guarded.is_in_place() { Ok(Owned::none()) } else { Err(unexpected()) }
+    };
+    returned(guard())
+}
+
+/// `_native.unguard_tls()`: puts every class back as it was.
+pub(crate) unsafe extern "C" fn unguard_tls(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    let outcome = all().try_for_each(|guarded| guarded.exchange(&guarded.ours, &guarded.originals));
+    returned(outcome.map(|()| Owned::none()))
+}
+
+/// `_native.guards_tls(class)`: whether the calls of this class are guarded now.
+pub(crate) unsafe extern "C" fn guards_tls(_: *mut PyObject, class: *mut PyObject) -> *mut PyObject {
+    let is = all().any(|guarded| guarded.class == class.cast() && guarded.is_in_place());
+    // SAFETY: the interpreter is held.
+    unsafe { pyo3_ffi::PyBool_FromLong(is.into()) }
+}
+
+fn all() -> impl Iterator<Item = &'static Guarded> {
+    // SAFETY: null, or leaked by `add`.
+    let at = |pointer: *const Guarded| unsafe { pointer.as_ref() };
+    std::iter::successors(at(GUARDED.load(Ordering::Acquire)), move |guarded| at(guarded.next))
+}
+
+fn unexpected() -> Raised {
+    // SAFETY: a static of the interpreter.
+    errors::raise(unsafe { PyExc_ImportError }, c"this interpreter's _ssl is not what the guard of TLS expects")
+}
+
+impl Guarded {
+    /// That of an object of `_ssl`'s.
+    #[inline]
+    pub(crate) fn by_object(object: *mut PyObject) -> PyResult<&'static Self> {
+        // SAFETY: alive.
+        let class = unsafe { Py_TYPE(object) };
+        all().find(|guarded| guarded.class == class).ok_or_else(unexpected)
+    }
+
+    /// The interpreter's own method, called.
+    #[inline]
+    pub(crate) fn call_original(&self, call: TlsCall, me: *mut PyObject, arguments: &Arguments<'_>) -> PyResult<Owned> {
+        // SAFETY: kept for ever; the arguments are alive.
+        unsafe { call_vector(self.originals[call as usize], me, arguments) }
+    }
+
+    /// Whom the object of `_ssl`'s belongs to: the socket, if its bytes go by one.
+    #[inline]
+    pub(crate) fn owner(&self, object: *mut PyObject) -> PyResult<Owned> {
+        // SAFETY: the interpreter is held, both are alive.
+        Owned::new(unsafe { PyObject_GetAttr(object, self.owner) })
+    }
+
+    fn add(class: *mut PyTypeObject) -> PyResult<&'static Self> {
+        let (mut originals, mut ours) = ([ptr::null_mut(); 4], [ptr::null_mut(); 4]);
+        let dictionary = dictionary(class)?;
+        for call in TlsCall::ALL {
+            // SAFETY: the interpreter is held, the objects are alive, and names end with a NUL.
+            unsafe {
+                let attribute = Owned::new(PyObject_GetAttrString(class.cast(), call.name().as_ptr()))?;
+                if PyDict_GetItemString(dictionary.as_ptr(), call.name().as_ptr()) != attribute.as_ptr() {
+                    return Err(unexpected());
+                }
+                originals[call as usize] = attribute.into_ptr();
+                ours[call as usize] = method(class, call)?.into_ptr();
+            }
+        }
+        // SAFETY: as above; the module is borrowed, and the exceptions live as long as their class is kept, for ever.
+        let guarded = unsafe {
+            let module = PyType_GetModule(class);
+            if module.is_null() {
+                return Err(Raised);
+            }
+            let attribute = |name: &std::ffi::CStr| Owned::new(PyObject_GetAttrString(module, name.as_ptr()));
+            let want_read = attribute(c"SSLWantReadError")?.into_ptr();
+            let want_write = attribute(c"SSLWantWriteError")?.into_ptr();
+            let owner = Owned::new(PyUnicode_InternFromString(c"owner".as_ptr()))?.into_ptr();
+            pyo3_ffi::Py_IncRef(class.cast());
+            let next = GUARDED.load(Ordering::Acquire).cast_const();
+            Self { class, originals, ours, want_read, want_write, owner, next }
+        };
+        let guarded = Box::leak(Box::new(guarded));
+        GUARDED.store(guarded, Ordering::Release);
+        Ok(guarded)
+    }
+
+    /// Puts methods in the place of others, where those are.
+    fn exchange(&self, from: &[*mut PyObject; 4], to: &[*mut PyObject; 4]) -> PyResult<()> {
+        let dictionary = dictionary(self.class)?;
+        for call in TlsCall::ALL {
+            let (name, index) = (call.name().as_ptr(), call as usize);
+            // SAFETY: the interpreter is held, the objects are alive, and names end with a NUL.
+            unsafe {
+                if PyDict_GetItemString(dictionary.as_ptr(), name) == from[index]
+                    && PyDict_SetItemString(dictionary.as_ptr(), name, to[index]) != 0
+                {
+                    return Err(Raised);
+                }
+            }
+        }
+        // SAFETY: alive. The interpreter looks methods up anew from here on.
+        unsafe { PyType_Modified(self.class) };
+        Ok(())
+    }
+
+    /// Whether the class has our methods, as Python sees it.
+    fn is_in_place(&self) -> bool {
+        TlsCall::ALL.into_iter().all(|call| {
+            // SAFETY: the interpreter is held, the class alive; every name is an attribute of it.
+            let found = Owned::new(unsafe { PyObject_GetAttrString(self.class.cast(), call.name().as_ptr()) });
+            found.is_ok_and(|found| found.as_ptr() == self.ours[call as usize])
+        })
+    }
+}
+
+/// The dictionary of a class itself: the way in for one whose attributes cannot be set.
+fn dictionary(class: *mut PyTypeObject) -> PyResult<Owned> {
+    // SAFETY: alive, and a heap type, whose dictionary is where the type of types says that it is.
+    Owned::new(unsafe { PyObject_GenericGetDict(class.cast(), ptr::null_mut()) })
+}
+
+/// A method of ours for the class, documented as its own.
+fn method(class: *mut PyTypeObject, call: TlsCall) -> PyResult<Owned> {
+    let code: PyCFunctionFast = match call {
+        TlsCall::Read => tls::guarded::<{ TlsCall::Read as usize }>,
+        TlsCall::Write => tls::guarded::<{ TlsCall::Write as usize }>,
+        TlsCall::Handshake => tls::guarded::<{ TlsCall::Handshake as usize }>,
+        TlsCall::Shutdown => tls::guarded::<{ TlsCall::Shutdown as usize }>,
+    };
+    let definition = PyMethodDef {
+        ml_name: call.name().as_ptr(),
+        ml_meth: PyMethodDefPointer { PyCFunctionFast: code },
+        ml_flags: METH_FASTCALL,
+        ml_doc: stock()?.documentation(class.cast(), call.name())?.into_raw().cast_const(),
+    };
+    // SAFETY: the interpreter is held and the class alive; the definition lives for ever.
+    Owned::new(unsafe { PyDescr_NewMethod(class, Box::leak(Box::new(definition))) })
+}
