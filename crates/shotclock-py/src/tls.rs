@@ -12,8 +12,8 @@ use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact}
 use shotclock::{Deadline, Phase};
 
 use crate::arguments::{Arguments, Buffer};
-use crate::around;
 use crate::call::call_plainly;
+use crate::chain;
 use crate::errors::{self, Moved};
 use crate::guard::Guarded;
 use crate::held::{self, ByItself, Half, Hold};
@@ -188,7 +188,7 @@ impl Waits {
                 return Ok(false);
             }
         }
-        Ok(!around::is_any_open() || !self.timing()?.is_bounded())
+        Ok(!chain::is_any_open() || !self.timing()?.is_bounded())
     }
 
     /// Tries until `_ssl` no longer wants to read or write, and waits in between. What it reads from or writes to stays in
@@ -253,7 +253,7 @@ impl<F: FnMut() -> PyResult<Owned>> Tries<'_, F> {
         let descriptor = self.waits.descriptor;
         let _held = Hold::of(self.waits.socket);
         let outcome = descriptor.counted(|| {
-            let _unblocked = descriptor.held(|fd| Unblocked::of(fd))?;
+            let _unblocked = descriptor.held(Unblocked::of)?;
             Ok::<_, Errno>((self.attempt)())
         })?;
         Ok(self.waits.unless_closed(outcome))
