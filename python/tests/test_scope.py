@@ -282,3 +282,37 @@ def test_it_installs_unless_that_is_forbidden():
         """,
         environment={"SHOTCLOCK": "0"}.items(),
     )
+
+
+def test_a_receive_waits_for_the_low_water_mark(run):
+    run(
+        """
+        listener = socket.create_server(("127.0.0.1", 0))
+        a = socket.create_connection(listener.getsockname())
+        b = listener.accept()[0]
+        def send_later(seconds, data):
+            threading.Timer(seconds, a.sendall, [data]).start()
+        with shotclock.deadline(10):
+            a.sendall(b"x")
+            assert b.recv(100) == b"x", "the mark is 1 at first"
+            b.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 6)
+            for receive in (lambda: b.recv(100), lambda: b.recvfrom(100)[0]):
+                a.sendall(b"abc")
+                send_later(0.1, b"def")
+                assert receive() == b"abcdef"
+            b.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            a.sendall(b"x")
+            assert b.recv(100) == b"x"
+            # Another socket with the number of one that was known.
+            for mark in (1, 6, 1, 6):
+                b.close()
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
+                a = socket.create_connection(listener.getsockname())
+                b = listener.accept()[0]
+                a.sendall(b"abc")
+                send_later(0.1, b"def")
+                assert b.recv(100) == (b"abc" if mark == 1 else b"abcdef")
+                if mark == 1:
+                    assert b.recv(100) == b"def"
+        """
+    )

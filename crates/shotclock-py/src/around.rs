@@ -1,7 +1,8 @@
 //! What bounds a call from around it: the scope that ends first, and the cancellers.
 
-use pyo3_ffi::{Py_TYPE, PyErr_SetObject, PyObject, PyObject_GetAttrString};
-use shotclock::Canceller;
+use pyo3_ffi::{Py_TYPE, PyErr_Clear, PyErr_SetObject, PyObject, PyObject_GetAttrString};
+use shotclock::raw::deadline_limit;
+use shotclock::{Canceller, Deadline};
 
 use crate::call::call_method;
 use crate::canceller;
@@ -29,6 +30,17 @@ pub(crate) struct Scope {
     pub(crate) deadline: u64,
     /// Python's.
     pub(crate) object: Owned,
+}
+
+/// What a call that would like to begin with its first try finds around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// Nothing.
+    Free,
+    /// It is bounded, and may go on now.
+    Bounded,
+    /// A scope has ended, or a canceller was used.
+    Over,
 }
 
 impl Around {
@@ -85,6 +97,36 @@ impl Around {
         };
         let _: PyResult<()> = raise();
         Raised
+    }
+}
+
+impl Outlook {
+    /// Of a call made now. Asks no Python code, and keeps nothing.
+    pub(crate) fn now() -> Self {
+        if chain::links() == 0 {
+            return Self::Free;
+        }
+        let Ok(innermost) = chain::innermost() else {
+            // It will be said to who asks for more.
+            // SAFETY: the interpreter is held.
+            unsafe { PyErr_Clear() };
+            return Self::Over;
+        };
+        let (mut is_bounded, mut is_over, mut end) = (false, false, u64::MAX);
+        chain::in_force(innermost.as_ref().map(Innermost::link), |link| {
+            is_bounded = true;
+            match link.canceller() {
+                // SAFETY: alive as its link is.
+                Some(canceller) => is_over |= unsafe { canceller::core(canceller.as_ptr()) }.is_cancelled(),
+                None => end = end.min(link.deadline().unwrap_or(u64::MAX)),
+            }
+        });
+        is_over = is_over || end != u64::MAX && Deadline::now() >= deadline_limit(None, end).deadline;
+        match (is_over, is_bounded) {
+            (true, _) => Self::Over,
+            (false, true) => Self::Bounded,
+            (false, false) => Self::Free,
+        }
     }
 }
 

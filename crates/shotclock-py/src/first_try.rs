@@ -1,5 +1,5 @@
 //! Calls that move bytes. Most of them end with their first try, so it is made before anything is looked at but the
-//! socket's timeout, and whether there is anything around any call.
+//! socket's timeout, and, while something is around any call, whether that is this one, and over.
 
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
@@ -7,10 +7,12 @@ use std::os::fd::BorrowedFd;
 use shotclock::raw::{Errno, Pause, Readiness};
 use shotclock::{MessageFlags, Phase};
 
-use crate::around;
+use crate::around::{self, Outlook};
 use crate::interpreter::PyResult;
 use crate::lent::{Call, Descriptor};
+use crate::low_water;
 use crate::object::SocketRef;
+use crate::policy;
 use crate::timing::{First, Manner, SMALL, Timing};
 
 /// One call that moves bytes.
@@ -52,24 +54,41 @@ impl Transfer {
         }
     }
 
-    /// The first try alone. Its error is None where it was not made: there is something around some call, and this one has
-    /// to look whether it is its own.
+    /// The first try alone. Its error is None where it was not made: what is around the call forbids it, or has to see it.
     #[inline(always)]
     pub(crate) fn first_try<T: Send>(
         self,
         call: impl FnOnce(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
     ) -> Result<T, Option<Errno>> {
-        if around::is_any_open() {
-            return Err(None);
-        }
-        let (descriptor, waits_for_ever) = (Descriptor::of(self.socket), self.socket.timeout() < 0);
-        let flags = if waits_for_ever { 0 } else { MessageFlags::DONTWAIT.0 };
-        let outcome = if waits_for_ever || self.bytes > SMALL {
+        let waits_for_ever = self.socket.timeout() < 0;
+        let is_plain = if around::is_any_open() { self.is_plain().ok_or(None)? } else { waits_for_ever };
+        let (descriptor, flags) = (Descriptor::of(self.socket), if is_plain { 0 } else { MessageFlags::DONTWAIT.0 });
+        let outcome = if is_plain || self.bytes > SMALL {
             descriptor.released(|fd| call(fd, flags))
         } else {
             descriptor.held(|fd| call(fd, flags))
         };
         outcome.map_err(Some)
+    }
+
+    /// Whether the first try is one that may wait by itself, while something is around some call, which may be this one;
+    /// `None` if it is not to be made. Asks no Python code.
+    #[inline(never)]
+    fn is_plain(self) -> Option<bool> {
+        let timeout = self.socket.timeout();
+        if policy::count() != 0 && policy::of(self.socket).is_some() {
+            return None;
+        }
+        match Outlook::now() {
+            // What never waits has no use for a limit.
+            _ if timeout == 0 => Some(false),
+            Outlook::Over => None,
+            Outlook::Free => Some(timeout < 0),
+            // Without a timeout it gives what is there only if it need not be more.
+            Outlook::Bounded => {
+                (timeout > 0 || self.phase == Phase::Send || low_water::is_one(self.socket)).then_some(false)
+            }
+        }
     }
 
     /// Its limit, and what is around it.

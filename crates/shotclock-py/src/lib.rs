@@ -24,6 +24,7 @@ mod interface;
 mod interpreter;
 mod lent;
 mod link;
+mod low_water;
 mod message;
 pub mod module;
 mod names;

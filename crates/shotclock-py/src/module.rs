@@ -17,7 +17,9 @@ use crate::names::patience;
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
-use crate::{canceller, chain, errors, faults, guard, link, own_type, policy, race, readable, sendfile, tls, transfer};
+use crate::{
+    canceller, chain, errors, faults, guard, link, low_water, own_type, policy, race, readable, sendfile, tls, transfer,
+};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -47,6 +49,8 @@ unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut
             let timeout = own_type::timeout_descriptor(class.cast())?;
             PyDict_SetItemString(all.as_ptr(), own_type::TIMEOUT.as_ptr(), timeout.as_ptr())
         };
+        // While the interpreter's own methods were in place nobody said what they set.
+        low_water::forget_all();
         if set == 0 { Ok(all) } else { Err(Raised) }
     };
     returned(make())

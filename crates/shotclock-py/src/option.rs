@@ -4,12 +4,13 @@ use std::ffi::{c_int, c_uint};
 
 use pyo3_ffi::{Py_None, Py_TYPE, PyArg_ParseTuple, PyErr_Clear, PyLong_FromUnsignedLongLong, PyObject};
 use shotclock::Family;
-use shotclock::raw::exact;
+use shotclock::raw::{exact, numbers};
 
 use crate::arguments::Buffer;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
+use crate::low_water;
 use crate::object::{Owned, SocketRef, returned};
 
 /// The most bytes an option may be asked for.
@@ -73,6 +74,10 @@ enum Value {
 
 fn set(socket: SocketRef, arguments: *mut PyObject) -> PyResult<()> {
     let (level, name, value) = parse(arguments, socket.family() == Family::VSOCK.0)?;
+    if (level, name) == (numbers::SOL_SOCKET, numbers::SO_RCVLOWAT) {
+        // Before it is set: from then on nobody goes by what was known.
+        low_water::forget_all();
+    }
     let descriptor = Descriptor::of(socket);
     let set_to = |bytes: &[u8]| descriptor.held(|fd| exact::setsockopt(fd, level, name, bytes));
     let set = match value {

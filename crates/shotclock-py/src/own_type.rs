@@ -20,6 +20,7 @@ use crate::arguments::{Keywords, descriptor, int};
 use crate::audit::audit;
 use crate::errors::{self, Kept};
 use crate::interpreter::{PyResult, Raised, released};
+use crate::low_water;
 use crate::object::{FAMILY, KIND, Owned, PROTOCOL, SocketObject, SocketRef, returned};
 use crate::policy;
 use crate::state;
@@ -271,6 +272,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         // Closed after the warning, which shows the number.
         let number = socket.replace_number(-1);
         state::forget_accepted(number);
+        low_water::forget(socket, number);
         policy::forget(socket, number);
         let _: Result<(), Errno> = released(|| exact::close(number));
         kept.restore();

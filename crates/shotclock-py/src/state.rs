@@ -15,6 +15,7 @@ use crate::errors;
 use crate::held;
 use crate::interpreter::{PyResult, released};
 use crate::lent::Descriptor;
+use crate::low_water;
 use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
 use crate::policy;
 use crate::stock::{StockMethod, stock};
@@ -43,6 +44,7 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
     forget_accepted(number);
+    low_water::forget(socket, number);
     policy::forget(socket, number);
     returned(if number < 0 { Ok(Owned::none()) } else { close_number(number) })
 }
@@ -64,6 +66,7 @@ pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *
     let number = socket.replace_number(-1);
     forget_accepted(number);
     unblocked::give_up(number);
+    low_water::forget(socket, number);
     policy::detach(socket, number);
     returned(Owned::int(number))
 }

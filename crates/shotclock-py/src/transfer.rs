@@ -10,7 +10,7 @@ use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear,
     PyLong_AsSsize_t, PyObject,
 };
-use shotclock::raw::{Pause, Readiness, exact};
+use shotclock::raw::{Errno, Pause, Readiness, exact};
 use shotclock::{MessageFlags, Phase};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
@@ -247,21 +247,26 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
 
 fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
     let transfer = Transfer { socket, phase: Phase::Send, bytes: data.len() };
-    if around::is_any_open() {
-        return transmit_around(transfer, data, flags);
+    match transfer.first_try(|fd, more| exact::send(fd, data, flags | more)) {
+        Ok(sent) if sent == data.len() || !around::is_any_open() => Ok(sent),
+        first => transmit_on(transfer, first, data, flags),
     }
-    transfer.run(|fd, more| exact::send(fd, data, flags | more))
 }
 
-/// The same where something may be around the call.
+/// What `send` does after a first try that did not send all.
 #[cold]
-fn transmit_around(transfer: Transfer, data: &[u8], flags: c_int) -> PyResult<usize> {
+fn transmit_on(transfer: Transfer, first: Result<usize, Option<Errno>>, data: &[u8], flags: c_int) -> PyResult<usize> {
     let timing = transfer.timing()?;
-    if timing.manner() == Manner::Bounded {
-        // Without a timeout one call sends all there is.
-        return transmit_rest(&timing, data, flags, 0, First::Wait).map(|()| data.len());
+    // Without a timeout one call sends all there is.
+    let is_bounded = timing.manner() == Manner::Bounded;
+    match first {
+        Ok(sent) if is_bounded && flags & MessageFlags::DONTWAIT.0 == 0 => {
+            transmit_rest(&timing, data, flags, sent, First::Tried(Pause::Progress)).map(|()| data.len())
+        }
+        Ok(sent) => Ok(sent),
+        Err(_) if is_bounded => transmit_rest(&timing, data, flags, 0, First::Wait).map(|()| data.len()),
+        Err(failed) => transfer.run_on_by(&timing, failed, |fd, more| exact::send(fd, data, flags | more)),
     }
-    transfer.run_on_by(&timing, None, |fd, more| exact::send(fd, data, flags | more))
 }
 
 /// One limit for the whole, as CPython's: each part gets what is left of it. The exception says how much was sent.
