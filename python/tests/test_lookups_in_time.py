@@ -185,10 +185,11 @@ def test_each_lookup_ends_by_the_limit_on_lookups(run):
 def test_where_all_workers_are_busy_the_error_says_so(run):
     run(
         """
+        # Those that queue for a second get workers of their own, up to 256 in all.
         def busy(number):
-            with contextlib.suppress(TimeoutError), shotclock.deadline(1.5):
+            with contextlib.suppress(TimeoutError), shotclock.deadline(3):
                 socket.getaddrinfo(f"slow{number}.example", 80)
-        threads = [threading.Thread(target=busy, args=(number,)) for number in range(64)]
+        threads = [threading.Thread(target=busy, args=(number,)) for number in range(260)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -197,7 +198,7 @@ def test_where_all_workers_are_busy_the_error_says_so(run):
             try:
                 socket.getaddrinfo("one.more.example", 80)
             except TimeoutError as error:
-                assert str(error) == "timed out: all 64 lookup workers are busy with lookups that hang", error
+                assert str(error) == "timed out: all 256 lookup workers are busy with lookups that hang", error
                 assert error.scope is scope
         shotclock.set_lookup_timeout(LIMIT)
         with takes(LIMIT):
@@ -205,7 +206,7 @@ def test_where_all_workers_are_busy_the_error_says_so(run):
                 socket.gethostbyname("one.more.example")
             except socket.gaierror as error:
                 assert error.errno == socket.EAI_AGAIN
-                assert error.strerror.endswith("passed: all 64 lookup workers are busy with lookups that hang"), error
+                assert error.strerror.endswith("passed: all 256 lookup workers are busy with lookups that hang"), error
         with takes(LIMIT):
             assert socket.getfqdn("192.0.2.1") == "192.0.2.1"
         """

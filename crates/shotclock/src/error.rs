@@ -80,7 +80,7 @@ pub(crate) enum Reason {
     NotFound(String),
     TooLong(String),
     Unsupported(String),
-    WorkerLimit { limit: LimitKind, elapsed: Duration, cap: usize },
+    WorkerLimit { limit: LimitKind, elapsed: Duration, workers: usize },
     Attempts { failures: Vec<Error>, limit: Option<(LimitKind, Duration)> },
     File(io::Error),
 }
@@ -339,6 +339,11 @@ impl Error {
         }
     }
 
+    /// Whether the system had no descriptor or memory to spare, which it may have in a moment.
+    pub(crate) fn is_shortage(&self) -> bool {
+        matches!(self.0.reason, Reason::System(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+    }
+
     /// What befell each address that `create_connection` tried, in order; empty for other errors.
     ///
     /// ```
@@ -427,9 +432,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut { limit, elapsed } => expired(f, *limit, *elapsed),
-            Self::WorkerLimit { limit, elapsed, cap } => {
+            Self::WorkerLimit { limit, elapsed, workers } => {
                 expired(f, *limit, *elapsed)?;
-                write!(f, ", in the queue: all {cap} lookup workers are busy")
+                write!(f, ", in the queue: all {workers} lookup workers are busy")
             }
             Self::WouldBlock => f.write_str("would block, and the socket's timeout is 0"),
             Self::Cancelled => f.write_str("cancelled"),

@@ -89,9 +89,9 @@ pub use error::{Error, LimitKind, LookupCode, Result};
 pub use file::{LINE_LIMIT, SocketFile, SocketHandle, SocketReader, SocketWriter};
 pub use interface::{Interface, if_indextoname, if_nameindex, if_nametoindex};
 pub use names::{
-    AddressInfo, AddressInfoHints, HostEntry, LOOKUP_WORKERS, Lookup, Service, getaddrinfo, getfqdn, gethostbyaddr,
-    gethostbyname, gethostbyname_ex, gethostname, getnameinfo, getprotobyname, getservbyname, getservbyport,
-    sethostname,
+    AddressInfo, AddressInfoHints, HostEntry, LOOKUP_WORKERS, LOOKUP_WORKERS_AT_MOST, Lookup, Service, getaddrinfo,
+    getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, gethostname, getnameinfo, getprotobyname, getservbyname,
+    getservbyport, sethostname,
 };
 pub use option::{Credentials, Membership, Membership6, OptionValue, SocketOption};
 pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};

@@ -33,7 +33,7 @@ pub use address_info::{AddressInfo, AddressInfoHints, Service, getaddrinfo, getn
 pub use fqdn::getfqdn;
 pub use hosts::{HostEntry, gethostbyaddr, gethostbyname, gethostbyname_ex, gethostname, sethostname};
 pub use services::{getprotobyname, getservbyname, getservbyport};
-pub use workers::LOOKUP_WORKERS;
+pub use workers::{LOOKUP_WORKERS, LOOKUP_WORKERS_AT_MOST};
 
 pub use request::{Answer, Request, Unanswered, answer};
 use workers::Outcome;
@@ -42,13 +42,15 @@ use workers::Outcome;
 ///
 /// Without a limit the system's resolver is called on the calling thread, and may take as long as it likes (with a dead
 /// name server, glibc gives up after 10 s or more). With a limit, or inside [`with_deadline`](crate::with_deadline), the
-/// call runs on one of at most [`LOOKUP_WORKERS`] threads of this process, and the caller leaves when its limit passes
+/// call runs on one of [`LOOKUP_WORKERS`] threads of this process, and the caller leaves when its limit passes
 /// or its canceller is used. Numeric hosts with numeric services are answered at once and never go there.
 ///
 /// About the workers:
 /// * The answers are the system's own, hosts file and nsswitch.conf(5) and all.
 /// * Equal lookups in flight are one lookup. An answer that comes after everyone left is thrown away.
-/// * All workers busy: callers queue until their limit, and only then get an error, which says so.
+/// * All workers busy: callers queue, for a second at most, and then more workers are started, up to
+///   [`LOOKUP_WORKERS_AT_MOST`]. So names whose server is dead do not keep out those that answer. Beyond that callers queue
+///   until their limit, and only then get an error, which says so.
 /// * Workers are started when needed, end when there is nothing to do, and are never joined: they do not delay the end
 ///   of the program. Every signal is blocked in them. A child of fork(2) starts without any.
 /// * A network namespace or credentials that only the *calling thread* has (unshare(2), setns(2)) do not hold there:

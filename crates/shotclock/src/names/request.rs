@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::host_name::numeric;
-use super::workers::{LOOKUP_WORKERS, Left, Pool};
+use super::workers::{Crew, Left, Pool};
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags};
 use crate::error::LimitKind;
 use crate::sys::address::RawAddress;
@@ -182,8 +182,8 @@ pub fn answer<W: Waiter>(
     }
     match workers().ask_by(request.clone(), limit, waiter) {
         Ok(outcome) => outcome.answered().map_err(Unanswered::Failed),
-        Err(Left { stop: Stop::TimedOut { limit, elapsed }, in_queue: true }) => {
-            Err(Unanswered::AllBusy { limit, elapsed, workers: LOOKUP_WORKERS })
+        Err(Left { stop: Stop::TimedOut { limit, elapsed }, all_busy: Some(workers) }) => {
+            Err(Unanswered::AllBusy { limit, elapsed, workers })
         }
         Err(Left { stop, .. }) => Err(Unanswered::Stopped(stop)),
     }
@@ -200,7 +200,7 @@ static WORKERS: PerProcess<Arc<LookupPool>> = PerProcess::new(make_workers, forg
 
 fn make_workers() -> Arc<LookupPool> {
     let spawn = |work: Box<dyn FnOnce() + Send>| thread::spawn_detached("shotclock-lookup", work);
-    Pool::new(LOOKUP_WORKERS, Box::new(spawn), Request::run)
+    Pool::new(Crew::OF_PROCESS, Box::new(spawn), Request::run)
 }
 
 extern "C" fn forget_workers() {

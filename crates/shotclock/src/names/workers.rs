@@ -1,7 +1,8 @@
 //! Lookup workers: the threads on which the system's resolver runs when the caller cannot wait without end.
 //!
 //! A call into the system's resolver can be neither interrupted nor given a time, so under a limit it is made by a
-//! worker, and the caller waits for the answer in the one timed loop. A worker is started when there is work that
+//! worker, and the caller waits for the answer in the one timed loop. Workers that hang do not count as workers, up to a
+//! bound, so that names whose server is dead keep no others out. A worker is started when there is work that
 //! nobody would take up, goes on while there is work, and ends: no thread ever idles, and no timer keeps one. Workers
 //! are detached and never joined, so a lookup that hangs cannot hold up the end of the program.
 
@@ -10,25 +11,54 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::cancel::Signal;
-use crate::deadline::Timeout;
+use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason};
 use crate::sys::{Errno, Readiness};
 use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive};
 
-/// The most threads that look names up at one time, in the whole process.
+/// How many threads look names up at one time, in the whole process, before a further lookup queues. Those that have been
+/// at one name for over a second do not count: a name server that is dead for some names keeps no others out.
 ///
 /// Only *different* lookups that hang at the same moment need a thread each, since equal ones are shared; a resolver
-/// gives each up by itself in the end (glibc: after 10 s for each dead name server). 64 leaves room for a program that
-/// connects to dozens of hosts while its name server is dead, and costs no more than 64 small stacks at worst. Callers
-/// beyond it queue, first come first served, until their limit; only then the error names this number.
+/// gives each up by itself in the end (glibc: after 10 s for each dead name server). Whoever has queued for a second gets a
+/// thread, and so does everybody before it, up to [`LOOKUP_WORKERS_AT_MOST`] in all.
 ///
 /// ```
 /// assert!(shotclock::LOOKUP_WORKERS >= 16);
 /// ```
 pub const LOOKUP_WORKERS: usize = 64;
+
+/// The most threads that look names up at one time, in the whole process, however many names hang.
+///
+/// 256 leaves room for a program that connects to hundreds of hosts while the name server of most is dead, and costs no
+/// more than 256 small stacks at worst. Callers beyond it queue, first come first served, until their limit; only then the
+/// error says so.
+///
+/// ```
+/// assert!(shotclock::LOOKUP_WORKERS_AT_MOST >= 2 * shotclock::LOOKUP_WORKERS);
+/// ```
+pub const LOOKUP_WORKERS_AT_MOST: usize = 256;
+
+/// How many workers a pool may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Crew {
+    /// So many, without those that hang.
+    pub(super) usual: usize,
+    /// So many in all.
+    pub(super) most: usize,
+    /// A worker that has been at one job for longer hangs, and a job that has queued for longer gets a worker.
+    pub(super) patience: Timeout,
+}
+
+impl Crew {
+    /// The process's own.
+    pub(super) const OF_PROCESS: Self =
+        Self { usual: LOOKUP_WORKERS, most: LOOKUP_WORKERS_AT_MOST, patience: Timeout::from_nanos(1_000_000_000) };
+}
 
 /// What became of a job.
 #[derive(Clone, Debug)]
@@ -58,8 +88,8 @@ impl<A> Outcome<A> {
 /// Why a caller left without an answer.
 pub(super) struct Left<I> {
     pub(super) stop: Stop<I>,
-    /// No worker had taken the job up.
-    pub(super) in_queue: bool,
+    /// No worker had taken the job up: all of them, so many, were busy.
+    pub(super) all_busy: Option<usize>,
 }
 
 /// Starts a thread.
@@ -69,7 +99,7 @@ type Spawn = Box<dyn Fn(Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Syn
 pub(super) struct Pool<Q, A> {
     resolve: Box<dyn Fn(&Q) -> A + Send + Sync>,
     spawn: Spawn,
-    cap: usize,
+    crew: Crew,
     /// The process the pool belongs to: its lock means nothing in a forked child.
     process: u32,
     state: Mutex<State<Q, A>>,
@@ -77,6 +107,8 @@ pub(super) struct Pool<Q, A> {
 
 struct State<Q, A> {
     workers: usize,
+    /// When each job that a worker is at was taken up.
+    under_way: BTreeMap<u64, Deadline>,
     last_number: u64,
     /// Jobs that no worker has taken up, the oldest first.
     queue: BTreeMap<u64, Arc<Job<Q, A>>>,
@@ -92,6 +124,9 @@ struct Flight<Q, A> {
 struct Job<Q, A> {
     number: u64,
     request: Q,
+    queued: Deadline,
+    /// Whether its second in the queue is over, and what there is to be done about that is done.
+    is_overdue: AtomicBool,
     outcome: OnceLock<Outcome<A>>,
     finished: Signal,
 }
@@ -107,10 +142,12 @@ where
     Q: Clone + Eq + Hash + Send + Sync + 'static,
     A: Clone + Send + Sync + 'static,
 {
-    /// A pool of at most `cap` workers that answer by `resolve`.
-    pub(super) fn new(cap: usize, spawn: Spawn, resolve: impl Fn(&Q) -> A + Send + Sync + 'static) -> Arc<Self> {
-        let state = State { workers: 0, last_number: 0, queue: BTreeMap::new(), flights: HashMap::new() };
-        Arc::new(Self { resolve: Box::new(resolve), spawn, cap, process: std::process::id(), state: Mutex::new(state) })
+    /// A pool of workers that answer by `resolve`.
+    pub(super) fn new(crew: Crew, spawn: Spawn, resolve: impl Fn(&Q) -> A + Send + Sync + 'static) -> Arc<Self> {
+        let (queue, flights) = (BTreeMap::new(), HashMap::new());
+        let state = State { workers: 0, under_way: BTreeMap::new(), last_number: 0, queue, flights };
+        let (process, state) = (std::process::id(), Mutex::new(state));
+        Arc::new(Self { resolve: Box::new(resolve), spawn, crew, process, state })
     }
 
     /// Waits for the answer, as long as `limit` allows.
@@ -127,11 +164,11 @@ where
             // It cannot be answered in one try: do not bother a worker.
             return Err(Error::new(operation, Reason::WouldBlock));
         }
-        self.ask_by(request, limit, &mut PollWaiter).map_err(|left| match left.stop {
-            Stop::TimedOut { limit, elapsed } if left.in_queue => {
-                Error::new(operation, Reason::WorkerLimit { limit, elapsed, cap: self.cap })
+        self.ask_by(request, limit, &mut PollWaiter).map_err(|left| match (left.stop, left.all_busy) {
+            (Stop::TimedOut { limit, elapsed }, Some(workers)) => {
+                Error::new(operation, Reason::WorkerLimit { limit, elapsed, workers })
             }
-            stop => Error::stopped(operation, stop),
+            (stop, _) => Error::stopped(operation, stop),
         })
     }
 
@@ -146,10 +183,8 @@ where
         waiter: &mut W,
     ) -> Result<Outcome<A>, Left<W::Interrupt>> {
         let mut asking = Asking { pool: self, request, share: None };
-        drive(&mut asking, limit, waiter).map_err(|stop| {
-            let in_queue = asking.share.as_ref().is_some_and(Share::is_stuck_in_queue);
-            Left { stop, in_queue }
-        })
+        drive(&mut asking, limit, waiter)
+            .map_err(|stop| Left { stop, all_busy: asking.share.as_ref().and_then(Share::all_busy) })
     }
 
     /// A share of the job for this request: of the one in flight, or of a new one.
@@ -161,18 +196,35 @@ where
         }
         state.last_number += 1;
         let number = state.last_number;
-        let (outcome, finished) = (OnceLock::new(), Signal::default());
-        let job = Arc::new(Job { number, request: request.clone(), outcome, finished });
+        let now = Deadline::now();
+        let job = Arc::new(Job {
+            number,
+            request: request.clone(),
+            queued: now,
+            is_overdue: AtomicBool::new(false),
+            outcome: OnceLock::new(),
+            finished: Signal::default(),
+        });
         state.flights.insert(request.clone(), Flight { job: Arc::clone(&job), waiters: 1 });
         state.queue.insert(number, Arc::clone(&job));
         // Every worker there is has a job, or is about to look at the queue: one more is never too many by much.
-        let wants_worker = state.workers < self.cap;
+        let wants_worker = state.workers < self.crew.most && state.at_work(self.crew, now) < self.crew.usual;
         state.workers += usize::from(wants_worker);
         drop(state);
         if wants_worker {
             self.start_worker();
         }
         Share { pool: Arc::clone(self), job }
+    }
+
+    /// Starts a worker for a job that has queued for too long, and for each that came before it.
+    fn relieve(self: &Arc<Self>, job: &Job<Q, A>) {
+        let mut state = self.lock();
+        let waiting = if state.queue.contains_key(&job.number) { state.queue.range(..=job.number).count() } else { 0 };
+        let more = waiting.min(self.crew.most.saturating_sub(state.workers));
+        state.workers += more;
+        drop(state);
+        (0..more).for_each(|_| self.start_worker());
     }
 
     /// Starts the worker that was counted already. If there is none at all now, the queue has nobody left to wait for.
@@ -201,7 +253,10 @@ where
                 Ok(answer) => Outcome::Answer(answer),
                 Err(panic) => Outcome::Panicked(panic_message(panic.as_ref())),
             };
-            self.lock().flights.remove(&job.request);
+            let mut state = self.lock();
+            state.flights.remove(&job.request);
+            state.under_way.remove(&job.number);
+            drop(state);
             job.finish(outcome);
         }
     }
@@ -209,9 +264,12 @@ where
     /// Takes a job off the queue; if there is none, the worker is counted out under the same lock.
     fn next_job(&self) -> Option<Arc<Job<Q, A>>> {
         let mut state = self.lock();
-        let job = state.queue.pop_first().map(|(_, job)| job);
-        state.workers -= usize::from(job.is_none());
-        job
+        let Some((number, job)) = state.queue.pop_first() else {
+            state.workers -= 1;
+            return None;
+        };
+        state.under_way.insert(number, Deadline::now());
+        Some(job)
     }
 }
 
@@ -221,7 +279,20 @@ impl<Q, A> Pool<Q, A> {
     }
 }
 
+impl<Q, A> State<Q, A> {
+    /// The workers that do not hang.
+    fn at_work(&self, crew: Crew, now: Deadline) -> usize {
+        let hang = self.under_way.values().filter(|began| began.plus(crew.patience) <= now).count();
+        self.workers - hang
+    }
+}
+
 impl<Q, A> Job<Q, A> {
+    /// When it has queued for too long; never again, once that was seen to.
+    fn due(&self, crew: Crew) -> Deadline {
+        if self.is_overdue.load(Ordering::Relaxed) { Deadline::NEVER } else { self.queued.plus(crew.patience) }
+    }
+
     fn finish(&self, outcome: Outcome<A>) {
         // Nobody else sets it: a job is taken off the queue once.
         let _ = self.outcome.set(outcome);
@@ -230,10 +301,11 @@ impl<Q, A> Job<Q, A> {
 }
 
 impl<Q: Eq + Hash, A> Share<Q, A> {
-    /// Whether no worker has taken the job up, because there is none to spare.
-    fn is_stuck_in_queue(&self) -> bool {
+    /// How many workers are busy, if none has taken the job up because there is none to spare.
+    fn all_busy(&self) -> Option<usize> {
         let state = self.pool.lock();
-        state.workers >= self.pool.cap && state.queue.contains_key(&self.job.number)
+        let is_stuck = state.workers >= self.pool.crew.usual && state.queue.contains_key(&self.job.number);
+        is_stuck.then_some(state.workers)
     }
 }
 
@@ -271,12 +343,20 @@ where
 
     fn attempt(&mut self, _ready: Readiness) -> Result<Outcome<A>, Pause> {
         let share = self.share.get_or_insert_with(|| self.pool.join(&self.request));
-        share.job.outcome.get().cloned().ok_or(Pause::WouldBlock)
+        if let Some(outcome) = share.job.outcome.get() {
+            return Ok(outcome.clone());
+        }
+        let job = &share.job;
+        if Deadline::now() >= job.due(self.pool.crew) && !job.is_overdue.swap(true, Ordering::Relaxed) {
+            self.pool.relieve(job);
+        }
+        Err(Pause::WouldBlock)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         if let Some(share) = &self.share {
             wanted.signal(&share.job.finished);
+            wanted.timer(share.job.due(self.pool.crew));
         }
     }
 }

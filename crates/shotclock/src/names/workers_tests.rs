@@ -29,7 +29,7 @@ impl Stalled {
         let (leave, wait_for_leave) = channel::<()>();
         let (wait_for_leave, runs) = (Mutex::new(wait_for_leave), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&runs);
-        let pool = Pool::new(cap, threads(), move |request: &&'static str| {
+        let pool = Pool::new(crew(cap), threads(), move |request: &&'static str| {
             counted.fetch_add(1, Ordering::SeqCst);
             let _ = say_started.send(*request);
             // Ends at the latest with the test, which drops the other end.
@@ -46,6 +46,26 @@ impl Stalled {
     fn runs(&self) -> usize {
         self.runs.load(Ordering::SeqCst)
     }
+}
+
+/// So many workers, and no more whatever happens.
+fn crew(cap: usize) -> Crew {
+    Crew { usual: cap, most: cap, patience: PATIENT.into() }
+}
+
+/// A pool in which every name hangs but "live", and where those that hang say that they do.
+fn of_dead_and_live(crew: Crew) -> (TestPool, Receiver<&'static str>, Sender<()>) {
+    let (say_started, started) = channel();
+    let (leave, wait_for_leave) = channel::<()>();
+    let wait_for_leave = Mutex::new(wait_for_leave);
+    let pool = Pool::new(crew, threads(), move |request: &&'static str| {
+        if *request != "live" {
+            let _ = say_started.send(*request);
+            let _ = wait_for_leave.lock().unwrap().recv();
+        }
+        (*request).to_owned()
+    });
+    (pool, started, leave)
 }
 
 fn threads() -> Spawn {
@@ -159,11 +179,54 @@ fn a_full_pool_is_named_only_to_those_whose_job_never_started() {
     let started = Instant::now();
     let error = stalled.pool.ask("getaddrinfo", "b", &within(SHORT)).unwrap_err();
     assert!(started.elapsed() >= SHORT, "it queued until its limit");
-    assert!(matches!(error.reason(), Reason::WorkerLimit { cap: 1, .. }), "{error}");
+    assert!(matches!(error.reason(), Reason::WorkerLimit { workers: 1, .. }), "{error}");
     assert!(error.is_timeout() && error.to_string().contains("all 1 lookup workers"), "{error}");
     let error = stalled.pool.ask("getaddrinfo", "a", &within(SHORT)).unwrap_err();
     assert!(matches!(error.reason(), Reason::TimedOut { .. }), "it was running: {error}");
     drop(running);
+}
+
+#[test]
+fn dead_names_keep_a_live_one_waiting_for_the_patience_and_no_longer() {
+    let (pool, started, _leave) = of_dead_and_live(Crew { usual: 2, most: 8, patience: SHORT.into() });
+    // Two are taken up, two more queue before the live one; nobody but it waits.
+    let _dead = ["a", "b", "c", "d"].map(|name| pool.join(&name));
+    let begun = Instant::now();
+    assert_eq!(answer(pool.ask("getaddrinfo", "live", &within(PATIENT))), "live");
+    assert!(begun.elapsed() >= SHORT && begun.elapsed() < PATIENT / 2, "{:?}", begun.elapsed());
+    let mut hanging: Vec<_> = (0..4).map(|_| started.recv_timeout(PATIENT).unwrap()).collect();
+    hanging.sort_unstable();
+    assert_eq!(hanging, ["a", "b", "c", "d"], "those before it got their workers too");
+}
+
+#[test]
+fn workers_that_hang_do_not_count() {
+    let (pool, started, _leave) = of_dead_and_live(Crew { usual: 2, most: 8, patience: SHORT.into() });
+    let _dead = ["a", "b"].map(|name| pool.join(&name));
+    (0..2).for_each(|_| assert!(started.recv_timeout(PATIENT).is_ok()));
+    // A moment that nothing tells: until then they might be slow and no more.
+    let _nothing_comes = started.recv_timeout(SHORT + Duration::from_millis(1));
+    assert_eq!(pool.lock().at_work(pool.crew, Deadline::now()), 0);
+    let share = pool.join(&"live");
+    assert!(pool.lock().workers > 2 || share.job.outcome.get().is_some(), "a worker at once, not after the patience");
+    assert!(matches!(wait_for(&pool, share, &within(PATIENT)), Outcome::Answer(live) if live == "live"));
+}
+
+#[test]
+fn there_are_never_more_workers_than_the_most() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let (pool, started, leave) = of_dead_and_live(Crew { usual: 1, most: 3, patience: Timeout::from(SHORT / 10) });
+    thread::scope(|scope| {
+        let callers = names.map(|name| scope.spawn(|| pool.ask("getaddrinfo", name, &within(SHORT * 4)).unwrap_err()));
+        let errors = callers.map(|caller| caller.join().unwrap());
+        let queued = errors.iter().filter(|error| matches!(error.reason(), Reason::WorkerLimit { workers: 3, .. }));
+        assert_eq!(queued.count(), 5, "{errors:?}");
+    });
+    assert_eq!(started.try_iter().count(), 3);
+    assert!(pool.lock().workers == 3 && pool.lock().queue.is_empty());
+    drop(leave);
+    assert_all_workers_end(&pool);
+    assert!(pool.lock().under_way.is_empty());
 }
 
 #[test]
@@ -198,7 +261,7 @@ fn a_running_job_that_everyone_left_can_be_joined_again() {
 
 #[test]
 fn a_panic_reaches_those_who_wait() {
-    let pool: TestPool = Pool::new(1, threads(), |request: &&'static str| panic!("no {request} today"));
+    let pool: TestPool = Pool::new(crew(1), threads(), |request: &&'static str| panic!("no {request} today"));
     for _ in 0..2 {
         match pool.ask("getaddrinfo", "a", &within(PATIENT)) {
             Ok(Outcome::Panicked(message)) => assert_eq!(message, "no a today"),
@@ -236,7 +299,7 @@ fn no_thread_is_an_error_unless_another_worker_is_alive() {
         }
         thread::Builder::new().spawn(work).map(drop)
     });
-    let pool: TestPool = Pool::new(4, spawn, move |request: &&'static str| {
+    let pool: TestPool = Pool::new(crew(4), spawn, move |request: &&'static str| {
         let _ = say_started.send(*request);
         let _ = wait_for_leave.lock().unwrap().recv();
         (*request).to_owned()
@@ -260,7 +323,7 @@ fn no_thread_is_an_error_unless_another_worker_is_alive() {
 #[test]
 fn many_callers_and_few_workers() {
     let pool: Arc<Pool<(usize, usize), usize>> =
-        Pool::new(3, threads(), |(thread, turn): &(usize, usize)| thread * turn);
+        Pool::new(crew(3), threads(), |(thread, turn): &(usize, usize)| thread * turn);
     thread::scope(|scope| {
         for caller in 0..8 {
             let pool = &pool;
