@@ -132,6 +132,32 @@ fn close_works_without_a_descriptor_to_spare() {
 }
 
 #[test]
+fn connecting_waits_for_a_descriptor_to_spare_while_time_is_left() {
+    if !in_own_process("connecting_waits_for_a_descriptor_to_spare_while_time_is_left") {
+        return;
+    }
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    let to = listener.getsockname().unwrap();
+    let silent = udp();
+    let mut hoard = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        hoard.push(file);
+    }
+    let for_ever = create_connection(to, None).map(drop);
+    let in_vain = create_connection(to, LIMIT).map(drop);
+    let connected = thread::scope(|threads| {
+        let connecting = threads.spawn(|| create_connection(to, Duration::from_secs(30)).map(drop));
+        let _a_moment = silent.within(LIMIT).recv(1);
+        drop(std::mem::take(&mut hoard));
+        connecting.join().unwrap()
+    });
+    connected.unwrap();
+    assert_eq!(for_ever.unwrap_err().raw_os_error(), Some(24), "EMFILE: without an end there is nothing to wait for");
+    let error = in_vain.unwrap_err();
+    assert!(error.is_timeout() && error.attempts()[0].raw_os_error() == Some(24), "{error}");
+}
+
+#[test]
 fn the_system_says_no_in_its_own_words() {
     let listener = create_server(("127.0.0.1", 0)).unwrap();
     let address = listener.getsockname().unwrap();

@@ -28,7 +28,8 @@ const LEAST_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
 ///
 /// An address that does not answer does not hold up the others (Happy Eyeballs): the next is tried 250 ms after the
 /// last, or at once when one fails, IPv6 and IPv4 taking turns; the first to answer wins, and the others are closed.
-/// [`Connector::attempt_delay`] changes that. Source: RFC 8305; Python's `socket.create_connection`, which tries one
+/// [`Connector::attempt_delay`] changes that. Where there is no descriptor or memory for an attempt (EMFILE, ENFILE,
+/// ENOBUFS, ENOMEM) it is made as soon as there is: while another attempt is under way, or time is left. Source: RFC 8305; Python's `socket.create_connection`, which tries one
 /// address after the other, begins the timeout anew at each, and does not bound the lookup.
 ///
 /// # Errors
@@ -209,7 +210,7 @@ impl<'c> Connector<'c> {
         let pause = if has_local_port { Timeout::NEVER } else { self.attempt_delay };
         let candidates =
             if pause == Timeout::NEVER { candidates } else { interleaved(candidates, |it| it.address.family()) };
-        let mut race = Race::new(Attempts(self.local_address), candidates, pause);
+        let mut race = Race::new(Attempts(self.local_address), candidates, pause).patient(limit.is_bounded());
         let ran_out = match drive(&mut race, &limit, &mut PollWaiter) {
             Ok(Finish::Won(socket)) => {
                 socket.set_timeout(self.timeout);
@@ -250,11 +251,13 @@ impl Entrants for Attempts {
 
     fn prepare(&mut self, candidate: Candidate) -> Result<(Socket, RawAddress), Unfit<Self>> {
         let Candidate { address, kind, protocol } = candidate;
-        let socket = Socket::with_protocol(address.family(), kind, protocol).map_err(Unfit::Failed)?;
-        if let Some(local) = self.0 {
-            socket.bind(local).map_err(Unfit::Failed)?;
+        let socket = Socket::with_protocol(address.family(), kind, protocol);
+        let bound = socket.and_then(|socket| self.0.map_or(Ok(()), |local| socket.bind(local)).map(|()| socket));
+        match bound {
+            Ok(socket) => Ok((socket, address.to_raw())),
+            Err(error) if error.is_shortage() => Err(Unfit::Short(candidate, error)),
+            Err(error) => Err(Unfit::Failed(error)),
         }
-        Ok((socket, address.to_raw()))
     }
 
     fn descriptor(socket: &Socket) -> Option<BorrowedFd<'_>> {

@@ -167,6 +167,101 @@ fn every_failure_is_told_in_the_order_of_the_addresses() {
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 }
 
+/// Real attempts, for which there is no descriptor a few times.
+struct Scarce {
+    attempts: Attempts,
+    /// Before each making of a socket: whether there is one to spare.
+    to_spare: Box<dyn FnMut() -> bool>,
+}
+
+impl Entrants for Scarce {
+    type Candidate = Candidate;
+    type Socket = Socket;
+    type Failure = Error;
+    type Stop = Infallible;
+
+    fn prepare(&mut self, candidate: Candidate) -> Result<(Socket, RawAddress), Unfit<Self>> {
+        if !(self.to_spare)() {
+            return Err(Unfit::Short(candidate, Error::system("socket", Errno::MFILE)));
+        }
+        self.attempts.prepare(candidate).map_err(|unfit| match unfit {
+            Unfit::Failed(error) => Unfit::Failed(error),
+            Unfit::Short(candidate, error) => Unfit::Short(candidate, error),
+            Unfit::CalledOff(never) => match never {},
+        })
+    }
+
+    fn descriptor(socket: &Socket) -> Option<BorrowedFd<'_>> {
+        Attempts::descriptor(socket)
+    }
+
+    fn refused(&mut self, errno: Errno, to: &RawAddress) -> Error {
+        self.attempts.refused(errno, to)
+    }
+}
+
+/// A race among the addresses; `to_spare` is asked before each socket is made.
+fn scarce_race(addresses: &[Address], to_spare: impl FnMut() -> bool + 'static) -> Race<Scarce> {
+    let entrants = Scarce { attempts: Attempts(None), to_spare: Box::new(to_spare) };
+    Race::new(entrants, addresses.iter().copied().map(stream).collect(), PAUSE.into())
+}
+
+fn run(race: &mut Race<Scarce>, budget: Duration) -> Result<Option<Socket>, Stop> {
+    let limit = Limit { deadline: Deadline::after(budget), ..Limit::NONE };
+    match drive(race, &limit, &mut PollWaiter)? {
+        Finish::Won(socket) => Ok(Some(socket)),
+        Finish::Lost => Ok(None),
+        Finish::CalledOff(never) => match never {},
+    }
+}
+
+#[test]
+fn a_shortage_that_passes_loses_no_address() {
+    let (dead, listener) = (BlackHole::new(), create_server(("127.0.0.1", 0)).unwrap());
+    let live = listener.getsockname().unwrap();
+    // The first attempt has its socket; the second finds none to spare, twice.
+    let mut asked = 0;
+    let mut race = scarce_race(&[dead.address, live], move || {
+        asked += 1;
+        !(2..4).contains(&asked)
+    });
+    let (won, took) = timed(|| run(&mut race, FAR).unwrap().unwrap());
+    assert_eq!(won.getpeername().unwrap(), live);
+    assert!(took >= PAUSE + Duration::from_millis(100) && took < FAR / 4, "{took:?}");
+    // What is given back by an attempt that fails is noticed at once, and by one that has no other beside it too.
+    let (refused, _keep) = refusing();
+    for addresses in [&[refused, live][..], &[live]] {
+        let mut asked = 0;
+        let race = scarce_race(addresses, move || {
+            asked += 1;
+            asked > 3
+        });
+        let mut race = race.patient(true);
+        assert_eq!(run(&mut race, FAR).unwrap().unwrap().getpeername().unwrap(), live);
+    }
+}
+
+#[test]
+fn a_shortage_that_stays_ends_with_the_time_and_is_told() {
+    let dead = BlackHole::new();
+    let elsewhere = Address::from(([127, 0, 0, 1], 9));
+    let mut asked = 0;
+    let mut race = scarce_race(&[dead.address, elsewhere], move || {
+        asked += 1;
+        asked == 1
+    });
+    assert!(matches!(run(&mut race, PAUSE * 4), Err(Stop::TimedOut { .. })));
+    race.give_up(|to, _| Error::new("connect", Reason::WouldBlock).to(Address::from_raw(to)));
+    let failures = race.into_failures();
+    assert_eq!(failures.len(), 2, "{failures:?}");
+    assert_eq!((failures[0].is_would_block(), failures[1].raw_os_error()), (true, Some(24)), "{failures:?}");
+    // Without an end to wait for it is final where nothing else is under way.
+    let mut race = scarce_race(&[elsewhere, elsewhere], || false);
+    assert!(run(&mut race, FAR).unwrap().is_none());
+    let numbers: Vec<_> = race.into_failures().iter().map(Error::raw_os_error).collect();
+    assert_eq!(numbers, [Some(24); 2]);
+}
+
 #[test]
 fn a_race_can_be_cancelled() {
     let holes = [BlackHole::new(), BlackHole::new()];

@@ -1,7 +1,7 @@
 //! Several connection attempts at once, staggered, of which the first to succeed wins. Source: RFC 8305, sections 4 and 5.
 
+use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
-use std::vec::IntoIter;
 
 use crate::deadline::{Deadline, Timeout};
 use crate::ops::Connecting;
@@ -12,6 +12,10 @@ use crate::timed::{Interest, Operation, Pause};
 /// The most attempts under way at one time; the next then begins when one of them fails. At the usual pace that is 8 s
 /// of silence, with a descriptor each.
 const MOST_UNDER_WAY: usize = 32;
+
+/// How soon it is tried again to make a socket for which there was no descriptor or memory. One that is given back by an
+/// attempt that fails is noticed at once.
+const SHORTAGE: Timeout = Timeout::from_nanos(50_000_000);
 
 /// The candidates with their families taking turns, so that one family that is down costs one pause. The first stays the
 /// first, and the order within a family the resolver's.
@@ -56,6 +60,8 @@ pub trait Entrants {
 pub enum Unfit<E: Entrants + ?Sized> {
     /// This one: on to the next.
     Failed(E::Failure),
+    /// This one for now, since there was no descriptor or memory to spare: it may do in a moment.
+    Short(E::Candidate, E::Failure),
     /// And there is to be no other.
     CalledOff(E::Stop),
 }
@@ -75,7 +81,11 @@ pub enum Finish<E: Entrants + ?Sized> {
 pub struct Race<E: Entrants> {
     entrants: E,
     /// Those not tried yet, by number.
-    waiting: std::iter::Enumerate<IntoIter<E::Candidate>>,
+    waiting: VecDeque<(usize, E::Candidate)>,
+    /// Why the first of them could not be tried, and is to be tried again at `next`.
+    shortage: Option<E::Failure>,
+    /// Whether a shortage may be waited out where no attempt is under way.
+    is_patient: bool,
     under_way: Vec<Attempt<E::Socket>>,
     failures: Vec<(usize, E::Failure)>,
     /// The time between one attempt and the next; never: only when one fails.
@@ -97,7 +107,9 @@ impl<E: Entrants> Race<E> {
     pub fn new(entrants: E, candidates: Vec<E::Candidate>, pause: Timeout) -> Self {
         Self {
             entrants,
-            waiting: candidates.into_iter().enumerate(),
+            waiting: candidates.into_iter().enumerate().collect(),
+            shortage: None,
+            is_patient: false,
             under_way: Vec::new(),
             failures: Vec::new(),
             pause,
@@ -105,10 +117,20 @@ impl<E: Entrants> Race<E> {
         }
     }
 
+    /// The same race, which has an end: while nothing is under way it waits out a shortage of descriptors or memory until
+    /// then. Without an end it would wait for ever.
+    #[must_use]
+    pub(crate) fn patient(mut self, is_patient: bool) -> Self {
+        self.is_patient = is_patient;
+        self
+    }
+
     /// Ends the attempts under way, each with a failure made of its address and its beginning.
     pub fn give_up(&mut self, failure: impl Fn(&RawAddress, Deadline) -> E::Failure) {
         let ended = self.under_way.drain(..).map(|attempt| (attempt.number, failure(&attempt.to, attempt.since)));
         self.failures.extend(ended);
+        let first = self.waiting.front().map(|(number, _)| *number);
+        self.failures.extend(first.zip(self.shortage.take()));
     }
 
     /// Every attempt's failure, in the candidates' order.
@@ -142,11 +164,18 @@ impl<E: Entrants> Race<E> {
 
     /// Begins the attempts that are due; gives the winner, if one has succeeded at once.
     fn begin_due(&mut self) -> Option<Finish<E>> {
-        while self.has_room() && (self.under_way.is_empty() || Deadline::now() >= self.next) {
-            let (number, candidate) = self.waiting.next()?;
+        while self.has_room() && self.is_due() {
+            let (number, candidate) = self.waiting.pop_front()?;
+            self.shortage = None;
             let (socket, to) = match self.entrants.prepare(candidate) {
                 Ok(prepared) => prepared,
-                Err(Unfit::Failed(failure)) => {
+                Err(Unfit::Short(candidate, failure)) if self.is_patient || !self.under_way.is_empty() => {
+                    self.waiting.push_front((number, candidate));
+                    self.shortage = Some(failure);
+                    self.next = Deadline::now().plus(SHORTAGE);
+                    return None;
+                }
+                Err(Unfit::Failed(failure) | Unfit::Short(_, failure)) => {
                     self.fail(number, failure);
                     continue;
                 }
@@ -169,8 +198,14 @@ impl<E: Entrants> Race<E> {
         self.next = Deadline::now();
     }
 
+    /// Whether the next attempt is to begin: after the pause, at once where nothing is under way, and after a shortage when
+    /// there may be something to spare again.
+    fn is_due(&self) -> bool {
+        self.under_way.is_empty() && self.shortage.is_none() || Deadline::now() >= self.next
+    }
+
     fn has_room(&self) -> bool {
-        self.waiting.len() > 0 && self.under_way.len() < MOST_UNDER_WAY
+        !self.waiting.is_empty() && self.under_way.len() < MOST_UNDER_WAY
     }
 }
 
@@ -183,7 +218,7 @@ impl<E: Entrants> Operation for Race<E> {
         if let Some(finish) = self.look(ready).or_else(|| self.begin_due()) {
             return Ok(finish);
         }
-        if self.under_way.is_empty() {
+        if self.under_way.is_empty() && self.shortage.is_none() {
             return Ok(Finish::Lost);
         }
         // What woke it was no lie if anything has come of it.
