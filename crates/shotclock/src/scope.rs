@@ -7,8 +7,12 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use smallvec::SmallVec;
 
 use crate::deadline::{Deadline, Timeout};
 
@@ -129,7 +133,7 @@ impl Scope {
     /// assert!(scope.deadline() < Deadline::NEVER);
     /// ```
     pub fn current() -> Option<Self> {
-        on_stack(|stack| stack.earliest().cloned()).flatten()
+        on_stack(|stack| stack.earliest().cloned())
     }
 
     /// Runs `work` under this scope, on whatever thread. Threads begin outside of every scope; this is how one is taken
@@ -306,7 +310,7 @@ impl Drop for DeadlineScope {
     fn drop(&mut self) {
         on_stack(|stack| {
             if let Some(at) = stack.find(&self.key) {
-                forget(stack.entries.drain(at..=at));
+                stack.leave(at..at + 1);
             }
         });
     }
@@ -319,7 +323,7 @@ impl Drop for Block {
     fn drop(&mut self) {
         on_stack(|stack| {
             if let Some(at) = stack.find(&self.0) {
-                forget(stack.entries.drain(at..));
+                stack.leave(at..stack.entries.len());
             }
         });
     }
@@ -330,13 +334,25 @@ impl Drop for Block {
 static OPEN: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
-    static STACK: RefCell<Stack> = const { RefCell::new(Stack { entries: Vec::new(), last_key: 0 }) };
+    /// Without a destructor of its own, so that it is there to the very end of the thread: destructors of other values of
+    /// the thread say goodbye to a peer, and are to be bounded too.
+    static STACK: RefCell<ManuallyDrop<Stack>> = const { RefCell::new(ManuallyDrop::new(Stack::new())) };
+    static FORGOTTEN: Forgotten = const { Forgotten };
 }
 
 /// What a thread is in, the innermost last.
 struct Stack {
-    entries: Vec<Entry>,
+    entries: SmallVec<[Entry; 4]>,
     last_key: u64,
+}
+
+/// Takes along, when the thread ends, what guards that were forgotten have left on its stack.
+struct Forgotten;
+
+impl Drop for Forgotten {
+    fn drop(&mut self) {
+        on_stack(|stack| stack.leave(0..stack.entries.len()));
+    }
 }
 
 struct Entry {
@@ -350,6 +366,27 @@ struct Entry {
 struct Key(u64, PhantomData<*const ()>);
 
 impl Stack {
+    const fn new() -> Self {
+        Self { entries: SmallVec::new_const(), last_key: 0 }
+    }
+
+    fn enter(&mut self, scope: Option<Scope>) -> u64 {
+        OPEN.fetch_add(u32::from(scope.is_some()), Ordering::Relaxed);
+        self.last_key += 1;
+        self.entries.push(Entry { key: self.last_key, scope });
+        self.last_key
+    }
+
+    /// Takes these entries away, and out of the process's count.
+    fn leave(&mut self, which: Range<usize>) {
+        let left = self.entries.drain(which).map(|entry| u32::from(entry.scope.is_some())).sum();
+        OPEN.fetch_sub(left, Ordering::Relaxed);
+        // Nobody else gives its memory back.
+        if self.entries.is_empty() && self.entries.spilled() {
+            self.entries = SmallVec::new();
+        }
+    }
+
     fn find(&self, key: &Key) -> Option<usize> {
         self.entries.iter().rposition(|entry| entry.key == key.0)
     }
@@ -365,33 +402,17 @@ impl Stack {
     }
 }
 
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // Of guards that were forgotten.
-        forget(self.entries.drain(..));
-    }
-}
-
-/// Takes entries that are no more out of the process's count.
-fn forget(entries: impl Iterator<Item = Entry>) {
-    OPEN.fetch_sub(entries.map(|entry| u32::from(entry.scope.is_some())).sum(), Ordering::Relaxed);
-}
-
 /// The one way to the thread's stack. Never inlined: a runtime that moves a call in the middle from one thread to another
-/// must not find the first one's address kept in a register. `None` while the thread's own values are being destroyed.
+/// must not find the first one's address kept in a register.
 #[inline(never)]
-fn on_stack<T>(look: impl FnOnce(&mut Stack) -> T) -> Option<T> {
-    STACK.try_with(|stack| look(&mut stack.borrow_mut())).ok()
+fn on_stack<T>(look: impl FnOnce(&mut Stack) -> T) -> T {
+    STACK.with(|stack| look(&mut stack.borrow_mut()))
 }
 
 fn push(scope: Option<Scope>) -> Key {
-    let pushed = on_stack(|stack| {
-        OPEN.fetch_add(u32::from(scope.is_some()), Ordering::Relaxed);
-        stack.last_key += 1;
-        stack.entries.push(Entry { key: stack.last_key, scope });
-        stack.last_key
-    });
-    Key(pushed.unwrap_or(0), PhantomData)
+    // Where the thread's values are being destroyed it is gone, and who forgets a guard there keeps the count up.
+    let _may_be_gone = FORGOTTEN.try_with(|_| ());
+    Key(on_stack(|stack| stack.enter(scope)), PhantomData)
 }
 
 /// How many scopes are open in the process, on all threads: all that an operation asks where there are
@@ -411,7 +432,7 @@ pub(crate) fn end() -> Option<(Deadline, ScopeId)> {
 #[cold]
 #[inline(never)]
 fn end_on_stack() -> Option<(Deadline, ScopeId)> {
-    on_stack(|stack| stack.earliest().map(|scope| (scope.deadline(), scope.id()))).flatten()
+    on_stack(|stack| stack.earliest().map(|scope| (scope.deadline(), scope.id())))
 }
 
 /// Notes in a scope of this thread that it has ended a call.
@@ -531,6 +552,37 @@ mod tests {
         });
         elsewhere.join().unwrap();
         assert!(inner.expired(), "what became of it is known everywhere");
+    }
+
+    #[test]
+    fn a_destructor_of_the_thread_s_own_values_is_bounded() {
+        struct Goodbye(std::sync::mpsc::Sender<[Option<Deadline>; 3]>);
+        impl Drop for Goodbye {
+            fn drop(&mut self) {
+                let inside = with_deadline_at(at(10), || with_deadline_at(at(5), current));
+                let shielded = with_deadline_at(at(10), || shield(current));
+                self.0.send([inside, shielded, current()]).unwrap();
+            }
+        }
+        thread_local! {
+            static LAST: RefCell<Option<Goodbye>> = const { RefCell::new(None) };
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = thread::spawn(move || {
+            // Made first, so destroyed last: what scopes have made of their own is gone by then.
+            LAST.with(|last| *last.borrow_mut() = Some(Goodbye(tell)));
+            with_deadline_at(at(50), || mem::forget(DeadlineScope::enter(None)));
+        });
+        thread.join().unwrap();
+        assert_eq!(told.recv().unwrap(), [Some(at(5)), None, None]);
+    }
+
+    #[test]
+    fn a_deep_stack_gives_its_memory_back() {
+        let guards: Vec<_> = (0..100).map(|_| DeadlineScope::enter(None)).collect();
+        assert!(on_stack(|stack| stack.entries.spilled()));
+        drop(guards);
+        assert!(!on_stack(|stack| stack.entries.spilled()));
     }
 
     #[test]

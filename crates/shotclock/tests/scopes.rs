@@ -3,6 +3,7 @@
 
 mod peers;
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -220,6 +221,26 @@ fn a_cancelled_or_closed_wait_says_so_inside_a_scope() {
         assert!(waiting.join().unwrap().is_closed());
     });
     assert!(!guard.scope().expired());
+}
+
+#[test]
+fn a_destructor_of_a_thread_s_own_values_is_bounded() {
+    struct Goodbye(Socket, #[expect(dead_code, reason = "silent")] Socket);
+    impl Drop for Goodbye {
+        fn drop(&mut self) {
+            times_out(LIMIT, || with_deadline(LIMIT, || self.0.recv(1)));
+        }
+    }
+    thread_local! {
+        static POOL: RefCell<Option<Goodbye>> = const { RefCell::new(None) };
+    }
+    let thread = thread::spawn(|| {
+        let (ours, silent) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+        // Made before the thread's first scope, so destroyed after what that has made.
+        POOL.with(|pool| *pool.borrow_mut() = Some(Goodbye(ours, silent)));
+        with_deadline(LIMIT, || ());
+    });
+    thread.join().unwrap();
 }
 
 fn guarded_recv(client: &Socket) -> Error {
