@@ -4,7 +4,7 @@
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
 
-use shotclock::raw::{Errno, Pause, Readiness};
+use shotclock::raw::{Errno, Readiness};
 use shotclock::{MessageFlags, Phase};
 
 use crate::around::{self, Outlook};
@@ -128,7 +128,7 @@ pub(crate) fn after(manner: Manner, failed: Option<Errno>) -> First {
     match failed {
         // It promises more than what is there.
         _ if manner == Manner::Bounded => First::Wait,
-        None => First::Tried(Pause::Again),
+        None => First::Try,
         Some(errno) => First::Tried(manner.pause(errno)),
     }
 }

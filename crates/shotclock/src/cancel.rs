@@ -1,8 +1,9 @@
-//! What other threads may do to a wait: [`Canceller`], and the signals and gates the timed loop looks at.
+//! What other threads may do to a wait: [`Canceller`], and the signals that the timed loop looks at.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::sys::wake;
 
@@ -29,8 +30,31 @@ pub struct Canceller(Arc<Flags>);
 #[derive(Default)]
 struct Flags {
     own: Signal,
-    /// The cancellers whose own flags count as well, each once.
-    others: Box<[Canceller]>,
+    others: Others,
+}
+
+/// Whose flags count beside a canceller's own.
+#[derive(Default)]
+enum Others {
+    #[default]
+    None,
+    /// Another's, and all that count for that one: a chain of children is as long as it is deep, and no longer.
+    Parent(Canceller),
+    /// The own flags of these, each once, whatever they were made of.
+    Several(Box<[Canceller]>),
+}
+
+/// A long chain is taken apart link by link: each inside the other would be too deep for the stack.
+impl Drop for Flags {
+    fn drop(&mut self) {
+        let mut others = std::mem::take(&mut self.others);
+        while let Others::Parent(parent) = others {
+            others = match Arc::into_inner(parent.0) {
+                Some(mut flags) => std::mem::take(&mut flags.others),
+                None => return,
+            };
+        }
+    }
 }
 
 impl Canceller {
@@ -69,7 +93,7 @@ impl Canceller {
     /// ```
     #[must_use]
     pub fn child(&self) -> Self {
-        Self::any_of([self])
+        Self::beside(Others::Parent(self.clone()))
     }
 
     /// A canceller of its own that is cancelled, too, as soon as any of these is. Its waiters wait for all of them at once.
@@ -87,15 +111,15 @@ impl Canceller {
     /// ```
     #[must_use]
     pub fn any_of<'c>(cancellers: impl IntoIterator<Item = &'c Self>) -> Self {
-        let mut others: Vec<Self> = Vec::new();
+        let (mut seen, mut others) = (HashSet::new(), Vec::new());
         for canceller in cancellers {
-            for one in canceller.each() {
-                if !others.iter().any(|known| Arc::ptr_eq(&known.0, &one.0)) {
-                    others.push(one.clone());
-                }
-            }
+            others.extend(canceller.each().filter(|one| seen.insert(Arc::as_ptr(&one.0))).cloned());
         }
-        Self(Arc::new(Flags { own: Signal::default(), others: others.into() }))
+        Self::beside(Others::Several(others.into()))
+    }
+
+    fn beside(others: Others) -> Self {
+        Self(Arc::new(Flags { own: Signal::default(), others }))
     }
 
     /// Whether `cancel` was called on this canceller or a clone of it, or on one that it was made of.
@@ -108,8 +132,16 @@ impl Canceller {
         self.each().map(|canceller| &canceller.0.own)
     }
 
+    /// This one and all whose own flags count for it, each once.
     fn each(&self) -> impl Iterator<Item = &Self> {
-        std::iter::once(self).chain(&self.0.others)
+        let chain = std::iter::successors(Some(self), |one| match &one.0.others {
+            Others::Parent(parent) => Some(parent),
+            Others::None | Others::Several(_) => None,
+        });
+        chain.flat_map(|one| {
+            let several: &[Self] = if let Others::Several(several) = &one.0.others { several } else { &[] };
+            std::iter::once(one).chain(several)
+        })
     }
 }
 
@@ -120,154 +152,48 @@ impl fmt::Debug for Canceller {
 }
 
 /// A flag that wakes whoever waits for it: a cancellation, a finished lookup. Set once, for ever.
+///
+/// Beside the flag it counts who waits: where nobody does, nothing is rung. Both are one number, so that whoever begins
+/// to wait either sees the flag or is seen by who sets it.
 #[derive(Debug, Default)]
-pub struct Signal(AtomicBool);
+pub struct Signal(AtomicU32);
 
 impl Signal {
-    /// The number of the bell that is rung when the flag is set. Waiters borrow the flag, so it cannot move under them.
-    pub(crate) fn key(&self) -> usize {
-        std::ptr::from_ref(self) as usize
-    }
+    const SET: u32 = 1;
+    const ONE_WAITER: u32 = 2;
 
     /// Whether the flag is set.
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.load(Ordering::Acquire) & Self::SET != 0
     }
 
     /// Sets the flag and wakes its waiters.
     pub fn set(&self) {
-        self.0.store(true, Ordering::Release);
-        wake::ring(self.key());
-    }
-}
-
-/// A socket's state that its waiters look at: closed or not, under a policy or not, files that still use the descriptor,
-/// and what is known about O_NONBLOCK.
-#[derive(Debug, Default)]
-pub struct Gate(AtomicU32);
-
-impl Gate {
-    const CLOSED: u32 = 1;
-    const NONBLOCKING: u32 = 2;
-    const SHARED: u32 = 4;
-    const POLICY: u32 = 8;
-    const STREAM: u32 = 16;
-    const ONE_FILE: u32 = 32;
-
-    /// The gate of a socket that was made non-blocking when it was made.
-    pub(crate) const fn nonblocking() -> Self {
-        Self(AtomicU32::new(Self::NONBLOCKING))
-    }
-
-    /// The number of the bell that is rung when the socket is closed. Waiters borrow the gate, so it cannot move under
-    /// them.
-    pub(crate) fn key(&self) -> usize {
-        std::ptr::from_ref(self) as usize
-    }
-
-    /// Whether the socket was closed by its own handle.
-    #[inline]
-    pub fn is_closed(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & Self::CLOSED != 0
-    }
-
-    /// Not zero if the socket was closed by its own handle, or has a policy: to be combined with other such numbers in
-    /// one branch.
-    #[inline(always)]
-    pub(crate) fn look_bits(&self) -> u32 {
-        self.0.load(Ordering::Relaxed) & (Self::CLOSED | Self::POLICY)
-    }
-
-    /// Whether a policy bounds the socket, or what it accepts.
-    #[inline]
-    pub(crate) fn has_policy(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & Self::POLICY != 0
-    }
-
-    /// Announces a policy that is there, or says that there is none any more.
-    pub(crate) fn set_policy(&self, is_there: bool) {
-        if is_there {
-            self.0.fetch_or(Self::POLICY, Ordering::Release);
-        } else {
-            self.0.fetch_and(!Self::POLICY, Ordering::Release);
+        let before = self.0.fetch_or(Self::SET, Ordering::AcqRel);
+        // A forked child counts its parent's too, and rings for nobody at times.
+        if before >= Self::ONE_WAITER {
+            wake::ring(self.key());
         }
     }
 
-    /// Marks the socket closed; true if the descriptor must go now, because no file uses it. Whoever waits on the
-    /// socket learns of it by `ring`, after the descriptor has gone.
-    pub(crate) fn close(&self) -> bool {
-        let before = self.0.fetch_or(Self::CLOSED, Ordering::AcqRel);
-        before & Self::CLOSED == 0 && before < Self::ONE_FILE
+    /// Counts this thread among the waiters. It takes the bell after that, and then asks whether the flag is set.
+    pub(crate) fn enter(&self) {
+        self.0.fetch_add(Self::ONE_WAITER, Ordering::AcqRel);
     }
 
-    /// Wakes whoever waits on the socket.
-    pub(crate) fn ring(&self) {
-        wake::ring(self.key());
+    pub(crate) fn leave(&self) {
+        self.0.fetch_sub(Self::ONE_WAITER, Ordering::Release);
     }
 
-    /// Counts one more file on the descriptor; false if the socket is closed.
-    pub(crate) fn enter_file(&self) -> bool {
-        let enter = |state: u32| (state & Self::CLOSED == 0).then(|| state + Self::ONE_FILE);
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, enter).is_ok()
-    }
-
-    /// Counts one file less; true if the descriptor must go now, because its socket is closed and this file was the last.
-    pub(crate) fn leave_file(&self) -> bool {
-        let before = self.0.fetch_sub(Self::ONE_FILE, Ordering::AcqRel);
-        before & Self::CLOSED != 0 && before < 2 * Self::ONE_FILE
-    }
-
-    /// Whether nobody else can be using the open file description: no file, no duplicate, no borrower.
-    pub(crate) fn is_sole_user(&self) -> bool {
-        let state = self.0.load(Ordering::Acquire);
-        state < Self::ONE_FILE && state & Self::SHARED == 0
-    }
-
-    /// Whether O_NONBLOCK is known to be set, by us, on an open file description nobody else has.
-    #[inline]
-    pub(crate) fn is_nonblocking(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & (Self::NONBLOCKING | Self::SHARED) == Self::NONBLOCKING
-    }
-
-    pub(crate) fn set_nonblocking(&self) {
-        self.0.fetch_or(Self::NONBLOCKING, Ordering::Relaxed);
-    }
-
-    /// Whether the socket is known to be a stream, whose bytes have no boundaries.
-    #[inline]
-    pub(crate) fn is_stream(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & Self::STREAM != 0
-    }
-
-    pub(crate) fn set_stream(&self) {
-        self.0.fetch_or(Self::STREAM, Ordering::Relaxed);
-    }
-
-    /// Another descriptor shares the open file description now, and may change O_NONBLOCK at any time.
-    pub(crate) fn set_shared(&self) {
-        self.0.fetch_or(Self::SHARED, Ordering::Relaxed);
+    /// The number of the bell that is rung when the flag is set. Waiters borrow the flag, so it cannot move under them.
+    pub(crate) fn key(&self) -> usize {
+        std::ptr::from_ref(self) as usize
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_descriptor_goes_with_the_last_user() {
-        let gate = Gate::default();
-        assert!(gate.enter_file() && gate.enter_file());
-        assert!(!gate.close(), "two files still use it");
-        assert!(!gate.close() && gate.is_closed(), "closing twice is one close");
-        assert!(!gate.enter_file(), "no file on a closed socket");
-        assert!(!gate.leave_file());
-        assert!(gate.leave_file(), "the last file takes the descriptor along");
-
-        let gate = Gate::nonblocking();
-        assert!(gate.enter_file());
-        assert!(!gate.leave_file(), "the socket still uses it");
-        assert!(gate.close());
-    }
 
     #[test]
     fn each_flag_of_a_family_counts_once() {
@@ -282,14 +208,26 @@ mod tests {
         assert!(!child.is_cancelled(), "nobody is cancelled by what was made of it");
         root.cancel();
         assert!(child.is_cancelled());
+        let mixed = Canceller::any_of([&root, &Canceller::any_of([&root, &sibling]).child()]);
+        assert_eq!(mixed.signals().count(), 5, "what comes after a flag that is known counts too");
     }
 
     #[test]
-    fn a_shared_description_is_never_trusted() {
-        let gate = Gate::nonblocking();
-        assert!(gate.is_nonblocking());
-        gate.set_shared();
-        gate.set_nonblocking();
-        assert!(!gate.is_nonblocking());
+    fn a_deep_chain_is_as_long_as_it_is_deep() {
+        let root = Canceller::new();
+        let deepest = (0..100_000).fold(root.child(), |canceller, _| canceller.child());
+        assert_eq!(deepest.signals().count(), 100_002);
+        root.cancel();
+        assert!(deepest.is_cancelled());
+    }
+
+    #[test]
+    fn a_signal_knows_its_waiters() {
+        let signal = Signal::default();
+        signal.enter();
+        signal.set();
+        signal.leave();
+        assert!(signal.is_set());
+        assert_eq!(signal.0.load(Ordering::Relaxed), Signal::SET);
     }
 }

@@ -51,6 +51,7 @@ mod policy;
 mod scope;
 
 mod cancel;
+mod gate;
 mod timed;
 
 mod constant;

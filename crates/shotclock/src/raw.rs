@@ -4,17 +4,18 @@ use std::os::fd::BorrowedFd;
 
 use crate::deadline::{Deadline, Timeout};
 
-pub use crate::cancel::{Gate, Signal};
+pub use crate::cancel::Signal;
 pub use crate::dial::{Entrants, Finish, Race, Unfit, interleaved};
+pub use crate::gate::Gate;
 pub use crate::names::{Answer, Request, Unanswered, answer};
-pub use crate::ops::{Accept, Connect, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
+pub use crate::ops::{Accept, Connect, OpenFile, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
 pub use crate::policy::{Moves, Watch};
 pub use crate::scope::open_scopes;
 pub use crate::sys::resolver::{
     AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
 };
 pub use crate::sys::{Errno, Readiness, exact, waiting};
-pub use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive, wait_out};
+pub use crate::timed::{FirstTry, Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive, wait_out};
 
 /// C's numbers that only the Python face needs.
 pub mod numbers {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::cancel::{Canceller, Gate, Signal};
+use crate::cancel::{Canceller, Signal};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LimitKind, Reason};
+use crate::gate::Gate;
 use crate::policy::{Moves, Watch};
 use crate::scope;
 use crate::sys::{self, Errno, PollFd, Readiness, wake};
@@ -144,7 +145,7 @@ pub enum Pause {
     Drained,
     /// It moved some bytes: try again at once, if the limit allows.
     Progress,
-    /// It moved nothing, and need not wait: try again at once, if the limit allows.
+    /// It moved nothing, and the next try may be another thing: try again at once, if the limit allows.
     Again,
     /// A signal interrupted it: try again at once, if the limit and the waiter allow.
     Interrupted,
@@ -160,6 +161,22 @@ impl From<Errno> for Pause {
             Errno::INTR => Self::Interrupted,
             errno => Self::Failed(errno),
         }
+    }
+}
+
+/// What came of the first try of a call, which is made out of the way of all that a wait needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstTry {
+    /// None was made: the limit is to be looked at before.
+    NotMade,
+    /// It gave no result, and this is why.
+    Paused(Pause),
+}
+
+impl From<Pause> for FirstTry {
+    #[inline]
+    fn from(pause: Pause) -> Self {
+        Self::Paused(pause)
     }
 }
 
@@ -187,6 +204,7 @@ pub struct Interest<'s> {
     signals: SmallVec<[&'s Signal; 2]>,
     until: Option<Deadline>,
     gate: Option<&'s Gate>,
+    left: Option<&'s Gate>,
     backing_off: bool,
 }
 
@@ -201,6 +219,11 @@ impl<'s> Interest<'s> {
         self.signals.push(signal);
     }
 
+    /// Wait until no call waits on the socket any more, which was closed.
+    pub(crate) fn desertion(&mut self, gate: &'s Gate) {
+        self.left = Some(gate);
+    }
+
     /// Wake up at this moment, whatever happens.
     pub fn timer(&mut self, at: Deadline) {
         self.until = Some(self.until.map_or(at, |until| until.min(at)));
@@ -213,13 +236,15 @@ impl<'s> Interest<'s> {
 
     /// The keys of the bells that end the wait: the signals', and that of the socket's closing, which rings its gate. A
     /// wait without a gate has no bell for its descriptors: nobody would ring it.
-    pub fn keys(&self) -> impl Iterator<Item = usize> {
-        self.signals.iter().map(|signal| signal.key()).chain(self.gate.map(Gate::key))
+    fn keys(&self) -> impl Iterator<Item = usize> {
+        let gates = [self.gate.map(Gate::key), self.left.map(Gate::key_of_desertion)];
+        self.signals.iter().map(|signal| signal.key()).chain(gates.into_iter().flatten())
     }
 
     /// Whether something happened that ends the wait before it begins. Ask with the bells in hand, or a ring is lost.
-    pub fn is_called_off(&self) -> bool {
-        self.signals.iter().any(|signal| signal.is_set()) || self.gate.is_some_and(Gate::is_closed)
+    fn is_called_off(&self) -> bool {
+        let is_closed = self.gate.is_some_and(Gate::is_closed);
+        is_closed || self.left.is_some_and(Gate::is_deserted) || self.signals.iter().any(|signal| signal.is_set())
     }
 
     /// The descriptors, with what they are waited for.
@@ -298,28 +323,31 @@ pub fn drive<O: Operation, W: Waiter>(
 ) -> Result<O::Output, Stop<W::Interrupt>> {
     match try_first(operation, limit) {
         Ok(output) => Ok(output),
-        Err(pause) => wait_out(operation, limit, waiter, pause),
+        Err(first) => wait_out(operation, limit, waiter, first),
     }
 }
 
 /// The first try of [`drive`], for a caller that keeps what a wait needs out of the way of a call that need not wait.
-/// What it says goes to [`wait_out`]; it is `Again` where the limit is to be looked at before anything is tried.
+/// What came of it goes to [`wait_out`].
 #[inline(always)]
-pub(crate) fn try_first<O: Operation>(operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, Pause> {
-    if O::COMPOSITE || must_look(limit.gate) || limit.comes_first() {
-        return Err(Pause::Again);
+pub(crate) fn try_first<O: Operation>(operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, FirstTry> {
+    if O::COMPOSITE || limit.comes_first() {
+        return Err(FirstTry::NotMade);
     }
-    operation.attempt(Readiness::empty())
+    try_unless_watched(operation, limit.gate)
 }
 
-/// Whether nothing may be tried before a closer look: the socket is closed or has a policy, or some thread is in a scope.
-/// One branch for all, in every call.
+/// The same for a call that has no limit but its socket's own timeout: none is made where the socket is closed or has a
+/// policy, or some thread is in a scope. One branch for all, in every call.
 #[inline(always)]
-pub(crate) fn must_look(gate: Option<&Gate>) -> bool {
-    gate.map_or(0, Gate::look_bits) | scope::open_scopes() != 0
+pub(crate) fn try_unless_watched<O: Operation>(operation: &mut O, gate: Option<&Gate>) -> Result<O::Output, FirstTry> {
+    if gate.map_or(0, Gate::look_bits) | scope::open_scopes() != 0 {
+        return Err(FirstTry::NotMade);
+    }
+    operation.attempt(Readiness::empty()).map_err(FirstTry::Paused)
 }
 
-/// What [`drive`] does after the first try, which said `pause`; `Again` if there was none.
+/// What [`drive`] does after the first try: the one loop.
 ///
 /// # Errors
 /// Why it ended without a result.
@@ -329,28 +357,13 @@ pub fn wait_out<O: Operation, W: Waiter>(
     operation: &mut O,
     limit: &Limit<'_>,
     waiter: &mut W,
-    pause: Pause,
+    first: impl Into<FirstTry>,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
-    try_on(operation, limit, waiter, pause)
-}
-
-/// The one loop. It has two doors, each out of the way of the first try: [`wait_out`] and [`run`]'s.
-#[inline(always)]
-fn try_on<O: Operation, W: Waiter>(
-    operation: &mut O,
-    limit: &Limit<'_>,
-    waiter: &mut W,
-    mut pause: Pause,
-) -> Result<O::Output, Stop<W::Interrupt>> {
-    // Nothing was tried for fear of a scope, but those that are open are of other threads.
     let watch = limit.policy_for(operation.moves());
-    let may_try = !(O::COMPOSITE || limit.comes_first() || limit.is_closed() || watch.is_some());
-    if pause == Pause::Again && may_try && scope::end().is_none() {
-        match operation.attempt(Readiness::empty()) {
-            Ok(output) => return Ok(output),
-            Err(said) => pause = said,
-        }
-    }
+    let mut pause = match try_after_all(operation, limit, first.into()) {
+        Ok(output) => return Ok(output),
+        Err(pause) => pause,
+    };
     if let Pause::Failed(errno) = pause {
         return Err(failed(errno, limit));
     }
@@ -359,7 +372,7 @@ fn try_on<O: Operation, W: Waiter>(
     let started = if limit.since == Deadline::NEVER { now } else { limit.since };
     // What moves no bytes has been idle since its call began.
     let mut moved = if operation.moves() == Moves::Nothing { started } else { now };
-    let (mut lies, mut looked) = (Lies::default(), false);
+    let (mut lies, mut looked, mut visit) = (Lies::default(), false, None);
     loop {
         let waits = matches!(pause, Pause::WouldBlock | Pause::Drained);
         let (deadline, kind) = if limit.is_absolute() {
@@ -392,6 +405,8 @@ fn try_on<O: Operation, W: Waiter>(
             if limit.timeout == Timeout::ZERO {
                 return Err(Stop::WouldBlock);
             }
+            // Counted until the call ends, so that whoever closes can wait for that.
+            visit = visit.or_else(|| limit.gate.map(Gate::enter));
             ready = wait_once(operation, limit, waiter, &lies, now, deadline)?;
             looked = true;
         }
@@ -416,6 +431,18 @@ fn try_on<O: Operation, W: Waiter>(
         let fruitful = matches!(pause, Pause::Progress | Pause::Drained | Pause::Again);
         lies.judge(fruitful, !ready.is_empty(), now.since(before));
     }
+}
+
+/// Makes a first try that was kept back for fear of a scope, where those that are open are of other threads.
+fn try_after_all<O: Operation>(operation: &mut O, limit: &Limit<'_>, first: FirstTry) -> Result<O::Output, Pause> {
+    if let FirstTry::Paused(pause) = first {
+        return Err(pause);
+    }
+    let is_watched = limit.is_closed() || limit.policy_for(operation.moves()).is_some();
+    if O::COMPOSITE || limit.comes_first() || is_watched || scope::end().is_some() {
+        return Err(Pause::Again);
+    }
+    operation.attempt(Readiness::empty())
 }
 
 /// A bad descriptor is the doing of a close, if the socket was closed; else it is an error like any other.
@@ -502,8 +529,8 @@ impl Waiter for PollWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, mut until: Deadline) -> Result<Readiness, Stop> {
-        let mut bells: SmallVec<[(usize, Option<wake::Bell>); 2]> = SmallVec::new();
-        wanted.keys().for_each(|key| bells.push((key, wake::bell(key))));
+        let _counted = Counted::on(&wanted.signals);
+        let bells = bells(wanted);
         // Only now, with the bells in hand: what was set before this line is seen, what is set after it rings.
         if wanted.is_called_off() {
             return Ok(Readiness::empty());
@@ -535,22 +562,52 @@ impl Waiter for PollWaiter {
     }
 }
 
+/// A waiter's signals, which know of it until this is dropped.
+struct Counted<'w, 's>(&'w [&'s Signal]);
+
+impl<'w, 's> Counted<'w, 's> {
+    fn on(signals: &'w [&'s Signal]) -> Self {
+        signals.iter().for_each(|signal| signal.enter());
+        Self(signals)
+    }
+}
+
+impl Drop for Counted<'_, '_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|signal| signal.leave());
+    }
+}
+
+/// The bells of a wait, each once, with one of the keys that ring it. Keys share bells: a thousand of them are 64.
+fn bells(wanted: &Interest<'_>) -> SmallVec<[(usize, Option<wake::Bell>); 2]> {
+    let mut taken = 0_u64;
+    let mut bells = SmallVec::new();
+    for key in wanted.keys() {
+        let slot = 1 << wake::slot_of(key);
+        if taken & slot == 0 {
+            taken |= slot;
+            bells.push((key, wake::bell(key)));
+        }
+    }
+    bells
+}
+
 /// Runs an operation under a limit with the poll waiter, and names it in the error.
 #[inline]
 pub(crate) fn run<O: Operation>(name: &'static str, operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, Error> {
-    try_first(operation, limit).or_else(|pause| run_on(name, operation, limit, pause))
+    try_first(operation, limit).or_else(|first| run_rest(name, operation, limit, first))
 }
 
 /// What [`run`] does after a first try.
 #[cold]
 #[inline(never)]
-fn run_on<O: Operation>(
+pub(crate) fn run_rest<O: Operation>(
     name: &'static str,
     operation: &mut O,
     limit: &Limit<'_>,
-    pause: Pause,
+    first: FirstTry,
 ) -> Result<O::Output, Error> {
-    try_on(operation, limit, &mut PollWaiter, pause).map_err(|stop| Error::stopped(name, stop))
+    wait_out(operation, limit, &mut PollWaiter, first).map_err(|stop| Error::stopped(name, stop))
 }
 
 impl Error {

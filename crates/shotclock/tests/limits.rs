@@ -6,11 +6,11 @@ mod peers;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peers::{LIMIT, full_backlog, tcp_pair, thread_time, times_out, udp};
+use peers::{LIMIT, LOOSE, Waiting, full_backlog, in_own_process, tcp_pair, thread_time, times_out, udp};
 use shotclock::{
     Connector, Deadline, Family, Kind, LimitKind, MessageFlags, ServerBuilder, Socket, SocketOption, SocketWriter,
     Timeout, UnixAddress, create_connection, create_server, socketpair,
@@ -295,6 +295,103 @@ fn a_descriptor_that_others_make_blocking_does_not_block_us() {
     times_out(LIMIT, || client.within(LIMIT).recv(1));
     times_out(LIMIT, || client.within(LIMIT).sendall(&vec![0; 32 << 20]));
     drop((theirs, server));
+}
+
+#[test]
+fn a_descriptor_that_others_make_blocking_in_mid_wait_does_not_block_us() {
+    let limit = Duration::from_millis(1500);
+    let listener = Arc::new(create_server(("127.0.0.1", 0)).unwrap());
+    let accept = move |listener: &Socket| {
+        let begun = Instant::now();
+        let accepted = listener.within(limit).accept();
+        (accepted.is_ok(), begun.elapsed())
+    };
+    let acceptors: Vec<_> = (0..3).map(|_| Waiting::on(&listener, accept)).collect();
+    let copy: std::net::TcpListener = listener.dup().unwrap().into();
+    // All are woken, and one has it.
+    let _client = TcpStream::connect(copy.local_addr().unwrap()).unwrap();
+    let results: Vec<_> = acceptors.into_iter().map(Waiting::ended).collect();
+    assert_eq!(results.iter().filter(|(accepted, _)| *accepted).count(), 1);
+    for (_, elapsed) in results.iter().filter(|(accepted, _)| !accepted) {
+        assert!(*elapsed >= limit && *elapsed < limit + LOOSE, "{elapsed:?}");
+    }
+}
+
+#[test]
+fn a_sendfile_does_not_block_when_others_make_the_descriptor_blocking_in_mid_wait() {
+    let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let one = Arc::new(one);
+    let limit = Duration::from_millis(1500);
+    let file = temporary_file(&vec![7; 16 << 20]);
+    let sends = Waiting::on(&one, move |one| times_out(limit, || one.within(limit).sendfile(&file, 0, None)));
+    let copy: std::os::unix::net::UnixStream = one.dup().unwrap().into();
+    // Room for a part of it, and no more.
+    other.recv_exact(&mut vec![0; 256 << 10]).unwrap();
+    assert!(sends.ended().bytes_moved() > 256 << 10);
+    drop(copy);
+}
+
+#[test]
+fn a_descriptor_that_a_forked_child_makes_blocking_does_not_block_us() {
+    if !in_own_process("a_descriptor_that_a_forked_child_makes_blocking_does_not_block_us") {
+        return;
+    }
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    // SAFETY: the child changes a flag of the shared file, and leaves by _exit.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let _blocks = listener.detach();
+        // SAFETY: ends the child without running what belongs to the parent.
+        unsafe { libc::_exit(0) };
+    }
+    // SAFETY: the child was started above.
+    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    times_out(LIMIT, || listener.within(LIMIT).accept());
+}
+
+#[test]
+fn a_connect_never_takes_the_connection_of_another_for_its_own() {
+    let full = full_backlog();
+    let (other, client) = (create_server(("127.0.0.1", 0)).unwrap(), Socket::new(Family::INET, Kind::STREAM).unwrap());
+    times_out(LIMIT, || client.within(LIMIT).connect(full.address));
+    let to = other.getsockname().unwrap();
+    times_out(LIMIT, || client.within(LIMIT).connect(to));
+    // Room in the queue: the first attempt succeeds, at the system's next try, and the second says what became of it.
+    for _ in 0..2 {
+        full.listener.within(Duration::from_secs(10)).accept().unwrap();
+    }
+    let error = client.within(Duration::from_secs(20)).connect(to).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EISCONN), "{error}");
+    assert_eq!(client.getpeername().unwrap(), full.address);
+
+    // The system tells the next call of a connection that was made, whatever address that names.
+    let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    client.connect(full.address).unwrap();
+    assert_eq!(client.connect_ex(to).unwrap(), libc::EISCONN);
+    // A datagram socket may have one peer after the other, and any host that is this one.
+    let datagrams = udp();
+    for port in [9, 10] {
+        datagrams.connect(([0, 0, 0, 0], port)).unwrap();
+        datagrams.connect(([127, 0, 0, 1], port)).unwrap();
+    }
+    let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    let here = ([0, 0, 0, 0], to.port().unwrap());
+    client.connect(here).unwrap();
+    client.connect(here).unwrap();
+}
+
+#[test]
+fn a_refused_connect_can_be_made_again() {
+    let gone = create_server(("127.0.0.1", 0)).unwrap();
+    let address = gone.getsockname().unwrap();
+    gone.close().unwrap();
+    let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.connect_ex(address).unwrap(), libc::ECONNREFUSED);
+    }
+    let again = create_server(address).unwrap();
+    client.connect(address).unwrap();
+    again.accept().unwrap();
 }
 
 #[test]

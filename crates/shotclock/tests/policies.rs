@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peers::{LIMIT, tcp_pair, times_out};
+use peers::{LIMIT, Waiting, tcp_pair, times_out};
 use shotclock::faults::{Peer, PeerBuilder, StreamFault};
 use shotclock::{
     Error, LimitKind, ServerPolicy, Socket, SocketFile, Timeout, create_connection, create_server, with_deadline,
@@ -193,6 +193,18 @@ fn what_is_accepted_inherits_and_may_change() {
 
     let plain = Socket::from(TcpStream::from(copy));
     assert_eq!(plain.policy(), None, "std's types know of none");
+}
+
+#[test]
+fn a_limit_that_is_taken_away_ends_no_call_under_way() {
+    let (server, client, _) = accepted(ServerPolicy::new().idle(PATIENT).first_byte(PATIENT).total(PATIENT));
+    let server = Arc::new(server);
+    let receives = Waiting::on(&server, |server| server.within(LONG).recv_exact(&mut [0; 2]));
+    server.set_policy(None);
+    client.sendall(b"1").unwrap();
+    times_out(PATIENT * 2, || client.within(PATIENT * 2).recv(1));
+    client.sendall(b"2").unwrap();
+    receives.ended().unwrap();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use shotclock::raw::{Errno, exact, waiting};
 
-use peers::{full_backlog, in_own_process, open_descriptors, tcp_pair, udp};
+use peers::{Waiting, full_backlog, in_own_process, open_descriptors, tcp_pair, udp};
 use shotclock::{Canceller, Family, Kind, Result, Socket, create_server, socketpair};
 
 /// Long enough never to be the reason.
@@ -228,6 +228,21 @@ fn a_wait_without_descriptors_to_spare_still_ends() {
     drop(hoard);
     assert!(timed.unwrap_err().is_timeout());
     assert!(ended.unwrap_err().is_cancelled());
+}
+
+#[test]
+fn a_wait_has_room_for_more_cancellers_than_descriptors() {
+    let (one, _silent) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let one = Arc::new(one);
+    for chosen in [0, 1500, 2999] {
+        let many: Vec<_> = (0..3000).map(|_| Canceller::new()).collect();
+        // A canceller of all, in a chain of children as long.
+        let deepest = (0..3000).fold(Canceller::any_of(&many), |canceller, _| canceller.child());
+        assert!(one.within(Duration::from_millis(20)).cancelled_by(&deepest).recv(1).unwrap_err().is_timeout());
+        let waits = Waiting::on(&one, move |one| one.within(FAR).cancelled_by(&deepest).recv(1));
+        many[chosen].cancel();
+        assert!(waits.ended().unwrap_err().is_cancelled());
+    }
 }
 
 #[test]

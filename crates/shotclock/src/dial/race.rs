@@ -6,6 +6,7 @@ use std::os::fd::BorrowedFd;
 use crate::deadline::{Deadline, Timeout};
 use crate::ops::Connecting;
 use crate::sys::address::RawAddress;
+use crate::sys::socket::NonBlocking;
 use crate::sys::{Errno, Readiness};
 use crate::timed::{Interest, Operation, Pause};
 
@@ -146,7 +147,7 @@ impl<E: Entrants> Race<E> {
         let mut at = 0;
         while let Some(attempt) = self.under_way.get_mut(at) {
             let tried = match E::descriptor(&attempt.socket) {
-                Some(fd) => attempt.connecting.attempt(fd, &attempt.to, ready),
+                Some(fd) => attempt.connecting.attempt(NonBlocking::known(fd), &attempt.to, ready),
                 None => Err(Pause::Failed(Errno::BADF)),
             };
             match tried {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Reason, Result};
 use crate::socket::{Socket, Timed};
+use crate::sys::Errno;
 
 /// What a buffered file can be over: `&Socket`, `Arc<Socket>`, `Socket`, or a view with its limit. Sealed.
 pub trait SocketHandle: sealed::Sealed {
@@ -49,10 +50,11 @@ pub(super) struct Held<S: SocketHandle>(S);
 
 impl<S: SocketHandle> Held<S> {
     pub(super) fn new(handle: S) -> Result<Self> {
-        if handle.timed().socket().gate().enter_file() {
-            Ok(Self(handle))
-        } else {
-            Err(Error::new("makefile", Reason::Closed))
+        let entered = handle.timed().socket().gate().enter_file();
+        match entered {
+            Ok(()) => Ok(Self(handle)),
+            Err(Errno::BADF) => Err(Error::new("makefile", Reason::Closed)),
+            Err(errno) => Err(Error::system("makefile", errno)),
         }
     }
 
@@ -66,7 +68,7 @@ impl<S: SocketHandle> Drop for Held<S> {
     fn drop(&mut self) {
         let view = self.0.timed();
         if view.socket().gate().leave_file() {
-            let _nobody_to_tell = view.socket().bury();
+            let _nobody_to_tell = view.end_descriptor(None, false);
         }
     }
 }

@@ -1,27 +1,33 @@
 //! Accepting a connection.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
+use super::OpenFile;
 use crate::sys::address::RawAddress;
 use crate::sys::{Errno, Readiness, socket};
 use crate::timed::{Interest, Operation, Pause};
 
-/// Takes the first connection of the queue. The descriptor must be non-blocking: accept(2) has no flag against waiting.
+/// Takes the first connection of the queue.
 pub struct Accept<'a> {
     /// The listening socket.
-    pub fd: BorrowedFd<'a>,
+    pub from: OpenFile<'a>,
 }
 
 impl Operation for Accept<'_> {
     type Output = (OwnedFd, Option<RawAddress>);
 
     #[inline]
-    fn attempt(&mut self, _: Readiness) -> Result<Self::Output, Pause> {
-        socket::accept(self.fd).map_err(|errno| if is_the_connections(errno) { Pause::Again } else { errno.into() })
+    fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
+        socket::accept(self.from.nonblocking()?).map_err(|errno| match errno {
+            // Others say so by themselves. A Unix listener that was shut down has no connection for who does not wait.
+            Errno::AGAIN if ready.contains(Readiness::RDHUP) => Pause::Failed(Errno::INVAL),
+            errno if is_the_connections(errno) => Pause::Again,
+            errno => errno.into(),
+        })
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.fd, Readiness::IN);
+        wanted.readiness(self.from.fd(), Readiness::IN | Readiness::RDHUP);
     }
 }
 

@@ -1,23 +1,26 @@
 //! Connecting.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
+use super::OpenFile;
+use crate::addr::Address;
+use crate::constant::Kind;
 use crate::sys::address::RawAddress;
+use crate::sys::socket::NonBlocking;
 use crate::sys::{Errno, Readiness, c, socket};
 use crate::timed::{Interest, Operation, Pause};
 
-/// Connects, or sets a datagram socket's peer. The descriptor must be non-blocking: connect(2) has no flag against
-/// waiting.
+/// Connects, or sets a datagram socket's peer.
 pub struct Connect<'a> {
-    fd: BorrowedFd<'a>,
+    from: OpenFile<'a>,
     to: &'a RawAddress,
     connecting: Connecting,
 }
 
 impl<'a> Connect<'a> {
     /// A connect that has not begun.
-    pub fn new(fd: BorrowedFd<'a>, to: &'a RawAddress) -> Self {
-        Self { fd, to, connecting: Connecting::default() }
+    pub fn new(from: OpenFile<'a>, to: &'a RawAddress) -> Self {
+        Self { from, to, connecting: Connecting::default() }
     }
 }
 
@@ -25,41 +28,108 @@ impl Operation for Connect<'_> {
     type Output = ();
 
     fn attempt(&mut self, ready: Readiness) -> Result<(), Pause> {
-        self.connecting.attempt(self.fd, self.to, ready)
+        self.connecting.attempt(self.from.nonblocking()?, self.to, ready)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.fd, Readiness::OUT);
+        wanted.readiness(self.from.fd(), Readiness::OUT);
     }
 }
 
 /// How far a connect has come, apart from the descriptor, which its owner may keep beside it.
 #[derive(Default)]
 pub(crate) struct Connecting {
-    under_way: bool,
+    attempt: Attempt,
+}
+
+/// Whose connection attempt is under way.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Attempt {
+    #[default]
+    Nobodys,
+    Ours,
+    /// Of an earlier call, which may have been to another address.
+    Anothers,
 }
 
 impl Connecting {
     /// One try, always with the same descriptor and address. `ready` is what a wait for this descriptor alone saw.
     #[inline]
-    pub(crate) fn attempt(&mut self, fd: BorrowedFd<'_>, to: &RawAddress, ready: Readiness) -> Result<(), Pause> {
+    pub(crate) fn attempt(&mut self, fd: NonBlocking<'_>, to: &RawAddress, ready: Readiness) -> Result<(), Pause> {
         // Writable without error or hang-up: it has succeeded, and nobody need be asked.
-        if self.under_way && ready == Readiness::OUT {
+        if self.attempt == Attempt::Ours && ready == Readiness::OUT {
             return Ok(());
         }
-        // Of a failure other families would make a new attempt.
-        let is_internet = matches!(to.family(), c::AF_INET | c::AF_INET6);
-        if self.under_way && ready.intersects(Readiness::ERR | Readiness::HUP) && !is_internet {
-            socket::take_error(fd)?;
+        if self.attempt != Attempt::Nobodys && ready.intersects(Readiness::ERR | Readiness::HUP) {
+            return Err(failure(fd).into());
         }
         // To connect again tells how the first went: nothing, or the cause.
         match socket::connect(fd, to) {
-            Err(Errno::INPROGRESS | Errno::ALREADY | Errno::INTR) => {
-                self.under_way = true;
+            Err(Errno::INPROGRESS | Errno::INTR) => {
+                self.attempt = Attempt::Ours;
                 Err(Pause::WouldBlock)
             }
-            Err(Errno::ISCONN) if self.under_way => Ok(()),
+            Err(Errno::ALREADY) => {
+                if self.attempt == Attempt::Nobodys {
+                    self.attempt = Attempt::Anothers;
+                }
+                Err(Pause::WouldBlock)
+            }
+            // The system tells the next call that a connection is made, whatever address that one names.
+            Ok(()) if self.attempt != Attempt::Ours => check_peer(fd.as_fd(), to).map_err(Pause::from),
+            Err(Errno::ISCONN) if self.attempt == Attempt::Ours => Ok(()),
             result => Ok(result?),
         }
+    }
+}
+
+/// Why an attempt has failed. It is ended by that: to ask connect(2) would begin a new one where another thread has
+/// taken the error, or has shut the socket down.
+#[cold]
+fn failure(fd: NonBlocking<'_>) -> Errno {
+    let cause = socket::take_error(fd.as_fd()).err();
+    let _it_has_failed_already = socket::disconnect(fd.as_fd());
+    cause.unwrap_or(Errno::CONNABORTED)
+}
+
+/// That a connection is one to this address, and no other that an earlier call had begun.
+fn check_peer(fd: BorrowedFd<'_>, to: &RawAddress) -> Result<(), Errno> {
+    if !matches!(to.family(), c::AF_INET | c::AF_INET6) {
+        return Ok(());
+    }
+    // Without a peer yet, the attempt is a new one: of TCP Fast Open, which sends nothing before the data.
+    let Ok(Some(peer)) = socket::getpeername(fd) else { return Ok(()) };
+    if is_that(&Address::from_raw(&peer), &Address::from_raw(to)) || !is_stream(fd) {
+        return Ok(());
+    }
+    Err(Errno::ISCONN)
+}
+
+/// Whether a socket that was asked for `wanted` may have this peer. The unspecified address stands for this machine.
+fn is_that(peer: &Address, wanted: &Address) -> bool {
+    let (Some(ip), Some(wanted_ip)) = (peer.ip(), wanted.ip()) else { return peer == wanted };
+    let is_host = ip.to_canonical() == wanted_ip.to_canonical() || wanted_ip.to_canonical().is_unspecified();
+    is_host && peer.port() == wanted.port()
+}
+
+fn is_stream(fd: BorrowedFd<'_>) -> bool {
+    let mut kind = [0; 4];
+    let known = socket::getsockopt(fd, c::SOL_SOCKET, c::SO_TYPE, &mut kind);
+    known.is_ok() && i32::from_ne_bytes(kind) == Kind::STREAM.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_told_from_another() {
+        let address = |text: &str| Address::from(text.parse::<std::net::SocketAddr>().unwrap());
+        let known = |peer, wanted| is_that(&address(peer), &address(wanted));
+        assert!(known("127.0.0.1:80", "127.0.0.1:80"));
+        assert!(known("127.0.0.1:80", "0.0.0.0:80") && known("[::1]:80", "[::]:80"));
+        assert!(known("[::ffff:10.0.0.1]:80", "10.0.0.1:80") && known("[fe80::1%3]:80", "[fe80::1]:80"));
+        assert!(!known("127.0.0.1:80", "127.0.0.1:81") && !known("127.0.0.1:80", "127.0.0.2:80"));
+        assert!(!known("127.0.0.1:80", "0.0.0.0:81"));
     }
 }

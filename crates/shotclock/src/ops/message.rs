@@ -3,7 +3,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 
-use super::recv::receive_readiness;
+use super::recv::{or_end, receive_readiness};
 use super::send::{opening, to_open};
 use crate::constant::MessageFlags;
 use crate::policy::Moves;
@@ -52,8 +52,9 @@ pub(crate) struct ReceiveMessage<'a, 'b> {
 impl Operation for ReceiveMessage<'_, '_> {
     type Output = RawMessage;
 
-    fn attempt(&mut self, _: Readiness) -> Result<RawMessage, Pause> {
-        Ok(message::recvmsg(self.fd, self.into, &mut self.control, self.flags.0)?)
+    fn attempt(&mut self, ready: Readiness) -> Result<RawMessage, Pause> {
+        let received = message::recvmsg(self.fd, self.into, &mut self.control, self.flags.0);
+        or_end(received, ready, RawMessage::default())
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {

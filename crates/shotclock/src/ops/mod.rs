@@ -2,8 +2,8 @@
 
 mod accept;
 mod connect;
-mod drain;
 mod message;
+mod open_file;
 mod recv;
 mod send;
 mod sendfile;
@@ -11,8 +11,8 @@ mod sendfile;
 pub use accept::Accept;
 pub use connect::Connect;
 pub(crate) use connect::Connecting;
-pub(crate) use drain::Drain;
 pub(crate) use message::{ReceiveMessage, SendMessage};
+pub use open_file::OpenFile;
 pub(crate) use recv::RecvSpare;
 pub use recv::{Recv, RecvExact, RecvFrom};
 pub use send::{Send, SendAll, SendTo};

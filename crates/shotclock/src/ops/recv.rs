@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use crate::constant::MessageFlags;
 use crate::policy::Moves;
 use crate::sys::address::RawAddress;
-use crate::sys::{Readiness, socket};
+use crate::sys::{Errno, Readiness, socket};
 use crate::timed::{Interest, Operation, Pause};
 
 /// Receives what is there, once.
@@ -22,8 +22,8 @@ impl Operation for Recv<'_> {
     type Output = usize;
 
     #[inline]
-    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
-        Ok(socket::recv(self.fd, self.into, self.flags.0)?)
+    fn attempt(&mut self, ready: Readiness) -> Result<usize, Pause> {
+        or_end(socket::recv(self.fd, self.into, self.flags.0), ready, 0)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -46,8 +46,8 @@ impl Operation for RecvSpare<'_> {
     type Output = usize;
 
     #[inline]
-    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
-        Ok(socket::recv_spare(self.fd, self.into, self.flags.0)?)
+    fn attempt(&mut self, ready: Readiness) -> Result<usize, Pause> {
+        or_end(socket::recv_spare(self.fd, self.into, self.flags.0), ready, 0)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -73,8 +73,8 @@ impl Operation for RecvFrom<'_> {
     type Output = (usize, Option<RawAddress>);
 
     #[inline]
-    fn attempt(&mut self, _: Readiness) -> Result<Self::Output, Pause> {
-        Ok(socket::recvfrom(self.fd, self.into, self.flags.0)?)
+    fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
+        or_end(socket::recvfrom(self.fd, self.into, self.flags.0), ready, (0, None))
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -100,11 +100,11 @@ impl Operation for RecvExact<'_> {
     type Output = bool;
     const COMPOSITE: bool = true;
 
-    fn attempt(&mut self, _: Readiness) -> Result<bool, Pause> {
+    fn attempt(&mut self, ready: Readiness) -> Result<bool, Pause> {
         if self.filled == self.into.len() {
             return Ok(true);
         }
-        match socket::recv(self.fd, &mut self.into[self.filled..], 0)? {
+        match or_end(socket::recv(self.fd, &mut self.into[self.filled..], 0), ready, 0)? {
             0 => Ok(false),
             n => {
                 self.filled += n;
@@ -114,7 +114,7 @@ impl Operation for RecvExact<'_> {
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.fd, Readiness::IN);
+        wanted.readiness(self.fd, receive_readiness(MessageFlags::NONE));
     }
 
     fn moves(&self) -> Moves {
@@ -131,7 +131,18 @@ pub(super) fn receive_readiness(flags: MessageFlags) -> Readiness {
         // The peer's end of the data as well: nothing urgent can come after it.
         Readiness::PRI | Readiness::RDHUP
     } else {
-        Readiness::IN
+        Readiness::IN | Readiness::RDHUP
+    }
+}
+
+/// What a try has received, or the end where there can be nothing more. A datagram socket that was shut down says that it
+/// is readable and has nothing for who does not wait; who waits gets no bytes. RDHUP says so of datagram sockets if their
+/// own receiving side was shut down, whatever becomes of the peer; on all others the system's own call sees the end.
+#[inline]
+pub(super) fn or_end<T>(received: Result<T, Errno>, ready: Readiness, end: T) -> Result<T, Pause> {
+    match received {
+        Err(Errno::AGAIN) if ready.contains(Readiness::RDHUP) => Ok(end),
+        received => Ok(received?),
     }
 }
 
@@ -141,7 +152,7 @@ mod tests {
 
     #[test]
     fn each_sort_of_data_announces_itself_in_its_own_way() {
-        assert_eq!(receive_readiness(MessageFlags::PEEK), Readiness::IN);
+        assert_eq!(receive_readiness(MessageFlags::PEEK), Readiness::IN | Readiness::RDHUP);
         assert_eq!(receive_readiness(MessageFlags::ERRQUEUE | MessageFlags::PEEK), Readiness::ERR);
         assert!(receive_readiness(MessageFlags::OOB).contains(Readiness::PRI));
         assert!(!receive_readiness(MessageFlags::OOB).contains(Readiness::IN));

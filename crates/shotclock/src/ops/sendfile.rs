@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
+use super::OpenFile;
 use super::send::connecting;
 use crate::policy::Moves;
 use crate::sys::{Errno, Readiness, socket};
@@ -12,10 +13,9 @@ const PIECE: usize = 1 << 20;
 /// The most that is read at once where the system cannot send a file by itself.
 const COPIED_PIECE: usize = 64 << 10;
 
-/// Sends a file from `offset` on, `left` bytes or to its end. `sent` outlives a failure. The descriptor must be
-/// non-blocking: sendfile(2) has no flag against waiting.
+/// Sends a file from `offset` on, `left` bytes or to its end. `sent` outlives a failure.
 pub(crate) struct SendFile<'a> {
-    fd: BorrowedFd<'a>,
+    to: OpenFile<'a>,
     file: BorrowedFd<'a>,
     offset: u64,
     left: u64,
@@ -25,8 +25,8 @@ pub(crate) struct SendFile<'a> {
 }
 
 impl<'a> SendFile<'a> {
-    pub(crate) fn new(fd: BorrowedFd<'a>, file: BorrowedFd<'a>, offset: u64, count: Option<u64>) -> Self {
-        Self { fd, file, offset, left: count.unwrap_or(u64::MAX), sent: 0, copied: None }
+    pub(crate) fn new(to: OpenFile<'a>, file: BorrowedFd<'a>, offset: u64, count: Option<u64>) -> Self {
+        Self { to, file, offset, left: count.unwrap_or(u64::MAX), sent: 0, copied: None }
     }
 
     fn count(&mut self, sent: usize) {
@@ -49,7 +49,7 @@ impl<'a> SendFile<'a> {
             }
             self.offset += waiting.len() as u64;
         }
-        let result = socket::send(self.fd, &waiting, 0);
+        let result = socket::send(self.to.fd(), &waiting, 0);
         waiting.drain(..*result.as_ref().unwrap_or(&0));
         self.copied = Some(waiting);
         self.count(result.map_err(connecting)?);
@@ -69,7 +69,7 @@ impl Operation for SendFile<'_> {
             return self.copy(waiting);
         }
         let piece = self.piece(PIECE);
-        match socket::sendfile(self.fd, self.file, &mut self.offset, piece) {
+        match socket::sendfile(self.to.nonblocking()?, self.file, &mut self.offset, piece) {
             Ok(0) => Ok(self.sent),
             Ok(sent) => {
                 self.count(sent);
@@ -81,7 +81,7 @@ impl Operation for SendFile<'_> {
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.fd, Readiness::OUT);
+        wanted.readiness(self.to.fd(), Readiness::OUT);
     }
 
     fn moves(&self) -> Moves {

@@ -33,20 +33,19 @@ impl Socket {
     /// ```
     #[inline]
     pub fn accept(&self) -> Result<(Self, Address)> {
-        self.ensure_nonblocking("accept")?;
-        let tried = self.try_once(ops::Accept { fd: self.borrow() });
+        let tried = self.try_once(ops::Accept { from: self.open_file() });
         match tried {
             Ok(accepted) => Ok(self.welcome(accepted)),
-            Err(pause) => self.accept_on(pause),
+            Err(first) => self.accept_on(first),
         }
     }
 
     /// Connects to an address, or to a host's name and a port; on a datagram socket, sets where `send` goes and from
     /// whom `recv` takes. The lookup of a name and the connecting share one limit. Source: connect(2).
     ///
-    /// After a timeout the attempt may still be under way: connecting again waits for the same one. A further connect on
-    /// a connected socket, even to elsewhere, may say `Ok` once, and then EISCONN: the system tells of a success until it
-    /// was asked.
+    /// After a timeout the attempt may still be under way: connecting again waits for the same one, and to elsewhere is
+    /// EISCONN once that has succeeded. A further connect on a connected socket to the same address may say `Ok` once, and
+    /// then EISCONN: the system tells of a success until it was asked.
     ///
     /// # Errors
     /// The system's (ECONNREFUSED, ENETUNREACH, ...), a failed lookup, or an address of another family.
@@ -116,7 +115,7 @@ impl Socket {
             return self.recv_nothing();
         }
         let tried = self.try_once(ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
-        tried.or_else(|pause| self.recv_on(buffer, pause))
+        tried.or_else(|first| self.recv_on(buffer, first))
     }
 
     /// Receives until `buffer` is full. The timeout bounds the whole, not each part.
@@ -185,7 +184,7 @@ impl Socket {
         let tried = self.try_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
         match tried {
             Ok((len, from)) => Ok((len, from.as_ref().map(Address::from_raw))),
-            Err(pause) => self.recvfrom_on(buffer, pause),
+            Err(first) => self.recvfrom_on(buffer, first),
         }
     }
 
@@ -267,7 +266,7 @@ impl Socket {
     #[inline]
     pub fn send(&self, data: &[u8]) -> Result<usize> {
         let tried = self.try_once(ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE });
-        tried.or_else(|pause| self.send_on(data, pause))
+        tried.or_else(|first| self.send_on(data, first))
     }
 
     /// Sends all of `data`. The timeout bounds the whole, not each part. Source: Python's `socket.sendall`.
@@ -309,7 +308,7 @@ impl Socket {
         let Target::Address(address) = target else { return self.view().sendto(data, target) };
         let to = address.to_raw();
         let tried = self.try_once(ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to });
-        tried.or_else(|pause| self.sendto_on(data, &address, pause))
+        tried.or_else(|first| self.sendto_on(data, &address, first))
     }
 
     /// Sends one message gathered from `data`, with control messages, to an address or to the connected peer. Source:

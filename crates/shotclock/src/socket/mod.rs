@@ -1,6 +1,7 @@
 //! [`Socket`]: making one, binding, listening, closing, and what it says of itself.
 
 mod calls;
+mod closing;
 mod convert;
 mod stream;
 mod view;
@@ -15,18 +16,19 @@ pub(crate) use stream::{formatted, no_text};
 pub use view::Timed;
 
 use crate::addr::Address;
-use crate::cancel::{Canceller, Gate};
+use crate::cancel::Canceller;
 use crate::constant::{Family, Kind, MessageFlags, Protocol, Shutdown};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::file::{SocketFile, SocketReader, SocketWriter};
+use crate::gate::Gate;
 use crate::ops;
 use crate::option::{self, OptionValue, SocketOption};
 use crate::policy::{ServerPolicy, Watch};
 use crate::sys::address::RawAddress;
-use crate::sys::{Errno, Readiness, socket as calls_of_system};
+use crate::sys::{Errno, socket as calls_of_system};
 use crate::target::Target;
-use crate::timed::{Limit, Operation, Pause, must_look};
+use crate::timed::{FirstTry, Limit, Operation, try_unless_watched};
 
 /// The timeout that new sockets begin with.
 static DEFAULT_TIMEOUT: AtomicU64 = AtomicU64::new(Timeout::NEVER.nanos());
@@ -165,15 +167,13 @@ impl Socket {
     }
 
     pub(crate) fn adopt_nonblocking(fd: OwnedFd) -> Self {
-        Self::with_gate(fd, Gate::nonblocking())
+        Self::with_gate(fd, Gate::of_sole_owner())
     }
 
     /// A socket on a descriptor from elsewhere: nobody knows who else has its open file description, and may change
     /// O_NONBLOCK at any time.
     pub(crate) fn adopt(fd: OwnedFd) -> Self {
-        let socket = Self::with_gate(fd, Gate::default());
-        socket.gate.set_shared();
-        socket
+        Self::with_gate(fd, Gate::of_shared_file())
     }
 
     /// The same socket, which is known to be of this kind: a call for streams need not ask.
@@ -225,7 +225,8 @@ impl Socket {
         self.checked("listen", |fd| calls_of_system::listen(fd, backlog.max(0)))
     }
 
-    /// Shuts down one direction of a connection or both; who waits in it, in any thread, is woken. Source: shutdown(2).
+    /// Shuts down one direction of a connection or both; who waits in it, in any thread, is woken, and gets what a blocking
+    /// call gets: no bytes, or an error (EINVAL from accept). Source: shutdown(2).
     ///
     /// # Errors
     /// The system's; ENOTCONN if there is no connection.
@@ -246,14 +247,19 @@ impl Socket {
     ///
     /// Files that [`makefile`](Self::makefile) made go on; the connection ends when they are closed too. The
     /// descriptor's *number* stays taken, by a dead descriptor, until the `Socket` is dropped: no call of another
-    /// thread can hit a stranger's socket. In a process without a descriptor to spare for that, the connection is shut
-    /// down, and a bound port is free only after the drop.
+    /// thread can hit a stranger's socket. In a process without a descriptor to spare for that, or whose RLIMIT_NOFILE was
+    /// lowered below the number, the connection is shut down, for whoever shares it too, and a bound port is free only
+    /// after the drop.
+    ///
+    /// It waits until the calls that it wakes have left, so that an address can be bound again at once, where nobody else
+    /// has a copy of the descriptor: no longer than the limit, or a second. With a timeout of zero it does not wait.
     ///
     /// A lookup under way without any limit (`connect` to a name, timeout none) is the system's and goes on.
     ///
-    /// With [`SocketOption::LINGER`] above zero the system makes close wait for the peer's acknowledgement, non-blocking
-    /// or not. Under a finite limit this call waits for that itself, no longer than the limit, and leaves the rest to
-    /// the background. Dropping a lingering socket waits without a limit. Source: close(2), socket(7).
+    /// With [`SocketOption::LINGER`] above zero the system makes the last close wait for the peer's acknowledgement,
+    /// non-blocking or not. Under a finite limit this call waits for that no longer than the limit, and leaves the rest
+    /// to the background; so does the drop of the last file. Beside a copy of the descriptor nothing is waited for.
+    /// Dropping a lingering socket waits without a limit. Source: close(2), socket(7).
     ///
     /// # Errors
     /// A timeout while lingering; the socket is closed all the same.
@@ -272,7 +278,7 @@ impl Socket {
     }
 
     /// Puts the dead descriptor under our number.
-    pub(crate) fn bury(&self) -> Result<()> {
+    fn bury(&self) -> Result<()> {
         calls_of_system::bury(self.fd.as_fd()).map_err(|errno| Error::system("close", errno))
     }
 
@@ -356,7 +362,8 @@ impl Socket {
     /// itself is bounded by the listener's timeout and not by this. A socket that was accepted under a policy can have
     /// another one, which counts from the accept as well, or none. On any other socket the time counts from here. It
     /// bounds every call that moves bytes, and files made from the socket, but neither `accept` nor `connect`; calls
-    /// under way see a change when something wakes them. Conversion into std's types drops it.
+    /// that began under a policy see a change when something wakes them, and one that is taken away ends none. Conversion
+    /// into std's types drops it.
     ///
     /// ```
     /// use shotclock::{Family, Kind, LimitKind, ServerPolicy, socketpair};
@@ -373,7 +380,11 @@ impl Socket {
         match (&policy, self.watch.get()) {
             (Some(policy), Some(watch)) => watch.set_policy(policy),
             (Some(policy), None) => self.put_under(Watch::new(policy, Deadline::now())),
-            (None, Some(watch)) => watch.lapse(),
+            (None, Some(watch)) => {
+                // A call under way looks at the limits themselves.
+                watch.set_policy(&ServerPolicy::new());
+                watch.lapse();
+            }
             (None, None) => {}
         }
         self.gate.set_policy(policy.is_some());
@@ -808,44 +819,45 @@ impl Socket {
     /// One try under the socket's own timeout; a view, a limit and whatever else waiting and failing need come into
     /// being only after it, out of the way of a call that finds its data.
     #[inline(always)]
-    fn try_once<O: Operation>(&self, mut op: O) -> Result<O::Output, Pause> {
-        if must_look(Some(&self.gate)) { Err(Pause::Again) } else { op.attempt(Readiness::empty()) }
+    fn try_once<O: Operation>(&self, mut op: O) -> Result<O::Output, FirstTry> {
+        try_unless_watched(&mut op, Some(&self.gate))
     }
 
     #[cold]
     #[inline(never)]
-    fn recv_on(&self, buffer: &mut [u8], pause: Pause) -> Result<usize> {
+    fn recv_on(&self, buffer: &mut [u8], first: FirstTry) -> Result<usize> {
         let op = ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        self.view().run_on("recv", op, pause)
+        self.view().run_rest("recv", op, first)
     }
 
     #[cold]
     #[inline(never)]
-    fn recvfrom_on(&self, buffer: &mut [u8], pause: Pause) -> Result<(usize, Option<Address>)> {
+    fn recvfrom_on(&self, buffer: &mut [u8], first: FirstTry) -> Result<(usize, Option<Address>)> {
         let op = ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        let (len, from) = self.view().run_on("recvfrom", op, pause)?;
+        let (len, from) = self.view().run_rest("recvfrom", op, first)?;
         Ok((len, from.as_ref().map(Address::from_raw)))
     }
 
     #[cold]
     #[inline(never)]
-    fn accept_on(&self, pause: Pause) -> Result<(Self, Address)> {
-        self.view().run_on("accept", ops::Accept { fd: self.borrow() }, pause).map(|accepted| self.welcome(accepted))
+    fn accept_on(&self, first: FirstTry) -> Result<(Self, Address)> {
+        let op = ops::Accept { from: self.open_file() };
+        self.view().run_rest("accept", op, first).map(|accepted| self.welcome(accepted))
     }
 
     #[cold]
     #[inline(never)]
-    fn send_on(&self, data: &[u8], pause: Pause) -> Result<usize> {
+    fn send_on(&self, data: &[u8], first: FirstTry) -> Result<usize> {
         let op = ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE };
-        self.view().run_on("send", op, pause)
+        self.view().run_rest("send", op, first)
     }
 
     #[cold]
     #[inline(never)]
-    fn sendto_on(&self, data: &[u8], address: &Address, pause: Pause) -> Result<usize> {
+    fn sendto_on(&self, data: &[u8], address: &Address, first: FirstTry) -> Result<usize> {
         let (view, to) = (self.view(), address.to_raw());
         let op = ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to };
-        view.run_on("sendto", op, pause)
+        view.run_rest("sendto", op, first)
             .map_err(|error| view.explain_address(error, Target::Address(*address), address))
     }
 
@@ -856,17 +868,10 @@ impl Socket {
         Timed { socket: self, limit, flags: MessageFlags::NONE }
     }
 
-    /// Makes sure that accept, connect and sendfile, which have no flag against waiting, do not wait in the system.
+    /// The descriptor for accept, connect and sendfile, which have no flag against waiting.
     #[inline]
-    fn ensure_nonblocking(&self, operation: &'static str) -> Result<()> {
-        if self.gate.is_nonblocking() { Ok(()) } else { self.make_nonblocking(operation) }
-    }
-
-    #[cold]
-    fn make_nonblocking(&self, operation: &'static str) -> Result<()> {
-        self.checked(operation, |fd| calls_of_system::set_nonblocking(fd, true))?;
-        self.gate.set_nonblocking();
-        Ok(())
+    pub(crate) fn open_file(&self) -> ops::OpenFile<'_> {
+        ops::OpenFile::new(self.borrow(), &self.gate)
     }
 
     /// No bytes are there at once; the system would wait for some.

@@ -11,12 +11,11 @@ use crate::constant::{Family, MessageFlags};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::ops;
-use crate::option::SocketOption;
 use crate::sys::Errno;
 use crate::sys::message::ControlBuffer;
 use crate::sys::socket as calls;
 use crate::target::Target;
-use crate::timed::{Limit, Operation, Pause, PollWaiter, run, try_first, wait_out};
+use crate::timed::{FirstTry, Limit, Operation, run, run_rest, try_first};
 
 /// A socket seen under more limits than its own timeout, or with message flags: `socket.until(deadline)`,
 /// `socket.within(duration)`, `socket.cancelled_by(&canceller)`, `socket.with_flags(flags)`, in any combination.
@@ -457,8 +456,7 @@ impl<'s> Timed<'s> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn sendfile(&self, file: impl AsFd, offset: u64, count: Option<u64>) -> Result<u64> {
-        self.socket.ensure_nonblocking("sendfile")?;
-        let mut op = ops::SendFile::new(self.fd(), file.as_fd(), offset, count);
+        let mut op = ops::SendFile::new(self.socket.open_file(), file.as_fd(), offset, count);
         self.run("sendfile", &mut op).map_err(|error| self.name_peer(error.moved(op.sent)))
     }
 
@@ -475,8 +473,7 @@ impl<'s> Timed<'s> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn accept(&self) -> Result<(Socket, Address)> {
-        self.socket.ensure_nonblocking("accept")?;
-        let accepted = self.run("accept", &mut ops::Accept { fd: self.fd() })?;
+        let accepted = self.run("accept", &mut ops::Accept { from: self.socket.open_file() })?;
         Ok(self.socket.welcome(accepted))
     }
 
@@ -506,8 +503,7 @@ impl<'s> Timed<'s> {
 
     #[inline]
     fn connect_to_address(&self, to: &Address, limit: &Limit<'_>) -> Result<()> {
-        self.socket.ensure_nonblocking("connect")?;
-        run("connect", &mut ops::Connect::new(self.fd(), &to.to_raw()), limit)
+        run("connect", &mut ops::Connect::new(self.socket.open_file(), &to.to_raw()), limit)
     }
 
     /// Connects, and gives the system's error number; see [`Socket::connect_ex`].
@@ -553,41 +549,7 @@ impl<'s> Timed<'s> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn close(&self) -> Result<()> {
-        if self.socket.gate.is_closed() {
-            return Ok(());
-        }
-        let lingered = self.linger();
-        let buried = if self.socket.gate.close() { self.socket.bury() } else { Ok(()) };
-        // Whoever waits on the socket itself is to learn of it, even where a file keeps the descriptor.
-        self.socket.gate.ring();
-        buried.and(lingered)
-    }
-
-    /// Waits, under the limit, for what close(2) would wait for without one; the rest goes on in the background. Only
-    /// the last user's close ends the connection, and lingers.
-    fn linger(&self) -> Result<()> {
-        if !self.limit.is_bounded() || !self.socket.gate.is_sole_user() {
-            return Ok(());
-        }
-        let time = match self.socket.getsockopt(SocketOption::LINGER) {
-            Ok(Some(time)) if !time.is_zero() => time,
-            _ => return Ok(()),
-        };
-        if calls::shutdown(self.fd(), crate::Shutdown::WRITE.0).is_err() {
-            return Ok(());
-        }
-        // The linger time is the system's own limit, and no error when it passes.
-        let mut limit = self.limit.begun(Deadline::now());
-        let by_linger = Deadline::after(time);
-        let first = limit.deadline.min(by_linger);
-        let lingers_less = first == by_linger;
-        limit.deadline = first;
-        let drained = run("close", &mut ops::Drain::new(self.fd()), &limit);
-        self.socket.setsockopt(SocketOption::LINGER, None)?;
-        match drained {
-            Err(error) if error.is_timeout() && !lingers_less => Err(error),
-            _ => Ok(()),
-        }
+        self.end()
     }
 
     /// The same, as one call that begins now: its timeout runs once for all that follows.
@@ -633,15 +595,14 @@ impl<'s> Timed<'s> {
     fn run_ready<O: Operation>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
         match try_first(&mut op, &self.limit) {
             Ok(output) => Ok(output),
-            Err(pause) => self.run_on(name, op, pause),
+            Err(first) => self.run_rest(name, op, first),
         }
     }
 
     #[cold]
     #[inline(never)]
-    pub(super) fn run_on<O: Operation>(self, name: &'static str, mut op: O, pause: Pause) -> Result<O::Output> {
-        let done = wait_out(&mut op, &self.limit, &mut PollWaiter, pause);
-        done.map_err(|stop| self.name_peer(Error::stopped(name, stop)))
+    pub(super) fn run_rest<O: Operation>(self, name: &'static str, mut op: O, first: FirstTry) -> Result<O::Output> {
+        run_rest(name, &mut op, &self.limit, first).map_err(|error| self.name_peer(error))
     }
 
     /// The target's address, and the limit that is left: a lookup and what follows share one budget.

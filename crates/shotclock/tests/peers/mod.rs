@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "this is a test, though clippy sees no #[test] here")]
 
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use shotclock::{Address, Error, Family, Kind, Result, ServerBuilder, Socket, create_server};
@@ -93,4 +95,59 @@ pub fn open_descriptors() -> usize {
 pub fn thread_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(text.split_whitespace().next().unwrap().parse().unwrap())
+}
+
+/// A thread that waits in a call.
+pub struct Waiting<T> {
+    thread: JoinHandle<T>,
+    id: i32,
+}
+
+impl<T: Send + 'static> Waiting<T> {
+    /// Starts the call in a thread, and returns when that is asleep in it.
+    #[track_caller]
+    pub fn on(socket: &Arc<Socket>, call: impl FnOnce(&Socket) -> T + Send + 'static) -> Self {
+        let (tell, told) = mpsc::channel();
+        let socket = Arc::clone(socket);
+        let thread = thread::spawn(move || {
+            // SAFETY: it has no preconditions.
+            tell.send(unsafe { libc::gettid() }).unwrap();
+            call(&socket)
+        });
+        let waiting = Self { thread, id: told.recv().unwrap() };
+        let asleep = |waiting: &Self| waiting.status("State:").starts_with('S');
+        let begun = Instant::now();
+        // Twice with as many sleeps between: once may be a lock on the way.
+        loop {
+            let sleeps = waiting.sleeps();
+            if asleep(&waiting) {
+                let since = Instant::now();
+                while since.elapsed() < Duration::from_millis(1) {
+                    thread::yield_now();
+                }
+                if asleep(&waiting) && waiting.sleeps() == sleeps {
+                    return waiting;
+                }
+            }
+            assert!(!waiting.thread.is_finished(), "it does not wait");
+            assert!(begun.elapsed() < Duration::from_secs(20), "it never sleeps");
+            thread::yield_now();
+        }
+    }
+
+    /// How often the thread has gone to sleep.
+    pub fn sleeps(&self) -> u64 {
+        self.status("voluntary_ctxt_switches:").parse().unwrap()
+    }
+
+    fn status(&self, name: &str) -> String {
+        let text = std::fs::read_to_string(format!("/proc/self/task/{}/status", self.id)).unwrap();
+        text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
+    }
+
+    /// What the call gave. A call that was not ended keeps its test until the watchdog comes.
+    #[track_caller]
+    pub fn ended(self) -> T {
+        self.thread.join().unwrap()
+    }
 }

@@ -17,7 +17,7 @@ use super::{interface, last_errno, message, socket};
 
 pub use super::message::{ControlSlice, Received, close_received, push_control_message, receive as recvmsg};
 pub use super::socket::{
-    bind, connect, dup, getpeername, getsockname, getsockopt, listen, sendfile, setsockopt, shutdown, take_error,
+    bind, dup, getpeername, getsockname, getsockopt, listen, sendfile_by as sendfile, setsockopt, shutdown, take_error,
 };
 
 /// socket(2), close-on-exec; the kind may carry more flags.
@@ -34,6 +34,11 @@ pub fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, Own
 pub fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
     let (fd, peer) = net::acceptfrom_with(fd, SocketFlags::CLOEXEC)?;
     Ok((fd, socket::known(peer.as_ref())))
+}
+
+/// connect(2).
+pub fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
+    net::connect(fd, address)
 }
 
 /// setsockopt(2) without a value, only with its length.

@@ -1,7 +1,52 @@
-//! Values that start anew in a forked child, whatever locks another thread held in the parent.
+//! What a fork changes: values that start anew in the child, whatever locks another thread held in the parent, and the
+//! knowledge that there was one.
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+static WATCHED: AtomicBool = AtomicBool::new(false);
+static FORKED: AtomicBool = AtomicBool::new(false);
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// From now on forks are noticed.
+#[inline]
+pub(crate) fn watch() {
+    if !WATCHED.load(Ordering::Acquire) {
+        watch_forks();
+    }
+}
+
+/// Whether this process has forked, or comes of one that had, since forks are noticed: other processes may have its open
+/// files. One made by posix_spawn(3) or vfork(2) has none of those that are close-on-exec.
+#[inline]
+pub(crate) fn has_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
+/// How many forks lie between this process and the one in which they were first noticed.
+#[inline]
+pub(crate) fn generation() -> u32 {
+    watch();
+    GENERATION.load(Ordering::Relaxed)
+}
+
+#[cold]
+fn watch_forks() {
+    // No Once, for the reason below. Registered twice, it counts twice, which is as good.
+    // SAFETY: both live for ever and only store to atomics. Out of memory leaves forks unnoticed, and the next call
+    // tries again.
+    if unsafe { libc::pthread_atfork(Some(note_fork), None, Some(note_child)) } == 0 {
+        WATCHED.store(true, Ordering::Release);
+    }
+}
+
+extern "C" fn note_fork() {
+    FORKED.store(true, Ordering::Relaxed);
+}
+
+extern "C" fn note_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
 
 /// A lazily made process-wide value that a forked child does not share: the child finds none and makes its own. The
 /// parent's is leaked there, since another thread may have been in the middle of changing it.

@@ -28,7 +28,7 @@ pub(crate) struct RawControl {
 }
 
 /// What one recvmsg gave beside the data.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RawMessage {
     pub(crate) len: usize,
     pub(crate) flags: i32,

@@ -1,6 +1,6 @@
 //! Socket calls, each one try that never waits, close-on-exec and without SIGPIPE.
 
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
@@ -52,16 +52,46 @@ pub fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<(), Errno> {
     net::listen(fd, backlog)
 }
 
+/// A descriptor with O_NONBLOCK set, as far as anybody knows: for the calls that have no flag against waiting.
+#[derive(Clone, Copy)]
+pub(crate) struct NonBlocking<'a>(BorrowedFd<'a>);
+
+impl<'a> NonBlocking<'a> {
+    /// The caller knows it.
+    #[inline]
+    pub(crate) fn known(fd: BorrowedFd<'a>) -> Self {
+        Self(fd)
+    }
+
+    /// Looks, and sets it if it is not set.
+    #[cold]
+    pub(crate) fn make_sure(fd: BorrowedFd<'a>) -> Result<Self, Errno> {
+        set_nonblocking(fd, true)?;
+        Ok(Self(fd))
+    }
+}
+
+impl AsFd for NonBlocking<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0
+    }
+}
+
 /// A connection of the queue, non-blocking and close-on-exec from birth, and who connected.
 #[inline]
-pub(crate) fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
-    let (fd, peer) = net::acceptfrom_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+pub(crate) fn accept(from: NonBlocking<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
+    let (fd, peer) = net::acceptfrom_with(from.0, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
     Ok((fd, known(peer.as_ref())))
 }
 
 /// connect(2).
-pub fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
-    net::connect(fd, address)
+pub(crate) fn connect(fd: NonBlocking<'_>, address: &RawAddress) -> Result<(), Errno> {
+    net::connect(fd.0, address)
+}
+
+/// Ends a connection attempt that has failed, so that the next connect begins a new one.
+pub(crate) fn disconnect(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    net::connect_unspec(fd)
 }
 
 /// getsockname(2).
@@ -110,7 +140,17 @@ pub(crate) fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &RawAddres
 }
 
 /// One sendfile(2) from `offset`, which moves on by what was sent.
-pub fn sendfile(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: &mut u64, count: usize) -> Result<usize, Errno> {
+pub(crate) fn sendfile(
+    to: NonBlocking<'_>,
+    file: BorrowedFd<'_>,
+    offset: &mut u64,
+    count: usize,
+) -> Result<usize, Errno> {
+    sendfile_by(to.0, file, offset, count)
+}
+
+/// sendfile(2), which waits or not as the descriptor's file says.
+pub fn sendfile_by(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: &mut u64, count: usize) -> Result<usize, Errno> {
     signal::without_sigpipe(|| rustix::fs::sendfile(fd, file, Some(offset), count))
 }
 
@@ -141,6 +181,16 @@ pub fn take_error(fd: BorrowedFd<'_>) -> Result<(), Errno> {
         0 => Ok(()),
         error => Err(Errno::from_raw_os_error(error)),
     }
+}
+
+/// Whether closing the last descriptor waits for the peer: SO_LINGER is on, and its time above zero.
+pub(crate) fn lingers(fd: BorrowedFd<'_>) -> bool {
+    net::sockopt::socket_linger(fd).is_ok_and(|time| time.is_some_and(|time| !time.is_zero()))
+}
+
+/// Lets the connection end in the background, without anybody who waits.
+pub(crate) fn linger_in_background(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    net::sockopt::set_socket_linger(fd, None)
 }
 
 /// Sets an option to these bytes.
@@ -181,7 +231,8 @@ pub(crate) fn set_inheritable(fd: BorrowedFd<'_>, inheritable: bool) -> Result<(
 /// on it says EBADF. It is opened anew each time; one kept for the process could be closed by strangers (daemons do) and
 /// its number be somebody else's.
 ///
-/// Without a descriptor left for the dead one, the connection is ended as well as can be, and that is no error.
+/// Without a descriptor left for the dead one, or with a number above what RLIMIT_NOFILE has become, over which the
+/// system puts nothing, the connection is shut down, for whoever shares it too, and that is no error.
 pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let dead = match open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
         Ok(dead) => dead,
@@ -192,8 +243,15 @@ pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     };
     // SAFETY: both numbers are open and stay so. The caller owns `fd`'s number; after dup3 it is open still, so that
     // whoever borrowed it keeps a valid, if dead, descriptor.
-    if unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
-        return Err(last_errno());
+    while unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
+        match last_errno() {
+            Errno::BUSY | Errno::INTR => {}
+            Errno::BADF => {
+                let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);
+                return Ok(());
+            }
+            errno => return Err(errno),
+        }
     }
     Ok(())
 }

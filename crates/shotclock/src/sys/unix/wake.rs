@@ -16,6 +16,12 @@ pub(crate) type Bell = Arc<OwnedFd>;
 /// The most wake-up descriptors the process ever keeps.
 const SLOTS: usize = 64;
 
+/// Which of the [`SLOTS`] a key's bell is in.
+pub(crate) fn slot_of(key: usize) -> usize {
+    // Addresses of signals are multiples of 16 or so: fold the higher bits in.
+    (key ^ (key >> 6) ^ (key >> 12)) % SLOTS
+}
+
 type Bells = [Mutex<Option<Bell>>; SLOTS];
 
 static BELLS: PerProcess<Bells> = PerProcess::new(|| [const { Mutex::new(None) }; SLOTS], forget_bells);
@@ -51,6 +57,5 @@ pub(crate) fn retire(key: usize, rung: &Bell) {
 }
 
 fn slot(key: usize) -> MutexGuard<'static, Option<Bell>> {
-    // Addresses of signals are multiples of 16 or so: fold the higher bits in.
-    BELLS.get()[(key ^ (key >> 6) ^ (key >> 12)) % SLOTS].lock().unwrap_or_else(PoisonError::into_inner)
+    BELLS.get()[slot_of(key)].lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,188 @@
+//! How a close ends: the descriptor goes, the calls that wait leave, and what was sent is acknowledged.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Timed;
+use crate::cancel::Signal;
+use crate::deadline::Deadline;
+use crate::error::Result;
+use crate::gate::{Closing, Gate, Visit};
+use crate::policy::Moves;
+use crate::sys::{Readiness, socket as calls, thread};
+use crate::timed::{Interest, Limit, Operation, Pause, run};
+
+/// The longest that a close waits for the calls of other threads to leave. They are woken, so it takes what the
+/// scheduler takes.
+const LEAVING: Duration = Duration::from_secs(1);
+
+impl Timed<'_> {
+    /// Closes the socket. A second close waits with the first for the calls to leave, and has nothing else to do.
+    pub(super) fn end(&self) -> Result<()> {
+        let Closing { burial, is_waited_on } = self.socket.gate.close();
+        match burial {
+            Some(burial) => self.end_descriptor(Some(burial), is_waited_on),
+            None => {
+                self.see_off(is_waited_on);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends what the descriptor stands for, of which this is the last user, and waits for a lingering connection as long
+    /// as the limit allows. `burial` counts the caller as one who is at it.
+    pub(crate) fn end_descriptor(&self, burial: Option<Visit<'_>>, is_waited_on: bool) -> Result<()> {
+        let is_bounded = self.limit.is_bounded();
+        // As long as there is a copy, nobody lingers: not the burial, and no call that is the last to leave.
+        let lingers = (is_bounded || is_waited_on) && calls::lingers(self.fd());
+        let copy = if lingers { calls::dup(self.fd()).ok() } else { None };
+        let limit = if lingers { self.limit.begun(Deadline::now()) } else { self.limit };
+        let buried = self.socket.bury();
+        drop(burial);
+        self.see_off(is_waited_on);
+        if lingers && is_bounded && calls::lingers(self.fd()) {
+            // It could not be buried, only shut down: whoever closes it in the end is not to wait.
+            let _not_ours_to_mend = calls::linger_in_background(self.fd());
+        }
+        let lingered = match copy {
+            Some(copy) if is_bounded => linger(copy, &Limit { gate: None, ..limit }),
+            _ => Ok(()),
+        };
+        buried.and(lingered)
+    }
+
+    /// Wakes the calls that wait on the socket, and waits until they have left: what they hold of the descriptor is what
+    /// keeps an address from being bound again.
+    fn see_off(&self, is_waited_on: bool) {
+        if is_waited_on {
+            self.socket.gate.ring();
+            let by_then = self.limit.deadline.min(Deadline::after(LEAVING));
+            let limit = Limit { deadline: by_then, gate: None, policy: None, ..self.limit };
+            let _it_is_closed_all_the_same = run("close", &mut Desertion::of(&self.socket.gate), &limit);
+        }
+    }
+}
+
+/// Closes the last descriptor of a connection that lingers, and waits for that no longer than the limit: the system's
+/// close(2) alone knows whether it is the last one, in whatever process, and waits, so a thread of its own makes it.
+fn linger(copy: OwnedFd, limit: &Limit<'_>) -> Result<()> {
+    let farewell = Arc::new(Farewell { copy: Mutex::new(Some(copy)), closed: Signal::default() });
+    let theirs = Arc::clone(&farewell);
+    let spawned = thread::spawn_detached("shotclock-linger", move || theirs.close());
+    if spawned.is_err() {
+        farewell.close_in_background();
+    }
+    match run("close", &mut Closed(&farewell.closed), limit) {
+        // What ends it otherwise is no fault of the connection's.
+        Err(error) if error.is_timeout() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+struct Farewell {
+    copy: Mutex<Option<OwnedFd>>,
+    closed: Signal,
+}
+
+impl Farewell {
+    fn close(&self) {
+        drop(self.take());
+        self.closed.set();
+    }
+
+    /// The same without a thread for it.
+    fn close_in_background(&self) {
+        if let Some(copy) = self.take() {
+            let _lingers_then = calls::linger_in_background(copy.as_fd());
+        }
+        self.closed.set();
+    }
+
+    fn take(&self) -> Option<OwnedFd> {
+        self.copy.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Ends once the connection is closed.
+struct Closed<'a>(&'a Signal);
+
+impl Operation for Closed<'_> {
+    type Output = ();
+
+    fn attempt(&mut self, _: Readiness) -> std::result::Result<(), Pause> {
+        if self.0.is_set() { Ok(()) } else { Err(Pause::WouldBlock) }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.signal(self.0);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
+    }
+}
+
+/// Ends once no call waits on a closed socket any more.
+struct Desertion<'a>(&'a Gate);
+
+impl<'a> Desertion<'a> {
+    fn of(gate: &'a Gate) -> Self {
+        gate.await_desertion();
+        Self(gate)
+    }
+}
+
+impl Operation for Desertion<'_> {
+    type Output = ();
+
+    fn attempt(&mut self, _: Readiness) -> std::result::Result<(), Pause> {
+        if self.0.is_deserted() { Ok(()) } else { Err(Pause::WouldBlock) }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.desertion(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::{Family, Kind, with_deadline};
+
+    /// A close beside a call that does not leave, whatever wakes it.
+    fn beside_one_that_stays(close: impl FnOnce(&crate::Socket) -> crate::Result<()>) -> Duration {
+        let (socket, _) = crate::socketpair(Family::UNIX, Kind::STREAM).unwrap();
+        let stays = socket.gate.enter();
+        let begun = Instant::now();
+        close(&socket).unwrap();
+        let elapsed = begun.elapsed();
+        assert!(socket.recv(1).unwrap_err().is_closed());
+        drop(stays);
+        elapsed
+    }
+
+    #[test]
+    fn a_call_that_does_not_leave_is_waited_for_no_longer_than_the_limit() {
+        const LIMIT: Duration = Duration::from_millis(50);
+        for elapsed in [
+            beside_one_that_stays(|socket| socket.within(LIMIT).close()),
+            beside_one_that_stays(|socket| {
+                socket.set_timeout(LIMIT);
+                socket.close()
+            }),
+            beside_one_that_stays(|socket| with_deadline(LIMIT, || socket.close())),
+        ] {
+            assert!(elapsed >= LIMIT && elapsed < LEAVING, "{elapsed:?}");
+        }
+        let at_once = beside_one_that_stays(|socket| {
+            socket.set_nonblocking(true);
+            socket.close()
+        });
+        assert!(at_once < LIMIT, "{at_once:?}");
+        let without_a_limit = beside_one_that_stays(crate::Socket::close);
+        assert!(without_a_limit >= LEAVING && without_a_limit < LEAVING * 5, "{without_a_limit:?}");
+    }
+}
