@@ -121,12 +121,10 @@ pub(crate) unsafe extern "C" fn shutdown(me: *mut PyObject, how: *mut PyObject) 
 fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     address::check_family(socket)?;
     let timing = Timing::of(socket, Phase::Accept)?;
-    let unblocked = timing.unblock_if_it_blocks().map_err(errors::raise_errno)?;
     let manner = timing.manner();
     let try_once = |listener: BorrowedFd<'_>| exact::accept(listener).map_err(|errno| manner.pause(errno));
-    let mut accept = Call::new(Readiness::IN, usize::MAX, try_once);
+    let mut accept = Call::without_flag(Readiness::IN, try_once);
     let (fd, peer) = timing.run(&mut accept, First::Wait).map_err(|stop| timing.raise(stop))?;
-    drop(unblocked);
     policy::hand_down(socket, fd.as_fd());
     let peer = address::to_python_on(socket, peer.as_ref())?;
     // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.
@@ -145,13 +143,7 @@ fn connect_to(
 ) -> PyResult<Result<(), Stop<Raised>>> {
     let address = address::from_python(socket, timing, to, caller)?;
     audit(c"socket.connect", &[socket.as_object(), to])?;
-    let unblocked = match timing.unblock() {
-        Ok(unblocked) => unblocked,
-        Err(errno) => return Ok(Err(Stop::System(errno))),
-    };
-    let outcome = timing.run(&mut Connect { address, manner: timing.manner(), begun: false }, First::Try);
-    drop(unblocked);
-    Ok(outcome)
+    Ok(timing.run(&mut Connect { address, manner: timing.manner(), begun: false }, First::Try))
 }
 
 /// connect(2), and its end once the descriptor is ready.
@@ -163,6 +155,7 @@ struct Connect {
 
 impl Attempt for Connect {
     type Output = ();
+    const HAS_FLAG: bool = false;
 
     fn attempt(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<(), Pause> {
         if !self.begun {

@@ -14,6 +14,7 @@ use crate::low_water;
 use crate::object::SocketRef;
 use crate::policy;
 use crate::timing::{First, Manner, SMALL, Timing};
+use crate::unblocked::Before;
 
 /// One call that moves bytes.
 #[derive(Clone, Copy)]
@@ -63,12 +64,14 @@ impl Transfer {
         let waits_for_ever = self.socket.timeout() < 0;
         let is_plain = if around::is_any_open() { self.is_plain().ok_or(None)? } else { waits_for_ever };
         let (descriptor, flags) = (Descriptor::of(self.socket), if is_plain { 0 } else { MessageFlags::DONTWAIT.0 });
+        let before = Before::now();
         let outcome = if is_plain || self.bytes > SMALL {
             descriptor.released(|fd| call(fd, flags))
         } else {
             descriptor.held(|fd| call(fd, flags))
         };
-        outcome.map_err(Some)
+        let was_in_the_way = |errno| is_plain && errno == Errno::AGAIN && descriptor.was_unblocked_since(before);
+        outcome.map_err(|errno| if was_in_the_way(errno) { None } else { Some(errno) })
     }
 
     /// Whether the first try is one that may wait by itself, while something is around some call, which may be this one;

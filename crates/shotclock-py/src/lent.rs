@@ -11,6 +11,7 @@ use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, waitin
 
 use crate::interpreter::released;
 use crate::object::SocketRef;
+use crate::unblocked::{Before, Unblocked};
 
 /// A socket, and the number that it had when a call on it began.
 #[derive(Clone, Copy)]
@@ -77,6 +78,17 @@ impl Descriptor {
         call()
     }
 
+    /// Begins a try that only O_NONBLOCK keeps from waiting.
+    pub(crate) fn unblocked(self) -> Unblocked {
+        Unblocked::on(self.number)
+    }
+
+    /// Whether a plain call that was told EAGAIN since then was so because of a try of another thread.
+    #[cold]
+    pub(crate) fn was_unblocked_since(self, before: Before) -> bool {
+        self.held(|fd| Ok::<_, Errno>(before.was_in_the_way_of(fd))).unwrap_or(false)
+    }
+
     /// Names it as what is waited for. The waiter looks whether it is still the socket's.
     pub(crate) fn wait_for<'s>(&'s self, toward: Readiness, wanted: &mut Interest<'s>) {
         if self.check().is_ok() {
@@ -103,6 +115,8 @@ pub(crate) trait Attempt: Send {
     type Output: Send;
     /// Whether it is made of many steps, all under one limit.
     const COMPOSITE: bool = false;
+    /// Whether a flag of its own keeps a try from waiting. Else it is O_NONBLOCK, made sure of at each try.
+    const HAS_FLAG: bool = true;
 
     /// One try; `ready` is what the last wait saw.
     fn attempt(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<Self::Output, Pause>;
@@ -122,7 +136,7 @@ pub(crate) trait Attempt: Send {
 }
 
 /// An attempt that is one call of the system.
-pub(crate) struct Call<F> {
+pub(crate) struct Call<F, const HAS_FLAG: bool = true> {
     toward: Readiness,
     bytes: usize,
     call: F,
@@ -135,8 +149,16 @@ impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send> Call<F> {
     }
 }
 
-impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send> Attempt for Call<F> {
+impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send> Call<F, false> {
+    /// The same of a call that has no flag against waiting.
+    pub(crate) fn without_flag(toward: Readiness, call: F) -> Self {
+        Self { toward, bytes: usize::MAX, call }
+    }
+}
+
+impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send, const HAS_FLAG: bool> Attempt for Call<F, HAS_FLAG> {
     type Output = T;
+    const HAS_FLAG: bool = HAS_FLAG;
 
     #[inline]
     fn attempt(&mut self, fd: BorrowedFd<'_>, _: Readiness) -> Result<T, Pause> {
@@ -158,6 +180,25 @@ pub(crate) struct On<'a, A> {
     pub(crate) attempt: &'a mut A,
     /// Whether tries are made with the interpreter released.
     pub(crate) releases: bool,
+    /// Whether it is one plain call of the system, which may wait by itself.
+    pub(crate) is_plain: bool,
+}
+
+impl<A: Attempt> On<'_, A> {
+    fn once(&mut self, ready: Readiness) -> Result<A::Output, Pause> {
+        let attempt = &mut *self.attempt;
+        if A::HAS_FLAG || self.is_plain {
+            return match self.releases {
+                true => self.descriptor.released(|fd| attempt.attempt(fd, ready)),
+                false => self.descriptor.held(|fd| attempt.attempt(fd, ready)),
+            };
+        }
+        let unblocked = self.descriptor.unblocked();
+        self.descriptor.released(|fd| {
+            unblocked.make_sure(fd)?;
+            attempt.attempt(fd, ready)
+        })
+    }
 }
 
 impl<A: Attempt> Operation for On<'_, A> {
@@ -165,11 +206,13 @@ impl<A: Attempt> Operation for On<'_, A> {
     const COMPOSITE: bool = A::COMPOSITE;
 
     fn attempt(&mut self, ready: Readiness) -> Result<A::Output, Pause> {
-        let attempt = &mut *self.attempt;
-        if self.releases {
-            self.descriptor.released(|fd| attempt.attempt(fd, ready))
-        } else {
-            self.descriptor.held(|fd| attempt.attempt(fd, ready))
+        let before = Before::now();
+        match self.once(ready) {
+            // What was in the way is over soon. Who asked not to wait is not made to.
+            Err(Pause::Failed(Errno::AGAIN)) if self.is_plain && self.descriptor.was_unblocked_since(before) => {
+                Err(if A::HAS_FLAG { Pause::Again } else { Pause::WouldBlock })
+            }
+            outcome => outcome,
         }
     }
 

@@ -23,9 +23,7 @@ pub(crate) unsafe extern "C" fn sendfile(_: *mut PyObject, arguments: *mut PyObj
 fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     let Part { socket, file, offset, count, before } = parse(arguments)?;
     let timing = Timing::of(socket, Phase::Send)?;
-    // sendfile(2) has no flag of its own, and waits on a descriptor that blocks, ready or not.
-    let unblocked = timing.unblock().map_err(errors::raise_errno)?;
-    let mut send = Call::new(Readiness::OUT, count, |fd| {
+    let mut send = Call::without_flag(Readiness::OUT, |fd| {
         let mut offset = offset;
         // SAFETY: not negative, and never bad memory; which file the number stands for is the program's business, as in
         // os.sendfile.
@@ -34,7 +32,6 @@ fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         exact::sendfile(fd, file, &mut offset, count).map_err(Pause::from)
     });
     let sent = timing.run(&mut send, First::Try);
-    drop(unblocked);
     Owned::size(sent.map_err(|stop| timing.raise_after(stop, Moved::Sent(before)))?)
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shotclock::raw::{
     Answer, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch, answer, deadline_limit,
-    drive, exact, timeout_limit, wait_out,
+    drive, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags, Phase};
 
@@ -136,19 +136,6 @@ impl Timing {
         self.begun.get().is_some()
     }
 
-    /// The descriptor made non-blocking for a call that no flag keeps from waiting, where a limit is to end it.
-    pub(crate) fn unblock(&self) -> Result<Option<Unblocked>, Errno> {
-        let Some(descriptor) = self.descriptor.filter(|_| self.manner().is_timed()) else { return Ok(None) };
-        // Under a timeout it should be so already; but whoever shares the file may have taken the flag away.
-        descriptor.held(|fd| exact::set_nonblocking(fd, true))?;
-        Ok(Some(Unblocked { descriptor, back: self.timeout.is_none() }))
-    }
-
-    /// The same, only where the descriptor is one that blocks: where a wait before the try does, or a flag of the call.
-    pub(crate) fn unblock_if_it_blocks(&self) -> Result<Option<Unblocked>, Errno> {
-        if self.manner() == Manner::Bounded { self.unblock() } else { Ok(None) }
-    }
-
     /// Runs an attempt on the socket to its end, or to its limit's; what ended it is not raised yet, since only the caller
     /// knows how much had moved.
     pub(crate) fn run<A: Attempt>(&self, attempt: &mut A, first: First) -> Result<A::Output, Stop<Raised>> {
@@ -180,7 +167,7 @@ impl Timing {
         // It takes less time to move a little than to release the interpreter. What promises more than what is there
         // goes on for longer.
         let releases = matches!(manner, Manner::Plain | Manner::Bounded) || attempt.bytes() > SMALL;
-        let mut operation = On { descriptor, attempt, releases };
+        let mut operation = On { descriptor, attempt, releases, is_plain: manner == Manner::Plain };
         let limit = self.limit();
         match first {
             First::Wait if manner.is_timed() => wait_out(&mut operation, &limit, waiter, Pause::WouldBlock),
@@ -298,20 +285,4 @@ fn moves_bytes(phase: Phase) -> bool {
 /// CPython's words for it.
 fn timed_out() -> PyResult<Owned> {
     Owned::text("timed out")
-}
-
-/// A descriptor that does not block, for the length of a call.
-pub(crate) struct Unblocked {
-    descriptor: Descriptor,
-    /// Whether it is to block again, as it should have before.
-    back: bool,
-}
-
-impl Drop for Unblocked {
-    fn drop(&mut self) {
-        if self.back {
-            // It cannot fail on an open descriptor; of a closed one there is nothing to put back.
-            let _ = self.descriptor.held(|fd| exact::set_nonblocking(fd, false));
-        }
-    }
 }

@@ -22,7 +22,7 @@ use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
 use crate::timing::Timing;
-use crate::unblocked::{self, Unblocked};
+use crate::unblocked;
 
 /// How long a call that another one is in the way of waits before it looks again: nobody tells it.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -253,7 +253,8 @@ impl<F: FnMut() -> PyResult<Owned>> Tries<'_, F> {
         let descriptor = self.waits.descriptor;
         let _held = Hold::of(self.waits.socket);
         let outcome = descriptor.counted(|| {
-            let _unblocked = descriptor.held(Unblocked::of)?;
+            let unblocked = descriptor.unblocked();
+            descriptor.held(|fd| unblocked.make_sure(fd))?;
             Ok::<_, Errno>((self.attempt)())
         })?;
         Ok(self.waits.unless_closed(outcome))

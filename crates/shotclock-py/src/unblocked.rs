@@ -7,17 +7,17 @@
 //! again, which is none of its business.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shotclock::raw::{Errno, exact};
+use shotclock::raw::{Errno, exact, numbers};
 
 /// A try that needs O_NONBLOCK is under way.
 struct Try {
     id: usize,
     number: RawFd,
     /// The file is to block again afterwards.
-    blocks: bool,
+    blocks: Arc<AtomicBool>,
     /// A thread of the parent's makes it, who forked in the middle: it is the parent who puts the flag back.
     is_parents: bool,
 }
@@ -27,39 +27,48 @@ static TRIES: Mutex<Vec<Try>> = Mutex::new(Vec::new());
 /// How many there are, so that nobody takes the lock where there is none.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// How often a file that blocks was made one that does not; the ids of tries, too.
+/// How many tries there have been: their ids.
 static TURNS: AtomicUsize = AtomicUsize::new(0);
 
-/// A file that does not block; what it was is put back when this is dropped. Made and dropped with the interpreter held,
-/// for one try.
+/// A try that does not wait; what its file was is put back when this is dropped. Made and dropped with the interpreter
+/// held.
 pub(crate) struct Unblocked {
     id: usize,
+    blocks: Arc<AtomicBool>,
 }
 
 impl Unblocked {
+    /// Begins a try on the number, of which nothing is changed yet.
+    pub(crate) fn on(number: RawFd) -> Self {
+        let (id, blocks) = (TURNS.fetch_add(1, Ordering::Relaxed), Arc::new(AtomicBool::new(false)));
+        let mut all = all();
+        all.push(Try { id, number, blocks: Arc::clone(&blocks), is_parents: false });
+        COUNT.store(all.len(), Ordering::Relaxed);
+        Self { id, blocks }
+    }
+
+    /// Makes sure that the file does not block: right before the call, with the interpreter held or not.
+    ///
     /// # Errors
     /// The system's.
-    pub(crate) fn of(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
-        let mut all = all();
-        let blocks = !exact::is_nonblocking(fd)?;
-        if blocks {
+    pub(crate) fn make_sure(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        if !exact::is_nonblocking(fd)? {
+            // Before it does: whoever is told EAGAIN from here on finds out why.
+            self.blocks.store(true, Ordering::SeqCst);
             exact::set_nonblocking(fd, true)?;
         }
-        let id = TURNS.fetch_add(1, Ordering::Relaxed);
-        all.push(Try { id, number: fd.as_raw_fd(), blocks, is_parents: false });
-        COUNT.store(all.len(), Ordering::Relaxed);
-        Ok(Self { id })
+        Ok(())
     }
 }
 
 impl Drop for Unblocked {
     fn drop(&mut self) {
         let mut all = all();
-        // Else a forked child goes on with a try that its parent began.
+        // Else the number was given up; or a forked child goes on with a try that its parent began.
         let Some(index) = all.iter().position(|one| one.id == self.id && !one.is_parents) else { return };
         let ended = all.swap_remove(index);
         COUNT.store(all.len(), Ordering::Relaxed);
-        leave(&mut all, &ended);
+        leave(&all, &ended);
     }
 }
 
@@ -71,14 +80,14 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(
     if COUNT.load(Ordering::Relaxed) == 0 {
         return exact::set_nonblocking(fd, nonblocking);
     }
-    let mut all = all();
-    let mut waits = false;
-    for one in all.iter_mut().filter(|one| !one.is_parents && is_same_file(one.number, fd)) {
-        // The first of them answers for it.
-        one.blocks = !nonblocking && !waits;
-        waits |= one.blocks;
+    let all = all();
+    let mut is_left_to_one = false;
+    for one in all.iter().filter(|one| !one.is_parents && is_same_file(one.number, fd)) {
+        let blocks = !nonblocking && !is_left_to_one;
+        one.blocks.store(blocks, Ordering::Relaxed);
+        is_left_to_one |= blocks;
     }
-    if waits { Ok(()) } else { exact::set_nonblocking(fd, nonblocking) }
+    if is_left_to_one { Ok(()) } else { exact::set_nonblocking(fd, nonblocking) }
 }
 
 /// The number is about to be closed, or given away: what was changed of its file is put back now.
@@ -89,31 +98,63 @@ pub(crate) fn give_up(number: RawFd) {
     let mut all = all();
     while let Some(index) = all.iter().position(|one| one.number == number) {
         let ended = all.swap_remove(index);
-        leave(&mut all, &ended);
+        leave(&all, &ended);
     }
     COUNT.store(all.len(), Ordering::Relaxed);
+}
+
+/// What is to be known before a plain call is made, to tell afterwards why it was told EAGAIN.
+#[derive(Clone, Copy)]
+pub(crate) struct Before {
+    turns: usize,
+    count: usize,
+}
+
+impl Before {
+    #[inline]
+    pub(crate) fn now() -> Self {
+        Self { turns: TURNS.load(Ordering::Relaxed), count: COUNT.load(Ordering::Relaxed) }
+    }
+
+    /// Whether a call on the file that was told EAGAIN since was so because of a try of another thread. Else it is the
+    /// program's own doing, or that of a timeout in the system.
+    #[cold]
+    pub(crate) fn was_in_the_way_of(self, fd: BorrowedFd<'_>) -> bool {
+        if self.count == 0 && self.turns == TURNS.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut all = all();
+        match exact::is_nonblocking(fd) {
+            Ok(true) => all.iter().any(|one| one.blocks.load(Ordering::Relaxed) && is_same_file(one.number, fd)),
+            Ok(false) => {
+                all.retain(|one| !(one.is_parents && is_same_file(one.number, fd)));
+                COUNT.store(all.len(), Ordering::Relaxed);
+                !has_limit(fd)
+            }
+            Err(_) => false,
+        }
+    }
 }
 
 /// In a forked child: the threads that are in the middle are the parent's, and so is what they put back.
 pub(crate) fn forget_after_fork() {
     let mut all = all();
-    all.retain(|one| one.blocks);
+    all.retain(|one| one.blocks.load(Ordering::Relaxed));
     for one in all.iter_mut() {
         one.is_parents = true;
     }
     COUNT.store(all.len(), Ordering::Relaxed);
-    TURNS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Puts back what a try has changed, or leaves it to another that is under way.
-fn leave(all: &mut [Try], ended: &Try) {
-    if !ended.blocks || ended.is_parents {
+fn leave(all: &[Try], ended: &Try) {
+    if !ended.blocks.load(Ordering::Relaxed) || ended.is_parents {
         return;
     }
     // SAFETY: not negative; the program's socket has it, or had it a moment ago, with the interpreter held since.
     let fd = unsafe { BorrowedFd::borrow_raw(ended.number) };
-    match all.iter_mut().find(|one| !one.is_parents && is_same_file(one.number, fd)) {
-        Some(other) => other.blocks = true,
+    match all.iter().find(|one| !one.is_parents && is_same_file(one.number, fd)) {
+        Some(other) => other.blocks.store(true, Ordering::Relaxed),
         None => {
             // It cannot fail on an open descriptor.
             let _ = exact::set_nonblocking(fd, false);
@@ -125,6 +166,14 @@ fn is_same_file(number: RawFd, fd: BorrowedFd<'_>) -> bool {
     // SAFETY: not negative; nothing is done with it but to look.
     let other = unsafe { BorrowedFd::borrow_raw(number) };
     number == fd.as_raw_fd() || matches!((exact::inode(other), exact::inode(fd)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Whether the system itself ends calls on the file, by EAGAIN.
+fn has_limit(fd: BorrowedFd<'_>) -> bool {
+    [numbers::SO_RCVTIMEO, numbers::SO_SNDTIMEO].into_iter().any(|option| {
+        let mut time = [0; 16];
+        exact::getsockopt(fd, numbers::SOL_SOCKET, option, &mut time).is_ok() && time != [0; 16]
+    })
 }
 
 /// Taken with the interpreter held, and for a few instructions and looks at a file: fork finds it free.

@@ -1,0 +1,203 @@
+"""O_NONBLOCK belongs to the open file: calls that rely on it for a try, and others that share the file."""
+
+import pytest
+
+
+def test_each_acceptor_ends_by_its_own_scope(run_with_waits):
+    run_with_waits("""
+        listener = socket.create_server(("127.0.0.1", 0))
+        def accept():
+            return listener.accept()[0].close()
+        acceptors = [Waiter(accept, lambda: shotclock.deadline(0.5)) for _ in range(4)]
+        socket.create_connection(listener.getsockname()).close()
+        ended = [type(acceptor.end()) for acceptor in acceptors]
+        assert sorted(map(str, ended)) == sorted(map(str, [type(None)] + [TimeoutError] * 3)), ended
+        assert os.get_blocking(listener.fileno())
+    """)
+
+
+def test_who_waits_for_ever_does_not_notice_one_in_a_scope(run_with_waits):
+    run_with_waits("""
+        listener = socket.create_server(("127.0.0.1", 0))
+        waits = [Waiter(lambda: listener.accept()[0].close())]
+        with contextlib.suppress(TimeoutError), shotclock.deadline(0.1):
+            listener.accept()
+        begun = Waiter(lambda: listener.accept(), lambda: shotclock.deadline(0.5))
+        waits.append(Waiter(lambda: listener.accept()[0].close()))
+        assert isinstance(begun.end(), TimeoutError)
+        for _ in range(2):
+            socket.create_connection(listener.getsockname()).close()
+        assert [waiter.end() for waiter in waits] == [None, None]
+    """)
+
+
+@pytest.mark.parametrize("flips", ["os.set_blocking(listener.fileno(), True)", "listener.dup().setblocking(True)"])
+@pytest.mark.parametrize("timeout, scope", [(0.5, 60), (60, 0.5)])
+def test_accept_ends_in_time_on_a_file_that_others_make_block(run_with_waits, flips, timeout, scope):
+    run_with_waits(f"""
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout({timeout})
+        acceptors = [Waiter(lambda: listener.accept()[0].close(), lambda: shotclock.deadline({scope})) for _ in range(2)]
+        {flips}
+        # One of them gets it, and the other finds nothing.
+        socket.create_connection(listener.getsockname()).close()
+        assert sorted(str(type(acceptor.end())) for acceptor in acceptors) == [
+            str(type(None)), str(TimeoutError)
+        ]
+        # Before a call, too; and whoever has made it block finds it so.
+        {flips}
+        with contextlib.suppress(TimeoutError), shotclock.deadline(0.1):
+            listener.accept()
+        assert os.get_blocking(listener.fileno())
+    """)
+
+
+def test_what_the_program_made_non_blocking_stays_so(run_with_waits):
+    run_with_waits("""
+        listener = socket.create_server(("127.0.0.1", 0))
+        os.set_blocking(listener.fileno(), False)
+        with contextlib.suppress(TimeoutError), shotclock.deadline(0.05):
+            listener.accept()
+        assert not os.get_blocking(listener.fileno())
+        try:
+            listener.accept()
+        except BlockingIOError:
+            pass
+        else:
+            raise AssertionError
+        here, there = socket.socketpair()
+        os.set_blocking(here.fileno(), False)
+        try:
+            here.recv(1)
+        except BlockingIOError:
+            pass
+        else:
+            raise AssertionError
+    """)
+
+
+def test_a_zero_timeout_does_not_wait_on_a_file_that_others_made_block(run_with_waits):
+    run_with_waits("""
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setblocking(False)
+        os.set_blocking(listener.fileno(), True)
+        try:
+            listener.accept()
+        except BlockingIOError:
+            pass
+        else:
+            raise AssertionError
+        assert os.get_blocking(listener.fileno())
+    """)
+
+
+# Calls that rely on the flag for a try, in scopes, timeouts and without; others that share their files meanwhile. No
+# thread of the test makes a file non-blocking that another calls plainly, so that nobody may see BlockingIOError.
+STRESS = """
+    import select, signal, warnings
+    warnings.simplefilter("ignore")
+    SECONDS = 3.0
+    over = threading.Event()
+    faults = []
+    done = {}
+    plain = socket.create_server(("127.0.0.1", 0), backlog=64)
+    timed = socket.create_server(("127.0.0.1", 0), backlog=64)
+    timed.settimeout(0.03)
+    ours, theirs = socket.socketpair()
+    file = tempfile.TemporaryFile()
+    file.write(bytes(1 << 20))
+    file.flush()
+
+    def forever(name, call):
+        def run():
+            while not over.is_set():
+                try:
+                    call()
+                except BaseException as error:
+                    faults.append((name, repr(error)))
+                    return
+                done[name] = done.get(name, 0) + 1
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    def in_time(call, limit, around=contextlib.nullcontext):
+        began = time.monotonic()
+        try:
+            with around():
+                return call()
+        except TimeoutError:
+            pass
+        finally:
+            late = time.monotonic() - began - limit
+            assert late < LATE, f"{late} s late"
+
+    def accept_plainly():
+        plain.accept()[0].close()
+
+    def accept_in_scope():
+        in_time(lambda: plain.accept()[0].close(), 0.02, lambda: shotclock.deadline(0.02))
+
+    def accept_by_timeout():
+        in_time(lambda: timed.accept()[0].close(), 0.03)
+
+    def send_file():
+        file.seek(0)
+        in_time(lambda: ours.sendfile(file), 0.02, lambda: shotclock.deadline(0.02))
+
+    def receive():
+        assert ours.recv(1) == b"x"
+
+    def drain():
+        theirs.recv(100_000)
+
+    def connect():
+        for listener in (plain, timed):
+            with socket.socket() as client:
+                in_time(lambda: client.connect(listener.getsockname()), 5, lambda: shotclock.deadline(5))
+        theirs.send(b"x")
+        time.sleep(0.001)
+
+    threads = [
+        forever(call.__name__, call)
+        for call in (accept_plainly, accept_plainly, accept_in_scope, accept_in_scope, accept_by_timeout, send_file,
+                     receive, drain, connect)
+    ]
+    end = time.monotonic() + SECONDS
+    turn = 0
+    while time.monotonic() < end and not faults:
+        turn += 1
+        for shared in (plain, timed, ours):
+            with shared.dup() as copy:
+                copy.setblocking(True)
+        plain.setblocking(True)
+        os.set_blocking(plain.fileno(), True)
+        os.set_blocking(timed.fileno(), True)
+        if turn % 40 == 0:
+            child = os.fork()
+            if child == 0:
+                with contextlib.suppress(BaseException):
+                    plain.setblocking(True)
+                os._exit(0)
+            os.waitpid(child, 0)
+        time.sleep(0.0005)
+    # What is left is woken: by whom it waits for.
+    over.set()
+    limit = time.monotonic() + PATIENCE
+    while any(thread.is_alive() for thread in threads):
+        assert time.monotonic() < limit, ("hangs", [thread.name for thread in threads if thread.is_alive()], faults)
+        with contextlib.suppress(OSError), socket.create_connection(plain.getsockname(), 1):
+            theirs.send(b"xx", socket.MSG_DONTWAIT)
+        with contextlib.suppress(OSError):
+            ours.send(b"x", socket.MSG_DONTWAIT)
+        time.sleep(0.01)
+    assert not faults, faults
+    assert len(done) == 7 and min(done.values()) > 3, done
+    # All that was changed is put back.
+    for shared in (plain, ours):
+        assert os.get_blocking(shared.fileno())
+"""
+
+
+def test_calls_that_share_files_end_in_time_and_see_nothing_of_each_other(run_with_waits):
+    run_with_waits(STRESS)
