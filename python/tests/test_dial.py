@@ -166,6 +166,34 @@ def test_a_refused_address_costs_nothing(isolated):
     )
 
 
+def test_a_shortage_that_passes_loses_no_address(isolated):
+    isolated(
+        """
+        import errno, unittest.mock
+        live, port, _ = late()
+        stock, made = socket.socket, []
+        class Scarce(stock):
+            def __init__(self, *arguments, **options):
+                made.append(len(made))
+                if made[-1] in short:
+                    raise OSError(errno.EMFILE, "no descriptor to spare")
+                super().__init__(*arguments, **options)
+        with unittest.mock.patch.object(socket, "socket", Scarce):
+            # The second attempt finds no descriptor twice, while the first is under way.
+            short = (1, 2)
+            with takes(PAUSE + 0.1, late=2), socket.create_connection(("late.test", port), FAR) as sock:
+                assert sock.getpeername() == ("127.0.0.2", port)
+            assert len(made) == 4
+            # Where no other is, the answer is known at once, as stock's.
+            made.clear()
+            short = range(10)
+            with takes(0):
+                assert fails(lambda: socket.create_connection(("late.test", port), FAR)).errno == errno.EMFILE
+            assert len(made) == 2
+        """
+    )
+
+
 def test_the_end_of_a_scope_is_the_scopes_own_exception(isolated):
     isolated(
         """

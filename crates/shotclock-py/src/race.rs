@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pyo3_ffi::{
     PyArg_ParseTuple, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject,
-    PySequence_GetItem, PySequence_Size,
+    PyObject_GetAttrString, PySequence_GetItem, PySequence_Size,
 };
 use shotclock::raw::{Entrants, Errno, Finish, Race, Stop, Unfit, exact, interleaved};
 use shotclock::{Phase, RawAddress};
@@ -80,6 +80,20 @@ fn candidates(infos: *mut PyObject) -> PyResult<Vec<Candidate>> {
     if len < 0 { Err(Raised) } else { (0..len).map(candidate).collect() }
 }
 
+/// Whether an OSError says that there was no descriptor or memory to spare, as there may be in a moment.
+fn is_shortage(failure: &Owned) -> bool {
+    // SAFETY: the interpreter is held and the exception alive; what has no number, or another object there, is an error
+    // that goes no further.
+    let number = unsafe {
+        let number = Owned::new(PyObject_GetAttrString(failure.as_ptr(), c"errno".as_ptr()));
+        let number = number.map_or(-1, |number| PyLong_AsLong(number.as_ptr()));
+        PyErr_Clear();
+        number
+    };
+    let short = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    short.iter().any(|errno| i64::from(errno.raw_os_error()) == number)
+}
+
 fn item(sequence: *mut PyObject, index: isize) -> PyResult<Owned> {
     // SAFETY: the interpreter is held and the object alive.
     Owned::new(unsafe { PySequence_GetItem(sequence, index) })
@@ -102,10 +116,11 @@ impl Entrants for Program<'_> {
     fn prepare(&mut self, candidate: Candidate) -> Result<(Attempt, RawAddress), Unfit<Self>> {
         self.begin(&candidate.info).map_err(|raised| {
             // SAFETY: the interpreter is held and an exception is set; a static of the interpreter.
-            match unsafe { PyErr_ExceptionMatches(PyExc_OSError) } {
-                0 => Unfit::CalledOff(raised),
-                _ => Unfit::Failed(errors::take(raised)),
+            if unsafe { PyErr_ExceptionMatches(PyExc_OSError) } == 0 {
+                return Unfit::CalledOff(raised);
             }
+            let failure = errors::take(raised);
+            if is_shortage(&failure) { Unfit::Short(candidate, failure) } else { Unfit::Failed(failure) }
         })
     }
 
