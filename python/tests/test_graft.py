@@ -716,7 +716,7 @@ def test_sendfile_of_a_descriptor_that_others_made_non_blocking(either, stream, 
     assert len(collected) == 1 << 24
 
 
-def test_install_in_the_middle_of_the_import_of_ssl_is_made_up_for_by_another():
+def test_install_in_the_middle_of_the_import_of_ssl_guards_it_at_its_end():
     check("""
         import sys, shotclock
         class InTheMiddle:
@@ -727,7 +727,6 @@ def test_install_in_the_middle_of_the_import_of_ssl_is_made_up_for_by_another():
         finders = list(sys.meta_path)
         sys.meta_path.insert(0, InTheMiddle())
         import ssl
-        shotclock.install()
         assert "_ssl._SSLSocket.read" in shotclock.status().replaced and sys.meta_path == finders
     """)
 
