@@ -36,7 +36,11 @@ def main() -> None:
 
 def _record_into(file: pathlib.Path) -> None:
     """Make regrtest's result class write each event into the file as well."""
-    from test.libregrtest import testresult
+    try:
+        from test.libregrtest import testresult
+    except ImportError:
+        # Where it is in the first releases of 3.11.
+        from test.support import testresult
 
     here, open_file = os.getpid(), open
 
