@@ -5,13 +5,18 @@ mod bench_cancellation;
 mod bench_overshoot;
 mod bench_python;
 mod conformance;
+mod debian;
 mod docs;
+mod fresh;
 mod fuzz;
 mod homes;
 mod lint;
 mod matrix;
 mod msrv;
+mod needs;
+mod nextest;
 mod python;
+mod pythons;
 mod run;
 mod sanitize;
 mod skips;
@@ -39,6 +44,12 @@ enum Chore {
     Test(test::Arguments),
     /// Run CPython's own tests over our sockets, compared test by test with the stock module
     Conformance(conformance::Arguments),
+    /// List what the tests use of the machine and is not there; install it
+    Needs(needs::Arguments),
+    /// Run the two commands of the README on a bare Debian, made in a folder
+    Fresh(fresh::Arguments),
+    /// Fetch the newest Pythons into a folder, and try our wheel in them
+    Pythons(pythons::Arguments),
     /// Formatting, clippy, documentation, the one-loop rule, the oldest Rust, licences
     Lint,
     /// Build the documentation
@@ -57,6 +68,9 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Conformance(arguments) => conformance::run(&arguments),
+        Chore::Needs(arguments) => needs::run(&arguments),
+        Chore::Fresh(arguments) => fresh::run(&arguments),
+        Chore::Pythons(arguments) => pythons::run(&arguments),
         Chore::Lint => lint::run(),
         Chore::Docs(arguments) => docs::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),

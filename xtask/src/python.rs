@@ -11,7 +11,7 @@ const REQUIREMENTS: &str = "python/requirements-test.txt";
 /// pytest on our Python tests, in a virtual environment of its own.
 pub(crate) fn pytest(target: &Path) -> Result<Command, Failure> {
     let python = environment(target, "venv", "python3")?;
-    let mut pytest = run::command(&python.to_string_lossy(), ["-m", "pytest", "-rs", "--color=no", "python/tests"]);
+    let mut pytest = run::command(&python.to_string_lossy(), ["-m", "pytest", "-rfEs", "--color=no", "python/tests"]);
     pytest.env("SHOTCLOCK_BIN", target.join("debug").join("shotclock"));
     pytest.env("SHOTCLOCK_EXAMPLES", target.join("debug").join("examples"));
     // No cache files in the tree.
@@ -52,6 +52,15 @@ fn made(venv: &Path, interpreter: &str, requirements: &str, profile: &str) -> Re
     Ok(python)
 }
 
+/// Builds the package's wheel as it is now into a folder.
+pub(crate) fn wheel(target: &Path, folder: &Path) -> Result<(), Failure> {
+    let venv = target.join("venv");
+    let python = venv.join("bin").join("python");
+    prepare(&venv, &python, "python3", REQUIREMENTS)?;
+    let mut pip = pip(&venv, &python, "release", ["wheel", "--wheel-dir"])?;
+    run::check(pip.arg(folder).arg("."))
+}
+
 /// An interpreter's version, such as 3.13.0.
 pub(crate) fn version(interpreter: &str) -> Result<String, Failure> {
     let mut command = run::command(interpreter, ["-c", "import platform; print(platform.python_version())"]);
@@ -78,13 +87,17 @@ fn prepare(venv: &Path, python: &Path, interpreter: &str, requirements: &str) ->
 
 /// Builds the package as it is now and installs it, with the build tool of the requirements.
 fn install_package(venv: &Path, python: &Path, profile: &str) -> Result<(), Failure> {
-    let install =
-        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-build-isolation", "--no-deps"];
-    let mut pip = run::command(&python.to_string_lossy(), install);
+    run::check(pip(venv, python, profile, ["install", "--force-reinstall"])?.arg("."))
+}
+
+/// pip, which builds our package with the build tool of the virtual environment.
+fn pip(venv: &Path, python: &Path, profile: &str, does: [&str; 2]) -> Result<Command, Failure> {
+    let mut pip = run::command(&python.to_string_lossy(), ["-m", "pip"]);
+    pip.arg(does[0]).args(["--quiet", "--disable-pip-version-check", "--no-build-isolation", "--no-deps"]).arg(does[1]);
     // The build tool is a program of the environment.
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::iter::once(venv.join("bin")).chain(std::env::split_paths(&path));
     pip.env("PATH", std::env::join_paths(places)?);
     pip.env("MATURIN_PEP517_ARGS", format!("--profile {profile}"));
-    run::check(pip.args(["--force-reinstall", "."]))
+    Ok(pip)
 }

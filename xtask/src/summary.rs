@@ -53,6 +53,22 @@ impl fmt::Display for Totals {
     }
 }
 
+/// The test that failed by this line of a runner's, if it says so.
+pub(crate) fn failed_test(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let libtest = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED"));
+    let nextest = ["FAIL [", "TIMEOUT [", "LEAK-FAIL [", "SIGABRT [", "SIGSEGV ["].iter().find_map(|word| {
+        let (_, test) = line.strip_prefix(word)?.split_once(']')?;
+        // Its place among all, where it is told while they run.
+        let test = test.trim();
+        Some(test.strip_prefix('(').and_then(|test| test.split_once(") ")).map_or(test, |(_, test)| test))
+    });
+    // With the reason behind it.
+    let pytest =
+        ["FAILED ", "ERROR "].iter().find_map(|word| line.strip_prefix(word)).filter(|test| test.contains(".py"));
+    libtest.or(nextest).or(pytest)
+}
+
 /// Whether this is the line with which nextest, cargo test, pytest or the conformance runner sums up.
 pub(crate) fn is_closing(line: &str) -> bool {
     let line = line.trim();
@@ -86,6 +102,24 @@ mod tests {
         }
         for other in ["test a ... ok", "==== FAILURES ====", "3 passed", "==== test session starts ===="] {
             assert!(!is_closing(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn failed_tests_are_named() {
+        let cases = [
+            ("test a::b ... FAILED", Some("a::b")),
+            ("        FAIL [   0.004s] (12/15) shotclock::names a_name", Some("shotclock::names a_name")),
+            ("     TIMEOUT [  60.000s] shotclock::files a_file", Some("shotclock::files a_file")),
+            (
+                "FAILED python/tests/test_a.py::test_b - assert 1 == 2",
+                Some("python/tests/test_a.py::test_b - assert 1 == 2"),
+            ),
+            ("test a ... ok", None),
+            ("FAILED (failures=1)", None),
+        ];
+        for (line, test) in cases {
+            assert_eq!(failed_test(line), test, "{line}");
         }
     }
 

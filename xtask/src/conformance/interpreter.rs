@@ -56,6 +56,11 @@ impl Interpreter {
         self.unfit
     }
 
+    /// Such as 3.13.
+    pub(super) fn series(&self) -> &str {
+        self.version.rsplit_once('.').map_or(&self.version, |(series, _)| series)
+    }
+
     fn of_answers(answers: &str) -> Option<Self> {
         let mut lines = answers.lines();
         let (version, executable) = (lines.next()?.to_owned(), PathBuf::from(lines.next()?));

@@ -60,6 +60,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if failed.is_empty() { Ok(()) } else { Err(format!("conformance: failed on {}", failed.join(", ")).into()) }
 }
 
+/// Debian's package with CPython's tests, if no interpreter here has them and there is a `python3` to have them.
+pub(crate) fn package_of_tests() -> Option<String> {
+    let python = Interpreter::named("python3").ok()?;
+    let has_none = python.unfit().is_some() && Interpreter::all().iter().all(|found| found.unfit().is_some());
+    has_none.then(|| format!("libpython{}-testsuite", python.series()))
+}
+
 /// The part that every change must pass.
 pub(crate) enum Core {
     Runner(Command),

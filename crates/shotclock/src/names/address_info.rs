@@ -164,7 +164,7 @@ impl Lookup<'_> {
     /// use std::time::Duration;
     ///
     /// let hints = AddressInfoHints { family: Family::INET, kind: Kind::STREAM, ..Default::default() };
-    /// let found = Lookup::within(Duration::from_secs(5)).getaddrinfo("localhost", "http", &hints)?;
+    /// let found = Lookup::within(Duration::from_secs(5)).getaddrinfo("localhost", 80, &hints)?;
     /// assert_eq!(found[0].address.to_string(), "127.0.0.1:80");
     /// # Ok::<(), shotclock::Error>(())
     /// ```
@@ -193,8 +193,9 @@ impl Lookup<'_> {
     /// use std::time::Duration;
     ///
     /// let address = Address::from(SocketAddr::from(([127, 0, 0, 1], 80)));
-    /// let names = Lookup::within(Duration::from_secs(5)).getnameinfo(&address, NameInfoFlags::NUMERICHOST)?;
-    /// assert_eq!(names, ("127.0.0.1".to_owned(), "http".to_owned()));
+    /// let (host, service) = Lookup::within(Duration::from_secs(5)).getnameinfo(&address, NameInfoFlags::NUMERICHOST)?;
+    /// assert_eq!(host, "127.0.0.1");
+    /// assert!(service == "http" || service == "80"); // where no services have names
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     ///

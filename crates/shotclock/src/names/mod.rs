@@ -78,7 +78,7 @@ impl Lookup<'static> {
     /// No limit: each call runs on the calling thread, and takes as long as the system's resolver does.
     ///
     /// ```
-    /// assert_eq!(shotclock::Lookup::new().getservbyname("http", Some("tcp"))?, 80);
+    /// assert_eq!(shotclock::Lookup::new().gethostbyname("localhost")?, std::net::Ipv4Addr::LOCALHOST);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub const fn new() -> Self {
@@ -103,10 +103,11 @@ impl Lookup<'static> {
     ///
     /// ```
     /// use shotclock::{Deadline, Lookup};
+    /// use std::net::Ipv4Addr;
     /// use std::time::Duration;
     ///
     /// let deadline = Deadline::after(Duration::from_secs(5));
-    /// assert_eq!(Lookup::until(deadline).getservbyport(80, Some("tcp"))?, "http");
+    /// assert_eq!(Lookup::until(deadline).gethostbyname("localhost")?, Ipv4Addr::LOCALHOST);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub const fn until(deadline: Deadline) -> Self {

@@ -1,0 +1,13 @@
+#!/bin/sh
+# enter.sh FOLDER TOOLCHAIN COMMAND..: runs the command in a Debian that lies in a folder, with the Rust toolchain at
+# /opt/rust. To be run by unshare(1) with a mount namespace, with which what is mounted here is gone again.
+set -eu
+folder=$1
+toolchain=$2
+shift 2
+mkdir -p "$folder/opt/rust"
+mount --bind -o ro "$toolchain" "$folder/opt/rust"
+mount -t proc proc "$folder/proc"
+mount --rbind /sys "$folder/sys"
+mount --rbind /dev "$folder/dev"
+exec chroot "$folder" "$@"

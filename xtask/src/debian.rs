@@ -1,0 +1,106 @@
+//! Debians in a folder: made by debootstrap, entered by unshare and chroot, with the registries this machine uses.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Failure, run, workspace};
+
+/// Where the sources are in there.
+pub(crate) const SOURCES: &str = "/root/shotclock";
+/// Mounts what a program expects, and runs one.
+const ENTER: &str = "xtask/fresh/enter.sh";
+const PATH: &str = "/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What an installer would write.
+const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+/// How registries are reached: files that go in as they are, where there are any.
+const FILES: [&str; 3] = ["/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf"];
+/// The same of the user's, by the folder they are in.
+const HOME_FILES: [&str; 3] = [".config/pip/pip.conf", ".cargo/config.toml", ".cargo/config"];
+/// The same by variables: their beginnings, and their ends in either case.
+const VARIABLES: [&str; 7] =
+    ["PIP_", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "SSL_CERT_", "CURL_CA_", "REQUESTS_CA_"];
+const PROXIES: &str = "_proxy";
+
+/// A Debian in a folder.
+pub(crate) struct Debian {
+    folder: PathBuf,
+}
+
+impl Debian {
+    /// The one in this folder, made first if nothing is there.
+    pub(crate) fn in_folder(folder: &Path, suite: &str, packages: &[&str]) -> Result<Self, Failure> {
+        for (program, package) in [("debootstrap", "debootstrap"), ("unshare", "util-linux")] {
+            if !run::is_installed(program, ["--version"]) {
+                return Err(format!("{program} is needed: apt-get install {package}").into());
+            }
+        }
+        fs::create_dir_all(folder)?;
+        let folder = folder.canonicalize()?;
+        if !folder.join("etc/debian_version").exists() {
+            let mut make = run::command("debootstrap", ["--variant=minbase"]);
+            make.arg(format!("--include={}", packages.join(","))).arg(suite).arg(&folder);
+            run::check(&mut make)?;
+        }
+        let debian = Self { folder };
+        debian.hand_on()?;
+        Ok(debian)
+    }
+
+    /// A clean clone of what is committed here. What was built in there before is kept.
+    pub(crate) fn clone_sources(&self) -> Result<(), Failure> {
+        let place = self.inside(SOURCES);
+        let origin = format!("file://{}", workspace::root().display());
+        run::check(run::command("git", ["init", "--quiet"]).arg(&place))?;
+        let in_place = |words: &[&str]| run::check(run::command("git", ["-C"]).arg(&place).args(words));
+        in_place(&["fetch", "--quiet", "--depth=1", &origin, "HEAD"])?;
+        in_place(&["checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"])?;
+        in_place(&["clean", "--quiet", "-d", "--force"])
+    }
+
+    /// A path of this Debian's, seen from outside.
+    pub(crate) fn inside(&self, path: &str) -> PathBuf {
+        self.folder.join(path.trim_start_matches('/'))
+    }
+
+    /// A command in there, among the sources if they are there: by `sh -c`.
+    pub(crate) fn command(&self, script: &str) -> Result<Command, Failure> {
+        let toolchain = run::command("rustc", ["--print=sysroot"]).output()?;
+        let toolchain = String::from_utf8(toolchain.stdout)?;
+        let mut inside = run::command("unshare", ["--mount", "--pid", "--fork", "--kill-child", "sh", ENTER]);
+        inside.arg(&self.folder).arg(toolchain.trim()).args(["sh", "-c", script]);
+        inside.env_clear().envs([("PATH", PATH), ("HOME", "/root"), ("LANG", "C.UTF-8"), ("TERM", "dumb")]);
+        inside.envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_of_registries)));
+        Ok(inside)
+    }
+
+    fn hand_on(&self) -> Result<(), Failure> {
+        let home = std::env::home_dir().unwrap_or_default();
+        let of_home = HOME_FILES.iter().map(|name| (home.join(name), self.inside("root").join(name)));
+        let of_system = FILES.iter().map(|name| (PathBuf::from(name), self.inside(name)));
+        for (from, to) in of_system.chain(of_home).filter(|(from, _)| from.exists()) {
+            fs::create_dir_all(to.parent().unwrap_or(&self.folder))?;
+            fs::copy(from, to)?;
+        }
+        Ok(fs::write(self.inside("/etc/hosts"), HOSTS)?)
+    }
+}
+
+fn is_of_registries(name: &str) -> bool {
+    VARIABLES.iter().any(|beginning| name.starts_with(beginning)) || name.to_lowercase().ends_with(PROXIES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_way_to_the_registries_goes_in() {
+        for name in ["PIP_INDEX_URL", "CARGO_HTTP_CAINFO", "CARGO_REGISTRIES_X_INDEX", "https_proxy", "NO_PROXY"] {
+            assert!(is_of_registries(name), "{name}");
+        }
+        for name in ["CARGO_TARGET_DIR", "PATH", "CI", "RUSTFLAGS", "PYTHONPATH", "SHOTCLOCK"] {
+            assert!(!is_of_registries(name), "{name}");
+        }
+    }
+}

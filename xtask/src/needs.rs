@@ -1,0 +1,118 @@
+//! `cargo xtask needs`: what the tests use of the machine beyond Rust, and the line that installs what is not there.
+
+use std::path::Path;
+
+use crate::{Failure, conformance, run};
+
+/// Programs that tests start, each with its package.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("dnsmasq", "dnsmasq-base"),
+    ("ip", "iproute2"),
+    ("nc", "netcat-openbsd"),
+    ("nft", "nftables"),
+    ("redis-server", "redis-server"),
+    ("socat", "socat"),
+    ("strace", "strace"),
+];
+/// Administrators' programs, which are not on everybody's path.
+const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
+/// The system's databases of services and protocols.
+const DATABASES: [&str; 2] = ["/etc/services", "/etc/protocols"];
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Install it, by apt-get, as root
+    #[arg(long)]
+    install: bool,
+}
+
+/// Something that is not there.
+pub(crate) struct Missing {
+    /// Debian's package.
+    package: String,
+    /// What is not tested without it.
+    without: &'static str,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let missing = missing();
+    announce(&missing);
+    if missing.is_empty() || !arguments.install {
+        return Ok(());
+    }
+    let environment = ("DEBIAN_FRONTEND", "noninteractive");
+    run::check(run::command("apt-get", ["update", "-q"]).env(environment.0, environment.1))?;
+    let mut install = run::command("apt-get", ["install", "-q", "-y", "--no-install-recommends"]);
+    run::check(install.args(packages(&missing)).env(environment.0, environment.1))
+}
+
+/// All that is missing, in the order in which it matters.
+pub(crate) fn missing() -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let mut need = |is_there: bool, package: &str, without| {
+        if !is_there {
+            missing.push(Missing { package: package.to_owned(), without });
+        }
+    };
+    let python = is_there("python3");
+    need(python, "python3", "everything in Python");
+    need(!python || can_make_environments(), "python3-venv", "everything in Python");
+    need(has_databases(), "netbase", "services and protocols by name");
+    for (program, package) in PROGRAMS {
+        need(is_there(program), package, "the tests that use it");
+    }
+    if let Some(package) = conformance::package_of_tests() {
+        need(false, &package, "CPython's own tests");
+    }
+    missing
+}
+
+/// One list, and the line that mends it.
+pub(crate) fn announce(missing: &[Missing]) {
+    if missing.is_empty() {
+        println!("nothing is missing that tests use");
+        return;
+    }
+    println!("not on this machine, and skipped without it:");
+    missing.iter().for_each(|missing| println!("  {:<28} {}", missing.package, missing.without));
+    println!("to install it:\n  apt-get install {}", packages(missing).join(" "));
+}
+
+/// Whether Python's tests can be run at all; why not.
+pub(crate) fn no_python() -> Option<&'static str> {
+    if !is_there("python3") {
+        return Some("python3 is not installed");
+    }
+    (!can_make_environments()).then_some("python3 makes no virtual environments (Debian: python3-venv)")
+}
+
+/// Whether services and protocols have names here.
+pub(crate) fn has_databases() -> bool {
+    DATABASES.iter().all(|file| Path::new(file).exists())
+}
+
+fn can_make_environments() -> bool {
+    run::is_installed("python3", ["-c", "import ensurepip, venv"])
+}
+
+fn packages(missing: &[Missing]) -> Vec<&str> {
+    missing.iter().map(|missing| missing.package.as_str()).collect()
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = SYSTEM_FOLDERS.iter().map(|folder| Path::new(folder).to_owned());
+    std::env::split_paths(&path).chain(system).any(|folder| folder.join(program).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_not_missed() {
+        assert!(is_there("sh") && !is_there("no-such-program"));
+        let names = packages(&missing()).len();
+        assert_eq!(names, missing().len());
+    }
+}

@@ -1,0 +1,45 @@
+//! `cargo xtask pythons`: the newest interpreters, out of Debian's unstable suite, and our wheel in them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::debian::Debian;
+use crate::{Failure, python, run, workspace};
+
+const SUITE: &str = "sid";
+const VERSIONS: [&str; 2] = ["3.14", "3.15"];
+/// In the folder of the Debian.
+const WHEELS: &str = "/root/wheels";
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The folder of the Debian; it is made if it is not there, and kept
+    #[arg(long)]
+    fetch: PathBuf,
+}
+
+/// Installs the wheel there, and runs pytest with all warnings as errors. Fails where one of them does.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let packages: Vec<String> =
+        VERSIONS.iter().flat_map(|v| [format!("python{v}"), format!("python{v}-venv")]).collect();
+    let packages: Vec<&str> = packages.iter().map(String::as_str).chain(["ca-certificates", "netbase"]).collect();
+    let debian = Debian::in_folder(&arguments.fetch, SUITE, &packages)?;
+    let wheels = debian.inside(WHEELS);
+    fs::create_dir_all(&wheels)?;
+    python::wheel(&workspace::target()?, &wheels)?;
+    let failed: Vec<&str> = VERSIONS.into_iter().filter(|version| tried(&debian, version).is_err()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed on Python {}", failed.join(", ")).into()) }
+}
+
+fn tried(debian: &Debian, version: &str) -> Result<(), Failure> {
+    let script = format!(
+        "set -e; cd /root; python{version} -m venv venv-{version}
+        python=/root/venv-{version}/bin/python
+        $python -m pip install --quiet pytest
+        $python -m pip install --quiet --no-deps --force-reinstall {WHEELS}/*.whl
+        $python -W error -c 'import sys; assert not [name for name in sys.modules if \"shotclock\" in name]'
+        mkdir -p a-test && cd a-test && echo 'def test_it(misbehaving_peer): misbehaving_peer(\"silent\")' > test_it.py
+        for switch in 0 1; do SHOTCLOCK=$switch $python -W error -m pytest -q -W error; done"
+    );
+    run::check(&mut debian.command(&script)?)
+}
