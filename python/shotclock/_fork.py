@@ -13,7 +13,7 @@ from _thread import RLock, get_ident
 
 _PACKAGE = __name__.partition(".")[0]
 # At the end of whose imports ours replace something, and which ours import in their turn.
-_ABOVE = ("_socket", "selectors", "socket", "ssl")
+_ABOVE = ("_socket", "_ssl", "selectors", "socket", "ssl")
 
 _locks: list[RLock] = []
 # By the thread that forks.

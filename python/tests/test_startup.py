@@ -97,7 +97,7 @@ def test_limits_hold_whatever_two_threads_import(interval, first):
         for thread in threads: thread.start()
         for thread in threads: thread.join()
         import socket, ssl, shotclock
-        guarded = "ssl.SSLSocket.read" in shotclock.status().replaced
+        guarded = "_ssl._SSLSocket.read" in shotclock.status().replaced
         print(socket.getdefaulttimeout(), shotclock.status().mount, guarded, {FINDERS})
     """
     for _ in range(3):
