@@ -12,11 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
-    from typing import Any
 
 _SECOND = 10**9
-# Hosts that stand for this machine, whose documented name is that of gethostname().
-_WILDCARDS = ("0.0.0.0", "::")
 
 _timeout: float | None = None
 
@@ -50,16 +47,10 @@ def set_lookup_timeout(seconds: float | None) -> None:
 def getfqdn_for(socket_module: ModuleType) -> Callable[[str], str]:
     """The function for a module made from CPython's socket.py."""
     stock: Callable[[str], str] = socket_module.getfqdn
-    module: Any = socket_module
 
     @functools.wraps(stock)
     def getfqdn(name: str = "") -> str:
         scope = _scope.earliest()
-        if scope is None and _timeout is None:
-            return stock(name)
-        if name.strip() in _WILDCARDS:
-            own_name: str = module.gethostname()
-            return own_name
         if scope is None:
             return stock(name)
         # With its end this call has an answer still: the scope has ended nothing that anybody would see.
