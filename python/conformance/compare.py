@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from outcomes import Outcome
 
+# A list that may grow hides what it should show.
+MOST_EXPECTED = 3
+
 
 @dataclass
 class Comparison:
@@ -57,7 +60,7 @@ def compare(stock: Mapping[str, Outcome], ours: Mapping[str, Outcome], expected:
 def expectations(text: str) -> dict[str, str]:
     """Reasons by test, from lines ``test: reason``; ``#`` begins a comment.
 
-    Raises ValueError for a line without a reason.
+    Raises ValueError for a line without a reason, and for more than ``MOST_EXPECTED`` tests.
     """
     reasons = {}
     for line in text.splitlines():
@@ -68,6 +71,8 @@ def expectations(text: str) -> dict[str, str]:
         if not separator or not reason.strip():
             raise ValueError(f"an expected failure needs a reason, as in 'test: reason': {line}")
         reasons[test] = reason.strip()
+    if len(reasons) > MOST_EXPECTED:
+        raise ValueError(f"{len(reasons)} tests are listed as expected failures: expected at most {MOST_EXPECTED}")
     return reasons
 
 

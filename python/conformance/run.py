@@ -1,6 +1,6 @@
 """CPython's own tests over shotclock and over the stock module, compared test by test.
 
-``python run.py --work FOLDER [--mount graft] [--mount type] [--inside KIND] [--core] [SUITES…]`` runs them on the interpreter that runs
+``python run.py --work FOLDER [--mount graft] [--mount type] [--inside KIND]… [--core] [SUITES…]`` runs them on the interpreter that runs
 this, which has shotclock installed. Needs root, for network namespaces. `cargo xtask conformance` calls it.
 """
 
@@ -21,12 +21,10 @@ from bounded import Processes
 from compare import expectations
 from suites import Suite
 from tally import AGAIN, Tally
-from trial import Trial, try_children, try_suite
+from trial import STOCK, Trial, Way, try_children, try_suite
 
 _VERSION = platform.python_version()
 _EXPECTED = pathlib.Path(__file__).with_name("expected")
-# A list that may grow hides what it should show.
-_MOST_EXPECTED = 3
 # As many suites at a time; each process has a network of its own.
 _AT_ONCE = 2
 
@@ -53,38 +51,33 @@ def main() -> int:
 
 
 def _compare(processes: Processes, chosen: list[Suite], arguments: argparse.Namespace) -> int:
-    mounts, within = arguments.mount, arguments.inside
-    work = arguments.work / f"inside-{within}" if within else arguments.work
-    tallies = [Tally(_VERSION, mount, _expected(mount, within), within) for mount in mounts]
-    for tally in tallies:
-        tally.complain("child processes", try_children(processes, tally.mount, work / tally.mount))
-    for suite, trials in _trials(processes, chosen, mounts, work, within):
+    work = arguments.work
+    ways = [Way(mount, inside) for inside in arguments.inside or [None] for mount in arguments.mount]
+    tallies = [Tally(_VERSION, way, _expected(way)) for way in ways]
+    for mount in arguments.mount:
+        complaints = try_children(processes, mount, work / mount)
+        next(tally for tally in tallies if tally.way.mount == mount).complain("child processes", complaints)
+    for suite, trials in _trials(processes, chosen, ways, work):
         for tally in tallies:
-            tally.add(suite, trials["stock"], trials[tally.mount])
+            tally.add(suite, trials[STOCK], trials[tally.way])
     for tally in tallies:
         for attempt in range(1, AGAIN + 1):
             for suite, only in tally.to_retry():
-                folder = work / f"{tally.mount}-again-{attempt}"
-                again = try_suite(processes, suite, tally.mount, folder, only, within)
+                again = try_suite(processes, suite, tally.way, work / f"{tally.way}-again-{attempt}", only)
                 tally.retried(suite, again)
     fine = [tally.conclude() for tally in tallies]
     return 0 if all(fine) else 1
 
 
-def _trials(
-    processes: Processes, chosen: list[Suite], mounts: list[str], work: pathlib.Path, within: str | None
-):
-    """Each suite with its trials by mount, ``stock`` among them, as they end."""
+def _trials(processes: Processes, chosen: list[Suite], ways: list[Way], work: pathlib.Path):
+    """Each suite with its trials by way, ``STOCK`` among them, as they end."""
 
-    def on_all_mounts(suite: Suite) -> tuple[Suite, dict[str, Trial]]:
-        trials = {"stock": try_suite(processes, suite, "stock", work / "stock")}
-        for mount in mounts:
-            trials[mount] = try_suite(processes, suite, mount, work / mount, within=within)
-        return suite, trials
+    def in_all_ways(suite: Suite) -> tuple[Suite, dict[Way, Trial]]:
+        return suite, {way: try_suite(processes, suite, way, work / str(way)) for way in (STOCK, *ways)}
 
     with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
-            together = [pool.submit(on_all_mounts, suite) for suite in chosen if not suite.alone]
+            together = [pool.submit(in_all_ways, suite) for suite in chosen if not suite.alone]
             for done in concurrent.futures.as_completed(together):
                 yield done.result()
         except BaseException:
@@ -92,7 +85,7 @@ def _trials(
             pool.shutdown(wait=False, cancel_futures=True)
             processes.end_all()
             raise
-    yield from (on_all_mounts(suite) for suite in chosen if suite.alone)
+    yield from (in_all_ways(suite) for suite in chosen if suite.alone)
 
 
 def _that_exist(chosen: list[Suite]) -> list[Suite]:
@@ -103,21 +96,17 @@ def _that_exist(chosen: list[Suite]) -> list[Suite]:
     return [suite for suite in chosen if suite.exists(tests)]
 
 
-def _expected(mount: str, within: str | None) -> dict[str, str]:
-    """Reasons of the tests that are known to do worse, by test; a list per version, mount and what it is run inside of,
-    absent if empty."""
-    words = (f"{sys.version_info.major}.{sys.version_info.minor}", mount, *([within] if within else []))
-    listed = _EXPECTED / f"{'-'.join(words)}.txt"
-    reasons = expectations(listed.read_text(encoding="utf-8")) if listed.exists() else {}
-    if len(reasons) > _MOST_EXPECTED:
-        sys.exit(f"{listed}: {len(reasons)} tests are listed; expected at most {_MOST_EXPECTED}")
-    return reasons
+def _expected(way: Way) -> dict[str, str]:
+    """Reasons of the tests that are known to do worse, by test; a list per version and way, absent if empty."""
+    listed = _EXPECTED / f"{sys.version_info.major}.{sys.version_info.minor}-{way}.txt"
+    return expectations(listed.read_text(encoding="utf-8")) if listed.exists() else {}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--mount", action="append", choices=mounting.MOUNTS, help="default: both")
-    parser.add_argument("--inside", choices=inside.KINDS, help="a limit far away, or a canceller that is never used")
+    far = "a limit far away, or a canceller that is never used; default: nothing"
+    parser.add_argument("--inside", action="append", choices=inside.KINDS, help=far)
     parser.add_argument("--work", type=pathlib.Path, required=True, help="the folder for logs and records")
     parser.add_argument("--core", action="store_true", help="the socket-heavy part, if no suite is named")
     parser.add_argument("suites", nargs="*", help="names such as test_ssl; default: all")

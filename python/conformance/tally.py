@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from compare import Comparison, compare
 from outcomes import Outcome
 from suites import Suite
-from trial import Trial, whole
+from trial import Trial, Way, whole
 
 _RETRIED_AT_MOST = 20
 # A test that did worse is run again, beside nothing else, so often, and is forgiven if it never does so again.
@@ -41,11 +41,11 @@ class _Entry:
 
 
 class Tally:
-    """One mount on one interpreter."""
+    """One way on one interpreter."""
 
-    def __init__(self, version: str, mount: str, expected: dict[str, str], within: str | None = None):
-        self.mount = mount
-        self._name = f"{version} {mount} inside {within}" if within else f"{version} {mount}"
+    def __init__(self, version: str, way: Way, expected: dict[str, str]):
+        self.way = way
+        self._name = f"{version} {way.mount} inside {way.inside}" if way.inside else f"{version} {way.mount}"
         self._expected = expected
         self._entries: dict[Suite, _Entry] = {}
         self._unproved = 0

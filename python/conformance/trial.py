@@ -33,31 +33,40 @@ class Trial:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a suite is run: the mount, and what inside of, one of ``inside.KINDS``, if anything."""
+
+    mount: str
+    inside: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.mount}-{self.inside}" if self.inside else self.mount
+
+
+STOCK = Way("stock")
+
+
 def whole(suite: Suite) -> str:
     """Under this name stands how the test process itself ended."""
     return f"{suite.name} (its process)"
 
 
 def try_suite(
-    processes: Processes,
-    suite: Suite,
-    mount: str,
-    folder: pathlib.Path,
-    only: tuple[str, ...] = (),
-    within: str | None = None,
+    processes: Processes, suite: Suite, way: Way, folder: pathlib.Path, only: tuple[str, ...] = ()
 ) -> Trial:
-    """Run a suite, or ``only`` these tests of it, ``within`` one of ``inside.KINDS``; read what it wrote into the folder."""
+    """Run a suite, or ``only`` these tests of it, and read what it wrote into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     record, proved, log = (folder / f"{suite.name}.{ending}" for ending in ("jsonl", "proof.json", "log"))
     for old in (record, proved):
         old.unlink(missing_ok=True)
-    observe = [str(_HERE / "observe.py"), mount, within or "", str(record), str(proved)]
-    interpreter = [*inside.prefix(within, mount), *_INTERPRETER, *mounting.options(mount), *inside.options(within, mount)]
-    command = [*interpreter, *observe, *_regrtest(suite, only)]
+    options = [*mounting.options(way.mount), *inside.options(way.inside, way.mount)]
+    observe = [str(_HERE / "observe.py"), way.mount, way.inside or "", str(record), str(proved)]
+    command = [*inside.prefix(way.inside, way.mount), *_INTERPRETER, *options, *observe, *_regrtest(suite, only)]
     ending = processes.run(command, log, _LIMIT + _GRACE)
     found = outcomes.fold(record.read_text(encoding="utf-8").splitlines()) if record.exists() else {}
     found[whole(suite)] = _of_process(ending, found, log)
-    return Trial(found, _complaints(mount, proved), ending.seconds)
+    return Trial(found, _complaints(way.mount, proved), ending.seconds)
 
 
 def try_children(processes: Processes, mount: str, folder: pathlib.Path) -> list[str]:

@@ -24,7 +24,7 @@ from compare import compare, expectations
 from outcomes import Outcome
 from suites import Suite
 from tally import AGAIN, Tally
-from trial import Trial, try_suite, whole
+from trial import STOCK, Trial, Way, try_suite, whole
 
 OK, SKIP, FAIL = Outcome("ok"), Outcome("skip", "not here"), Outcome("fail", "Traceback: it failed")
 SUITE = Suite("test_made_up")
@@ -127,7 +127,7 @@ def test_suites_are_found_by_name_and_by_package():
 
 
 def test_totals_are_said_in_the_words_that_are_counted(capsys):
-    tally = Tally("3.0.0", "graft", {})
+    tally = Tally("3.0.0", Way("graft"), {})
     tally.add(SUITE, trial(a=OK, b=SKIP), trial(a=OK, b=SKIP))
     assert tally.conclude()
     closing = capsys.readouterr().out.splitlines()[-1]
@@ -135,7 +135,7 @@ def test_totals_are_said_in_the_words_that_are_counted(capsys):
 
 
 def test_a_regression_is_shown_with_its_traceback(capsys):
-    tally = Tally("3.0.0", "graft", {})
+    tally = Tally("3.0.0", Way("graft"), {})
     tally.add(SUITE, trial(a=OK, b=OK, c=OK), trial(a=FAIL, b=SKIP))
     assert not tally.conclude()
     said = capsys.readouterr().out
@@ -146,7 +146,7 @@ def test_a_regression_is_shown_with_its_traceback(capsys):
 
 
 def test_what_passes_when_run_again_is_flaky_and_said_so(capsys):
-    tally = Tally("3.0.0", "graft", {})
+    tally = Tally("3.0.0", Way("graft"), {})
     tally.add(SUITE, trial(a=OK, b=OK), trial(a=FAIL, b=FAIL))
     for _ in range(AGAIN):
         assert tally.to_retry() == [(SUITE, ("a", "b"))]
@@ -159,7 +159,7 @@ def test_what_passes_when_run_again_is_flaky_and_said_so(capsys):
 
 
 def test_what_does_worse_a_second_time_is_a_regression(capsys):
-    tally = Tally("3.0.0", "graft", {})
+    tally = Tally("3.0.0", Way("graft"), {})
     tally.add(SUITE, trial(a=OK, b=OK), trial(a=FAIL, b=FAIL))
     tally.retried(SUITE, trial(a=FAIL, b=OK))
     assert tally.to_retry() == [(SUITE, ("b",))]
@@ -176,7 +176,7 @@ def test_what_cannot_be_named_to_regrtest_is_run_again_as_a_whole():
         {"a": OK, "b": OK, whole(SUITE): FAIL},
         stock.outcomes | {"setUpClass (c)": FAIL},
     ):
-        tally = Tally("3.0.0", "graft", {})
+        tally = Tally("3.0.0", Way("graft"), {})
         tally.add(SUITE, stock, Trial(ours, [], 1.0))
         assert tally.to_retry() == [(SUITE, ())]
 
@@ -184,7 +184,7 @@ def test_what_cannot_be_named_to_regrtest_is_run_again_as_a_whole():
 def test_what_crashes_or_fails_everywhere_is_not_run_again():
     many = {str(number): FAIL for number in range(100)}
     for ours in (many, {"a": OK, whole(SUITE): Outcome("error", "it ended with exit code -11")}):
-        tally = Tally("3.0.0", "graft", {})
+        tally = Tally("3.0.0", Way("graft"), {})
         tally.add(SUITE, trial(a=OK), Trial({whole(SUITE): OK} | ours, [], 1.0))
         assert tally.to_retry() == []
         assert not tally.conclude()
@@ -192,7 +192,7 @@ def test_what_crashes_or_fails_everywhere_is_not_run_again():
 
 def test_what_crashes_when_run_again_is_not_forgiven():
     broken = "setUpClass (c)"
-    tally = Tally("3.0.0", "graft", {})
+    tally = Tally("3.0.0", Way("graft"), {})
     tally.add(SUITE, trial(a=OK), Trial({"a": OK, broken: FAIL, whole(SUITE): OK}, [], 1.0))
     for _ in range(AGAIN):
         tally.retried(SUITE, Trial({whole(SUITE): Outcome("error", "it ended with exit code -11")}, [], 1.0))
@@ -200,14 +200,14 @@ def test_what_crashes_when_run_again_is_not_forgiven():
 
 
 def test_a_suite_without_a_test_proves_nothing(capsys):
-    tally = Tally("3.0.0", "graft", {})
+    tally = Tally("3.0.0", Way("graft"), {})
     tally.add(SUITE, trial(), trial())
     assert not tally.conclude()
     assert "no test ran" in capsys.readouterr().out
 
 
 def test_a_mount_without_proof_fails(capsys):
-    tally = Tally("3.0.0", "graft", {})
+    tally = Tally("3.0.0", Way("graft"), {})
     tally.add(SUITE, trial(a=OK), Trial({"a": OK, whole(SUITE): OK}, ["it was the stock module"], 1.0))
     assert not tally.conclude()
     assert capsys.readouterr().out.endswith("0 regressions, 1 unproved\n")
@@ -259,7 +259,7 @@ def test_tls_without_its_guard_is_found():
 
 def test_each_way_to_end_is_recorded(processes, tmp_path):
     suite = made_up(tmp_path, TESTS)
-    recorded = try_suite(processes, suite, "graft", tmp_path / "work")
+    recorded = try_suite(processes, suite, Way("graft"), tmp_path / "work")
     kinds = {test.removeprefix("test_made_up.Made.test_"): end.kind for test, end in recorded.outcomes.items()}
     assert kinds == {
         "ok": "ok",
@@ -279,14 +279,53 @@ def test_each_way_to_end_is_recorded(processes, tmp_path):
 
 def test_only_the_named_tests_run_again(processes, tmp_path):
     suite = made_up(tmp_path, TESTS)
-    again = try_suite(processes, suite, "stock", tmp_path / "work", ("test_made_up.Made.test_ok",))
+    again = try_suite(processes, suite, STOCK, tmp_path / "work", ("test_made_up.Made.test_ok",))
     assert again.outcomes == {"test_made_up.Made.test_ok": OK, whole(suite): OK}
     assert again.complaints == []
 
 
+INSIDE = """
+import threading
+import unittest
+
+import shotclock
+from shotclock import _cancel, _chain
+
+
+def what_is_around():
+    cancellers = sum(isinstance(link, _cancel._Entry) for link in _chain.opened())
+    return round(shotclock.remaining() or 0, -4), cancellers
+
+
+class Made(unittest.TestCase):
+    def test_{expected}(self):
+        found = [what_is_around()]
+        thread = threading.Thread(target=lambda: found.append(what_is_around()))
+        thread.start()
+        thread.join()
+        self.assertEqual(found, [{around}] * 2)
+"""
+
+
+@pytest.mark.parametrize("mount", ["graft", "type"])
+@pytest.mark.parametrize("inside, around", [("scope", (1e5, 0)), ("total", (1e5, 0)), ("canceller", (0, 1)), (None, (0, 0))])
+def test_tests_run_inside_of_what_they_should(processes, tmp_path, mount, inside, around):
+    suite = made_up(tmp_path, INSIDE.format(expected=inside, around=around))
+    recorded = try_suite(processes, suite, Way(mount, inside), tmp_path / "work")
+    assert recorded.outcomes == {f"test_made_up.Made.test_{inside}": OK, whole(suite): OK}
+    assert recorded.complaints == []
+
+
+def test_few_tests_may_be_listed_as_lost():
+    listed = [f"test.{number}: a reason\n" for number in range(4)]
+    assert len(expectations("".join(listed[:3]))) == 3
+    with pytest.raises(ValueError, match="at most 3"):
+        expectations("".join(listed))
+
+
 def test_a_process_that_ends_early_is_noticed(processes, tmp_path):
     suite = made_up(tmp_path, ENDS_EARLY)
-    recorded = try_suite(processes, suite, "stock", tmp_path / "work")
+    recorded = try_suite(processes, suite, STOCK, tmp_path / "work")
     assert recorded.outcomes["test_made_up.Made.test_ok"] == OK
     assert recorded.outcomes["test_made_up.Made.test_that_ends_the_process"].kind == "unfinished"
     assert recorded.outcomes[whole(suite)].detail.startswith("it ended with exit code 7")

@@ -43,13 +43,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let mounts = arguments.mount.iter().map(|mount| format!("--mount={mount}"));
     let core = arguments.core.then(|| "--core".to_owned());
-    let told: Vec<String> = mounts.chain(core).chain(arguments.suites.iter().cloned()).collect();
-    let inside: Vec<Option<&String>> =
-        if arguments.inside.is_empty() { vec![None] } else { arguments.inside.iter().map(Some).collect() };
+    let inside = arguments.inside.iter().map(|kind| format!("--inside={kind}"));
+    let told: Vec<String> = mounts.chain(inside).chain(core).chain(arguments.suites.iter().cloned()).collect();
     let (mut closing, mut failed) = (Vec::new(), Vec::new());
-    for (interpreter, inside) in interpreters.iter().flat_map(|one| inside.iter().map(move |kind| (one, kind))) {
-        let inside = inside.map(|kind| format!("--inside={kind}"));
-        let output = run::tee(&mut runner(&target, interpreter, &[inside.as_slice(), &told].concat())?)?;
+    for interpreter in &interpreters {
+        let output = run::tee(&mut runner(&target, interpreter, &told)?)?;
         closing.extend(output.lines.into_iter().filter(|line| summary::is_closing(line)));
         if !output.success {
             failed.push(interpreter.version.as_str());
