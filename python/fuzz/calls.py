@@ -11,6 +11,8 @@ import threading
 import time
 import warnings
 
+import deeds
+from around import Around, inside
 from outcomes import Outcome
 from sockets import Sockets, close_if_open
 from surface import EXTENSIONS, FUNCTIONS, METHODS
@@ -43,6 +45,8 @@ class Calls:
         self._subjects += [("function", name) for name in FUNCTIONS if not names or name in names]
         self._subjects += [("extension", name) for name in EXTENSIONS if not names or name in names]
         self._alarms = _Alarms()
+        # Stock has none, and what is compared with it is to be in the same place.
+        self._around = None if is_tame or mount.name == "stock" else Around(mount.classes)
         self._swallowed = []
 
     @property
@@ -64,6 +68,7 @@ class Calls:
             outcomes = [self._function(rng, kind, name)]
         findings = [f"{made.name}: {made.text}" for made in outcomes if made.is_broken]
         findings += [f"unraisable: {text}" for text in self._swallowed]
+        findings += self._around.findings() if self._around else []
         findings += self._leaks(before)
         for name in os.listdir("."):
             # Bound to, by a socket of AF_UNIX.
@@ -83,7 +88,8 @@ class Calls:
                 if target.state == "stale" and not outcomes:
                     close_if_open(target.socket.fileno())
                 values.socket = target.socket
-                outcomes.append(self._with_trouble(rng, target, name, arguments))
+                blocks = self._around.choose(rng, target) if self._around else []
+                outcomes.append(self._with_trouble(rng, target, name, arguments, blocks))
                 del arguments
             return self._finish(target, values, outcomes)
 
@@ -99,21 +105,22 @@ class Calls:
         target.end()
         return outcomes
 
-    def _with_trouble(self, rng, target, name, arguments):
-        """The call, in a few cases with a signal or another thread's close in the middle of it."""
-        call = functools.partial(self._method, target, name, arguments)
+    def _with_trouble(self, rng, target, name, arguments, blocks):
+        """The call inside of the blocks, in a few cases with a deed of a handler or of another thread in its middle."""
+        call = functools.partial(inside, blocks, functools.partial(self._method, target, name, arguments))
         trouble = rng.random()
         if trouble < 0.02:
-            return self._alarms.interrupt(call, rng.choice((0.0005, 0.001, 0.002)), rng.choice((True, False)))
-        if trouble < 0.03 and target.state != "stale":
-            act = rng.choice((target.socket.close, lambda: target.socket.shutdown(socket.SHUT_RDWR)))
-            other = threading.Thread(target=_quietly, args=(act,))
-            other.start()
-            outcome = self._bounded(target, call)
-            other.join()
-            outcome.is_repeatable = False
-            return outcome
-        return self._bounded(target, call)
+            act = deeds.choose(rng, target) if rng.random() < 0.5 else None
+            return self._alarms.interrupt(call, rng.choice((0.0005, 0.001, 0.002)), rng.choice((True, False)), act)
+        act = deeds.choose(rng, target) if trouble < 0.04 else None
+        if act is None:
+            return self._bounded(target, call)
+        other = threading.Thread(target=_quietly, args=(act,))
+        other.start()
+        outcome = self._bounded(target, call)
+        other.join()
+        outcome.is_repeatable = False
+        return outcome
 
     def _bounded(self, target, call):
         # A call before this one may have set a timeout that is longer than anybody wants to wait.
@@ -141,7 +148,9 @@ class Calls:
         if target is not None and arguments and rng.random() < 0.8:
             arguments[0] = target.socket
         function = functions.get(name, _absent)
-        outcome = self._alarms.limit(lambda: Outcome.of(name, function, *arguments, **keywords))
+        blocks = self._around.choose(rng) if self._around else []
+        call = functools.partial(Outcome.of, name, function, *arguments, **keywords)
+        outcome = self._alarms.limit(functools.partial(inside, blocks, call))
         for number in (*numbers, *outcome.descriptors):
             close_if_open(number)
         values.forget()
@@ -173,15 +182,17 @@ class Calls:
 
 
 class _Alarms:
-    """SIGALRM in the middle of a call; its handler raises, or only returns."""
+    """SIGALRM in the middle of a call; its handler does a deed, if there is one, and raises or only returns."""
 
     def __init__(self):
         self._armed = False
+        self._act = None
         self._due = 0.0
 
-    def interrupt(self, call, seconds, raises):
+    def interrupt(self, call, seconds, raises, act=None):
         """The outcome of a call that is interrupted after so many seconds, unless it has ended by then."""
         signal.signal(signal.SIGALRM, self._handle)
+        self._act = act
         self._armed = raises
         self._due = time.monotonic() + seconds
         outcome = None
@@ -191,7 +202,7 @@ class _Alarms:
             try:
                 outcome = call()
             finally:
-                self._armed = False
+                self._armed, self._act = False, None
         except Alarm:
             # Between two lines of ours.
             pass
@@ -209,7 +220,11 @@ class _Alarms:
 
     def _handle(self, *_):
         # A signal of the call before may come late.
-        if self._armed and time.monotonic() >= self._due:
+        is_due = time.monotonic() >= self._due
+        if self._act is not None and is_due:
+            act, self._act = self._act, None
+            _quietly(act)
+        if self._armed and is_due:
             self._armed = False
             raise Alarm
 

@@ -101,6 +101,7 @@ class Mount:
     """One way to reach the methods: on the own type, as descriptors on stock objects, or, to compare, stock itself."""
 
     def __init__(self, name, compared_with=None):
+        self.name = name
         _native.prepare(_socket)
         base = _native.socket_type() if name == "type" else _socket.socket
         functions = {key: getattr(_socket, key) for key in FUNCTIONS}
