@@ -4,7 +4,7 @@
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
 
-use shotclock::raw::{Errno, Readiness};
+use shotclock::raw::{Errno, Pause, Readiness};
 use shotclock::{MessageFlags, Phase};
 
 use crate::around::{self, Outlook};
@@ -128,10 +128,11 @@ impl Transfer {
 
 /// How a call goes on after a first try that has failed, or was not made.
 pub(crate) fn after(manner: Manner, failed: Option<Errno>) -> First {
-    match failed {
+    match failed.map(|errno| manner.pause(errno)) {
+        Some(refused @ Pause::Failed(_)) => First::Tried(refused),
         // It promises more than what is there.
         _ if manner == Manner::Bounded => First::Wait,
         None => First::Try,
-        Some(errno) => First::Tried(manner.pause(errno)),
+        Some(said) => First::Tried(said),
     }
 }

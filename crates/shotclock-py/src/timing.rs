@@ -1,13 +1,14 @@
 //! How one call on a socket waits: its limits, and the one way into the loop.
 
 use std::cell::Cell;
+use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shotclock::raw::{
     Answer, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch, answer, deadline_limit,
-    drive, timeout_limit, wait_out,
+    drive, exact, numbers, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags, Phase};
 
@@ -170,10 +171,22 @@ impl Timing {
         let mut operation = On { descriptor, attempt, releases, is_plain: manner == Manner::Plain };
         let limit = self.limit();
         match first {
+            First::Wait if manner == Manner::Bounded && !self.can_become_ready(descriptor) => {
+                drive(&mut operation, &limit, waiter)
+            }
             First::Wait if manner.is_timed() => wait_out(&mut operation, &limit, waiter, Pause::WouldBlock),
             First::Try | First::Wait => drive(&mut operation, &limit, waiter),
             First::Tried(said) => wait_out(&mut operation, &limit, waiter, said),
         }
+    }
+
+    /// Whether a wait can have another end than its limit's. What the system refuses at once, such as to send on a
+    /// listener or to accept on what is none, nothing is ever ready for.
+    fn can_become_ready(&self, descriptor: Descriptor) -> bool {
+        let mut listens = [0; size_of::<c_int>()];
+        let asked =
+            descriptor.held(|fd| exact::getsockopt(fd, numbers::SOL_SOCKET, numbers::SO_ACCEPTCONN, &mut listens));
+        asked.is_ok() && (c_int::from_ne_bytes(listens) != 0) == (self.phase == Phase::Accept)
     }
 
     /// Runs an operation of Python's own, which needs the interpreter for each try and takes care of its descriptors.
