@@ -15,6 +15,7 @@ mod matrix;
 mod msrv;
 mod needs;
 mod nextest;
+mod promises;
 mod python;
 mod pythons;
 mod run;
