@@ -124,7 +124,7 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     let manner = timing.manner();
     let try_once = |listener: BorrowedFd<'_>| exact::accept(listener).map_err(|errno| manner.pause(errno));
     let mut accept = Call::without_flag(Readiness::IN, try_once);
-    let (fd, peer) = timing.run(&mut accept, First::Wait).map_err(|stop| timing.raise(stop))?;
+    let (fd, peer) = timing.run(&mut accept, First::Try).map_err(|stop| timing.raise(stop))?;
     policy::hand_down(socket, fd.as_fd());
     let peer = address::to_python_on(socket, peer.as_ref())?;
     // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.

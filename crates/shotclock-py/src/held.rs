@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread, ThreadId};
+use std::thread::{self, Thread};
 
 use pyo3_ffi::PyObject;
 
@@ -19,7 +19,7 @@ use crate::object::SocketRef;
 struct Held {
     /// The object's address: its holder keeps it alive.
     socket: usize,
-    holder: ThreadId,
+    holder: usize,
     /// The program's timeout, in nanoseconds.
     timeout: i64,
     /// Threads that want it next.
@@ -43,7 +43,7 @@ impl Half {
 /// A thread is in a call in which `_ssl` waits by itself.
 struct Inside {
     socket: usize,
-    thread: ThreadId,
+    thread: usize,
     half: Half,
 }
 
@@ -72,7 +72,7 @@ impl Hold {
                 let Some(held) = table.find(socket) else {
                     let timeout = socket.timeout_field();
                     socket.set_timeout_field(0);
-                    let (socket, holder) = (key(socket), thread::current().id());
+                    let (socket, holder) = (key(socket), own_id());
                     table.held.push(Held { socket, holder, timeout, next: Vec::new() });
                     COUNT.store(table.held.len(), Ordering::Relaxed);
                     break;
@@ -119,14 +119,14 @@ pub(crate) fn set_timeout(socket: SocketRef, nanos: i64) -> bool {
 /// A call in which `_ssl` waits by itself; over when dropped.
 pub(crate) struct ByItself {
     socket: usize,
-    thread: ThreadId,
+    thread: usize,
 }
 
 impl ByItself {
     /// Once nobody holds the socket; `None` if this thread is in the middle of a call on it already.
     #[inline]
     pub(crate) fn of(socket: SocketRef, half: Half) -> Option<Self> {
-        let (key, thread) = (key(socket), thread::current().id());
+        let (key, thread) = (key(socket), own_id());
         loop {
             {
                 let mut table = table();
@@ -156,7 +156,7 @@ impl Drop for ByItself {
 
 /// Whether this thread is in the middle of a call on the socket.
 pub(crate) fn is_by_this_thread(socket: SocketRef) -> bool {
-    table().has(key(socket), thread::current().id())
+    table().has(key(socket), own_id())
 }
 
 /// Whether a thread is in a call in which `_ssl` waits by itself, and uses the same half.
@@ -181,10 +181,19 @@ impl Table {
         self.held.iter_mut().find(|held| held.socket == key(socket))
     }
 
-    fn has(&self, socket: usize, thread: ThreadId) -> bool {
+    fn has(&self, socket: usize, thread: usize) -> bool {
         self.held.iter().any(|one| one.socket == socket && one.holder == thread)
             || self.inside.iter().any(|one| one.socket == socket && one.thread == thread)
     }
+}
+
+/// What tells this thread from all others there are; a forked child's only one is the one that forked.
+#[inline]
+fn own_id() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
 /// Taken with the interpreter held, and for a few instructions: fork finds it free.
