@@ -397,7 +397,8 @@ impl Error {
             Reason::WouldBlock => Kind::WouldBlock,
             Reason::Cancelled => Kind::Other,
             Reason::Closed => Kind::NotConnected,
-            Reason::System(errno) => match errno.kind() {
+            // A resolver that could not ask says why by the system's number.
+            Reason::System(errno) | Reason::Lookup { errno: Some(errno), .. } => match errno.kind() {
                 // What std and TLS libraries would try again at once; here nothing was there to be waited for.
                 Kind::Interrupted | Kind::WouldBlock => Kind::Other,
                 kind => kind,
