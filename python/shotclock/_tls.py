@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-_CALLS = ("read", "write", "do_handshake", "shutdown")
+# The last is there since 3.15.
+_CALLS = ("read", "write", "do_handshake", "shutdown", "sendfile")
 
 # What other threads are in the middle of does not go on in a forked child.
 os.register_at_fork(after_in_child=_native.forget_after_fork)
@@ -37,7 +38,7 @@ def guarded() -> tuple[str, ...]:
     """Name what is guarded."""
     # Nothing of it is imported for this.
     known = _class_of_ssl() if "_ssl" in sys.modules else None
-    return tuple(f"_ssl._SSLSocket.{name}" for name in _CALLS) if _native.guards_tls(known) else ()
+    return tuple(f"_ssl._SSLSocket.{name}" for name in _CALLS if hasattr(known, name)) if _native.guards_tls(known) else ()
 
 
 def recv_exact(sock: Any, inner: Any, room: bytearray, filled: int) -> int:

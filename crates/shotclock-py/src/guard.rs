@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use pyo3_ffi::{
     METH_FASTCALL, Py_TPFLAGS_HEAPTYPE, Py_TYPE, PyCFunctionFast, PyDescr_NewMethod, PyDict_GetItemString,
     PyDict_SetItemString, PyExc_ImportError, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GenericGetDict,
-    PyObject_GetAttr, PyObject_GetAttrString, PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_Modified,
-    PyTypeObject, PyUnicode_InternFromString,
+    PyObject_GetAttr, PyObject_GetAttrString, PyObject_HasAttrString, PyType_Check, PyType_GetFlags, PyType_GetModule,
+    PyType_Modified, PyTypeObject, PyUnicode_InternFromString,
 };
 
 use crate::arguments::Arguments;
@@ -21,11 +21,14 @@ use crate::object::{Owned, returned};
 use crate::stock::stock;
 use crate::tls::{self, TlsCall};
 
+/// By call; null where the class has none.
+type Methods = [*mut PyObject; TlsCall::COUNT];
+
 /// A class of `_ssl`'s objects, with what is in its dictionary at the names of the calls that wait.
 pub(crate) struct Guarded {
     class: *mut PyTypeObject,
-    originals: [*mut PyObject; 4],
-    ours: [*mut PyObject; 4],
+    originals: Methods,
+    ours: Methods,
     /// What its module raises when it would have to wait.
     pub(crate) want_read: *mut PyObject,
     pub(crate) want_write: *mut PyObject,
@@ -106,11 +109,14 @@ impl Guarded {
     }
 
     fn add(class: *mut PyTypeObject) -> PyResult<&'static Self> {
-        let (mut originals, mut ours) = ([ptr::null_mut(); 4], [ptr::null_mut(); 4]);
+        let (mut originals, mut ours) = ([ptr::null_mut(); TlsCall::COUNT], [ptr::null_mut(); TlsCall::COUNT]);
         let dictionary = dictionary(class)?;
         for call in TlsCall::ALL {
             // SAFETY: the interpreter is held, the objects are alive, and names end with a NUL.
             unsafe {
+                if call == TlsCall::Sendfile && PyObject_HasAttrString(class.cast(), call.name().as_ptr()) == 0 {
+                    continue;
+                }
                 let attribute = Owned::new(PyObject_GetAttrString(class.cast(), call.name().as_ptr()))?;
                 if PyDict_GetItemString(dictionary.as_ptr(), call.name().as_ptr()) != attribute.as_ptr() {
                     return Err(unexpected());
@@ -138,10 +144,14 @@ impl Guarded {
         Ok(guarded)
     }
 
+    fn calls(&self) -> impl Iterator<Item = TlsCall> {
+        TlsCall::ALL.into_iter().filter(|call| !self.originals[*call as usize].is_null())
+    }
+
     /// Puts methods in the place of others, where those are.
-    fn exchange(&self, from: &[*mut PyObject; 4], to: &[*mut PyObject; 4]) -> PyResult<()> {
+    fn exchange(&self, from: &Methods, to: &Methods) -> PyResult<()> {
         let dictionary = dictionary(self.class)?;
-        for call in TlsCall::ALL {
+        for call in self.calls() {
             let (name, index) = (call.name().as_ptr(), call as usize);
             // SAFETY: the interpreter is held, the objects are alive, and names end with a NUL.
             unsafe {
@@ -159,7 +169,7 @@ impl Guarded {
 
     /// Whether the class has our methods, as Python sees it.
     fn is_in_place(&self) -> bool {
-        TlsCall::ALL.into_iter().all(|call| {
+        self.calls().all(|call| {
             // SAFETY: the interpreter is held, the class alive; every name is an attribute of it.
             let found = Owned::new(unsafe { PyObject_GetAttrString(self.class.cast(), call.name().as_ptr()) });
             found.is_ok_and(|found| found.as_ptr() == self.ours[call as usize])
@@ -180,6 +190,7 @@ fn method(class: *mut PyTypeObject, call: TlsCall) -> PyResult<Owned> {
         TlsCall::Write => tls::guarded::<{ TlsCall::Write as usize }>,
         TlsCall::Handshake => tls::guarded::<{ TlsCall::Handshake as usize }>,
         TlsCall::Shutdown => tls::guarded::<{ TlsCall::Shutdown as usize }>,
+        TlsCall::Sendfile => tls::guarded::<{ TlsCall::Sendfile as usize }>,
     };
     let definition = PyMethodDef {
         ml_name: call.name().as_ptr(),

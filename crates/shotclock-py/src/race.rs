@@ -8,7 +8,7 @@ use pyo3_ffi::{
     PyArg_ParseTuple, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject,
     PyObject_GetAttrString, PySequence_GetItem, PySequence_Size,
 };
-use shotclock::raw::{Entrants, Errno, Finish, Race, Stop, Unfit, exact, interleaved};
+use shotclock::raw::{Entrants, Errno, Finish, Race, Stop, Unfit, interleaved};
 use shotclock::{Phase, RawAddress};
 
 use crate::address;
@@ -20,6 +20,7 @@ use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
 use crate::timing::Timing;
+use crate::unblocked;
 
 /// `_native.race(infos, delay, prepare, failures)`: the first socket to be connected, or None. Under the scope alone.
 pub(crate) unsafe extern "C" fn race(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
@@ -160,7 +161,7 @@ struct Attempt {
 
 impl Attempt {
     fn set_nonblocking(&self, nonblocking: bool) -> PyResult<()> {
-        self.descriptor.held(|fd| exact::set_nonblocking(fd, nonblocking)).map_err(errors::raise_errno)
+        self.descriptor.held(|fd| unblocked::set_nonblocking(fd, nonblocking)).map_err(errors::raise_errno)
     }
 
     fn socket(&self) -> SocketRef {

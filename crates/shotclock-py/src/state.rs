@@ -133,7 +133,7 @@ pub(crate) fn begin(socket: SocketRef, fd: OwnedFd, family: c_int, kind: c_int, 
         0
     } else {
         if default >= 0 {
-            exact::set_nonblocking(fd.as_fd(), true).map_err(errors::raise_errno)?;
+            unblocked::set_nonblocking(fd.as_fd(), true).map_err(errors::raise_errno)?;
         }
         default
     };

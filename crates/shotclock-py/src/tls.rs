@@ -1,4 +1,4 @@
-//! TLS on the clock: the four calls of `_ssl`'s objects that wait are guarded, beneath all that ssl.py does with them.
+//! TLS on the clock: the calls of `_ssl`'s objects that wait are guarded, beneath all that ssl.py does with them.
 //!
 //! Where no limit of ours is in force a call goes straight to the interpreter's own, which waits by itself. Else `_ssl`
 //! only tries, and the core waits between its tries. What is tried again is OpenSSL's call on the object that it began
@@ -34,10 +34,14 @@ pub(crate) enum TlsCall {
     Write,
     Handshake,
     Shutdown,
+    /// By the system's own TLS; `_ssl` has it since 3.15.
+    Sendfile,
 }
 
 impl TlsCall {
-    pub(crate) const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Handshake, Self::Shutdown];
+    pub(crate) const COUNT: usize = 5;
+    pub(crate) const ALL: [Self; Self::COUNT] =
+        [Self::Read, Self::Write, Self::Handshake, Self::Shutdown, Self::Sendfile];
 
     /// The method's name in `_ssl`.
     pub(crate) fn name(self) -> &'static CStr {
@@ -46,13 +50,14 @@ impl TlsCall {
             Self::Write => c"write",
             Self::Handshake => c"do_handshake",
             Self::Shutdown => c"shutdown",
+            Self::Sendfile => c"sendfile",
         }
     }
 
     fn phase(self) -> Phase {
         match self {
             Self::Read => Phase::Recv,
-            Self::Write => Phase::Send,
+            Self::Write | Self::Sendfile => Phase::Send,
             Self::Handshake => Phase::Handshake,
             Self::Shutdown => Phase::Shutdown,
         }
@@ -61,7 +66,7 @@ impl TlsCall {
     fn half(self) -> Half {
         match self {
             Self::Read => Half::Receiving,
-            Self::Write => Half::Sending,
+            Self::Write | Self::Sendfile => Half::Sending,
             Self::Handshake | Self::Shutdown => Half::Both,
         }
     }
@@ -70,7 +75,7 @@ impl TlsCall {
     fn timed_out(self, toward: Readiness) -> &'static str {
         match self {
             Self::Handshake => "The handshake operation timed out",
-            Self::Write => "The write operation timed out",
+            Self::Write | Self::Sendfile => "The write operation timed out",
             Self::Shutdown if toward == Readiness::OUT => "The write operation timed out",
             Self::Read | Self::Shutdown => "The read operation timed out",
         }
@@ -81,7 +86,7 @@ impl TlsCall {
         match self {
             Self::Read => arguments.get(1),
             Self::Write => arguments.get(0),
-            Self::Handshake | Self::Shutdown => None,
+            Self::Handshake | Self::Shutdown | Self::Sendfile => None,
         }
     }
 }
@@ -184,7 +189,7 @@ impl Waits {
     fn by_itself(&self) -> PyResult<bool> {
         if self.timeout > 0 {
             let blocks = || self.descriptor.held(exact::is_nonblocking).map(|is| !is);
-            if self.call == TlsCall::Write || blocks().map_err(errors::raise_errno)? {
+            if self.call.phase() == Phase::Send || blocks().map_err(errors::raise_errno)? {
                 return Ok(false);
             }
         }
@@ -203,7 +208,7 @@ impl Waits {
         let mut tries = Tries { waits: self, toward: Some(Readiness::IN), attempt, buffer, kept: None };
         let outcome = timing.run_python(&mut tries);
         // How much of a write went out OpenSSL does not tell.
-        let moved = if self.call == TlsCall::Write { Moved::Unknown } else { Moved::Nothing };
+        let moved = if self.call.phase() == Phase::Send { Moved::Unknown } else { Moved::Nothing };
         let text = || Owned::text(self.call.timed_out(tries.toward.unwrap_or(Readiness::IN)));
         outcome.map_err(|stop| timing.raise_as(stop, moved, text))?
     }
