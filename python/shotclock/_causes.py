@@ -8,7 +8,12 @@ if TYPE_CHECKING:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Give the exception itself, and those in its causes, its context, its reason, its arguments, and its group."""
+    """Give the exception itself, and those in its causes, its context, its reason, its arguments, and its group.
+
+    Raises TypeError for what is no exception.
+    """
+    if not isinstance(error, BaseException):
+        raise TypeError(f"{error!r}: expected an exception")
     seen: set[int] = set()
     to_see = [error]
     while to_see:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _MAKERS = {"create_connection": _dial.create_connection_for, "getfqdn": _lookup.getfqdn_for}
+NAMES = tuple(_MAKERS)
 
 
 def replace(socket_module: ModuleType) -> None:

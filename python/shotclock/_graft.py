@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+from operator import itemgetter
+from types import FunctionType
 
-from . import _functions, _makefile, _mount, _native, _selector, _sendfile, _socket_io, _tls
+from . import _functions, _makefile, _mount, _native, _selector, _sendfile, _socket_io, _strangers, _tls
 from ._fork import new_lock
 from ._on_import import on_import
 from ._replacements import ClassAttributes, names_in_modules, swap_in_modules
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
 # The functions that ask the resolver. The others wait for nothing, or keep state that is the interpreter's own.
 LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
 
+# The methods that wait, or end a wait. The others do the same by the interpreter's own.
+_WATCHED = frozenset(
+    """
+    _accept connect connect_ex recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into send sendall sendmsg sendmsg_afalg
+    sendto _real_close sendfile makefile setblocking settimeout
+    """.split()
+)
+
 _lock = new_lock()
 _installed: _Graft | None = None
 _stop_watching_ssl: Callable[[], None] | None = None
@@ -28,7 +38,8 @@ def install() -> None:
 
     It works whatever was imported before, and reaches every subclass that does not override the methods, and every name
     that a module has for a lookup (``from socket import gethostbyname``). Calling it again reaches what was loaded anew
-    since (``importlib.reload(socket)``) and changes nothing else; nor does calling it beneath ``python -m shotclock``,
+    since (``importlib.reload(socket)``), mends what others took away (a mock that put back what it had found), and changes
+    nothing else; nor does calling it beneath ``python -m shotclock``,
     where everything is replaced already. Child processes are reached by ``SHOTCLOCK=1`` in their environment.
 
     Raises ImportError if this interpreter's socket objects are not what the methods expect. Then nothing is changed.
@@ -66,6 +77,11 @@ def uninstall() -> None:
 def is_installed() -> bool:
     """Whether the methods are grafted now."""
     return _installed is not None
+
+
+def is_whole() -> bool:
+    """Whether they are, and nobody has replaced any of it since somebody looked."""
+    return _installed is not None and _installed.is_whole()
 
 
 def replaced() -> tuple[str, ...]:
@@ -107,6 +123,8 @@ class _Graft:
         # What is replaced by identity: the stock function, and ours.
         self._swapped: list[tuple[object, object]] = [(vars(stock)[name], ours[name]) for name in LOOKUPS]
         self._methods = ClassAttributes()
+        # How to look, at what, and what was there.
+        self._watched: list[tuple[itemgetter[Any], Any, Any]] = []
         try:
             self.reach(socket_module)
         except BaseException:
@@ -115,10 +133,29 @@ class _Graft:
 
     def reach(self, socket_module: ModuleType) -> None:
         owner = _class_of_socket_py(socket_module, self._stock)
-        if not self._methods.reach(owner):
-            self._replace_methods(owner, socket_module)
+        self._replace_methods(owner, socket_module)
         self._swapped += _functions.pairs(socket_module)
         swap_in_modules(self._swapped)
+        self._watch(owner, socket_module)
+
+    def is_whole(self) -> bool:
+        try:
+            for get, place, seen in self._watched:
+                # A tuple compares by identity first.
+                if get(place) != seen:
+                    return False
+        except KeyError:
+            return False
+        return True
+
+    def _watch(self, owner: type, socket_module: ModuleType) -> None:
+        """Keep what stands where something of ours does, or will once a mock that is there now has gone."""
+        places: list[tuple[Any, tuple[str, ...]]] = [(owner, tuple(name for name in self._methods.wanted(owner) if name in _WATCHED))]
+        places += [(socket_module, ("socket", *LOOKUPS, *_functions.NAMES)), (self._stock, LOOKUPS)]
+        self._watched = []
+        for place, names in places:
+            get = itemgetter(*names)
+            self._watched.append((get, vars(place), get(vars(place))))
 
     def reaches(self, socket_class: object) -> bool:
         return any(self._methods.reach(known) for known in getattr(socket_class, "__mro__", ()))
@@ -131,34 +168,60 @@ class _Graft:
     def names(self) -> tuple[str, ...]:
         return self._methods.names() + names_in_modules([ours for _, ours in self._swapped])
 
-    def _replace_methods(self, owner: type, socket_module: ModuleType) -> None:
+    def _replace_methods(self, owner: type, socket_module: Any) -> None:
+        """Put them in the place of what socket.py has there, or nobody."""
         for name, method in _native.descriptors(owner).items():
             # What socket.py or somebody else wraps stays theirs. Of what waits or ends a wait, ours goes underneath.
             if name in _UNDERNEATH:
                 wrapper, wrap = _UNDERNEATH[name]
-                self._replace_wrapper(owner, wrapper, wrap(method))
-            elif name not in vars(owner):
+                self._replace_function(owner, wrapper, wrap(method), socket_module)
+                continue
+            self._methods.want(owner, name)
+            if name not in vars(owner):
                 self._methods.set(owner, name, method)
-        for name, method in _sendfile.methods_for(socket_module).items():
-            self._replace_wrapper(owner, name, method)
-        makefile = _makefile.method_for(socket_module, vars(owner)[_makefile.METHOD])
-        self._methods.set(owner, _makefile.METHOD, makefile)
-        for name, value in _socket_io.kept_for(socket_module).items():
-            self._methods.add(socket_module.SocketIO, name, value)
+        for name, function in _sendfile.methods_for(socket_module, owner).items():
+            self._replace_function(owner, name, function, socket_module)
+        if self._may_replace(owner, _makefile.METHOD, socket_module) and _makefile.METHOD in vars(owner):
+            makefile = _makefile.method_for(socket_module, vars(owner)[_makefile.METHOD])
+            self._methods.set(owner, _makefile.METHOD, makefile)
+        file_type = socket_module.SocketIO
+        if not self._methods.reach(file_type):
+            for name, value in _socket_io.kept_for(socket_module).items():
+                self._methods.add(file_type, name, value)
         for name, method in _socket_io.methods_for(socket_module).items():
-            self._methods.set(socket_module.SocketIO, name, method)
+            if self._may_replace(file_type, name, socket_module):
+                self._methods.set(file_type, name, method)
 
-    def _replace_wrapper(self, owner: type, name: str, wrapper: Any) -> None:
-        self._methods.set(owner, name, functools.wraps(vars(owner)[name])(wrapper))
+    def _replace_function(self, owner: type, name: str, function: Any, socket_module: Any) -> None:
+        if self._may_replace(owner, name, socket_module) and name in vars(owner):
+            self._methods.set(owner, name, functools.wraps(vars(owner)[name])(function))
+
+    def _may_replace(self, owner: type, name: str, socket_module: Any) -> bool:
+        """Whether a function of socket.py's class is to be replaced: the first time anybody's, later socket.py's own.
+
+        A mock is left alone: it goes some day, and what it puts back is replaced then.
+        """
+        is_first, current = self._methods.want(owner, name), vars(owner).get(name)
+        if current is None:
+            return True
+        is_of_socket_py = isinstance(current, FunctionType) and current.__globals__ is vars(socket_module)
+        return is_of_socket_py or is_first and isinstance(current, FunctionType)
 
 
 def _class_of_socket_py(socket_module: Any, stock: ModuleType) -> type:
     """The class that socket.py defines: ``socket.socket``, or what that is a subclass of by now (timeoutsocket's)."""
+    if (library := _strangers.green(socket_module.socket)) is not None:
+        raise ImportError(_strangers.refusal(library))
     known: type
     # A function may have its place, too.
     for known in getattr(socket_module.socket, "__mro__", ()):
         if stock.socket in known.__bases__:
             return known
+    if _strangers.is_mock(socket_module.socket):
+        # It goes some day. The last one is meant: there are several after importlib.reload(socket).
+        for known in reversed(stock.socket.__subclasses__()):
+            if getattr(vars(known).get("__init__"), "__globals__", None) is vars(socket_module):
+                return known
     raise ImportError("socket.socket is not the interpreter's own class any more")
 
 

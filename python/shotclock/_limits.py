@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 from . import _environment
 
@@ -75,7 +74,11 @@ class Limits:
 
     def _end(self, total: float | None) -> int | None:
         """In nanoseconds of the monotonic clock, which is one for all processes: the earlier of ours and our parent's."""
-        ends = [] if total is None else [time.monotonic_ns() + int(total * _SECOND)]
+        ends = []
+        if total is not None:
+            from . import _native
+
+            ends.append(_native.monotonic_ns() + int(total * _SECOND))
         try:
             inherited = _environment.number(_environment.TOTAL_END, _environment.nanoseconds)
         except ValueError as error:

@@ -29,7 +29,8 @@ class Policy:
     attribute ``limit``. The earliest counts, also of the socket's own timeout and the scopes around the call. Sockets
     without a timeout wait no longer for ever; non-blocking ones never wait, and are left alone.
 
-    Raises TypeError or ValueError for what is neither None nor a number of seconds above 0, up to 9e9.
+    Raises TypeError or ValueError for what is neither None nor a number of seconds above 0, up to 9e9; ValueError without
+    any limit.
     """
 
     __slots__ = ("_first_byte", "_idle", "_total")
@@ -43,6 +44,8 @@ class Policy:
         limits = {"_first_byte": first_byte, "_idle": idle, "_total": total}
         for name, limit in limits.items():
             object.__setattr__(self, name, _nanoseconds(name[1:], limit))
+        if all(limit is None for limit in limits.values()):
+            raise ValueError("a policy without a limit: expected first_byte, idle or total")
 
     @property
     def first_byte(self) -> float | None:
@@ -67,7 +70,8 @@ class Policy:
         or connection that ``ssl`` wraps keeps it; a duplicate of its descriptor has none. The first policy does
         ``install()``.
 
-        Raises TypeError for what is not a socket object, OSError if it is closed.
+        Raises TypeError for what is not a socket object, ValueError for a datagram socket or a client's (of TCP, where
+        the system knows it), OSError if it is closed.
         """
         reach_every_socket()
         _native.set_policy(sock, self._first_byte, self._idle, self._total)

@@ -43,6 +43,8 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
     TLS it does ``install()``.
     """
     given = memoryview(partial).nbytes
+    if not isinstance(n, int) or isinstance(n, bool):
+        raise TypeError(f"{n!r}: expected a number of bytes")
     if not 0 <= given <= n:
         raise ValueError(f"{n!r} bytes: expected a number from {given}, the length of what is there, up")
     _mount.stock_socket_module()

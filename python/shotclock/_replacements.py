@@ -18,6 +18,7 @@ class ClassAttributes:
     def __init__(self) -> None:
         self._made: list[tuple[type, str, object, object]] = []
         self._own: set[tuple[type, str]] = set()
+        self._wanted: dict[type, dict[str, None]] = {}
 
     def add(self, owner: type, name: str, value: object) -> None:
         """Add one that nobody knows but ours."""
@@ -28,6 +29,21 @@ class ClassAttributes:
         """Replace one attribute of the class itself, whether it had one or inherited it."""
         self._made.append((owner, name, vars(owner).get(name, _ABSENT), value))
         setattr(owner, name, value)
+
+    def want(self, owner: type, name: str) -> bool:
+        """Keep in mind that one is to be replaced, if not now, then some day. Whether nobody has said so before."""
+        names = self._wanted.setdefault(owner, {})
+        is_new = name not in names
+        names[name] = None
+        return is_new
+
+    def wanted(self, owner: type) -> tuple[str, ...]:
+        """All names that are to be replaced in this class."""
+        return tuple(self._wanted.get(owner, ()))
+
+    def has(self, owner: type, name: str, value: object) -> bool:
+        """Whether this value is one that was put there."""
+        return any(made[0] is owner and made[1] == name and made[3] is value for made in self._made)
 
     def reach(self, owner: type) -> bool:
         """Whether anything of this class was replaced."""

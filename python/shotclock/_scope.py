@@ -9,8 +9,9 @@ import functools
 import math
 
 from . import _chain as _chain  # which says what is called before one is entered
-from . import _native
+from . import _decorated, _native
 from ._causes import causes
+from ._own_end import is_end_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _SECOND = 10**9
 # Later than this no clock of the system will ever be: the nanoseconds of a deadline fit in 63 bits.
 MOST_SECONDS = 9e9
+# A moment that is farther off is one of another clock.
+_FARTHEST_SECONDS = 10 * 366 * 86400
 
 
 class Scope(_native.Link):
@@ -42,11 +45,17 @@ class Scope(_native.Link):
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """As a decorator: each call runs in a scope of its own."""
+        wrapped: Callable[Parameters, Result] = _decorated.rewrapped(function, self._limiting)
+        return wrapped
+
+    def _limiting(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        _decorated.check(function)
 
         @functools.wraps(function)
         def limited(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
             with Scope(self._seconds, self.deadline_ns):
-                return function(*arguments, **keywords)
+                result: Result = _decorated.checked_result(function(*arguments, **keywords), function)
+                return result
 
         return limited
 
@@ -79,8 +88,8 @@ class MoveOnScope(Scope):
     __slots__ = ()
 
     def _judge(self, error: BaseException, /) -> bool:
-        """Swallow an exception that the scope's own end stands behind."""
-        return expired_scope(error) is self
+        """Swallow the scope's own end, in whatever a library made of it."""
+        return is_end_of(self, error)
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """Refuse to be a decorator: there would be nothing to return."""
@@ -119,7 +128,11 @@ def deadline(seconds: float) -> Scope:
     It reaches every socket operation of this thread or task, files over sockets, lookups and TLS, also inside libraries.
     So do servers of ``socketserver`` that wait for requests. It does not reach non-blocking sockets, ``time.sleep``, other
     waits in ``select`` and ``selectors``, C libraries with sockets of their own, or other threads (see ``Scope.carry``).
-    Entering the first scope does ``install()``.
+    Entering the first scope does ``install()``; whatever takes the methods away later, such as a mock that puts back what
+    it found, is mended at the next.
+
+    As a decorator it raises TypeError for coroutine functions and generators, whose body runs after the call. Children of
+    ``multiprocessing`` begin outside, as threads do; one of a plain ``os.fork()`` goes on in the block that it is in.
 
     A generator that is suspended inside a scope leaves its caller in it, since Python gives generators no context of
     their own: do not yield inside one.
@@ -130,14 +143,25 @@ def deadline(seconds: float) -> Scope:
 
 
 def deadline_at(moment: float) -> Scope:
-    """As ``deadline``, to a moment of ``time.monotonic()``; one that has passed lets nothing wait."""
-    return Scope(None, math.ceil(checked_seconds(moment) * _SECOND))
+    """As ``deadline``, to a moment of ``time.monotonic()``; one that has passed lets nothing wait.
+
+    Raises ValueError for one over ten years ahead, as every moment of ``time.time()`` is to that clock.
+    """
+    deadline_ns, now = math.ceil(checked_seconds(moment) * _SECOND), _native.monotonic_ns()
+    if deadline_ns - now > _FARTHEST_SECONDS * _SECOND:
+        raise ValueError(
+            f"{moment!r}: expected a moment of time.monotonic(), which is at {now // _SECOND} now, and none that is over "
+            "ten years off; is it one of time.time()?"
+        )
+    return Scope(None, deadline_ns)
 
 
 def move_on_after(seconds: float) -> MoveOnScope:
     """As ``deadline``, and the block just ends when its time is over: ``scope.expired`` tells.
 
-    It swallows an exception behind which the scope's own TimeoutError stands, also where a library wrapped it.
+    It swallows the scope's own TimeoutError, also where a library made another exception of it; never an exception of the
+    program's own that was raised while the end was being handled, nor what is no ``Exception``, such as an exit. A group is
+    swallowed if there is nothing else in it.
     """
     return MoveOnScope(checked_seconds(seconds), 0)
 
@@ -149,7 +173,10 @@ def remaining() -> float | None:
 
 
 def expired_scope(error: BaseException) -> Scope | None:
-    """Find the scope whose end stands behind an exception: in it, its causes, its reason, or its arguments."""
+    """Find the scope whose end stands behind an exception: in it, its causes, its context, its reason, or its arguments.
+
+    Raises TypeError for what is no exception.
+    """
     scopes = (getattr(known, "scope", None) for known in causes(error))
     return next((scope for scope in scopes if isinstance(scope, Scope) and not isinstance(scope, Budget)), None)
 

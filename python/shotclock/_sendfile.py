@@ -24,13 +24,13 @@ METHODS = ("_sendfile_use_sendfile", "_sendfile_use_send")
 
 def replace(socket_module: ModuleType) -> None:
     """Put the methods into the class of a module made from CPython's socket.py."""
-    for name, method in methods_for(socket_module).items():
+    for name, method in methods_for(socket_module, socket_module.socket).items():
         setattr(socket_module.socket, name, method)
 
 
-def methods_for(socket_module: ModuleType) -> dict[str, Callable[..., int]]:
+def methods_for(socket_module: ModuleType, owner: Any) -> dict[str, Callable[..., int]]:
     """The methods for the class ``socket`` of a module made from CPython's socket.py."""
-    by_sending = socket_module.socket._sendfile_use_send
+    by_sending = owner._sendfile_use_send
 
     def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
         self._check_sendfile_params(file, offset, count)

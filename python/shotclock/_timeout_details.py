@@ -61,6 +61,8 @@ def timeout_details(error: BaseException) -> TimeoutDetails | None:
     ``partial`` is what had come of ``recv_exact``, of ``MSG_WAITALL`` under a scope, and of a read of a file that
     survives its timeouts (``makefile(resume=True)``), which has those bytes still. Otherwise it is empty, and nothing
     is lost.
+
+    Raises TypeError for what is no exception.
     """
     for known in causes(error):
         if isinstance(known, TimeoutError) and isinstance(getattr(known, "phase", None), str):

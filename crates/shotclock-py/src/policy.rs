@@ -16,8 +16,8 @@ use pyo3_ffi::{
     METH_O, Py_BuildValue, PyArg_ParseTuple, PyCFunction_NewEx, PyErr_Clear, PyLong_AsSize_t, PyMethodDef,
     PyMethodDefPointer, PyObject, PyWeakref_NewRef,
 };
-use shotclock::raw::{Watch, exact};
-use shotclock::{Deadline, LimitKind, ServerPolicy, Timeout};
+use shotclock::raw::{Watch, exact, numbers};
+use shotclock::{Deadline, Kind, LimitKind, Protocol, ServerPolicy, Timeout};
 
 use crate::around;
 use crate::errors;
@@ -142,7 +142,10 @@ pub(crate) unsafe extern "C" fn set_policy(_: *mut PyObject, arguments: *mut PyO
         let socket = unsafe { open_socket(object)? };
         match of(socket) {
             Some(watch) => watch.set_policy(&policy),
-            None => keep(socket, Arc::new(Watch::new(&policy, Deadline::now())))?,
+            None => {
+                check_server(socket)?;
+                keep(socket, Arc::new(Watch::new(&policy, Deadline::now())))?;
+            }
         }
         Ok(Owned::none())
     };
@@ -193,6 +196,45 @@ unsafe fn open_socket(object: *mut PyObject) -> PyResult<SocketRef> {
     // SAFETY: by the caller's promise.
     let socket = unsafe { socket_of(object)? };
     Descriptor::of(socket).check().map(|()| socket).map_err(errors::raise_errno)
+}
+
+/// That it is a server's: ValueError for a datagram socket, and for a client's as far as the system knows.
+fn check_server(socket: SocketRef) -> PyResult<()> {
+    let refuse = |what: &str| {
+        Err(errors::value_error(&format!(
+            "{what}: a policy is for a listening socket, or a connection that it accepts"
+        )))
+    };
+    if socket.kind() == Kind::DGRAM.0 {
+        return refuse("a datagram socket");
+    }
+    let mut info = TcpInfo::default();
+    let ask = |fd: BorrowedFd<'_>| exact::getsockopt(fd, Protocol::TCP.0, numbers::TCP_INFO, &mut info.0);
+    match Descriptor::of(socket).held(ask) {
+        Ok(len) if len == info.0.len() && info.is_client() => refuse("a client's socket"),
+        _ => Ok(()),
+    }
+}
+
+/// `struct tcp_info` of linux/tcp.h, as far as its bytes_sent; that of Linux before 4.19 is shorter.
+struct TcpInfo([u8; 208]);
+
+impl Default for TcpInfo {
+    fn default() -> Self {
+        Self([0; 208])
+    }
+}
+
+impl TcpInfo {
+    /// Whether it has sent a SYN of its own: more is acknowledged than it has sent in data, and no FIN is on its way. While
+    /// data is in flight this says no of a client, too.
+    fn is_client(&self) -> bool {
+        const ESTABLISHED: u8 = 1;
+        const CLOSE_WAIT: u8 = 8;
+        let number = |offset: usize| self.0[offset..].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+        let (acknowledged, sent) = (number(120), number(200));
+        [ESTABLISHED, CLOSE_WAIT].contains(&self.0[0]) && acknowledged > sent
+    }
 }
 
 /// Puts an object into the table, until it is closed or dies. TypeError if nobody would tell of its death.

@@ -1,0 +1,65 @@
+"""Whether an exception is a scope's own end and nothing else, in whatever a library made of it.
+
+What wraps says so: by the cause, the reason, the arguments, or by being a group of nothing else. The context alone says
+only that something else was being handled, be it by the program, whose own exception must not be taken for the end. It
+counts where a library did both: the frame in which the earlier exception was caught, and the one that raised the later,
+are of modules that are known to turn the errors of sockets into their own.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+# By the name of the package, or of the module. Where one carries another within itself, the other counts as well.
+_WRAPPERS = frozenset(
+    """
+    ftplib http imaplib nntplib poplib smtplib socketserver ssl telnetlib urllib wsgiref xmlrpc
+    requests urllib3 httplib2 httpx httpcore h11 websocket websockets botocore boto3 google_auth_httplib2
+    redis valkey pymemcache memcache pymongo kafka pika amqp kombu stomp cassandra elastic_transport elasticsearch
+    pymysql MySQLdb mysql pg8000 clickhouse_driver ldap3 paramiko dns thrift impacket shotclock
+    """.split()
+)
+_CARRIERS = frozenset({"_vendor", "vendored", "packages"})
+
+
+def is_end_of(scope: object, error: BaseException) -> bool:
+    """Whether the exception is the end of this scope, as it was raised or as a library has wrapped it."""
+    seen: set[int] = set()
+    to_see: list[Any] = [error]
+    while to_see:
+        known = to_see.pop()
+        # What is no Exception is the program's word: an exit, an interrupt, the outcome of a test.
+        if not isinstance(known, Exception) or id(known) in seen:
+            continue
+        seen.add(id(known))
+        if isinstance(known, ExceptionGroup):
+            if all(is_end_of(scope, leaf) for leaf in known.exceptions):
+                return True
+        elif isinstance(known, TimeoutError) and getattr(known, "scope", None) is scope:
+            return True
+        else:
+            to_see += [known.__cause__, getattr(known, "reason", None), *known.args]
+            if _is_made_by_library(known):
+                to_see.append(known.__context__)
+    return False
+
+
+def _is_made_by_library(error: Exception) -> bool:
+    raised_at, context = error.__traceback__, error.__context__
+    if raised_at is None or context is None or (caught_at := context.__traceback__) is None:
+        return False
+    while raised_at.tb_next is not None:
+        raised_at = raised_at.tb_next
+    return _is_wrapper(caught_at) and _is_wrapper(raised_at)
+
+
+def _is_wrapper(traceback: TracebackType) -> bool:
+    name = traceback.tb_frame.f_globals.get("__name__")
+    if not isinstance(name, str):
+        return False
+    parts = name.split(".")
+    carried = {after for before, after in zip(parts, parts[1:]) if before in _CARRIERS}
+    return not _WRAPPERS.isdisjoint({parts[0]} | carried)
