@@ -9,6 +9,9 @@ KINDS = ("scope", "total", "canceller")
 # Longer than any run, in seconds.
 FAR = 100_000
 
+# What was entered last.
+entered: contextlib.AbstractContextManager | None = None
+
 
 def options(inside: str | None, mount: str) -> list[str]:
     """What `python -m shotclock` is told of it."""
@@ -40,6 +43,8 @@ def _with_threads(
     block: contextlib.AbstractContextManager, carried: Callable[[], contextlib.AbstractContextManager]
 ):
     """The block, and each thread in what was carried into it: by itself a thread begins outside."""
+    global entered
+    entered = block
     begin = threading.Thread._bootstrap_inner
 
     @functools.wraps(begin)

@@ -1,6 +1,6 @@
 """CPython's own tests over shotclock and over the stock module, compared test by test.
 
-``python run.py --work FOLDER [--mount graft] [--mount type] [--inside KIND]… [--core] [SUITES…]`` runs them on the interpreter that runs
+``python run.py --work FOLDER [--mount graft] [--mount type] [--inside KIND]… [--also-inside KIND] [--core] [SUITES…]`` runs them on the interpreter that runs
 this, which has shotclock installed. Needs root, for network namespaces. `cargo xtask conformance` calls it.
 """
 
@@ -53,6 +53,8 @@ def main() -> int:
 def _compare(processes: Processes, chosen: list[Suite], arguments: argparse.Namespace) -> int:
     work = arguments.work
     ways = [Way(mount, inside) for inside in arguments.inside or [None] for mount in arguments.mount]
+    if arguments.also_inside:
+        ways.append(Way(arguments.mount[0], arguments.also_inside))
     tallies = [Tally(_VERSION, way, _expected(way)) for way in ways]
     for mount in arguments.mount:
         complaints = try_children(processes, mount, work / mount)
@@ -107,6 +109,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--mount", action="append", choices=mounting.MOUNTS, help="default: both")
     far = "a limit far away, or a canceller that is never used; default: nothing"
     parser.add_argument("--inside", action="append", choices=inside.KINDS, help=far)
+    parser.add_argument("--also-inside", choices=inside.KINDS, help="the same once more, on the first mount alone")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="the folder for logs and records")
     parser.add_argument("--core", action="store_true", help="the socket-heavy part, if no suite is named")
     parser.add_argument("suites", nargs="*", help="names such as test_ssl; default: all")

@@ -72,7 +72,7 @@ pub(crate) enum Core {
     Unavailable(&'static str),
 }
 
-/// The socket-heavy suites on both mounts, on the first interpreter that has them; the machine's `python3` goes first.
+/// The socket-heavy suites on both mounts, and on one inside of a scope, on the first interpreter that has them; the machine's `python3` goes first.
 pub(crate) fn core(target: &Path) -> Result<Core, Failure> {
     if !run::is_installed("python3", [NAMESPACE, "true"]) {
         return Ok(Core::Unavailable("cannot make a network namespace"));
@@ -82,7 +82,9 @@ pub(crate) fn core(target: &Path) -> Result<Core, Failure> {
         found = Interpreter::all();
     }
     match found.iter().find(|interpreter| interpreter.unfit().is_none()) {
-        Some(interpreter) => Ok(Core::Runner(runner(target, interpreter, &["--core".to_owned()])?)),
+        Some(interpreter) => {
+            Ok(Core::Runner(runner(target, interpreter, &["--core", "--also-inside=scope"].map(str::to_owned))?))
+        }
         None => Ok(Core::Unavailable("no interpreter comes with CPython's tests (Debian: libpython3.N-testsuite)")),
     }
 }
