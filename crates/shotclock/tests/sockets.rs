@@ -756,6 +756,8 @@ fn flags_that_change_what_is_read_do_not_break_readers() {
     for flag in [MessageFlags::PEEK, MessageFlags::OOB, MessageFlags::TRUNC, MessageFlags::ERRQUEUE] {
         let error = other.with_flags(flag).recv_exact(&mut [0]).unwrap_err();
         assert!(error.kind() == std::io::ErrorKind::InvalidInput && error.to_string().contains("MSG_"), "{error}");
+        let error = other.with_flags(flag).within(LIMIT).read_to_end(&mut Vec::new()).unwrap_err();
+        assert!(error.kind() == std::io::ErrorKind::InvalidInput && error.to_string().contains("MSG_"), "{error}");
     }
 }
 

@@ -57,6 +57,8 @@ impl Read for Timed<'_> {
     }
 
     fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        // One that takes nothing away would read the same for ever.
+        self.refuse_flags("read_to_end")?;
         OneCall(self.begun()).read_to_end(buffer)
     }
 

@@ -567,7 +567,7 @@ impl<'s> Timed<'s> {
     }
 
     /// Flags that make a receive something else than the next bytes of the stream.
-    fn refuse_flags(&self, operation: &'static str) -> Result<()> {
+    pub(super) fn refuse_flags(&self, operation: &'static str) -> Result<()> {
         let strange = [MessageFlags::PEEK, MessageFlags::OOB, MessageFlags::ERRQUEUE, MessageFlags::TRUNC];
         match strange.into_iter().find(|flag| self.flags.contains(*flag)) {
             Some(flag) => Err(Error::invalid(operation, format!("{flag} in a call of many parts: use recv_into"))),
