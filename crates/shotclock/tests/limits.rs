@@ -309,7 +309,7 @@ fn a_descriptor_that_others_make_blocking_in_mid_wait_does_not_block_us() {
     let acceptors: Vec<_> = (0..3).map(|_| Waiting::on(&listener, accept)).collect();
     let copy: std::net::TcpListener = listener.dup().unwrap().into();
     // All are woken, and one has it.
-    let _client = TcpStream::connect(copy.local_addr().unwrap()).unwrap();
+    let _client = create_connection(copy.local_addr().unwrap(), None).unwrap();
     let results: Vec<_> = acceptors.into_iter().map(Waiting::ended).collect();
     assert_eq!(results.iter().filter(|(accepted, _)| *accepted).count(), 1);
     for (_, elapsed) in results.iter().filter(|(accepted, _)| !accepted) {
