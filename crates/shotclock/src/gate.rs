@@ -39,6 +39,8 @@ impl State {
     const AWAITED: u32 = 8;
     /// Its bytes have no boundaries, as far as is known.
     const STREAM: u32 = 16;
+    /// The last receive that looked at once found nothing, and waited.
+    const QUIET: u32 = 32;
     /// In which process the visits were counted: that of a forked child has none of its parent's threads.
     const ONE_GENERATION: u32 = 1 << 6;
     const GENERATIONS: u32 = 7 << 6;
@@ -105,11 +107,26 @@ impl Gate {
         self.0.load(Ordering::Relaxed) & State::CLOSED != 0
     }
 
-    /// Not zero if the socket was closed by its own handle, or has a policy: to be combined with other such numbers in
-    /// one branch.
+    /// Not zero if the socket was closed by its own handle, or has a policy, or, for a call that takes what comes, if it is
+    /// quiet: to be combined with other such numbers in one branch.
     #[inline(always)]
-    pub(crate) fn look_bits(&self) -> u32 {
-        self.0.load(Ordering::Relaxed) & (State::CLOSED | State::POLICY)
+    pub(crate) fn look_bits(&self, takes_what_comes: bool) -> u32 {
+        let quiet = if takes_what_comes { State::QUIET } else { 0 };
+        self.0.load(Ordering::Relaxed) & (State::CLOSED | State::POLICY | quiet)
+    }
+
+    /// Whether nothing was there lately for who looked at once.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & State::QUIET != 0
+    }
+
+    /// Notes whether anything was there for who looked at once.
+    pub(crate) fn set_quiet(&self, quiet: bool) {
+        match (quiet, self.is_quiet()) {
+            (true, false) => _ = self.0.fetch_or(State::QUIET, Ordering::Relaxed),
+            (false, true) => _ = self.0.fetch_and(!State::QUIET, Ordering::Relaxed),
+            _ => {}
+        }
     }
 
     /// Whether a policy bounds the socket, or what it accepts.

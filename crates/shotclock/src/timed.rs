@@ -191,6 +191,10 @@ pub trait Operation {
     /// Names what to wait for. Asked only after a try that would have had to wait. Once a signal it names is set, a try
     /// must not say that it would have to wait: it would be tried again and again.
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>);
+    /// Whether it takes what comes, if anything: on a socket on which nothing was there lately it may wait before it tries.
+    fn takes_what_comes(&self) -> bool {
+        false
+    }
     /// Which way it moves bytes, at this moment. What moves none is no business of a policy's.
     fn moves(&self) -> Moves {
         Moves::Nothing
@@ -338,10 +342,11 @@ pub(crate) fn try_first<O: Operation>(operation: &mut O, limit: &Limit<'_>) -> R
 }
 
 /// The same for a call that has no limit but its socket's own timeout: none is made where the socket is closed or has a
-/// policy, or some thread is in a scope. One branch for all, in every call.
+/// policy, where nothing was there lately, or where some thread is in a scope. One branch for all, in every call.
 #[inline(always)]
 pub(crate) fn try_unless_watched<O: Operation>(operation: &mut O, gate: Option<&Gate>) -> Result<O::Output, FirstTry> {
-    if gate.map_or(0, Gate::look_bits) | scope::open_scopes() != 0 {
+    let takes_what_comes = operation.takes_what_comes();
+    if gate.map_or(0, |gate| gate.look_bits(takes_what_comes)) | scope::open_scopes() != 0 {
         return Err(FirstTry::NotMade);
     }
     operation.attempt(Readiness::empty()).map_err(FirstTry::Paused)
@@ -359,14 +364,32 @@ pub fn wait_out<O: Operation, W: Waiter>(
     waiter: &mut W,
     first: impl Into<FirstTry>,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
-    let watch = limit.policy_for(operation.moves());
-    let mut pause = match try_after_all(operation, limit, first.into()) {
-        Ok(output) => return Ok(output),
-        Err(pause) => pause,
+    let pause = match first.into() {
+        // Who will have to wait does so before the first try, which saves that.
+        FirstTry::NotMade if is_to_wait_first(operation, limit, waiter) => Pause::WouldBlock,
+        first => match try_after_all(operation, limit, first) {
+            Ok(output) => {
+                note_silence(operation, limit, false);
+                return Ok(output);
+            }
+            Err(pause) => pause,
+        },
     };
-    if let Pause::Failed(errno) = pause {
-        return Err(failed(errno, limit));
+    match pause {
+        Pause::Failed(errno) => Err(failed(errno, limit)),
+        pause => wait_and_try(operation, limit, waiter, pause),
     }
+}
+
+/// The loop itself, after a pause that is no failure.
+#[inline(always)]
+fn wait_and_try<O: Operation, W: Waiter>(
+    operation: &mut O,
+    limit: &Limit<'_>,
+    waiter: &mut W,
+    mut pause: Pause,
+) -> Result<O::Output, Stop<W::Interrupt>> {
+    let watch = limit.policy_for(operation.moves());
     let mut now = waiter.now();
     let end_of_call = limit.end(now);
     let started = if limit.since == Deadline::NEVER { now } else { limit.since };
@@ -415,6 +438,7 @@ pub fn wait_out<O: Operation, W: Waiter>(
                 if let Some(watch) = watch {
                     watch.note(operation.moves(), waiter.now());
                 }
+                note_silence(operation, limit, looked);
                 return Ok(output);
             }
             Err(Pause::Failed(errno)) => return Err(failed(errno, limit)),
@@ -431,6 +455,24 @@ pub fn wait_out<O: Operation, W: Waiter>(
         let fruitful = matches!(pause, Pause::Progress | Pause::Drained | Pause::Again);
         lies.judge(fruitful, !ready.is_empty(), now.since(before));
     }
+}
+
+/// Whether nothing was there lately for who looked at once, so that this call waits first, if it may wait at all. One in
+/// eight looks all the same, by chance, so that a socket that is quiet no more is soon known to be.
+fn is_to_wait_first<O: Operation, W: Waiter>(operation: &O, limit: &Limit<'_>, waiter: &W) -> bool {
+    let is_quiet = limit.gate.is_some_and(Gate::is_quiet) && operation.takes_what_comes();
+    is_quiet && limit.timeout != Timeout::ZERO && !looks_all_the_same(waiter.now())
+}
+
+/// Notes whether a call that is done had to wait.
+fn note_silence<O: Operation>(operation: &O, limit: &Limit<'_>, had_to_wait: bool) {
+    if let Some(gate) = limit.gate.filter(|_| operation.takes_what_comes()) {
+        gate.set_quiet(had_to_wait);
+    }
+}
+
+fn looks_all_the_same(now: Deadline) -> bool {
+    (now.nanos() >> 4).is_multiple_of(8)
 }
 
 /// Makes a first try that was kept back for fear of a scope, where those that are open are of other threads.

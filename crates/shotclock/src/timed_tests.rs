@@ -306,6 +306,73 @@ fn closing_ends_a_wait() {
     assert_eq!(drive(&mut Script::new(&[]), &limit, &mut clock(&[])), Err(Stop::Closed));
 }
 
+/// The same as a script, taking what comes.
+struct Taker(Script);
+
+impl Operation for Taker {
+    type Output = u32;
+
+    fn attempt(&mut self, ready: Readiness) -> Result<u32, Pause> {
+        self.0.attempt(ready)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        self.0.interest(wanted);
+    }
+
+    fn takes_what_comes(&self) -> bool {
+        true
+    }
+}
+
+/// What each try saw of a call that begins at a moment, and finds these answers.
+fn tries(limit: &Limit<'_>, begin: u64, answers: &[Result<u32, Pause>]) -> Vec<Readiness> {
+    let mut taker = Taker(Script::new(answers));
+    let mut waiter = clock(&[5, 5]);
+    waiter.now.set(begin);
+    let _would_block_or_done = drive(&mut taker, limit, &mut waiter);
+    assert!(taker.0.answers.is_empty(), "each answer is asked for");
+    taker.0.seen
+}
+
+#[test]
+fn a_socket_that_had_to_wait_lately_waits_first() {
+    const AT_ONCE: Readiness = Readiness::empty();
+    const LOOKS: u64 = START + 64;
+    assert!(looks_all_the_same(at(LOOKS)) && !looks_all_the_same(at(START)));
+    let gate = Gate::default();
+    let limits = [timeout(500), Limit::NONE, Limit { idle: Timeout::from_nanos(500), ..deadline(START + 5000) }];
+    for limit in limits.map(|limit| Limit { gate: Some(&gate), ..limit }) {
+        assert_eq!(tries(&limit, LOOKS, &[AGAIN, Ok(1)]), [AT_ONCE, Readiness::IN]);
+        // Nothing was there, so the next call waits, and the next but one.
+        for _ in 0..2 {
+            assert_eq!(tries(&limit, START, &[Ok(1)]), [Readiness::IN]);
+        }
+        assert_eq!(tries(&limit, START, &[AGAIN, Ok(1)]), [Readiness::IN, Readiness::IN], "readiness may lie");
+        // One in eight looks at once: nothing is there, and it goes on like that.
+        assert_eq!(tries(&limit, LOOKS, &[AGAIN, Ok(1)]), [AT_ONCE, Readiness::IN]);
+        assert_eq!(tries(&limit, START, &[Ok(1)]), [Readiness::IN]);
+        // Or something is there: from now on nobody waits for what is there.
+        assert_eq!(tries(&limit, LOOKS, &[Ok(1)]), [AT_ONCE]);
+        assert_eq!(tries(&limit, START, &[Ok(1)]), [AT_ONCE]);
+    }
+}
+
+#[test]
+fn who_never_waits_and_what_is_over_are_not_kept_by_a_quiet_socket() {
+    let gate = Gate::default();
+    gate.set_quiet(true);
+    let zero = Limit { gate: Some(&gate), ..timeout(0) };
+    assert_eq!(tries(&zero, START, &[Ok(1)]), [Readiness::empty()], "a timeout of zero is one try");
+    let passed = Limit { gate: Some(&gate), ..deadline(START) };
+    assert_eq!(tries(&passed, START, &[]), []);
+    gate.close();
+    assert_eq!(
+        drive(&mut Taker(Script::new(&[])), &Limit { gate: Some(&gate), ..Limit::NONE }, &mut clock(&[])),
+        Err(Stop::Closed)
+    );
+}
+
 #[test]
 fn clock_steps_do_no_harm() {
     // Backwards: it waits on, towards the same end. Forwards: it ends.

@@ -3,7 +3,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 
-use super::recv::{or_end, receive_readiness};
+use super::recv::{is_plain, or_end, receive_readiness};
 use super::send::{opening, to_open};
 use crate::constant::MessageFlags;
 use crate::policy::Moves;
@@ -59,6 +59,10 @@ impl Operation for ReceiveMessage<'_, '_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+
+    fn takes_what_comes(&self) -> bool {
+        is_plain(self.flags)
     }
 
     fn moves(&self) -> Moves {

@@ -30,6 +30,10 @@ impl Operation for Recv<'_> {
         wanted.readiness(self.fd, receive_readiness(self.flags));
     }
 
+    fn takes_what_comes(&self) -> bool {
+        is_plain(self.flags)
+    }
+
     fn moves(&self) -> Moves {
         Moves::In
     }
@@ -52,6 +56,10 @@ impl Operation for RecvSpare<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+
+    fn takes_what_comes(&self) -> bool {
+        is_plain(self.flags)
     }
 
     fn moves(&self) -> Moves {
@@ -79,6 +87,10 @@ impl Operation for RecvFrom<'_> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+
+    fn takes_what_comes(&self) -> bool {
+        is_plain(self.flags)
     }
 
     fn moves(&self) -> Moves {
@@ -133,6 +145,13 @@ pub(super) fn receive_readiness(flags: MessageFlags) -> Readiness {
     } else {
         Readiness::IN | Readiness::RDHUP
     }
+}
+
+/// Whether a receive with these flags takes ordinary data, which readiness announces. What is asked for out of band, or of
+/// the error queue, is there at once or an error.
+#[inline]
+pub(super) fn is_plain(flags: MessageFlags) -> bool {
+    flags.0 & (MessageFlags::OOB | MessageFlags::ERRQUEUE).0 == 0
 }
 
 /// What a try has received, or the end where there can be nothing more. A datagram socket that was shut down says that it
