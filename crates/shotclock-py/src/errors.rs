@@ -5,9 +5,10 @@ use std::ptr;
 use std::time::Duration;
 
 use pyo3_ffi::{
-    Py_TYPE, PyErr_Clear, PyErr_Fetch, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred, PyErr_Restore,
-    PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError, PyExc_TypeError, PyExc_ValueError,
-    PyException_SetTraceback, PyObject, PyObject_CallFunctionObjArgs, PyObject_SetAttrString,
+    Py_TYPE, PyErr_Clear, PyErr_Fetch, PyErr_GivenExceptionMatches, PyErr_NoMemory, PyErr_NormalizeException,
+    PyErr_Occurred, PyErr_Restore, PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError,
+    PyExc_TypeError, PyExc_ValueError, PyException_SetTraceback, PyObject, PyObject_CallFunctionObjArgs,
+    PyObject_GetAttrString, PyObject_SetAttrString,
 };
 use shotclock::raw::{Errno, Failure, address_info_text, describe, host_text};
 use shotclock::{LimitKind, Phase};
@@ -181,6 +182,25 @@ pub(crate) fn raise_timed_out(text: &Owned, expiry: &Expiry<'_>) -> Raised {
     };
     let _: PyResult<()> = make();
     Raised
+}
+
+/// Puts what there is to know into the TimeoutError that is set, where it is a limit's: the network's has a number.
+pub(crate) fn describe_timed_out(expiry: &Expiry<'_>) {
+    let kept = Kept::take_normalized();
+    if let Some(error) = kept.value() {
+        // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
+        let is_limit = unsafe {
+            PyErr_GivenExceptionMatches(error, PyExc_TimeoutError) != 0
+                && Owned::new(PyObject_GetAttrString(error, c"errno".as_ptr())).is_ok_and(|number| number.is_none())
+        };
+        // One that takes no attributes goes without.
+        if is_limit {
+            let _: PyResult<()> = expiry.describe(error);
+        }
+        // SAFETY: as above.
+        unsafe { PyErr_Clear() };
+    }
+    kept.restore();
 }
 
 impl Expiry<'_> {

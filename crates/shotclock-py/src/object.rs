@@ -164,6 +164,11 @@ impl Owned {
         unsafe { Self::borrowed(Py_None()) }
     }
 
+    pub(crate) fn is_none(&self) -> bool {
+        // SAFETY: None lives for ever.
+        self.as_ptr() == unsafe { Py_None() }
+    }
+
     /// An int.
     pub(crate) fn int(number: impl Into<i64>) -> PyResult<Self> {
         // SAFETY: the interpreter is held wherever an Owned is made.

@@ -7,14 +7,14 @@
 use std::ffi::CStr;
 use std::time::Duration;
 
-use pyo3_ffi::{Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyObject};
+use pyo3_ffi::{Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyExc_TimeoutError, PyObject};
 use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact};
 use shotclock::{Deadline, Phase};
 
 use crate::arguments::{Arguments, Buffer};
 use crate::call::call_plainly;
 use crate::chain;
-use crate::errors::{self, Moved};
+use crate::errors::{self, Kept, Moved};
 use crate::guard::Guarded;
 use crate::held::{self, ByItself, Half, Hold};
 use crate::interpreter::PyResult;
@@ -142,8 +142,13 @@ fn guard(call: TlsCall, me: *mut PyObject, arguments: &Arguments<'_>) -> PyResul
     let Some(inside) = ByItself::of(waits.socket, call.half()) else { return attempt() };
     let outcome = waits.descriptor.counted(|| Ok(attempt())).map_err(errors::raise_errno)?;
     drop(inside);
-    if outcome.is_ok() || waits.wanted_more().is_none() {
-        return waits.unless_closed(outcome);
+    if outcome.is_ok() {
+        return outcome;
+    }
+    if waits.wanted_more().is_none() {
+        let outcome = waits.unless_closed(outcome);
+        waits.describe_timed_out()?;
+        return outcome;
     }
     // Another thread's try was under way, for which the timeout read 0.
     // SAFETY: the interpreter is held.
@@ -215,6 +220,19 @@ impl Waits {
 
     fn timing(&self) -> PyResult<Timing> {
         Timing::with_timeout(self.socket, self.timeout, self.call.phase())
+    }
+
+    /// Has an exception that says that the socket's timeout is over tell what there is to know of it.
+    #[cold]
+    fn describe_timed_out(&self) -> PyResult<()> {
+        // SAFETY: the interpreter is held; a static of its.
+        if self.timeout > 0 && unsafe { PyErr_ExceptionMatches(PyExc_TimeoutError) } != 0 {
+            let raised = Kept::take();
+            let timing = self.timing()?;
+            raised.restore();
+            timing.describe_timed_out();
+        }
+        Ok(())
     }
 
     /// Which way `_ssl` would have had to wait, if that is what it raised.
