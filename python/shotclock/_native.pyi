@@ -17,6 +17,18 @@ def descriptors(class_: type[Any], /) -> dict[str, Any]:
 def file_descriptors(class_: type[Any], /) -> dict[str, Any]:
     """Methods to be set on the class SocketIO of a module made from CPython's socket.py."""
 
+def file_reader(sock: Any, size: int, /) -> Any:
+    """The reading half of a file that survives, with the methods of one; it gives lines as an iterator."""
+
+def file_writer(sock: Any, size: int, /) -> Any:
+    """The writing half."""
+
+def file_text(reader: Any, errors: str, decoder: Any, newlines: Any, newline: str, /) -> Any:
+    """The reading half of a text file over one of bytes, of UTF-8 where there is no decoder."""
+
+def file_text_writer(writer: Any, encoder: Any, newline: str | None, /) -> Any:
+    """The writing half of a text file over one of bytes, in UTF-8 where there is no encoder."""
+
 def layout(sock: _socket_object, /) -> tuple[int, int]:
     """Descriptor and timeout (ns) as the methods read them."""
 

@@ -1,22 +1,23 @@
 """Files over sockets that survive a timeout with every byte.
 
 A file of the interpreter's own loses to a timeout what one of its calls had collected, and refuses for good to be read
-after it. These keep it: what a call had taken goes back when it fails, and comes first in the next one.
+after it. These keep it: a call takes all that it wants, or nothing. What they do with bytes and text is in Rust.
 """
 
 from __future__ import annotations
 
 import codecs
-import errno
 import io
-import re
-import sys
-from _thread import RLock
+
+from . import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from typing import Any
+
+_READING = ("read", "read1", "peek", "readinto", "readinto1", "readline", "readlines")
+_WRITING = ("write", "flush")
 
 
 def make(sock: Any, socket_io: type, mode: str, buffering: int | None, text_options: tuple[str | None, ...]) -> Any:
@@ -24,9 +25,9 @@ def make(sock: Any, socket_io: type, mode: str, buffering: int | None, text_opti
     if not set(mode) <= {"r", "w", "b"}:
         raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
     size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
-    raw = _raw_type(socket_io)(sock, "".join(letter for letter in "rw" if letter in mode) or "r")
+    raw: Any = socket_io(sock, "".join(letter for letter in "rw" if letter in mode) or "r")
     sock._io_refs += 1
-    buffer = _buffer(raw, size)
+    buffer = _buffer(raw, sock, size)
     if "b" in mode:
         return buffer
     text = ResumableText(buffer, *text_options)
@@ -34,80 +35,10 @@ def make(sock: Any, socket_io: type, mode: str, buffering: int | None, text_opti
     return text
 
 
-class ResumableReader(io.BufferedReader):
-    """A buffered reader whose calls take all that they want, or nothing.
-
-    The raw file below does not raise: it keeps the exception and says that there is nothing now, at which the
-    interpreter's own reader hands out what it had collected. That goes back, and the exception is raised.
-    """
+class _OverRaw(io.BufferedIOBase):
+    """What is the same whichever way it goes."""
 
     raw: Any
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """As the interpreter's own."""
-        return self._whole(super().read(size))
-
-    def read1(self, size: int = -1, /) -> bytes:
-        """As the interpreter's own."""
-        return self._whole(super().read1(size))
-
-    def peek(self, size: int = 0, /) -> bytes:
-        """As the interpreter's own."""
-        return self._whole(super().peek(size))
-
-    def readinto(self, room: Any, /) -> int:
-        """As the interpreter's own."""
-        return self._filled(room, super().readinto(room))
-
-    def readinto1(self, room: Any, /) -> int:
-        """As the interpreter's own."""
-        return self._filled(room, super().readinto1(room))
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """As the interpreter's own; the next call gives the whole of a line that did not come in time."""
-        return self._whole(super().readline(size))
-
-    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
-        """As the interpreter's own; after an exception the next call begins with the same lines."""
-        return _readlines(self, hint, self._give_back)
-
-    def _whole(self, data: bytes) -> bytes:
-        if self.raw.ended is not None:
-            self._fail(data or b"")
-        return data
-
-    def _filled(self, room: Any, count: int) -> int:
-        if self.raw.ended is not None:
-            with memoryview(room) as view:
-                self._fail(bytes(view.cast("B")[: count or 0]))
-        return count
-
-    def _fail(self, collected: bytes) -> None:
-        error, self.raw.ended = self.raw.ended, None
-        # To the raw file, since the buffer is empty by now: nothing was asked of the socket before it was.
-        self.raw.kept = collected
-        if isinstance(error, TimeoutError):
-            error.partial = collected  # type: ignore[attr-defined]
-        raise error
-
-    def _give_back(self, lines: list[bytes], error: BaseException) -> None:
-        self.raw.kept = b"".join(lines) + self.raw.kept
-        if isinstance(error, TimeoutError):
-            error.partial = self.raw.kept  # type: ignore[attr-defined]
-
-
-class ResumableWriter(io.BufferedIOBase):
-    """A buffered writer that keeps what was not sent: ``flush`` goes on with it.
-
-    ``write`` takes all of the data over, whatever comes.
-    """
-
-    def __init__(self, raw: Any, size: int) -> None:
-        super().__init__()
-        self.raw = raw
-        self._size = size
-        self._waiting = bytearray()
-        self._lock = RLock()
 
     @property
     def name(self) -> Any:
@@ -123,58 +54,80 @@ class ResumableWriter(io.BufferedIOBase):
         """The socket's descriptor."""
         return int(self.raw.fileno())
 
-    def writable(self) -> bool:
+
+class ResumableReader(_OverRaw):
+    """A buffered reader whose calls take all that they want, or nothing."""
+
+    def __init__(self, raw: Any, sock: Any, size: int) -> None:
+        super().__init__()
+        self.raw = raw
+        self.reader = _native.file_reader(sock, size)
+        for name in _READING:
+            setattr(self, name, getattr(self.reader, name))
+
+    def readable(self) -> bool:
         """Whether it is open, which it has to be."""
-        return bool(self.raw.writable())
+        return bool(self.raw.readable())
 
-    def write(self, data: Any, /) -> int:
-        """Take the data over, and send if that is more than the buffer is to hold."""
-        if self.closed:
-            raise ValueError("write to closed file")
-        with self._lock, memoryview(data) as view:
-            self._waiting += view
-            if len(self._waiting) > self._size:
-                self.flush()
-            return view.nbytes
-
-    def flush(self) -> None:
-        """Send everything. After an exception what was not sent is still there."""
-        if self.closed:
-            raise ValueError("flush of closed file")
-        sent = 0
-        with self._lock:
-            try:
-                while self._waiting:
-                    count = self.raw.write(self._waiting)
-                    if count is None:
-                        raise BlockingIOError(errno.EAGAIN, "write could not complete without blocking", 0)
-                    sent += count
-                    del self._waiting[:count]
-            except TimeoutError as error:
-                # None stays: nobody knows how much of a write by TLS went out.
-                if getattr(error, "sent", None) is not None:
-                    error.sent = sent  # type: ignore[attr-defined]
-                raise
+    def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
+        """Give the lines."""
+        self._checkClosed()  # type: ignore[attr-defined]
+        lines: Iterator[bytes] = self.reader
+        return lines
 
     def close(self) -> None:
-        """Send everything and close; what cannot be sent is lost then."""
+        """Close."""
         if not self.closed:
+            self.reader.close()
             try:
                 super().close()
             finally:
                 self.raw.close()
 
 
+class ResumableWriter(_OverRaw):
+    """A buffered writer that keeps what was not sent: ``flush`` goes on with it.
+
+    ``write`` takes all of the data over, whatever comes.
+    """
+
+    def __init__(self, raw: Any, sock: Any, size: int) -> None:
+        super().__init__()
+        self.raw = raw
+        self.writer = _native.file_writer(sock, size)
+        self.begin_to_close = self.writer.begin_to_close
+        for name in _WRITING:
+            setattr(self, name, getattr(self.writer, name))
+
+    def writable(self) -> bool:
+        """Whether it is open, which it has to be."""
+        return bool(self.raw.writable())
+
+    def close(self) -> None:
+        """Send everything and close; what cannot be sent is lost then, which is an error.
+
+        Where something has ended a write that has not gone on since, nothing waits any more.
+        """
+        if not self.closed:
+            self.begin_to_close()
+            try:
+                super().close()
+            finally:
+                self.writer.close()
+                self.raw.close()
+
+
 class ResumablePair(io.BufferedIOBase):
     """A reader and a writer over one socket."""
 
-    def __init__(self, raw: Any, size: int) -> None:
+    def __init__(self, raw: Any, sock: Any, size: int) -> None:
         super().__init__()
-        self._reader = ResumableReader(raw, size)
-        self._writer = ResumableWriter(raw, size)
-        for name in ("read", "read1", "peek", "readinto", "readinto1", "readline", "readlines"):
+        self._reader = ResumableReader(raw, sock, size)
+        self._writer = ResumableWriter(raw, sock, size)
+        self.reader, self.writer = self._reader.reader, self._writer.writer
+        for name in _READING:
             setattr(self, name, getattr(self._reader, name))
-        for name in ("write", "flush"):
+        for name in (*_WRITING, "begin_to_close"):
             setattr(self, name, getattr(self._writer, name))
 
     @property
@@ -190,12 +143,12 @@ class ResumablePair(io.BufferedIOBase):
         """Whether it is open, which it has to be."""
         return self._writer.writable()
 
-    def __next__(self) -> bytes:
-        """The next line."""
-        return next(self._reader)
+    def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
+        """Give the lines."""
+        return iter(self._reader)
 
     def close(self) -> None:
-        """Send everything and close; what cannot be sent is lost then."""
+        """Send everything and close, as a writer."""
         try:
             self._writer.close()
         finally:
@@ -208,135 +161,63 @@ class ResumableText(io.TextIOWrapper):
     def __init__(self, buffer: Any, encoding: str | None, errors: str | None, newline: str | None) -> None:
         super().__init__(buffer, encoding, errors, newline)
         self._newline = newline
-        self._text = ""
-        self._decoder: Any = None
+        self._newlines: Any = None
+        self._text: Any = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Decode and encode from here on as the attributes say."""
+        buffer: Any = self.buffer
+        errors = self.errors or "strict"
+        is_utf8 = codecs.lookup(self.encoding).name == "utf-8"
+        if buffer.readable():
+            decoder = None if is_utf8 else codecs.getincrementaldecoder(self.encoding)(errors)
+            self._newlines = None if self._newline else io.IncrementalNewlineDecoder(None, self._newline is None)
+            end = "\n" if self._newline is None else self._newline
+            self._text = _native.file_text(buffer.reader, errors, decoder, self._newlines, end)
+            for name in ("read", "readline", "readlines"):
+                setattr(self, name, getattr(self._text, name))
+        if buffer.writable():
+            encoder = None if is_utf8 and errors == "strict" else codecs.getincrementalencoder(self.encoding)(errors)
+            newline = self._newline if self._newline in ("\r", "\r\n") else None
+            self._encoded = _native.file_text_writer(buffer.writer, encoder, newline)
+            vars(self)["write"], vars(self)["flush"] = self._encoded.write, buffer.flush
 
     @property
     def newlines(self) -> Any:  # type: ignore[override]
         """The ends of lines that were translated so far."""
-        return getattr(self._decoder, "newlines", None)
+        return getattr(self._newlines, "newlines", None)
 
-    def read(self, size: int | None = -1, /) -> str:
-        """As the interpreter's own."""
-        if size is None or size < 0:
-            # Read before anything is changed.
-            data = self._open_buffer().read()
-            return self._take(len(self._text), self._decoded(data, True))
-        while len(self._text) < size and self._more(size - len(self._text)):
-            pass
-        return self._take(size)
-
-    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
-        """As the interpreter's own; the next call gives the whole of a line that did not come in time."""
-        looked = 0
-        limit = sys.maxsize if size is None or size < 0 else size
-        while (end := self._line_end(looked)) is None and len(self._text) < limit:
-            # An end of two characters may have come by half.
-            looked = max(len(self._text) - 1, 0)
-            if not self._more(len(self._text)):
-                break
-        return self._take(min(len(self._text) if end is None else end, limit))
-
-    def readlines(self, hint: int | None = -1, /) -> list[str]:  # type: ignore[override]
-        """As the interpreter's own; after an exception the next call begins with the same lines."""
-        return _readlines(self, hint, self._give_back)
+    def __iter__(self) -> Iterator[str]:  # type: ignore[override]
+        """Give the lines."""
+        self._checkClosed()  # type: ignore[attr-defined]
+        if not self.readable():
+            return super().__iter__()
+        lines: Iterator[str] = self._text
+        return lines
 
     def reconfigure(self, **changes: Any) -> None:
         """As the interpreter's own."""
-        if self._decoder is not None and not changes.keys().isdisjoint(("encoding", "errors", "newline")):
-            raise io.UnsupportedOperation("not possible to set the encoding or newline of stream after the first read")
-        super().reconfigure(**changes)
-        self._newline = changes.get("newline", self._newline)
+        if not changes.keys().isdisjoint(("encoding", "errors", "newline")):
+            if self.readable() and self._text.has_read():
+                why = "not possible to set the encoding or newline of stream after the first read"
+                raise io.UnsupportedOperation(why)
+            super().reconfigure(**changes)
+            self._newline = changes.get("newline", self._newline)
+            if self.readable():
+                self._begin()
+        else:
+            super().reconfigure(**changes)
 
-    def _more(self, wanted: int) -> bool:
-        """Read what there is, more at once the more there is to be; false at the end."""
-        data = self._open_buffer().read1(max(wanted, io.DEFAULT_BUFFER_SIZE))
-        self._text += self._decoded(data, not data)
-        return bool(data)
-
-    def _open_buffer(self) -> Any:
-        if self.closed:
-            raise ValueError("I/O operation on closed file.")
-        return self.buffer
-
-    def _decoded(self, data: bytes | None, is_end: bool) -> str:
-        if self._decoder is None:
-            self._decoder = codecs.getincrementaldecoder(self.encoding)(self.errors or "strict")
-            if not self._newline:
-                self._decoder = io.IncrementalNewlineDecoder(self._decoder, translate=self._newline is None)
-        return str(self._decoder.decode(data or b"", is_end))
-
-    def _line_end(self, start: int) -> int | None:
-        if self._newline == "":
-            # The decoder gives out no \r before it knows whether a \n follows.
-            found = _ANY_END.search(self._text, start)
-            return found and found.end()
-        newline = self._newline or "\n"
-        at = self._text.find(newline, start)
-        return None if at < 0 else at + len(newline)
-
-    def _take(self, count: int, more: str = "") -> str:
-        taken, self._text = self._text[:count], self._text[count:]
-        return taken + more
-
-    def _give_back(self, lines: list[str], error: BaseException) -> None:
-        self._text = "".join(lines) + self._text
+    def close(self) -> None:
+        """Send everything and close, as a writer."""
+        buffer: Any = self.buffer
+        if buffer is not None and not self.closed and buffer.writable():
+            buffer.begin_to_close()
+        super().close()
 
 
-_ANY_END = re.compile(r"\r\n|\r|\n")
-
-
-def _buffer(raw: Any, size: int) -> Any:
+def _buffer(raw: Any, sock: Any, size: int) -> Any:
     if not raw.writable():
-        return ResumableReader(raw, size)
-    return ResumablePair(raw, size) if raw.readable() else ResumableWriter(raw, size)
-
-
-# The raw files' class over each ``SocketIO`` there is: every module made from socket.py has its own.
-_raw_types: dict[Any, Any] = {}
-
-
-def _raw_type(socket_io: Any) -> Any:
-    if socket_io not in _raw_types:
-        _raw_types[socket_io] = _make_raw_type(socket_io)
-    return _raw_types[socket_io]
-
-
-def _make_raw_type(socket_io: Any) -> Any:
-    class ResumableIO(socket_io):  # type: ignore[misc]
-        """Keeps what a call gave back, and the exception that ended it."""
-
-        kept = b""
-        ended: BaseException | None = None
-
-        def readinto(self, room: Any) -> int | None:
-            """Give what was given back, or receive; None if that ended with an exception, which is kept."""
-            if self.kept:
-                count = min(len(self.kept), len(room))
-                room[:count], self.kept = self.kept[:count], self.kept[count:]
-                return count
-            try:
-                received: int | None = super().readinto(room)
-                return received
-            except BaseException as error:
-                self.ended = error
-                # By which the interpreter's own refuses to be read for good.
-                self._timeout_occurred = False
-                return None
-
-    return ResumableIO
-
-
-def _readlines(file: Any, hint: int | None, give_back: Callable[[list[Any], BaseException], None]) -> list[Any]:
-    lines: list[Any] = []
-    size = 0
-    try:
-        for line in file:
-            lines.append(line)
-            size += len(line)
-            if hint is not None and 0 < hint < size:
-                break
-    except BaseException as error:
-        give_back(lines, error)
-        raise
-    return lines
+        return ResumableReader(raw, sock, size)
+    return ResumablePair(raw, sock, size) if raw.readable() else ResumableWriter(raw, sock, size)

@@ -6,9 +6,9 @@ use std::os::fd::RawFd;
 use std::slice;
 
 use pyo3_ffi::{
-    Py_buffer, Py_ssize_t, PyArg_ParseTupleAndKeywords, PyBUF_SIMPLE, PyBuffer_Release, PyBytes_AsString, PyBytes_Size,
-    PyExc_OverflowError, PyLong_AsLong, PyLong_AsLongAndOverflow, PyObject, PyObject_GetBuffer, PySequence_Fast,
-    PySequence_GetItem, PySequence_Size,
+    Py_buffer, Py_ssize_t, PyArg_ParseTupleAndKeywords, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release,
+    PyBytes_AsString, PyBytes_Size, PyExc_OverflowError, PyLong_AsLong, PyLong_AsLongAndOverflow, PyObject,
+    PyObject_GetBuffer, PySequence_Fast, PySequence_GetItem, PySequence_Size,
 };
 
 use crate::errors;
@@ -64,6 +64,16 @@ impl Buffer {
         let mut buffer = Self::empty();
         // SAFETY: the interpreter is held and `object` alive; the view is ours, and filled on success alone.
         if unsafe { PyObject_GetBuffer(object, buffer.as_mut_ptr(), PyBUF_SIMPLE) } != 0 {
+            return Err(Raised);
+        }
+        Ok(buffer)
+    }
+
+    /// The bytes of an object, to be written.
+    pub(crate) fn writable(object: *mut PyObject) -> PyResult<Self> {
+        let mut buffer = Self::empty();
+        // SAFETY: as in `of`.
+        if unsafe { PyObject_GetBuffer(object, buffer.as_mut_ptr(), PyBUF_WRITABLE) } != 0 {
             return Err(Raised);
         }
         Ok(buffer)

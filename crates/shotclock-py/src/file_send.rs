@@ -67,13 +67,16 @@ pub(crate) fn now(socket: SocketRef, data: &[u8], sent: &AtomicUsize) -> PyResul
     Ok(())
 }
 
-/// Sends records of TLS, each whole, for as long as the socket's `send` waits.
+/// Sends records of TLS, each whole, for as long as OpenSSL's call waits. One that was begun goes on where it is offered
+/// again.
 pub(crate) fn records(sock: &Owned, data: &[u8], sent: &AtomicUsize) -> PyResult<()> {
+    // SAFETY: the interpreter is held, the object is alive.
+    let tls = Owned::new(unsafe { PyObject_GetAttrString(sock.as_ptr(), c"_sslobj".as_ptr()) })?;
     loop {
         let rest = &data[sent.load(Ordering::Relaxed)..];
         let record = Owned::bytes(&rest[..rest.len().min(RECORD)])?;
         // SAFETY: alive.
-        let part = unsafe { count_of(&call_method_with(sock, c"send", record.as_ptr())?)? };
+        let part = unsafe { count_of(&call_method_with(&tls, c"write", record.as_ptr())?)? };
         if sent.fetch_add(part, Ordering::Relaxed) + part >= data.len() {
             return Ok(());
         }
@@ -85,8 +88,7 @@ pub(crate) fn by_method(sock: &Owned, data: *mut PyObject, sent: &AtomicUsize) -
     // SAFETY: the caller's argument is alive.
     match unsafe { call_method_with(sock, c"send", data) } {
         Ok(count) => {
-            // SAFETY: alive.
-            sent.store(unsafe { count_of(&count)? }, Ordering::Relaxed);
+            sent.store(count_of(&count)?, Ordering::Relaxed);
             Ok(())
         }
         Err(raised) => {
@@ -97,10 +99,8 @@ pub(crate) fn by_method(sock: &Owned, data: *mut PyObject, sent: &AtomicUsize) -
     }
 }
 
-/// # Safety
-/// The interpreter must be held.
-unsafe fn count_of(count: &Owned) -> PyResult<usize> {
-    // SAFETY: by the caller's promise; the object is alive.
+fn count_of(count: &Owned) -> PyResult<usize> {
+    // SAFETY: the interpreter is held, the object is alive.
     let count = unsafe { PyLong_AsSize_t(count.as_ptr()) };
     if errors::is_raised() { Err(Raised) } else { Ok(count) }
 }

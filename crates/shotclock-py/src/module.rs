@@ -5,9 +5,9 @@ use std::ptr;
 
 use pyo3_ffi::{
     METH_FASTCALL, METH_NOARGS, METH_O, METH_VARARGS, Py_BuildValue, Py_TYPE, Py_mod_exec, PyCFunction,
-    PyCFunction_NewEx, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyInterpreterState_Get,
-    PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModule_AddObjectRef, PyModuleDef,
-    PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
+    PyCFunction_NewEx, PyCFunctionFast, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError,
+    PyInterpreterState_Get, PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModule_AddObjectRef,
+    PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
 };
 use shotclock::raw::waiting;
 
@@ -18,7 +18,8 @@ use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
 use crate::{
-    canceller, chain, errors, faults, guard, link, low_water, own_type, policy, race, readable, sendfile, tls, transfer,
+    canceller, chain, errors, faults, file_reader, file_text, file_text_writer, file_writer, guard, link, low_water,
+    own_type, policy, race, readable, sendfile, tls, transfer,
 };
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
@@ -162,10 +163,37 @@ fn add_types(module: *mut PyObject) -> PyResult<()> {
 /// The module's own functions, and the empty definition that ends them.
 fn definitions() -> Vec<PyMethodDef> {
     let mut all = of_sockets();
+    all.extend(of_files());
     all.extend(of_limits());
     all.extend(of_peers());
     all.push(PyMethodDef::zeroed());
     all
+}
+
+/// Those of files that survive.
+fn of_files() -> Vec<PyMethodDef> {
+    vec![
+        fast(
+            c"file_reader",
+            file_reader::file_reader,
+            c"file_reader(sock, size, /)\n--\n\nThe reading half of a file that survives.",
+        ),
+        fast(
+            c"file_writer",
+            file_writer::file_writer,
+            c"file_writer(sock, size, /)\n--\n\nThe writing half of a file that survives.",
+        ),
+        fast(
+            c"file_text",
+            file_text::file_text,
+            c"file_text(reader, errors, decoder, newlines, newline, /)\n--\n\nText over such a reading half.",
+        ),
+        fast(
+            c"file_text_writer",
+            file_text_writer::file_text_writer,
+            c"file_text_writer(writer, encoder, newline, /)\n--\n\nText over such a writing half.",
+        ),
+    ]
 }
 
 /// Those of sockets.
@@ -319,4 +347,9 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
 const fn function(name: &'static CStr, call: PyCFunction, flags: c_int, doc: &'static CStr) -> PyMethodDef {
     let ml_meth = PyMethodDefPointer { PyCFunction: call };
     PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: flags, ml_doc: doc.as_ptr() }
+}
+
+const fn fast(name: &'static CStr, call: PyCFunctionFast, doc: &'static CStr) -> PyMethodDef {
+    let ml_meth = PyMethodDefPointer { PyCFunctionFast: call };
+    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: METH_FASTCALL, ml_doc: doc.as_ptr() }
 }

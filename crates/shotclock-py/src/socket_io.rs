@@ -153,7 +153,9 @@ fn told_end(file: &Owned, error: &Caught, way: &Way, sent: usize, data: &[u8]) -
     let mut before = 0;
     if by_limit || sent > 0 || matches!(way, Way::Tls) {
         let record = match way {
-            Way::Tls if is_system_s => Record::Begun(Owned::bytes(&rest[..rest.len().min(file_send::RECORD)])?),
+            Way::Tls if is_system_s || sent == 0 => {
+                Record::Begun(Owned::bytes(&rest[..rest.len().min(file_send::RECORD)])?)
+            }
             Way::Tls => Record::Unknown,
             _ => Record::None,
         };

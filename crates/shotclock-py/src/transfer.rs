@@ -166,7 +166,7 @@ fn recv_exact_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     }
 }
 
-fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
+pub(crate) fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
     let transfer = Transfer { socket, phase: Phase::Recv, bytes: room.len() };
     if flags & MessageFlags::WAITALL.0 != 0 && around::is_any_open() {
         return receive_all(transfer, room, flags);

@@ -1,0 +1,99 @@
+//! Objects of Python's with a value of Rust's in them.
+
+use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
+use std::ptr;
+
+use pyo3_ffi::{
+    Py_TPFLAGS_DEFAULT, Py_TYPE, Py_tp_alloc, Py_tp_dealloc, Py_tp_free, Py_tp_iternext, Py_tp_methods, PyMethodDef,
+    PyObject, PyType_FromSpec, PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, allocfunc, freefunc,
+};
+
+use crate::call::give_back;
+use crate::interpreter::PyResult;
+use crate::object::Owned;
+use crate::once::Once;
+
+/// Py_TPFLAGS_DISALLOW_INSTANTIATION, which the bindings hide from the stable interface though the interpreter takes it.
+const NOT_BY_CALL: c_ulong = 1 << 7;
+
+#[repr(C)]
+struct Object<T> {
+    head: PyObject,
+    value: T,
+}
+
+/// What may be in such an object. It is dropped with the interpreter held, and may not keep the object itself alive.
+pub(crate) trait Value: Sized + 'static {
+    /// The type's name.
+    const NAME: &'static CStr;
+
+    /// The type, made once.
+    fn made() -> &'static Once<PyTypeObject>;
+
+    /// Its methods, without the empty one that ends them.
+    fn methods() -> Vec<PyMethodDef>;
+
+    /// The next item, null at the end.
+    unsafe extern "C" fn next(me: *mut PyObject) -> *mut PyObject;
+}
+
+/// A new object.
+pub(crate) fn object_with<T: Value>(value: T) -> PyResult<Owned> {
+    let of = T::made().get_or_make(make::<T>)?;
+    // SAFETY: every type has tp_alloc, a function of this signature; the object is as large as ours, and its value is
+    // written before anybody sees it.
+    unsafe {
+        let allocate = std::mem::transmute::<*mut c_void, allocfunc>(PyType_GetSlot(of, Py_tp_alloc));
+        let object = Owned::new(allocate(of, 0))?;
+        ptr::write(&raw mut (*object.as_ptr().cast::<Object<T>>()).value, value);
+        Ok(object)
+    }
+}
+
+/// The value in an object.
+///
+/// # Safety
+/// `object` must be of this value's type, and alive for as long as what this gives.
+pub(crate) unsafe fn value_of<'a, T: Value>(object: *mut PyObject) -> &'a T {
+    // SAFETY: by the caller's promise.
+    unsafe { &(*object.cast::<Object<T>>()).value }
+}
+
+fn make<T: Value>() -> PyResult<*mut PyTypeObject> {
+    let mut methods = T::methods();
+    methods.push(PyMethodDef::zeroed());
+    let slot = |slot: c_int, pfunc: *mut c_void| PyType_Slot { slot, pfunc };
+    let mut slots = [
+        slot(Py_tp_dealloc, dealloc::<T> as *mut c_void),
+        slot(Py_tp_methods, methods.leak().as_mut_ptr().cast()),
+        slot(Py_tp_iternext, T::next as *mut c_void),
+        slot(pyo3_ffi::Py_tp_iter, iter as *mut c_void),
+        slot(0, ptr::null_mut()),
+    ];
+    let mut spec = PyType_Spec {
+        name: T::NAME.as_ptr(),
+        basicsize: size_of::<Object<T>>() as c_int,
+        itemsize: 0,
+        flags: (Py_TPFLAGS_DEFAULT | NOT_BY_CALL) as c_uint,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: the interpreter is held; it copies the slots, and what they point to lives for ever.
+    Ok(Owned::new(unsafe { PyType_FromSpec(&raw mut spec) })?.into_ptr().cast())
+}
+
+unsafe extern "C" fn iter(me: *mut PyObject) -> *mut PyObject {
+    // SAFETY: alive.
+    unsafe { Owned::borrowed(me) }.into_ptr()
+}
+
+unsafe extern "C" fn dealloc<T: Value>(me: *mut PyObject) {
+    // SAFETY: the last reference is gone; the value is dropped once, the memory given back as it was taken, and then the
+    // type, to which objects of heap types hold a reference.
+    unsafe {
+        let of = Py_TYPE(me);
+        ptr::drop_in_place(&raw mut (*me.cast::<Object<T>>()).value);
+        let free = std::mem::transmute::<*mut c_void, freefunc>(PyType_GetSlot(of, Py_tp_free));
+        free(me.cast());
+        give_back(of.cast());
+    }
+}
