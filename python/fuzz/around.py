@@ -35,8 +35,8 @@ class Around:
         """Blocks, the outermost first; none in most cases. The target, if it listens, may get a policy as well."""
         if target is not None and target.state == "listening" and rng.random() < 0.3:
             limits = {name: rng.choice((None, _NEAR, _FAR)) for name in ("first_byte", "idle", "total")}
-            # Closed meanwhile, or of a class without weak references, which no program has.
-            with contextlib.suppress(OSError, TypeError):
+            # Of no limit at all, for what is closed, or of a class without weak references, which no program has.
+            with contextlib.suppress(OSError, TypeError, ValueError):
                 shotclock.Policy(**limits).protect(target.socket)
         if rng.random() < 0.6:
             return []
