@@ -39,6 +39,7 @@ const RULES: [Rule; 19] = [
             "crates/shotclock-py/src/own_type.rs",
             "crates/shotclock-py/src/policy.rs",
             "crates/shotclock-py/src/sendfile.rs",
+            "crates/shotclock-py/src/unblocked.rs",
         ],
     ),
     ("BorrowedFd<'static>", &[]),

@@ -123,7 +123,7 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     let timing = Timing::of(socket, Phase::Accept)?;
     let manner = timing.manner();
     let try_once = |listener: BorrowedFd<'_>| exact::accept(listener).map_err(|errno| manner.pause(errno));
-    let mut accept = Call::without_flag(Readiness::IN, try_once);
+    let mut accept = Call::new(Readiness::IN, try_once);
     let (fd, peer) = timing.run(&mut accept, First::Try).map_err(|stop| timing.raise(stop))?;
     policy::hand_down(socket, fd.as_fd());
     let peer = address::to_python_on(socket, peer.as_ref())?;
@@ -176,6 +176,10 @@ impl Attempt for Connect {
 
     fn moves(&self) -> Moves {
         Moves::Nothing
+    }
+
+    fn run_out(&mut self) -> Result<(), Pause> {
+        Err(Pause::Failed(if self.begun { Errno::INPROGRESS } else { Errno::AGAIN }))
     }
 }
 

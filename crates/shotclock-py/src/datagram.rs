@@ -3,8 +3,8 @@
 use std::ffi::c_int;
 
 use pyo3_ffi::{Py_BuildValue, Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyObject, PyTuple_Size};
+use shotclock::Phase;
 use shotclock::raw::exact;
-use shotclock::{Phase, RawAddress};
 
 use crate::address;
 use crate::arguments::{Buffer, room_and_flags};
@@ -61,18 +61,23 @@ fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
 /// Receives once, also into no room at all: a datagram is taken then.
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<(usize, Owned)> {
     address::check_family(socket)?;
-    let transfer = Transfer { socket, phase: Phase::Recv, bytes: room.len() };
-    let (len, from) = transfer.run(|fd, more| exact::recvfrom(fd, room, flags | more))?;
+    let transfer = Transfer { socket, phase: Phase::Recv, bytes: room.len(), flags };
+    let received = transfer.receive(|fd, from, flags| exact::recvfrom(fd, &mut room[from..], flags));
+    let (len, from) = received.map_err(|ended| {
+        let filled = ended.filled.min(room.len());
+        ended.raise(&room[..filled])
+    })?;
     Ok((len, address::to_python_on(socket, from.as_ref())?))
 }
 
 fn sendto_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     let (data, flags, to) = data_flags_and_address(arguments)?;
-    let timing = Timing::of(socket, Phase::Send)?;
+    let mut timing = Timing::of(socket, Phase::Send)?;
     let address = address::from_python(socket, &timing, to, "sendto")?;
     audit(c"socket.sendto", &[socket.as_object(), to])?;
-    let sent = transmit(socket, &timing, data.bytes(), flags, &address)?;
-    Owned::size(sent)
+    let data = data.bytes();
+    let transfer = Transfer { socket, phase: Phase::Send, bytes: data.len(), flags };
+    Owned::size(transfer.send_by(&mut timing, |fd, from, flags| exact::sendto(fd, &data[from..], flags, &address))?)
 }
 
 /// Two arguments or three: the flags are in the middle.
@@ -93,9 +98,4 @@ fn data_flags_and_address(arguments: *mut PyObject) -> PyResult<(Buffer, c_int, 
         }
     };
     if parsed == 0 { Err(Raised) } else { Ok((data, flags, to)) }
-}
-
-fn transmit(socket: SocketRef, timing: &Timing, data: &[u8], flags: c_int, to: &RawAddress) -> PyResult<usize> {
-    let transfer = Transfer { socket, phase: Phase::Send, bytes: data.len() };
-    transfer.run_by(timing, |fd, more| exact::sendto(fd, data, flags | more, to))
 }

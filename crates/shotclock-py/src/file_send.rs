@@ -15,7 +15,7 @@ use crate::errors::{self, Moved};
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::{Attempt, Descriptor};
 use crate::object::{Owned, SocketRef};
-use crate::timing::{Manner, Timing};
+use crate::timing::{First, Manner, Timing};
 use crate::transfer;
 
 /// The largest record of TLS. OpenSSL takes a write of no more than that as a whole or not at all, so that their number
@@ -56,7 +56,7 @@ impl Way {
 /// Sends as `send` does: without a timeout all of the data, else what goes out at once.
 pub(crate) fn in_time(socket: SocketRef, data: &[u8], sent: &AtomicUsize) -> PyResult<()> {
     let timing = Timing::of(socket, Phase::Send)?;
-    let outcome = timing.run_counted(&mut Counted { data, manner: timing.manner(), sent }, timing.first(), sent);
+    let outcome = timing.run_counted(&mut Counted { data, manner: timing.manner(), sent }, First::Try, sent);
     outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(sent.load(Ordering::Relaxed))))
 }
 

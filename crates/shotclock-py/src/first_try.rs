@@ -4,14 +4,16 @@
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
 
-use shotclock::raw::{Errno, Pause, Readiness};
-use shotclock::{MessageFlags, Phase};
+use shotclock::raw::{Errno, Pause, Stop};
+use shotclock::{Family, Kind, MessageFlags, Phase};
 
 use crate::around::{self, Outlook};
-use crate::interpreter::PyResult;
-use crate::lent::{Call, Descriptor};
+use crate::errors::Moved;
+use crate::interpreter::{PyResult, Raised};
+use crate::lent::Descriptor;
 use crate::low_water;
 use crate::object::SocketRef;
+use crate::parts::{Beside, Receiving, Sending};
 use crate::policy;
 use crate::timing::{First, Manner, SMALL, Timing};
 use crate::unblocked::Before;
@@ -24,47 +26,125 @@ pub(crate) struct Transfer {
     pub(crate) phase: Phase,
     /// About how many bytes it may move.
     pub(crate) bytes: usize,
+    /// Those of the call.
+    pub(crate) flags: c_int,
+}
+
+/// What has ended a call that receives, not raised yet, since only the caller has what had come.
+pub(crate) struct Ended {
+    timing: Timing,
+    stop: Stop<Raised>,
+    /// How many bytes had come.
+    pub(crate) filled: usize,
+}
+
+impl Ended {
+    /// Raises it, with what had come.
+    pub(crate) fn raise(self: Box<Self>, partial: &[u8]) -> Raised {
+        self.timing.raise_after(self.stop, Moved::Received(partial))
+    }
 }
 
 impl Transfer {
-    /// Runs one call of the system, until it has moved something or its limit passes. `call` is given the flags that keep
-    /// it from waiting, where it must not.
+    /// Receives. `part` does so once, into the room from that byte on, with those flags.
     #[inline(always)]
-    pub(crate) fn run<T: Send>(
+    pub(crate) fn receive<M: Beside>(
         self,
-        mut call: impl FnMut(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
-    ) -> PyResult<T> {
-        match self.first_try(&mut call) {
-            Ok(moved) => Ok(moved),
-            Err(failed) => self.run_on(failed, call),
+        mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Errno> + Send,
+    ) -> Result<(usize, M), Box<Ended>> {
+        match self.first_try(|fd, flags| part(fd, 0, flags)) {
+            Ok(received) => Ok(received),
+            Err(failed) => self.receive_on(failed, part),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn receive_on<M: Beside>(
+        self,
+        failed: Option<Errno>,
+        part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Errno> + Send,
+    ) -> Result<(usize, M), Box<Ended>> {
+        let timing = match self.timing() {
+            Ok(timing) => timing,
+            Err(raised) => {
+                let timing = Timing::without_limit(self.phase);
+                return Err(Box::new(Ended { timing, stop: Stop::Interrupt(raised), filled: 0 }));
+            }
+        };
+        let is_unmarked = timing.manner() != Manner::Bounded || low_water::is_one(self.socket);
+        let mut receiving = Receiving::new(timing.manner(), self.bytes, self.flags, is_unmarked, part);
+        let outcome = timing.run(&mut receiving, after(&timing, failed));
+        let filled = receiving.filled;
+        outcome.map_err(|stop| Box::new(Ended { timing, stop, filled }))
+    }
+
+    /// Sends. `part` does so once, from that byte on, with those flags. `ALL` goes on until nothing is left.
+    #[inline(always)]
+    pub(crate) fn send<const ALL: bool>(
+        self,
+        mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
+    ) -> PyResult<usize> {
+        match self.first_try(|fd, flags| part(fd, 0, flags)) {
+            Ok(sent) if sent == self.bytes || !(ALL || around::is_any_open()) => Ok(sent),
+            tried => self.send_on::<ALL>(tried, part),
         }
     }
 
     /// The same for a call whose limit is known, since it began with what may have been a lookup.
-    #[inline(always)]
-    pub(crate) fn run_by<T: Send>(
+    pub(crate) fn send_by(
         self,
-        timing: &Timing,
-        mut call: impl FnMut(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
-    ) -> PyResult<T> {
+        timing: &mut Timing,
+        mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
+    ) -> PyResult<usize> {
         // What a lookup took is gone, so that the limit is to be looked at before anything is tried.
-        let first = if timing.has_begun() { Err(None) } else { self.first_try(&mut call) };
-        match first {
-            Ok(moved) => Ok(moved),
-            Err(failed) => self.run_on_by(timing, failed, call),
+        let tried = if timing.has_begun() { Err(None) } else { self.first_try(|fd, flags| part(fd, 0, flags)) };
+        if self.never_waits() {
+            timing.never_wait();
         }
+        self.send_on_by::<false>(timing, tried, part)
     }
 
-    /// The first try alone. Its error is None where it was not made: what is around the call forbids it, or has to see it.
+    #[cold]
+    #[inline(never)]
+    fn send_on<const ALL: bool>(
+        self,
+        tried: Result<usize, Option<Errno>>,
+        part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
+    ) -> PyResult<usize> {
+        self.send_on_by::<ALL>(&self.timing()?, tried, part)
+    }
+
+    fn send_on_by<const ALL: bool>(
+        self,
+        timing: &Timing,
+        tried: Result<usize, Option<Errno>>,
+        part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
+    ) -> PyResult<usize> {
+        let connects = timing.manner() == Manner::Bounded && tried == Err(Some(Errno::INPROGRESS));
+        let (sent, first) = match tried {
+            Err(_) if connects => (0, First::Tried(Pause::WouldBlock)),
+            Ok(sent) if sent == self.bytes || !(ALL || timing.manner() == Manner::Bounded) => return Ok(sent),
+            Ok(sent) => (sent, First::Tried(if ALL { Pause::Progress } else { Pause::Drained })),
+            Err(failed) => (0, after(timing, failed)),
+        };
+        let mut sending = Sending::<_, ALL>::new(timing.manner(), self.bytes, sent, self.flags, part);
+        sending.connects = connects;
+        let outcome = timing.run(&mut sending, first);
+        outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(sending.sent)))
+    }
+
+    /// The first try alone, with the flags that it is to have. Its error is None where it was not made: what is around the
+    /// call forbids it, or has to see it.
     #[inline(always)]
-    pub(crate) fn first_try<T: Send>(
+    fn first_try<T: Send>(
         self,
         call: impl FnOnce(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
     ) -> Result<T, Option<Errno>> {
         let waits_for_ever = self.socket.timeout() < 0;
         let is_plain = if around::is_any_open() { self.is_plain().ok_or(None)? } else { waits_for_ever };
-        let (descriptor, flags) = (Descriptor::of(self.socket), if is_plain { 0 } else { MessageFlags::DONTWAIT.0 });
-        let before = Before::now();
+        let flags = if is_plain { self.flags } else { self.flags | MessageFlags::DONTWAIT.0 };
+        let (descriptor, before) = (Descriptor::of(self.socket), Before::now());
         let outcome = if is_plain || self.bytes > SMALL {
             descriptor.released(|fd| call(fd, flags))
         } else {
@@ -82,57 +162,48 @@ impl Transfer {
         if policy::count() != 0 && policy::of(self.socket).is_some() {
             return None;
         }
+        // What never waits has no use for a limit.
+        if timeout == 0 || self.never_waits() {
+            return Some(false);
+        }
         match Outlook::now() {
-            // What never waits has no use for a limit.
-            _ if timeout == 0 => Some(false),
             Outlook::Over => None,
             Outlook::Free => Some(timeout < 0),
             // Without a timeout it gives what is there only if it need not be more.
             Outlook::Bounded => {
-                (timeout > 0 || self.phase == Phase::Send || low_water::is_one(self.socket)).then_some(false)
+                let takes_less = || self.flags & MessageFlags::WAITALL.0 == 0 && low_water::is_one(self.socket);
+                (timeout > 0 || self.phase == Phase::Send || takes_less()).then_some(false)
             }
         }
     }
 
     /// Its limit, and what is around it.
-    pub(crate) fn timing(self) -> PyResult<Timing> {
-        Timing::of(self.socket, self.phase)
+    fn timing(self) -> PyResult<Timing> {
+        let timeout = if self.never_waits() { 0 } else { self.socket.timeout() };
+        Timing::with_timeout(self.socket, timeout, self.phase)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn run_on<T: Send>(
-        self,
-        failed: Option<Errno>,
-        call: impl FnMut(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
-    ) -> PyResult<T> {
-        self.run_on_by(&self.timing()?, failed, call)
-    }
-
-    /// What [`run`](Self::run) does after its first try, by a limit that is known.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn run_on_by<T: Send>(
-        self,
-        timing: &Timing,
-        failed: Option<Errno>,
-        mut call: impl FnMut(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
-    ) -> PyResult<T> {
-        let manner = timing.manner();
-        let toward = if self.phase == Phase::Send { Readiness::OUT } else { Readiness::IN };
-        let try_once = |fd: BorrowedFd<'_>| call(fd, manner.flags(0)).map_err(|errno| manner.pause(errno));
-        let outcome = timing.run(&mut Call::new(toward, self.bytes, try_once), after(manner, failed));
-        outcome.map_err(|stop| timing.raise(stop))
+    /// Whether it would not wait without a limit either. With a timeout it does, whatever its flags, as the interpreter's
+    /// own, which polls first.
+    fn never_waits(self) -> bool {
+        let is = |flag: MessageFlags| self.flags & flag.0 != 0;
+        if self.socket.timeout() >= 0 {
+            return false;
+        }
+        if self.phase == Phase::Send {
+            return is(MessageFlags::DONTWAIT);
+        }
+        // Urgent data and the queue of errors are looked at, and not waited for, where there are such things.
+        let family = Family(self.socket.family());
+        let has_errors = matches!(family, Family::INET | Family::INET6 | Family::PACKET | Family::CAN | Family::VSOCK);
+        let has_urgent_data = self.socket.kind() == Kind::STREAM.0;
+        is(MessageFlags::DONTWAIT)
+            || is(MessageFlags::ERRQUEUE) && has_errors
+            || is(MessageFlags::OOB) && has_urgent_data
     }
 }
 
 /// How a call goes on after a first try that has failed, or was not made.
-pub(crate) fn after(manner: Manner, failed: Option<Errno>) -> First {
-    match failed.map(|errno| manner.pause(errno)) {
-        Some(refused @ Pause::Failed(_)) => First::Tried(refused),
-        // It promises more than what is there.
-        _ if manner == Manner::Bounded => First::Wait,
-        None => First::Try,
-        Some(said) => First::Tried(said),
-    }
+fn after(timing: &Timing, failed: Option<Errno>) -> First {
+    failed.map_or(First::Try, |errno| First::Tried(timing.manner().pause(errno)))
 }

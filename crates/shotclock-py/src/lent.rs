@@ -6,11 +6,14 @@
 //! touch anything of Python's meanwhile, since no such thing is `Send`.
 
 use std::os::fd::{BorrowedFd, RawFd};
+use std::time::Duration;
 
-use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, waiting::Waiting};
+use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact, waiting::Waiting};
+use shotclock::{Deadline, Timeout};
 
 use crate::interpreter::released;
 use crate::object::SocketRef;
+use crate::timing::{Manner, SMALL};
 use crate::unblocked::{Before, Unblocked};
 
 /// A socket, and the number that it had when a call on it began.
@@ -129,38 +132,40 @@ pub(crate) trait Attempt: Send {
         if self.toward().contains(Readiness::OUT) { Moves::Out } else { Moves::In }
     }
 
+    /// The time that the socket itself lets a blocking call wait is over: what that call would give, or would-block if the
+    /// time begins anew.
+    fn run_out(&mut self) -> Result<Self::Output, Pause> {
+        Err(Pause::Failed(Errno::AGAIN))
+    }
+
+    /// After how long it is to be tried again, if readiness does not say all.
+    fn looks_again(&self) -> Option<Duration> {
+        None
+    }
+
     /// About how many bytes a try moves. A few are moved with the interpreter held.
     fn bytes(&self) -> usize {
         usize::MAX
     }
 }
 
-/// An attempt that is one call of the system.
-pub(crate) struct Call<F, const HAS_FLAG: bool = true> {
+/// An attempt that is one call of the system, which has no flag against waiting.
+pub(crate) struct Call<F> {
     toward: Readiness,
-    bytes: usize,
     call: F,
 }
 
 impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send> Call<F> {
     /// `call` tries once. Would-block is waited out until the descriptor is ready in one of the ways of `toward`.
-    pub(crate) fn new(toward: Readiness, bytes: usize, call: F) -> Self {
-        Self { toward, bytes, call }
+    pub(crate) fn new(toward: Readiness, call: F) -> Self {
+        Self { toward, call }
     }
 }
 
-impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send> Call<F, false> {
-    /// The same of a call that has no flag against waiting.
-    pub(crate) fn without_flag(toward: Readiness, call: F) -> Self {
-        Self { toward, bytes: usize::MAX, call }
-    }
-}
-
-impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send, const HAS_FLAG: bool> Attempt for Call<F, HAS_FLAG> {
+impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send> Attempt for Call<F> {
     type Output = T;
-    const HAS_FLAG: bool = HAS_FLAG;
+    const HAS_FLAG: bool = false;
 
-    #[inline]
     fn attempt(&mut self, fd: BorrowedFd<'_>, _: Readiness) -> Result<T, Pause> {
         (self.call)(fd)
     }
@@ -168,35 +173,55 @@ impl<T: Send, F: FnMut(BorrowedFd<'_>) -> Result<T, Pause> + Send, const HAS_FLA
     fn toward(&self) -> Readiness {
         self.toward
     }
-
-    fn bytes(&self) -> usize {
-        self.bytes
-    }
 }
 
 /// An attempt as an operation of the core's, on a descriptor that is lent to each try.
 pub(crate) struct On<'a, A> {
-    pub(crate) descriptor: Descriptor,
-    pub(crate) attempt: &'a mut A,
+    descriptor: Descriptor,
+    attempt: &'a mut A,
     /// Whether tries are made with the interpreter released.
-    pub(crate) releases: bool,
+    releases: bool,
     /// Whether it is one plain call of the system, which may wait by itself.
-    pub(crate) is_plain: bool,
+    is_plain: bool,
+    /// The socket's own limit, on a descriptor that would block by itself.
+    own: Option<OwnLimit>,
 }
 
-impl<A: Attempt> On<'_, A> {
+impl<'a, A: Attempt> On<'a, A> {
+    /// In that manner.
+    pub(crate) fn new(descriptor: Descriptor, attempt: &'a mut A, manner: Manner) -> Self {
+        let is_plain = manner == Manner::Plain;
+        // It takes less time to move a little than to release the interpreter.
+        let releases = is_plain || attempt.bytes() > SMALL;
+        let own = (manner == Manner::Bounded).then_some(OwnLimit { length: Timeout::NEVER, end: None });
+        Self { descriptor, attempt, releases, is_plain, own }
+    }
+
+    /// For a call that is to wait at once.
+    pub(crate) fn begin(&mut self) {
+        let toward = self.attempt.toward();
+        if let Some(own) = &mut self.own {
+            // Of a closed socket the wait will tell.
+            let _: Result<(), Errno> = self.descriptor.held(|fd| {
+                own.end(fd, toward);
+                Ok(())
+            });
+        }
+    }
+
     fn once(&mut self, ready: Readiness) -> Result<A::Output, Pause> {
-        let attempt = &mut *self.attempt;
+        let (attempt, own) = (&mut *self.attempt, &mut self.own);
+        let tries = |fd: BorrowedFd<'_>| match (attempt.attempt(fd, ready), own) {
+            (Err(pause @ (Pause::WouldBlock | Pause::Drained)), Some(own)) => own.waits(fd, attempt, pause),
+            (tried, _) => tried,
+        };
         if A::HAS_FLAG || self.is_plain {
-            return match self.releases {
-                true => self.descriptor.released(|fd| attempt.attempt(fd, ready)),
-                false => self.descriptor.held(|fd| attempt.attempt(fd, ready)),
-            };
+            return if self.releases { self.descriptor.released(tries) } else { self.descriptor.held(tries) };
         }
         let unblocked = self.descriptor.unblocked();
         self.descriptor.released(|fd| {
             unblocked.make_sure(fd)?;
-            attempt.attempt(fd, ready)
+            tries(fd)
         })
     }
 }
@@ -218,9 +243,48 @@ impl<A: Attempt> Operation for On<'_, A> {
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         self.descriptor.wait_for(self.attempt.toward(), wanted);
+        if let Some(OwnLimit { end: Some(end), .. }) = self.own {
+            wanted.timer(end);
+        }
+        if let Some(after) = self.attempt.looks_again() {
+            wanted.timer(Deadline::after(after));
+        }
     }
 
     fn moves(&self) -> Moves {
         self.attempt.moves()
+    }
+}
+
+/// The limit that the system itself keeps for calls that block (SO_RCVTIMEO, SO_SNDTIMEO), kept where ours must not block.
+#[derive(Clone, Copy)]
+struct OwnLimit {
+    length: Timeout,
+    /// Once it is asked for.
+    end: Option<Deadline>,
+}
+
+impl OwnLimit {
+    /// It is asked for when the call is about to wait.
+    fn end(&mut self, fd: BorrowedFd<'_>, toward: Readiness) -> Deadline {
+        *self.end.get_or_insert_with(|| {
+            let sends = toward.contains(Readiness::OUT);
+            self.length = exact::own_limit(fd, sends).ok().flatten().map_or(Timeout::NEVER, Timeout::from);
+            if self.length == Timeout::NEVER { Deadline::NEVER } else { Deadline::now().plus(self.length) }
+        })
+    }
+
+    /// An attempt would have to wait: so it does, unless its time is over.
+    fn waits<A: Attempt>(&mut self, fd: BorrowedFd<'_>, attempt: &mut A, pause: Pause) -> Result<A::Output, Pause> {
+        let end = self.end(fd, attempt.toward());
+        if end == Deadline::NEVER || Deadline::now() < end {
+            return Err(pause);
+        }
+        let ended = attempt.run_out();
+        if matches!(ended, Err(Pause::WouldBlock)) {
+            self.end = Some(Deadline::now().plus(self.length));
+            return Err(pause);
+        }
+        ended
     }
 }

@@ -40,6 +40,7 @@ mod option;
 mod order;
 mod own_object;
 mod own_type;
+mod parts;
 mod policy;
 mod race;
 mod read_all;

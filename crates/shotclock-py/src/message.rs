@@ -2,7 +2,6 @@
 
 use std::ffi::c_int;
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::BorrowedFd;
 use std::ptr;
 
 use pyo3_ffi::{
@@ -10,15 +9,15 @@ use pyo3_ffi::{
     PyExc_RuntimeWarning, PyLong_Type, PyObject,
 };
 use shotclock::raw::exact::{ControlSlice, Received};
-use shotclock::raw::{Readiness, control_messages, exact, numbers};
+use shotclock::raw::{control_messages, exact, numbers};
 use shotclock::{Family, Phase, RawAddress, cmsg_space};
 
 use crate::address;
 use crate::arguments::{Buffer, Items, Keywords, int};
 use crate::audit::audit;
 use crate::errors;
+use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised};
-use crate::lent::Call;
 use crate::object::{Owned, SocketRef, returned};
 use crate::timing::Timing;
 use crate::transfer::{received_bytes, zeroes};
@@ -121,13 +120,19 @@ impl Message {
         let control_size = usize::try_from(control_size).ok().filter(|size| *size <= MOST);
         let control_size = control_size.ok_or_else(|| errors::value_error("invalid ancillary data buffer length"))?;
         let mut control = zeroes(control_size).ok_or_else(errors::out_of_memory)?;
-        let timing = Timing::of(socket, Phase::Recv)?;
-        let (manner, room) = (timing.manner(), &mut *control);
-        let try_once = |fd: BorrowedFd<'_>| {
-            exact::recvmsg(fd, data, room, manner.flags(flags)).map_err(|errno| manner.pause(errno))
-        };
-        let received = timing.run(&mut Call::new(Readiness::IN, size, try_once), timing.first());
-        let received = received.map_err(|stop| timing.raise(stop))?;
+        let transfer = Transfer { socket, phase: Phase::Recv, bytes: size, flags };
+        let room = &mut *control;
+        let received = transfer.receive(|fd, from, flags| {
+            let received = match from {
+                0 => exact::recvmsg(fd, data, room, flags)?,
+                _ => exact::recvmsg(fd, &mut beyond_mut(data, from), room, flags)?,
+            };
+            Ok((received.len, received))
+        });
+        let (_, received) = received.map_err(|ended| {
+            let partial: Vec<u8> = data.iter().flat_map(|slice| slice.iter()).take(ended.filled).copied().collect();
+            ended.raise(&partial)
+        })?;
         let mut message = Self { received, control, address: Owned::none(), is_delivered: false };
         message.address = address::to_python_on(socket, received.address.as_ref())?;
         Ok(message)
@@ -198,7 +203,7 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     audit(c"socket.sendmsg", &[socket.as_object(), to])?;
     let data = data_of(data)?;
     let control = if control.is_null() { Vec::new() } else { control_of(control)? };
-    transmit(&timing, &data, &control, address.as_ref(), flags)
+    transmit(socket, timing, &data, &control, address.as_ref(), flags)
 }
 
 fn data_of(buffers: *mut PyObject) -> PyResult<Vec<Buffer>> {
@@ -261,7 +266,7 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
     }
     let control = operation_of(op, &iv, associated)?;
     let data = if data.is_null() { Vec::new() } else { data_of(data)? };
-    transmit(&Timing::of(socket, Phase::Send)?, &data, &control, None, flags)
+    transmit(socket, Timing::of(socket, Phase::Send)?, &data, &control, None, flags)
 }
 
 /// The control messages that set an operation up: linux/if_alg.h.
@@ -292,7 +297,8 @@ fn operation_of(op: *mut PyObject, iv: &Buffer, associated: *mut PyObject) -> Py
 }
 
 fn transmit(
-    timing: &Timing,
+    socket: SocketRef,
+    mut timing: Timing,
     data: &[Buffer],
     control: &[u8],
     to: Option<&RawAddress>,
@@ -301,13 +307,32 @@ fn transmit(
     let size = data.iter().map(Buffer::len).fold(0, usize::saturating_add);
     let mut slices = reserved(data.len())?;
     slices.extend(data.iter().map(|buffer| IoSlice::new(buffer.bytes())));
-    let manner = timing.manner();
-    let try_once = |fd: BorrowedFd<'_>| {
-        exact::sendmsg(fd, &slices, control, to, manner.flags(flags)).map_err(|errno| manner.pause(errno))
-    };
-    let sent = timing.run(&mut Call::new(Readiness::OUT, size, try_once), timing.first());
-    let sent = sent.map_err(|stop| timing.raise(stop))?;
+    let transfer = Transfer { socket, phase: Phase::Send, bytes: size, flags };
+    let sent = transfer.send_by(&mut timing, |fd, from, flags| match from {
+        0 => exact::sendmsg(fd, &slices, control, to, flags),
+        // What stands beside the data has gone out with its beginning.
+        _ => exact::sendmsg(fd, &beyond(&slices, from), &[], to, flags),
+    })?;
     Owned::size(sent)
+}
+
+/// The slices from that byte of theirs on.
+fn beyond<'a>(slices: &[IoSlice<'a>], from: usize) -> Vec<IoSlice<'a>> {
+    let mut all = slices.to_vec();
+    let mut rest = &mut all[..];
+    IoSlice::advance_slices(&mut rest, from);
+    rest.to_vec()
+}
+
+/// The slices from that byte of theirs on, to be written.
+fn beyond_mut<'a>(slices: &'a mut [IoSliceMut<'_>], mut from: usize) -> Vec<IoSliceMut<'a>> {
+    let mut rest = Vec::with_capacity(slices.len());
+    for slice in slices {
+        let skipped = from.min(slice.len());
+        from -= skipped;
+        rest.push(IoSliceMut::new(&mut slice[skipped..]));
+    }
+    rest
 }
 
 /// Room for so many items.

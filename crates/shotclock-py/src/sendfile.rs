@@ -23,7 +23,7 @@ pub(crate) unsafe extern "C" fn sendfile(_: *mut PyObject, arguments: *mut PyObj
 fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     let Part { socket, file, offset, count, before } = parse(arguments)?;
     let timing = Timing::of(socket, Phase::Send)?;
-    let mut send = Call::without_flag(Readiness::OUT, |fd| {
+    let mut send = Call::new(Readiness::OUT, |fd| {
         let mut offset = offset;
         // SAFETY: not negative, and never bad memory; which file the number stands for is the program's business, as in
         // os.sendfile.

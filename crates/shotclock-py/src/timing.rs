@@ -1,14 +1,13 @@
 //! How one call on a socket waits: its limits, and the one way into the loop.
 
 use std::cell::Cell;
-use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shotclock::raw::{
     Answer, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch, answer, deadline_limit,
-    drive, exact, numbers, timeout_limit, wait_out,
+    drive, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags, Phase};
 
@@ -62,8 +61,6 @@ impl Manner {
 pub(crate) enum First {
     /// With a first try.
     Try,
-    /// With a wait, where it is one that a limit can end.
-    Wait,
     /// With what a first try has said that was made before the limit was known.
     Tried(Pause),
 }
@@ -127,9 +124,14 @@ impl Timing {
         }
     }
 
-    /// How a call that moves bytes begins: one that promises more than what is there waits first.
-    pub(crate) fn first(&self) -> First {
-        if self.manner() == Manner::Bounded { First::Wait } else { First::Try }
+    /// For what ends before there is anything to wait for.
+    pub(crate) fn without_limit(phase: Phase) -> Self {
+        Self::new(None, None, None, phase)
+    }
+
+    /// From here on it waits for nothing: its flags say so.
+    pub(crate) fn never_wait(&mut self) {
+        (self.timeout, self.around, self.begun) = (Some(0), None, Cell::new(None));
     }
 
     /// Whether a lookup has taken some of its time.
@@ -165,28 +167,17 @@ impl Timing {
     ) -> Result<A::Output, Stop<Raised>> {
         let Some(descriptor) = self.descriptor else { return Err(Stop::System(Errno::BADF)) };
         let manner = self.manner();
-        // It takes less time to move a little than to release the interpreter. What promises more than what is there
-        // goes on for longer.
-        let releases = matches!(manner, Manner::Plain | Manner::Bounded) || attempt.bytes() > SMALL;
-        let mut operation = On { descriptor, attempt, releases, is_plain: manner == Manner::Plain };
+        let mut operation = On::new(descriptor, attempt, manner);
         let limit = self.limit();
         match first {
-            First::Wait if manner == Manner::Bounded && !self.can_become_ready(descriptor) => {
-                drive(&mut operation, &limit, waiter)
+            First::Try => drive(&mut operation, &limit, waiter),
+            First::Tried(said) => {
+                if matches!(said, Pause::WouldBlock | Pause::Drained) {
+                    operation.begin();
+                }
+                wait_out(&mut operation, &limit, waiter, said)
             }
-            First::Wait if manner.is_timed() => wait_out(&mut operation, &limit, waiter, Pause::WouldBlock),
-            First::Try | First::Wait => drive(&mut operation, &limit, waiter),
-            First::Tried(said) => wait_out(&mut operation, &limit, waiter, said),
         }
-    }
-
-    /// Whether a wait can have another end than its limit's. What the system refuses at once, such as to send on a
-    /// listener or to accept on what is none, nothing is ever ready for.
-    fn can_become_ready(&self, descriptor: Descriptor) -> bool {
-        let mut listens = [0; size_of::<c_int>()];
-        let asked =
-            descriptor.held(|fd| exact::getsockopt(fd, numbers::SOL_SOCKET, numbers::SO_ACCEPTCONN, &mut listens));
-        asked.is_ok() && (c_int::from_ne_bytes(listens) != 0) == (self.phase == Phase::Accept)
     }
 
     /// Runs an operation of Python's own, which needs the interpreter for each try and takes care of its descriptors.
@@ -230,8 +221,16 @@ impl Timing {
         self.raise_as(stop, Moved::Nothing, timed_out)
     }
 
-    /// The same, of an operation that had moved so much by then, which the exception says whatever it is.
+    /// The same, of an operation that had moved so much by then, which the exception says, unless it is the program's own.
     pub(crate) fn raise_after(&self, stop: Stop<Raised>, moved: Moved<'_>) -> Raised {
+        match stop {
+            Stop::Interrupt(raised) => raised,
+            stop => self.raise_after_all(stop, moved),
+        }
+    }
+
+    /// The same, which the exception says whoever raised it: for a function that promises so.
+    pub(crate) fn raise_after_all(&self, stop: Stop<Raised>, moved: Moved<'_>) -> Raised {
         let is_told = matches!(stop, Stop::TimedOut { .. });
         let raised = self.raise_as(stop, moved, timed_out);
         if !is_told {

@@ -3,26 +3,24 @@
 use std::alloc::{Layout, alloc_zeroed};
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
 
 use pyo3_ffi::{
     Py_ssize_t, PyArg_ParseTuple, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear,
     PyLong_AsSsize_t, PyObject,
 };
-use shotclock::raw::{Errno, Pause, Readiness, exact};
+use shotclock::raw::exact;
 use shotclock::{MessageFlags, Phase};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
-use crate::around;
 use crate::call::check_signals;
 use crate::errors::{self, Moved};
-use crate::first_try::{Transfer, after};
+use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised};
-use crate::lent::{Attempt, Call};
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
-use crate::timing::{First, Manner, Timing};
+use crate::parts::Filling;
+use crate::timing::{First, Timing};
 
 /// Receives up to this many bytes go through the stack, and into an object of just their size.
 const ON_THE_STACK: usize = 4096;
@@ -157,45 +155,24 @@ fn recv_exact_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     };
     let filled = usize::try_from(filled).ok().filter(|filled| *filled <= room.len());
     let filled = filled.ok_or_else(|| errors::value_error("recv_exact() takes a number within the room"))?;
-    let (timing, room) = (Timing::of(socket, Phase::Recv)?, room.bytes_mut());
-    let (size, mut filled, manner) = (room.len(), filled, timing.manner());
-    let try_once = |fd: BorrowedFd<'_>| fill(fd, room, &mut filled, 0, manner);
-    match timing.run(&mut Call::new(Readiness::IN, size, try_once), timing.first()) {
-        Ok(()) => Owned::size(filled),
-        Err(stop) => Err(timing.raise_after(stop, Moved::Received(&room[..filled]))),
+    let timing = Timing::of(socket, Phase::Recv)?;
+    let mut filling = Filling::new(timing.manner(), room.bytes_mut(), filled);
+    match timing.run(&mut filling, First::Try) {
+        Ok(filled) => Owned::size(filled),
+        Err(stop) => Err(timing.raise_after_all(stop, Moved::Received(filling.partial()))),
     }
 }
 
 pub(crate) fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
-    let transfer = Transfer { socket, phase: Phase::Recv, bytes: room.len() };
-    if flags & MessageFlags::WAITALL.0 != 0 && around::is_any_open() {
-        return receive_all(transfer, room, flags);
+    let transfer = Transfer { socket, phase: Phase::Recv, bytes: room.len(), flags };
+    let received = transfer.receive(|fd, from, flags| Ok((exact::recv(fd, &mut room[from..], flags)?, ())));
+    match received {
+        Ok((len, ())) => Ok(len),
+        Err(ended) => {
+            let filled = ended.filled.min(room.len());
+            Err(ended.raise(&room[..filled]))
+        }
     }
-    transfer.run(|fd, more| exact::recv(fd, room, flags | more))
-}
-
-/// MSG_WAITALL where something may be around the call: then in parts, none of which waits.
-#[cold]
-fn receive_all(transfer: Transfer, room: &mut [u8], flags: c_int) -> PyResult<usize> {
-    let timing = transfer.timing()?;
-    let manner = timing.manner();
-    if manner != Manner::Bounded {
-        return transfer.run_on_by(&timing, None, |fd, more| exact::recv(fd, room, flags | more));
-    }
-    let (size, mut filled, flags) = (room.len(), 0, flags & !MessageFlags::WAITALL.0);
-    let try_once = |fd: BorrowedFd<'_>| fill(fd, room, &mut filled, flags, manner);
-    let outcome = timing.run(&mut Call::new(Readiness::IN, size, try_once), First::Wait);
-    match outcome {
-        Ok(()) => Ok(filled),
-        Err(stop) => Err(timing.raise_after(stop, Moved::Received(&room[..filled]))),
-    }
-}
-
-/// One part of what fills a room from there on; done where it is full, or the data has ended.
-fn fill(fd: BorrowedFd<'_>, room: &mut [u8], filled: &mut usize, flags: c_int, manner: Manner) -> Result<(), Pause> {
-    let part = exact::recv(fd, &mut room[*filled..], manner.flags(flags)).map_err(|errno| manner.pause(errno))?;
-    *filled += part;
-    if part == 0 || *filled >= room.len() { Ok(()) } else { Err(Pause::Progress) }
 }
 
 /// `socket.send(data[, flags])`.
@@ -206,10 +183,10 @@ pub(crate) unsafe extern "C" fn send(
 ) -> *mut PyObject {
     // SAFETY: as in `recv`.
     let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
-    returned(data_and_flags(arguments, c"y*|i:send".as_ptr()).and_then(|(data, flags)| {
-        let sent = transmit(socket, data.bytes(), flags)?;
-        Owned::size(sent)
-    }))
+    returned(
+        data_and_flags(arguments, c"y*|i:send".as_ptr())
+            .and_then(|(data, flags)| Owned::size(transmit::<false>(socket, data.bytes(), flags)?)),
+    )
 }
 
 /// `socket.sendall(data[, flags])`.
@@ -222,7 +199,7 @@ pub(crate) unsafe extern "C" fn sendall(
     let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
     let send = || {
         let (data, flags) = data_and_flags(arguments, c"y*|i:sendall".as_ptr())?;
-        transmit_all(Transfer { socket, phase: Phase::Send, bytes: data.bytes().len() }, data.bytes(), flags)?;
+        transmit::<true>(socket, data.bytes(), flags)?;
         check_signals()
     };
     returned(send().map(|()| Owned::none()))
@@ -245,75 +222,11 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
     }
 }
 
-fn transmit(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
-    let transfer = Transfer { socket, phase: Phase::Send, bytes: data.len() };
-    match transfer.first_try(|fd, more| exact::send(fd, data, flags | more)) {
-        Ok(sent) if sent == data.len() || !around::is_any_open() => Ok(sent),
-        first => transmit_on(transfer, first, data, flags),
-    }
-}
-
-/// What `send` does after a first try that did not send all.
-#[cold]
-fn transmit_on(transfer: Transfer, first: Result<usize, Option<Errno>>, data: &[u8], flags: c_int) -> PyResult<usize> {
-    let timing = transfer.timing()?;
-    // Without a timeout one call sends all there is.
-    let is_bounded = timing.manner() == Manner::Bounded;
-    match first {
-        Ok(sent) if is_bounded && flags & MessageFlags::DONTWAIT.0 == 0 => {
-            transmit_rest(&timing, data, flags, sent, First::Tried(Pause::Progress)).map(|()| data.len())
-        }
-        Ok(sent) => Ok(sent),
-        Err(_) if is_bounded => transmit_rest(&timing, data, flags, 0, First::Wait).map(|()| data.len()),
-        Err(failed) => transfer.run_on_by(&timing, failed, |fd, more| exact::send(fd, data, flags | more)),
-    }
-}
-
-/// One limit for the whole, as CPython's: each part gets what is left of it. The exception says how much was sent.
-fn transmit_all(transfer: Transfer, data: &[u8], flags: c_int) -> PyResult<()> {
-    match transfer.first_try(|fd, more| exact::send(fd, data, flags | more)) {
-        Ok(sent) if sent == data.len() => Ok(()),
-        Ok(sent) => transmit_rest(&transfer.timing()?, data, flags, sent, First::Tried(Pause::Progress)),
-        Err(failed) => {
-            let timing = transfer.timing()?;
-            transmit_rest(&timing, data, flags, 0, after(timing.manner(), failed))
-        }
-    }
-}
-
-/// Sends what is left after a first try, which has sent so much.
-#[cold]
-fn transmit_rest(timing: &Timing, data: &[u8], flags: c_int, sent: usize, first: First) -> PyResult<()> {
-    let mut send = SendAll { data, flags, manner: timing.manner(), sent };
-    let outcome = timing.run(&mut send, first);
-    outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(send.sent)))
-}
-
-/// Sends all of the bytes; signal handlers run between the parts, as in CPython.
-struct SendAll<'a> {
-    data: &'a [u8],
-    flags: c_int,
-    manner: Manner,
-    sent: usize,
-}
-
-impl Attempt for SendAll<'_> {
-    type Output = ();
-    const COMPOSITE: bool = true;
-
-    fn attempt(&mut self, fd: BorrowedFd<'_>, _: Readiness) -> Result<(), Pause> {
-        let sent = exact::send(fd, &self.data[self.sent..], self.manner.flags(self.flags));
-        self.sent += sent.map_err(|errno| self.manner.pause(errno))?;
-        if self.sent == self.data.len() { Ok(()) } else { Err(Pause::Progress) }
-    }
-
-    fn toward(&self) -> Readiness {
-        Readiness::OUT
-    }
-
-    fn bytes(&self) -> usize {
-        self.data.len()
-    }
+/// `ALL` is under one limit for the whole, as CPython's: each part gets what is left of it.
+#[inline(always)]
+fn transmit<const ALL: bool>(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
+    let transfer = Transfer { socket, phase: Phase::Send, bytes: data.len(), flags };
+    transfer.send::<ALL>(|fd, from, flags| exact::send(fd, &data[from..], flags))
 }
 
 /// A bytes object to be written before anybody sees it.

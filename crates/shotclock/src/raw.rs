@@ -20,9 +20,8 @@ pub use crate::timed::{FirstTry, Interest, Limit, Operation, Pause, PollWaiter, 
 /// C's numbers that only the Python face needs.
 pub mod numbers {
     pub use crate::sys::c::{
-        AF_RDS, ALG_SET_AEAD_ASSOCLEN, ALG_SET_IV, ALG_SET_OP, CAN_BCM, CAN_ISOTP, CAN_J1939, CAN_RAW, SO_ACCEPTCONN,
-        SO_PROTOCOL, SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_TYPE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_ALG, SOL_SOCKET,
-        TCP_INFO,
+        AF_RDS, ALG_SET_AEAD_ASSOCLEN, ALG_SET_IV, ALG_SET_OP, CAN_BCM, CAN_ISOTP, CAN_J1939, CAN_RAW, SO_PROTOCOL,
+        SO_RCVLOWAT, SO_TYPE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_ALG, SOL_SOCKET, TCP_INFO,
     };
 
     /// Qualcomm's inter-processor router. Source: linux/socket.h.

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
@@ -39,6 +40,34 @@ pub fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno
 /// connect(2).
 pub fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
     net::connect(fd, address)
+}
+
+/// How long the system lets a call on a descriptor that blocks wait, by the socket's own option, to send or to receive.
+pub fn own_limit(fd: BorrowedFd<'_>, sends: bool) -> Result<Option<Duration>, Errno> {
+    use rustix::net::sockopt::{Timeout, socket_timeout};
+    socket_timeout(fd, if sends { Timeout::Send } else { Timeout::Recv })
+}
+
+/// How many bytes a blocking receive waits for: SO_RCVLOWAT.
+pub fn low_water_mark(fd: BorrowedFd<'_>) -> Result<usize, Errno> {
+    Ok(usize::try_from(number_of(fd, libc::SO_RCVLOWAT)?).unwrap_or(0))
+}
+
+/// Whether it is a stream of bytes, and not one of messages.
+pub fn is_stream(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    Ok(number_of(fd, libc::SO_TYPE)? == libc::SOCK_STREAM)
+}
+
+/// Whether a blocking MSG_PEEK waits for as much as one that takes the bytes: AF_UNIX's takes what is there.
+pub fn peeks_wait(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    Ok(number_of(fd, libc::SO_DOMAIN)? != libc::AF_UNIX)
+}
+
+/// An option of the socket's level that is a number.
+fn number_of(fd: BorrowedFd<'_>, name: i32) -> Result<i32, Errno> {
+    let mut number = [0; 4];
+    getsockopt(fd, libc::SOL_SOCKET, name, &mut number)?;
+    Ok(i32::from_ne_bytes(number))
 }
 
 /// setsockopt(2) without a value, only with its length.
