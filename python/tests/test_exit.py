@@ -60,6 +60,37 @@ time.sleep(0.1)
 """
 
 
+LOOKUPS = """
+import socket, sys, threading, time
+import shotclock
+shotclock.install()
+begun = threading.Barrier(5)
+
+def work():
+    begun.wait()
+    while True:
+        socket.gethostbyname("127.0.0.1")
+
+for _ in range(4):
+    threading.Thread(target=work, daemon=True).start()
+
+class LeftForTheEnd:
+    def __del__(self):
+        # They want the interpreter meanwhile, which is on its way out.
+        time.sleep(0.1)
+
+sys.left_for_the_end = LeftForTheEnd()
+begun.wait()
+time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("beneath", [(), ("-m", "shotclock")], ids=["graft", "type"])
+def test_daemon_threads_in_lookups_do_not_crash_the_end(beneath):
+    for _ in range(3):
+        check(LOOKUPS, beneath=beneath)
+
+
 @pytest.mark.parametrize("beneath", [(), ("-m", "shotclock")], ids=["graft", "type"])
 def test_daemon_threads_in_calls_do_not_crash_the_end(tmp_path, beneath):
     authority = trustme.CA()

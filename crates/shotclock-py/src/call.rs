@@ -6,7 +6,7 @@
 use std::ffi::{CStr, c_int};
 use std::{mem, ptr, thread};
 
-use pyo3_ffi::{PyObject, PyObject_GetAttrString};
+use pyo3_ffi::{PyObject, PyObject_GetAttrString, PyThreadState};
 
 use crate::arguments::Arguments;
 use crate::interpreter::{PyResult, Raised};
@@ -14,7 +14,7 @@ use crate::object::Owned;
 
 /// The interpreter's functions, which the bindings declare as ones that never unwind.
 mod unwinding {
-    use super::{PyObject, c_int};
+    use super::{PyObject, PyThreadState, c_int};
 
     unsafe extern "C-unwind" {
         pub(super) fn PyObject_Call(
@@ -30,6 +30,8 @@ mod unwinding {
             names: *mut PyObject,
         ) -> *mut PyObject;
         pub(super) fn PyErr_CheckSignals() -> c_int;
+        pub(super) fn PyEval_SaveThread() -> *mut PyThreadState;
+        pub(super) fn PyEval_RestoreThread(state: *mut PyThreadState);
         pub(super) fn Py_DecRef(object: *mut PyObject);
     }
 }
@@ -113,6 +115,16 @@ pub(crate) fn check_signals() -> PyResult<()> {
 pub(crate) unsafe fn give_back(object: *mut PyObject) {
     // SAFETY: by the caller's promise; the interpreter is held.
     or_sleep(|| unsafe { unwinding::Py_DecRef(object) });
+}
+
+/// Runs `call` with the interpreter released. It must not touch any Python object.
+pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
+    // SAFETY: methods run with the interpreter held, and give it up only here; it is taken again before returning.
+    let state = unsafe { unwinding::PyEval_SaveThread() };
+    let result = call();
+    // SAFETY: the state is the one this thread gave up above.
+    or_sleep(|| unsafe { unwinding::PyEval_RestoreThread(state) });
+    result
 }
 
 fn or_sleep<T>(call: impl FnOnce() -> T) -> T {

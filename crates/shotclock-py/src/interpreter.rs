@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pyo3_ffi::{PyEval_RestoreThread, PyEval_SaveThread};
 use shotclock::Deadline;
 use shotclock::raw::{Interest, PollWaiter, Readiness, Stop, Waiter};
 
 use crate::call::check_signals;
+pub(crate) use crate::call::released;
 use crate::lent::Descriptor;
 
 /// A Python exception is set.
@@ -14,16 +14,6 @@ use crate::lent::Descriptor;
 pub(crate) struct Raised;
 
 pub(crate) type PyResult<T> = Result<T, Raised>;
-
-/// Runs `call` with the interpreter released. It must not touch any Python object.
-pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
-    // SAFETY: methods run with the interpreter held, and give it up only here; it is taken again before returning.
-    let state = unsafe { PyEval_SaveThread() };
-    let result = call();
-    // SAFETY: the state is the one this thread gave up above.
-    unsafe { PyEval_RestoreThread(state) };
-    result
-}
 
 /// Waits with the interpreter released, and lets signal handlers run afterwards.
 pub(crate) struct InterpreterWaiter {
