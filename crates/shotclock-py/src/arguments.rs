@@ -7,8 +7,8 @@ use std::slice;
 
 use pyo3_ffi::{
     Py_buffer, Py_ssize_t, PyArg_ParseTupleAndKeywords, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release,
-    PyBytes_AsString, PyBytes_Size, PyExc_OverflowError, PyLong_AsLong, PyLong_AsLongAndOverflow, PyObject,
-    PyObject_GetBuffer, PySequence_Fast, PySequence_GetItem, PySequence_Size,
+    PyBytes_AsString, PyBytes_Size, PyExc_OverflowError, PyList_AsTuple, PyList_Check, PyLong_AsLong,
+    PyLong_AsLongAndOverflow, PyObject, PyObject_GetBuffer, PySequence_Fast, PyTuple_GetItem, PyTuple_Size,
 };
 
 use crate::errors;
@@ -180,7 +180,7 @@ impl Data<'_> {
 
 /// The items of any iterable.
 pub(crate) struct Items {
-    sequence: Owned,
+    tuple: Owned,
     len: usize,
 }
 
@@ -189,9 +189,12 @@ impl Items {
     pub(crate) fn of(iterable: *mut PyObject, complaint: &CStr) -> PyResult<Self> {
         // SAFETY: the interpreter is held and the object alive.
         unsafe {
-            let sequence = Owned::new(PySequence_Fast(iterable, complaint.as_ptr()))?;
-            let len = usize::try_from(PySequence_Size(sequence.as_ptr())).map_err(|_| Raised)?;
-            Ok(Self { sequence, len })
+            // A tuple, which stays as it is: to convert an item may run Python code, and that may change a list.
+            let items = Owned::new(PySequence_Fast(iterable, complaint.as_ptr()))?;
+            let is_list = PyList_Check(items.as_ptr()) != 0;
+            let tuple = if is_list { Owned::new(PyList_AsTuple(items.as_ptr()))? } else { items };
+            let len = usize::try_from(PyTuple_Size(tuple.as_ptr())).map_err(|_| Raised)?;
+            Ok(Self { tuple, len })
         }
     }
 
@@ -199,15 +202,21 @@ impl Items {
         self.len
     }
 
-    /// What `convert` makes of each item, or the first error. A list that has become shorter meanwhile is one.
+    /// What `convert` makes of each item, or the first error.
     pub(crate) fn collect<T>(&self, convert: impl Fn(Owned) -> PyResult<T>) -> PyResult<Vec<T>> {
         let mut all = Vec::new();
         if all.try_reserve_exact(self.len).is_err() {
             return Err(errors::out_of_memory());
         }
         for index in 0..self.len {
-            // SAFETY: the interpreter is held and the sequence alive; the index is checked.
-            let item = Owned::new(unsafe { PySequence_GetItem(self.sequence.as_ptr(), index.cast_signed()) })?;
+            // SAFETY: the interpreter is held and the tuple alive, which lends what it holds; the index is checked.
+            let item = unsafe {
+                let item = PyTuple_GetItem(self.tuple.as_ptr(), index.cast_signed());
+                if item.is_null() {
+                    return Err(Raised);
+                }
+                Owned::borrowed(item)
+            };
             all.push(convert(item)?);
         }
         Ok(all)
