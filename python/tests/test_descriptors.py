@@ -42,11 +42,17 @@ class Int:
         self.stranger.comes()
         return self.value
 
+def protected(sock):
+    # Not of a client, nor of datagrams.
+    with contextlib.suppress(ValueError):
+        shotclock.Policy(total=30).protect(sock)
+    return contextlib.nullcontext()
+
 AROUND = {
     "nothing": lambda sock: contextlib.nullcontext(),
     "scope": lambda sock: shotclock.deadline(30),
     "canceller": lambda sock: shotclock.Canceller(),
-    "policy": lambda sock: shotclock.Policy(total=30).protect(sock) or contextlib.nullcontext(),
+    "policy": lambda sock: protected(sock),
 }
 CALLS = {
     "recv": lambda s, i: s.recv(i(9)),
