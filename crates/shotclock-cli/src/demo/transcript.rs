@@ -14,20 +14,28 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Connects a client, sends each line and receives it again.
 pub(super) fn talk(show: &Show, client: &'static str, server: Address) -> Result<(), Failure> {
     show.heading(&format!("A {} client of {server}:", client.to_uppercase()))?;
-    let kind = if client == "tcp" { Kind::STREAM } else { Kind::DGRAM };
-    let socket = Socket::new(server.family(), kind)?;
+    let socket = Socket::new(server.family(), if client == "tcp" { Kind::STREAM } else { Kind::DGRAM })?;
     socket.set_timeout(PATIENCE);
     socket.connect(server)?;
     show.event(&Event::Connected { client, to: server.to_string() })?;
     for data in LINES {
         socket.sendall(data.as_bytes())?;
         show.event(&Event::Sent { client, data })?;
-        let mut answer = vec![0; data.len()];
-        socket.recv_exact(&mut answer)?;
+        let answer = echo_of(&socket, data)?;
         if answer != data.as_bytes() {
             return Err(Failure::Other(format!("{client}: sent {data:?}, received {answer:?}")));
         }
         show.event(&Event::Received { client, data: &String::from_utf8_lossy(&answer) })?;
     }
     Ok(())
+}
+
+/// As many bytes of a stream, however they come; of datagrams the next, whole.
+fn echo_of(socket: &Socket, data: &str) -> Result<Vec<u8>, Failure> {
+    if socket.kind()? == Kind::DGRAM {
+        return Ok(socket.recv(data.len() + 1)?);
+    }
+    let mut answer = vec![0; data.len()];
+    socket.recv_exact(&mut answer)?;
+    Ok(answer)
 }
