@@ -23,6 +23,8 @@ class Question:
     answer: str = ""
     # It keeps a core busy, so nothing is to be timed beside it.
     is_busy: bool = False
+    # The time that counts is that until its process has ended, by itself.
+    until_exit: bool = False
 
     @property
     def name(self) -> str:

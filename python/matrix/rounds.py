@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,5 +49,7 @@ def _outcome(question: Question, column: Column, environment: Mapping[str, str])
         return Outcome(HUNG, None, "")
     if done.returncode != 0:
         return Outcome(WRONG, None, f"exit code {done.returncode}: {done.stderr.strip()[-500:]}")
-    seconds, ended, said = done.stdout.rstrip("\n").splitlines()[-1].split("\t", 2)
-    return judged(question, ended, float(seconds), said)
+    figure, ended, said = done.stdout.rstrip("\n").splitlines()[-1].split("\t", 2)
+    # One clock for all processes.
+    seconds = time.monotonic() - float(figure) if question.until_exit else float(figure)
+    return judged(question, ended, seconds, said)

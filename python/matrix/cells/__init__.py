@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from outcomes import Question
 
 # Where the cells are, in the order of the table.
-_MODULES = ("streams", "datagrams", "connections", "lookups", "tls", "web", "sessions", "servers")
+_MODULES = ("streams", "datagrams", "connections", "lookups", "tls", "web", "sessions", "servers", "aftermath")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,15 @@ class Place:
         return sock
 
 
-Prepare = Callable[[Place], Callable[[], object]]
+@dataclass(frozen=True)
+class Aftermath:
+    """A call, and what a program does once the limit has ended it: outside of the limit, and timed as well."""
+
+    call: Callable[[], object]
+    afterwards: Callable[[], object]
+
+
+Prepare = Callable[[Place], Callable[[], object] | Aftermath]
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,11 @@ class Cell:
     prepare: Prepare
 
 
-def cell(operation: str, fault: str, *, answer: str = "", is_busy: bool = False) -> Callable[[Prepare], Prepare]:
+def cell(
+    operation: str, fault: str, *, answer: str = "", is_busy: bool = False, until_exit: bool = False
+) -> Callable[[Prepare], Prepare]:
     """Make a cell of a function."""
-    question = Question(operation, fault, answer, is_busy)
+    question = Question(operation, fault, answer, is_busy, until_exit)
 
     def add(prepare: Prepare) -> Prepare:
         _cells.append(Cell(question, prepare))

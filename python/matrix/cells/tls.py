@@ -28,33 +28,40 @@ def handshake_drip(place: Place) -> Callable[[], object]:
 
 @cell("ssl recv", "silent")
 def recv(place: Place) -> Callable[[], object]:
-    return functools.partial(_connect(place, "tls-silent").recv, 1)
+    return functools.partial(connected(place, "tls-silent").recv, 1)
 
 
 @cell("ssl recv", "drip within a record")
 def recv_drip(place: Place) -> Callable[[], object]:
-    return functools.partial(_connect(place, "tls-drip-record").recv, 1)
+    return functools.partial(connected(place, "tls-drip-record").recv, 1)
 
 
 @cell("ssl recv until the end", "flood", is_busy=True)
 def recv_all(place: Place) -> Callable[[], object]:
-    tls = _connect(place, "tls-flood")
+    tls = connected(place, "tls-flood")
     return without_end(lambda: tls.recv(65536))
 
 
 @cell("ssl makefile readline", "silent")
 def readline(place: Place) -> Callable[[], object]:
-    return _connect(place, "tls-silent").makefile("rb").readline
+    return connected(place, "tls-silent").makefile("rb").readline
 
 
 @cell("ssl sendall", "never reads")
 def sendall(place: Place) -> Callable[[], object]:
-    return functools.partial(_connect(place, "tls-silent").sendall, bytes(MUCH))
+    return functools.partial(connected(place, "tls-silent").sendall, bytes(MUCH))
 
 
 @cell("ssl unwrap", "silent")
 def unwrap(place: Place) -> Callable[[], object]:
-    return _connect(place, "tls-silent").unwrap
+    return connected(place, "tls-silent").unwrap
+
+
+def connected(place: Place, peer: str) -> ssl.SSLSocket:
+    """A connection whose peer misbehaves from now on."""
+    tls = trusting().wrap_socket(place.connect(peer), server_hostname="localhost")
+    tls.sendall(b"x")
+    return tls
 
 
 def trusting() -> ssl.SSLContext:
@@ -65,13 +72,6 @@ def trusting() -> ssl.SSLContext:
 def authority() -> str:
     """The file of whoever signed the peers' certificate."""
     return os.environ["SHOTCLOCK_MATRIX_AUTHORITY"]
-
-
-def _connect(place: Place, peer: str) -> ssl.SSLSocket:
-    tls = trusting().wrap_socket(place.connect(peer), server_hostname="localhost")
-    # The peer misbehaves after this.
-    tls.sendall(b"x")
-    return tls
 
 
 def _handshake(place: Place, peer: str) -> Callable[[], object]:
