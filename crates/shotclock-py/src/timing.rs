@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shotclock::raw::{
-    Answer, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch, answer, deadline_limit,
-    drive, timeout_limit, wait_out,
+    Answer, Cancellers, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch, answer,
+    deadline_limit, drive, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, LimitKind, MessageFlags, Phase};
 
@@ -257,6 +257,8 @@ impl Timing {
                 self.around.as_ref().map_or_else(|| errors::os_error("cancelled"), Around::raise_cancelled)
             }
             Stop::Closed => errors::raise_errno(Errno::BADF),
+            // All are joined into one before.
+            Stop::TooManyCancellers => errors::os_error("too many cancellers"),
         }
     }
 
@@ -285,8 +287,8 @@ impl Timing {
     }
 
     fn limit(&self) -> Limit<'_> {
-        let canceller = self.around.as_ref().and_then(Around::canceller);
-        Limit { canceller, policy: self.policy.as_deref(), ..self.time_limit() }
+        let cancellers = Cancellers::just(self.around.as_ref().and_then(Around::canceller));
+        Limit { cancellers, policy: self.policy.as_deref(), ..self.time_limit() }
     }
 
     fn time_limit(&self) -> Limit<'static> {

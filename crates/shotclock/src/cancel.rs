@@ -151,6 +151,60 @@ impl fmt::Debug for Canceller {
     }
 }
 
+const MOST_CANCELLERS: usize = 4;
+
+/// The cancellers of one call: any of them ends it.
+#[derive(Clone, Copy, Debug)]
+pub struct Cancellers<'c> {
+    each: [Option<&'c Canceller>; MOST_CANCELLERS],
+    are_too_many: bool,
+}
+
+impl<'c> Cancellers<'c> {
+    /// Nobody may cancel the call.
+    pub const NONE: Self = Self { each: [None; MOST_CANCELLERS], are_too_many: false };
+    /// So many a call may have; one made of many by [`Canceller::any_of`] counts as one.
+    pub const MOST: usize = MOST_CANCELLERS;
+
+    /// These, and one more. One too many is remembered, for the call to refuse.
+    #[must_use]
+    pub const fn and(mut self, canceller: &'c Canceller) -> Self {
+        let mut at = 0;
+        while at < Self::MOST {
+            if self.each[at].is_none() {
+                self.each[at] = Some(canceller);
+                return self;
+            }
+            at += 1;
+        }
+        self.are_too_many = true;
+        self
+    }
+
+    /// Just this one, if there is one.
+    pub fn just(canceller: Option<&'c Canceller>) -> Self {
+        canceller.map_or(Self::NONE, |canceller| Self::NONE.and(canceller))
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.each[0].is_none()
+    }
+
+    /// Whether there were more than there is room for.
+    pub(crate) fn are_too_many(&self) -> bool {
+        self.are_too_many
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.iter().any(Canceller::is_cancelled)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'c Canceller> {
+        self.each.iter().copied().flatten()
+    }
+}
+
 /// A flag that wakes whoever waits for it: a cancellation, a finished lookup. Set once, for ever.
 ///
 /// Beside the flag it counts who waits: where nobody does, nothing is rung. Both are one number, so that whoever begins

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::deadline::{Deadline, Timeout};
 
-pub use crate::cancel::Signal;
+pub use crate::cancel::{Cancellers, Signal};
 pub use crate::dial::{Entrants, Finish, Race, Unfit, interleaved};
 pub use crate::gate::Gate;
 pub use crate::names::{Answer, Request, Unanswered, answer};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::cancel::{Canceller, Signal};
+use crate::cancel::{Cancellers, Signal};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LimitKind, Reason};
 use crate::gate::Gate;
@@ -29,7 +29,7 @@ pub struct Limit<'c> {
     /// How long the call may wait without moving a byte.
     pub idle: Timeout,
     /// Whoever may cancel the call.
-    pub canceller: Option<&'c Canceller>,
+    pub cancellers: Cancellers<'c>,
     /// The socket's policy, which bounds what moves bytes.
     pub policy: Option<&'c Watch>,
     /// The socket's gate, if its closing is to end the call.
@@ -44,14 +44,14 @@ impl Limit<'_> {
         deadline_kind: LimitKind::CallDeadline,
         since: Deadline::NEVER,
         idle: Timeout::NEVER,
-        canceller: None,
+        cancellers: Cancellers::NONE,
         policy: None,
         gate: None,
     };
 
     /// Whether nothing at all can end a wait, beside the closing of the socket.
     pub fn is_none(&self) -> bool {
-        !self.is_bounded() && self.canceller.is_none()
+        !self.is_bounded() && self.cancellers.is_empty()
     }
 
     /// Whether time can end a wait: a timeout, a deadline, an idle limit, a policy, a scope of this thread.
@@ -83,7 +83,7 @@ impl Limit<'_> {
     #[inline(always)]
     fn comes_first(&self) -> bool {
         let unannounced = self.gate.is_none() && self.policy.is_some();
-        self.deadline != Deadline::NEVER || self.canceller.is_some() || unannounced
+        self.deadline != Deadline::NEVER || !self.cancellers.is_empty() || unannounced
     }
 
     /// The policy, if it concerns an operation that moves bytes in this way.
@@ -97,7 +97,7 @@ impl Limit<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.canceller.is_some_and(Canceller::is_cancelled)
+        self.cancellers.is_cancelled()
     }
 
     /// The earliest end, and its name. A non-blocking socket never waits: no clock concerns it, that of a scope neither.
@@ -271,6 +271,8 @@ pub enum Stop<I = Infallible> {
     },
     /// A canceller ended it.
     Cancelled,
+    /// It was to have more cancellers than there is room for.
+    TooManyCancellers,
     /// The socket was closed.
     Closed,
     /// The system said no.
@@ -409,6 +411,9 @@ fn wait_and_try<O: Operation, W: Waiter>(
         if limit.is_cancelled() {
             return Err(Stop::Cancelled);
         }
+        if limit.cancellers.are_too_many() {
+            return Err(Stop::TooManyCancellers);
+        }
         // Whose wait is over before it begins may still find what has come meanwhile.
         let may_look = !looked && waits && matches!(kind, LimitKind::FirstByte(_) | LimitKind::Idle(_));
         if deadline != Deadline::NEVER && now >= deadline && !may_look {
@@ -502,7 +507,7 @@ fn wait_once<O: Operation, W: Waiter>(
 ) -> Result<Readiness, Stop<W::Interrupt>> {
     let mut wanted = Interest::default();
     operation.interest(&mut wanted);
-    if let Some(canceller) = limit.canceller {
+    for canceller in limit.cancellers.iter() {
         canceller.signals().for_each(|signal| wanted.signal(signal));
     }
     wanted.gate = limit.gate;
@@ -659,6 +664,10 @@ impl Error {
             Stop::WouldBlock => Self::new(operation, Reason::WouldBlock),
             Stop::TimedOut { limit, elapsed } => Self::new(operation, Reason::TimedOut { limit, elapsed }),
             Stop::Cancelled => Self::new(operation, Reason::Cancelled),
+            Stop::TooManyCancellers => {
+                let most = Cancellers::MOST;
+                Self::invalid(operation, format!("more than {most} cancellers: Canceller::any_of makes one of many"))
+            }
             Stop::Closed => Self::new(operation, Reason::Closed),
             Stop::System(errno) => Self::system(operation, errno),
             Stop::Interrupt(never) => match never {},

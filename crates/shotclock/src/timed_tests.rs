@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Barrier;
 
 use super::*;
+use crate::cancel::Canceller;
 use crate::policy::ServerPolicy;
 use crate::sys::socket;
 
@@ -292,7 +293,7 @@ fn slow_or_fruitful_waits_do_not_back_off() {
 #[test]
 fn cancelling_ends_a_wait_and_is_sticky() {
     let canceller = Canceller::new();
-    let limit = Limit { canceller: Some(&canceller), ..Limit::NONE };
+    let limit = Limit { cancellers: Cancellers::NONE.and(&canceller), ..Limit::NONE };
     let mut clock1 = Clock { cancels: Some(canceller.clone()), ..clock(&[5]) };
     assert_eq!(drive(&mut Script::new(&[AGAIN, AGAIN]), &limit, &mut clock1), Err(Stop::Cancelled));
     assert_eq!(drive(&mut Script::new(&[]), &limit, &mut clock(&[])), Err(Stop::Cancelled), "not even tried");

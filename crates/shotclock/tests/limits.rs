@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use peers::{LIMIT, LOOSE, Waiting, full_backlog, in_own_process, tcp_pair, thread_time, times_out, udp};
 use shotclock::{
-    Connector, Deadline, Family, Kind, LimitKind, MessageFlags, ServerBuilder, Socket, SocketOption, SocketWriter,
-    Timeout, UnixAddress, create_connection, create_server, socketpair,
+    Canceller, Connector, Deadline, Family, Kind, LimitKind, Lookup, MessageFlags, ServerBuilder, Socket, SocketOption,
+    SocketWriter, Timeout, UnixAddress, create_connection, create_server, socketpair,
 };
 
 #[test]
@@ -570,4 +570,26 @@ fn a_wait_ends_when_what_it_waits_for_comes() {
         // Reads until nothing more comes, which makes room.
         in_time(name, send, &|| while other.within(LIMIT * 3).recv(1 << 20).is_ok() {});
     }
+}
+
+#[test]
+fn each_canceller_that_was_named_counts() {
+    let (socket, _silent) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let each: Vec<Canceller> = (0..5).map(|_| Canceller::new()).collect();
+    each[0].cancel();
+    let view = socket.cancelled_by(&each[0]).cancelled_by(&each[1]);
+    assert!(view.recv(1).unwrap_err().is_cancelled(), "the first counts still");
+    let view = socket.cancelled_by(&each[1]).cancelled_by(&each[2]).cancelled_by(&each[3]).cancelled_by(&each[0]);
+    assert!(view.recv(1).unwrap_err().is_cancelled(), "there is room for four");
+    let view = view.cancelled_by(&each[4]);
+    assert!(view.recv(1).unwrap_err().is_cancelled(), "what was cancelled is said first");
+    let (one, other) = (&each[1], &each[2]);
+    let five =
+        socket.cancelled_by(one).cancelled_by(other).cancelled_by(one).cancelled_by(other).cancelled_by(&each[4]);
+    assert!(five.recv(1).unwrap_err().to_string().contains("more than 4 cancellers"));
+
+    let lookup = Lookup::new().cancelled_by(&each[0]).cancelled_by(one);
+    assert!(lookup.gethostbyname("example.invalid").unwrap_err().is_cancelled());
+    let connector = Connector::new().cancelled_by(&each[0]).cancelled_by(one);
+    assert!(connector.connect(("example.invalid", 1)).unwrap_err().is_cancelled());
 }

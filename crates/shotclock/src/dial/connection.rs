@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::race::{Entrants, Finish, Race, Unfit, interleaved};
 use crate::addr::Address;
-use crate::cancel::Canceller;
+use crate::cancel::{Canceller, Cancellers};
 use crate::constant::{AddressInfoFlags, Kind, Protocol};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
@@ -63,7 +63,7 @@ pub fn create_connection<'t>(target: impl Into<Target<'t>>, timeout: impl Into<T
 pub struct Connector<'c> {
     timeout: Timeout,
     deadline: Deadline,
-    canceller: Option<&'c Canceller>,
+    cancellers: Cancellers<'c>,
     local_address: Option<Address>,
     attempt_delay: Timeout,
 }
@@ -85,7 +85,7 @@ impl<'c> Connector<'c> {
         Self {
             timeout: default_timeout(),
             deadline: Deadline::NEVER,
-            canceller: None,
+            cancellers: Cancellers::NONE,
             local_address: None,
             attempt_delay: ATTEMPT_DELAY.into(),
         }
@@ -135,7 +135,7 @@ impl<'c> Connector<'c> {
         self.until(Deadline::after(timeout))
     }
 
-    /// No longer than until `canceller` says so.
+    /// No longer than until `canceller` says so, or one that was named before: each of up to four counts.
     ///
     /// ```
     /// use shotclock::{Canceller, Connector};
@@ -146,7 +146,7 @@ impl<'c> Connector<'c> {
     /// ```
     #[must_use]
     pub fn cancelled_by(mut self, canceller: &'c Canceller) -> Self {
-        self.canceller = Some(canceller);
+        self.cancellers = self.cancellers.and(canceller);
         self
     }
 
@@ -199,7 +199,8 @@ impl<'c> Connector<'c> {
             let text = "a timeout of 0: expected more, or none; nothing connects without waiting";
             return Err(Error::invalid("create_connection", text).to(target));
         }
-        let limit = Limit { timeout: self.timeout, deadline: self.deadline, canceller: self.canceller, ..Limit::NONE };
+        let limit =
+            Limit { timeout: self.timeout, deadline: self.deadline, cancellers: self.cancellers, ..Limit::NONE };
         let limit = limit.begun(Deadline::now());
         self.connect_to_one_of(candidates(target, limit)?, limit).map_err(|error| error.to(target))
     }

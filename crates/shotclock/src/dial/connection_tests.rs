@@ -51,7 +51,7 @@ fn refusing() -> (Address, Socket) {
 /// Connects to one of the addresses, as if a name had them.
 fn connect(connector: &Connector<'_>, addresses: &[Address]) -> Result<Socket> {
     let limit = Limit { timeout: connector.timeout, deadline: connector.deadline, ..Limit::NONE };
-    let limit = Limit { canceller: connector.canceller, ..limit }.begun(Deadline::now());
+    let limit = Limit { cancellers: connector.cancellers, ..limit }.begun(Deadline::now());
     connector.connect_to_one_of(addresses.iter().copied().map(stream).collect(), limit)
 }
 

@@ -10,6 +10,7 @@ use super::fault::StreamFault;
 use super::garbage::Garbage;
 use super::terms::Terms;
 use super::tls;
+use crate::cancel::Cancellers;
 use crate::constant::{MessageFlags, Shutdown};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
@@ -119,7 +120,7 @@ impl Connection {
     }
 
     fn reset(&mut self) -> Result<()> {
-        let limit = Limit { canceller: Some(&self.terms.stop), ..Limit::NONE };
+        let limit = Limit { cancellers: Cancellers::NONE.and(&self.terms.stop), ..Limit::NONE };
         run("reset", &mut Acknowledged::new(self.socket.borrow()), &limit)?;
         self.socket.setsockopt(SocketOption::LINGER, Some(Duration::ZERO))?;
         self.socket.close()?;
@@ -186,7 +187,7 @@ impl Connection {
     fn exchange(&mut self, data: &[u8], goal: Goal, reads: bool, until: Deadline) -> Result<()> {
         let most = self.terms.most_bytes;
         let (fd, traffic) = (self.socket.borrow(), &mut self.traffic);
-        let limit = Limit { deadline: until, canceller: Some(&self.terms.stop), ..Limit::NONE };
+        let limit = Limit { deadline: until, cancellers: Cancellers::NONE.and(&self.terms.stop), ..Limit::NONE };
         match run("exchange", &mut Exchange { fd, unsent: data, goal, reads, traffic, most }, &limit)? {
             End::Reached => Ok(()),
             End::Exhausted => Err(self.exhausted()),

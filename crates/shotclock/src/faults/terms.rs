@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::event::Event;
-use crate::cancel::Canceller;
+use crate::cancel::{Canceller, Cancellers};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::sys::Readiness;
@@ -33,7 +33,8 @@ impl Terms {
 
     /// Waits for so long; an error is the end of the peer.
     pub(super) fn pause(&self, time: Duration) -> Result<()> {
-        let limit = Limit { deadline: Deadline::after(time), canceller: Some(&self.stop), ..Limit::NONE };
+        let limit =
+            Limit { deadline: Deadline::after(time), cancellers: Cancellers::NONE.and(&self.stop), ..Limit::NONE };
         match run("pause", &mut Nothing, &limit) {
             Err(error) if error.is_timeout() => Ok(()),
             ended => ended,

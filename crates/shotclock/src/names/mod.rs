@@ -136,7 +136,7 @@ impl<'c> Lookup<'c> {
         'c: 'd,
     {
         let mut limit: Limit<'d> = self.limit;
-        limit.canceller = Some(canceller);
+        limit.cancellers = limit.cancellers.and(canceller);
         Lookup::under(limit)
     }
 
@@ -185,11 +185,11 @@ impl Default for Lookup<'static> {
 
 impl fmt::Debug for Lookup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Limit { timeout, deadline, canceller, .. } = &self.limit;
+        let Limit { timeout, deadline, cancellers, .. } = &self.limit;
         f.debug_struct("Lookup")
             .field("timeout", timeout)
             .field("deadline", deadline)
-            .field("canceller", canceller)
+            .field("cancellers", cancellers)
             .finish()
     }
 }

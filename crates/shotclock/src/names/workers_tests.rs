@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::cancel::Canceller;
+use crate::cancel::{Canceller, Cancellers};
 use crate::deadline::Deadline;
 use crate::error::LimitKind;
 
@@ -277,7 +277,7 @@ fn cancelling_wakes_the_caller() {
     let canceller = Canceller::new();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| {
-            let limit = Limit { canceller: Some(&canceller), ..Limit::NONE };
+            let limit = Limit { cancellers: Cancellers::NONE.and(&canceller), ..Limit::NONE };
             stalled.pool.ask("getaddrinfo", "a", &limit).unwrap_err()
         });
         assert_eq!(stalled.await_start(), "a");

@@ -94,19 +94,22 @@ impl<'s> Timed<'s> {
         self
     }
 
-    /// The same, and no longer than until `canceller` says so.
+    /// The same, and no longer than until `canceller` says so, or one that was named before: each counts. There is room
+    /// for four; with more the call fails and says so ([`Canceller::any_of`] makes one of many).
     ///
     /// ```
     /// use shotclock::{Canceller, Deadline, Family, Kind, socketpair};
     /// let (one, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
     /// let canceller = Canceller::new();
+    /// let shutdown = Canceller::new();
     /// canceller.cancel();
-    /// assert!(one.until(Deadline::NEVER).cancelled_by(&canceller).recv(1).unwrap_err().is_cancelled());
+    /// let view = one.until(Deadline::NEVER).cancelled_by(&canceller).cancelled_by(&shutdown);
+    /// assert!(view.recv(1).unwrap_err().is_cancelled());
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     #[must_use]
     pub fn cancelled_by(mut self, canceller: &'s Canceller) -> Self {
-        self.limit.canceller = Some(canceller);
+        self.limit.cancellers = self.limit.cancellers.and(canceller);
         self
     }
 
@@ -638,10 +641,10 @@ impl<'s> Timed<'s> {
 
 impl std::fmt::Debug for Timed<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Limit { timeout, deadline, canceller, .. } = &self.limit;
+        let Limit { timeout, deadline, cancellers, .. } = &self.limit;
         let mut view = f.debug_struct("Timed");
         view.field("socket", self.socket).field("timeout", timeout).field("deadline", deadline);
-        view.field("canceller", canceller).field("flags", &self.flags).finish()
+        view.field("cancellers", cancellers).field("flags", &self.flags).finish()
     }
 }
 
