@@ -36,6 +36,7 @@ const RULES: [Rule; 21] = [
             "crates/shotclock/src/sys/",
             "crates/shotclock-py/src/lent.rs",
             "crates/shotclock-py/src/descriptor.rs",
+            "crates/shotclock-py/src/habit.rs",
             "crates/shotclock-py/src/own_type.rs",
             "crates/shotclock-py/src/policy.rs",
             "crates/shotclock-py/src/sendfile.rs",

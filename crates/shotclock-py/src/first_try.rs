@@ -9,6 +9,7 @@ use shotclock::{Family, Kind, MessageFlags, Phase};
 
 use crate::around::{self, Outlook};
 use crate::errors::Moved;
+use crate::habit;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
 use crate::low_water;
@@ -52,8 +53,15 @@ impl Transfer {
         self,
         mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Errno> + Send,
     ) -> Result<(usize, M), Box<Ended>> {
+        let number = self.socket.number();
+        if self.flags == 0 && habit::waits_first(number) && self.socket.timeout() > 0 {
+            return self.receive_on(Some(Errno::AGAIN), part);
+        }
         match self.first_try(|fd, flags| part(fd, 0, flags)) {
-            Ok(received) => Ok(received),
+            Ok(received) => {
+                habit::was_ready(number);
+                Ok(received)
+            }
             Err(failed) => self.receive_on(failed, part),
         }
     }
@@ -72,6 +80,9 @@ impl Transfer {
                 return Err(Box::new(Ended { timing, stop: Stop::Interrupt(raised), filled: 0 }));
             }
         };
+        if failed == Some(Errno::AGAIN) {
+            habit::had_to_wait(self.socket.number());
+        }
         let is_unmarked = timing.manner() != Manner::Bounded || low_water::is_one(self.socket);
         let mut receiving = Receiving::new(timing.manner(), self.bytes, self.flags, is_unmarked, part);
         let outcome = timing.run(&mut receiving, after(&timing, failed));
@@ -145,7 +156,10 @@ impl Transfer {
         let is_plain = if around::is_any_open() { self.is_plain().ok_or(None)? } else { waits_for_ever };
         let flags = if is_plain { self.flags } else { self.flags | MessageFlags::DONTWAIT.0 };
         let (descriptor, before) = (Descriptor::of(self.socket), Before::now());
-        let outcome = if is_plain || self.bytes > SMALL {
+        let (sends, number) = (self.phase == Phase::Send && !is_plain, self.socket.number());
+        let _sending = sends.then(|| habit::Sending::on(number));
+        // Who waits for these very bytes wants the interpreter as soon as they are there.
+        let outcome = if is_plain || self.bytes > SMALL || sends && habit::wakes_this_process(number) {
             descriptor.released(|fd| call(fd, flags))
         } else {
             descriptor.held(|fd| call(fd, flags))

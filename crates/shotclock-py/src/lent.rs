@@ -11,6 +11,7 @@ use std::time::Duration;
 use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact, waiting::Waiting};
 use shotclock::{Deadline, Timeout};
 
+use crate::habit;
 use crate::interpreter::released;
 use crate::object::SocketRef;
 use crate::timing::{Manner, SMALL};
@@ -64,6 +65,7 @@ impl Descriptor {
         self.check()?;
         released(|| {
             let result = call(self.lend(&waiting));
+            habit::woken(self.number, self.lend(&waiting));
             // Before signal handlers run, which may close it themselves.
             drop(waiting);
             result
@@ -90,6 +92,11 @@ impl Descriptor {
     #[cold]
     pub(crate) fn was_unblocked_since(self, before: Before) -> bool {
         self.held(|fd| Ok::<_, Errno>(before.was_in_the_way_of(fd))).unwrap_or(false)
+    }
+
+    /// A wait on it has found that it need not wait.
+    pub(crate) fn was_ready(self) {
+        habit::was_ready(self.number);
     }
 
     /// Names it as what is waited for. The waiter looks whether it is still the socket's.

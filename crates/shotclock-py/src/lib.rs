@@ -25,6 +25,7 @@ mod file_writer;
 mod first_try;
 mod gate;
 mod guard;
+mod habit;
 mod held;
 mod interface;
 mod interpreter;

@@ -12,6 +12,7 @@ use pyo3_ffi::{
 use shotclock::raw::{Errno, exact, numbers, waiting};
 
 use crate::errors;
+use crate::habit;
 use crate::held;
 use crate::interpreter::{PyResult, released};
 use crate::lent::Descriptor;
@@ -44,6 +45,7 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
     forget_accepted(number);
+    habit::forget(number);
     low_water::forget(socket, number);
     policy::forget(socket, number);
     returned(if number < 0 { Ok(Owned::none()) } else { close_number(number) })

@@ -1,0 +1,116 @@
+//! What has been seen of the calls on a number, so that the next one begins in the cheaper way. Nothing hangs on it but
+//! time: what is remembered of a number that is another socket's by now is forgotten within a few calls.
+
+use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+
+use shotclock::raw::exact;
+
+/// Numbers that are so far apart share a place.
+const PLACES: usize = 4096;
+
+/// So many receives in a row had to wait: then the next one waits first. Else one that comes between two halves of a
+/// message would pay for the wait before it.
+const WAITS: u8 = 2;
+/// After so many senders that were somebody else's, a number's peer is taken to be another process's.
+const STRANGERS: u8 = 8;
+/// The peer is known to be waited on in this process.
+const HERE: u8 = u8::MAX;
+
+static RECEIVES: [AtomicU8; PLACES] = [const { AtomicU8::new(0) }; PLACES];
+static SENDS: [AtomicU8; PLACES] = [const { AtomicU8::new(0) }; PLACES];
+
+/// The number on which a thread sends at this moment, with the interpreter held or not; negative if there is none.
+static SENDING: AtomicI32 = AtomicI32::new(-1);
+
+/// Whether a receive on the number is better begun with its wait: a try would find nothing, and cost a system call.
+#[inline]
+pub(crate) fn waits_first(number: RawFd) -> bool {
+    RECEIVES[place(number)].load(Ordering::Relaxed) >= WAITS
+}
+
+/// A receive on the number has found nothing at its first try, or has waited without one.
+pub(crate) fn had_to_wait(number: RawFd) {
+    let seen = &RECEIVES[place(number)];
+    seen.store(seen.load(Ordering::Relaxed).saturating_add(1).min(WAITS), Ordering::Relaxed);
+}
+
+/// A receive on the number would have found its bytes at once.
+#[inline]
+pub(crate) fn was_ready(number: RawFd) {
+    let seen = &RECEIVES[place(number)];
+    if seen.load(Ordering::Relaxed) != 0 {
+        seen.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Whether somebody in this process waits for what is sent on the number: who is woken wants the interpreter, at once.
+#[inline]
+pub(crate) fn wakes_this_process(number: RawFd) -> bool {
+    SENDS[place(number)].load(Ordering::Relaxed) == HERE
+}
+
+/// Lets it be seen, as long as the value lives, that a thread sends on the number.
+pub(crate) struct Sending;
+
+impl Sending {
+    #[inline]
+    pub(crate) fn on(number: RawFd) -> Self {
+        SENDING.store(number, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Sending {
+    #[inline]
+    fn drop(&mut self) {
+        // Another thread's may go with it, and is missed then.
+        SENDING.store(-1, Ordering::Relaxed);
+    }
+}
+
+/// A wait has ended while a thread of this process sends. If it sends to this very socket, it is remembered: whoever
+/// holds the interpreter while it wakes a thread makes that wait again, for the interpreter.
+#[inline]
+pub(crate) fn woken(number: RawFd, fd: BorrowedFd<'_>) {
+    let sender = SENDING.load(Ordering::Relaxed);
+    if sender >= 0 && sender != number {
+        compare(sender, number, fd);
+    }
+}
+
+/// Nothing is known of the number any more.
+pub(crate) fn forget(number: RawFd) {
+    if number >= 0 {
+        RECEIVES[place(number)].store(0, Ordering::Relaxed);
+        SENDS[place(number)].store(0, Ordering::Relaxed);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn compare(sender: RawFd, woken: RawFd, fd: BorrowedFd<'_>) {
+    let seen = &SENDS[place(sender)];
+    let strangers = seen.load(Ordering::Relaxed);
+    if strangers >= STRANGERS {
+        return;
+    }
+    // SAFETY: not negative. It may be closed by now, or be another file: then the names differ, which costs a little time.
+    let sending = unsafe { BorrowedFd::borrow_raw(sender) };
+    if is_peer(sending, fd) {
+        seen.store(HERE, Ordering::Relaxed);
+        SENDS[place(woken)].store(HERE, Ordering::Relaxed);
+    } else {
+        seen.store(strangers + 1, Ordering::Relaxed);
+    }
+}
+
+/// Whether one is connected to the other, as far as names tell.
+fn is_peer(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    let (Ok(name), Ok(Some(peer))) = (exact::getsockname(one), exact::getpeername(other)) else { return false };
+    name.as_bytes() == peer.as_bytes()
+}
+
+fn place(number: RawFd) -> usize {
+    number.cast_unsigned() as usize % PLACES
+}
