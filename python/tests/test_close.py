@@ -1,5 +1,7 @@
 """close() of a socket that others wait on: who is woken, how, and what becomes of the number."""
 
+import textwrap
+
 import pytest
 
 
@@ -249,4 +251,188 @@ def test_the_function_close_of_our_own_module_wakes_too(run_with_waits):
         assert waiter.end().errno == errno.EBADF
         sock.detach()
         """
+    )
+
+
+def test_an_address_is_free_when_close_returns(run_with_waits):
+    # A thread that is in accept or recvfrom has the file, and with it the address, until it has left.
+    run_with_waits(
+        """
+        def bound(kind, address=("127.0.0.1", 0)):
+            sock = socket.socket(socket.AF_INET, kind)
+            sock.bind(address)
+            if kind == socket.SOCK_STREAM:
+                sock.listen()
+            return sock
+        for kind, wait in (
+            (socket.SOCK_STREAM, lambda sock: sock.accept()),
+            (socket.SOCK_DGRAM, lambda sock: sock.recvfrom(1)),
+        ):
+            for timeout in (None, 60):
+                for again in range(75):
+                    sock = bound(kind)
+                    sock.settimeout(timeout)
+                    waiters = [Waiter(lambda: wait(sock)) for _ in range(2)]
+                    address = sock.getsockname()
+                    sock.close()
+                    bound(kind, address).close()
+                    assert [waiter.end().errno for waiter in waiters] == [errno.EBADF] * 2
+        """
+    )
+
+
+def test_a_child_s_and_a_copy_s_listener_accepts_on(run_with_waits):
+    run_with_waits(
+        """
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for timeout in (None, 60):
+            listener = socket.create_server(("127.0.0.1", 0))
+            listener.settimeout(timeout)
+            address = listener.getsockname()
+            copy = listener.dup()
+            waiter = Waiter(lambda: listener.accept())
+            begin, begun = os.pipe()
+            child = os.fork()
+            if child == 0:
+                status = 1
+                try:
+                    copy.close()
+                    os.read(begin, 1)
+                    for _ in range(2):
+                        listener.accept()[0].sendall(b"child")
+                    status = 0
+                finally:
+                    os._exit(status)
+            listener.close()
+            assert waiter.end().errno == errno.EBADF
+            with socket.create_connection(address) as client:
+                copy.accept()[0].sendall(b"copy")
+                assert client.recv(10) == b"copy"
+            copy.close()
+            os.write(begun, b"x")
+            for _ in range(2):
+                with socket.create_connection(address) as client:
+                    assert client.recv(10) == b"child"
+            assert os.waitpid(child, 0)[1] == 0
+        """
+    )
+
+
+@pytest.mark.parametrize("pending", [0, 1])
+def test_it_wakes_where_no_signal_can_be_queued(run_with_waits, pending):
+    run_with_waits(
+        f"""
+        import resource, signal
+        resource.setrlimit(resource.RLIMIT_SIGPENDING, ({pending}, {pending}))
+        # One that the program has a handler for is the program's.
+        seen = []
+        signal.signal(signal.SIGURG, lambda *_: seen.append(1))
+        for timeout in (None, 60):
+            sock = datagram()
+            sock.settimeout(timeout)
+            waiters = [Waiter(lambda: sock.recv(1)) for _ in range(3)]
+            sock.close()
+            assert [waiter.end().errno for waiter in waiters] == [errno.EBADF] * 3
+        assert not seen
+        """
+    )
+
+
+def test_a_number_above_the_limit_of_descriptors_is_closed(run_with_waits):
+    run_with_waits(
+        """
+        import resource
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for timeout in (None, 60):
+            for is_waited_on in (False, True):
+                ours, theirs = socket.socketpair()
+                ours.settimeout(timeout)
+                theirs.settimeout(PATIENCE)
+                number = ours.fileno()
+                other = theirs.dup()
+                waiter = Waiter(lambda: ours.recv(1)) if is_waited_on else None
+                resource.setrlimit(resource.RLIMIT_NOFILE, (number, most[1]))
+                ours.close()
+                assert not is_open(number)
+                assert theirs.recv(1) == b""
+                resource.setrlimit(resource.RLIMIT_NOFILE, most)
+                assert waiter is None or waiter.end().errno == errno.EBADF
+        """
+    )
+
+
+LINGERS = """
+def lingering():
+    # The peer takes nothing more, so that what was sent is never acknowledged.
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    ours = socket.create_connection(listener.getsockname())
+    theirs = listener.accept()[0]
+    ours.setblocking(False)
+    try:
+        while True: ours.send(b"x" * 65536)
+    except BlockingIOError:
+        ours.settimeout(None)
+    import struct
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 4))
+    return ours, theirs
+"""
+
+
+def test_a_close_that_lingers_holds_nobody_else_up(run_with_waits):
+    run_with_waits(
+        LINGERS
+        + textwrap.dedent("""
+        ours, theirs = lingering()
+        number = ours.fileno()
+        waiter = Waiter(lambda: ours.recv(1))
+        begun = time.monotonic()
+        closer = threading.Thread(target=ours.close)
+        closer.start()
+        # The thread that waits does not wait for the peer's acknowledgement.
+        assert waiter.end().errno == errno.EBADF
+        assert time.monotonic() - begun < LATE and closer.is_alive()
+        # Two threads on another socket.
+        other, its = socket.socketpair()
+        waiters = [Waiter(lambda: other.recv(1)) for _ in range(2)]
+        its.close()
+        assert [waiter.end() for waiter in waiters] == [None, None]
+        assert time.monotonic() - begun < LATE and closer.is_alive()
+        theirs.close()
+        closer.join()
+        assert not is_open(number)
+        """)
+    )
+
+
+def test_a_scope_bounds_a_close_that_lingers(run_with_waits):
+    run_with_waits(
+        LINGERS
+        + textwrap.dedent("""
+        for is_waited_on in (False, True):
+            ours, theirs = lingering()
+            number = ours.fileno()
+            file = os.readlink(f"/proc/self/fd/{number}")
+            waiter = Waiter(lambda: ours.recv(1)) if is_waited_on else None
+            begun = time.monotonic()
+            try:
+                with shotclock.deadline(0.2):
+                    ours.close()
+            except TimeoutError as error:
+                assert shotclock.timeout_details(error).phase == "shutdown", error
+            else:
+                raise AssertionError("nobody has acknowledged anything")
+            took = time.monotonic() - begun
+            assert 0.2 <= took < LATE, took
+            # A bell may have the number by now.
+            assert ours.fileno() == -1 and not (is_open(number) and os.readlink(f"/proc/self/fd/{number}") == file)
+            assert waiter is None or waiter.end().errno == errno.EBADF
+        # Without a limit it takes what the system lets it take.
+        ours, theirs = lingering()
+        begun = time.monotonic()
+        ours.close()
+        took = time.monotonic() - begun
+        assert took > 3.5, took
+        """)
     )

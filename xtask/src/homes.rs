@@ -41,6 +41,7 @@ const RULES: [Rule; 21] = [
             "crates/shotclock-py/src/policy.rs",
             "crates/shotclock-py/src/sendfile.rs",
             "crates/shotclock-py/src/unblocked.rs",
+            "crates/shotclock-py/src/waiting.rs",
         ],
     ),
     ("BorrowedFd<'static>", &[]),

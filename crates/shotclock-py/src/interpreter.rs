@@ -25,7 +25,7 @@ pub(crate) struct InterpreterWaiter {
 }
 
 impl InterpreterWaiter {
-    fn poll(&self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+    fn wait_released(&self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
         let wait = || PollWaiter.wait(wanted, now, until);
         let outcome = match self.descriptor {
             Some(descriptor) => descriptor.released(|_| Ok(wait())).map_err(Stop::System)?,
@@ -52,7 +52,7 @@ impl Waiter for InterpreterWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
-        let ready = self.poll(wanted, now, until)?;
+        let ready = self.wait_released(wanted, now, until)?;
         if ready.is_empty() {
             check_signals().map_err(Stop::Interrupt)?;
         } else if let Some(descriptor) = self.descriptor
@@ -98,7 +98,7 @@ impl Waiter for CountedWaiter<'_> {
         if !self.has_moved() {
             return self.inner.wait(wanted, now, until);
         }
-        let ready = self.inner.poll(wanted, now, until)?;
+        let ready = self.inner.wait_released(wanted, now, until)?;
         self.inner.check_open()?;
         // At the end of a limit the loop says which.
         if ready.is_empty() && self.now() < until { Err(Stop::Interrupt(Raised)) } else { Ok(ready) }

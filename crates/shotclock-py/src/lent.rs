@@ -8,7 +8,7 @@
 use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
-use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact, waiting::Waiting};
+use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact};
 use shotclock::{Deadline, Timeout};
 
 use crate::habit;
@@ -16,6 +16,7 @@ use crate::interpreter::released;
 use crate::object::SocketRef;
 use crate::timing::{Manner, SMALL};
 use crate::unblocked::{Before, Unblocked};
+use crate::waiting::Waiting;
 
 /// A socket, and the number that it had when a call on it began.
 #[derive(Clone, Copy)]

@@ -56,3 +56,4 @@ mod timing;
 mod tls;
 mod transfer;
 mod unblocked;
+mod waiting;

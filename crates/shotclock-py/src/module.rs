@@ -9,7 +9,6 @@ use pyo3_ffi::{
     PyInterpreterState_Get, PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModule_AddObjectRef,
     PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
 };
-use shotclock::raw::waiting;
 
 use crate::arguments::descriptor;
 use crate::interpreter::{PyResult, Raised};
@@ -17,6 +16,7 @@ use crate::names::patience;
 use crate::object::{Owned, SocketRef, returned};
 use crate::stock::{self, stock};
 use crate::table::Definitions;
+use crate::waiting;
 use crate::{
     canceller, chain, errors, faults, file_reader, file_text, file_text_writer, file_writer, guard, link, low_water,
     own_type, policy, race, readable, sendfile, tls, transfer,

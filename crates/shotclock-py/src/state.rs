@@ -9,18 +9,21 @@ use pyo3_ffi::{
     Py_False, Py_None, Py_True, PyBool_FromLong, PyErr_Clear, PyFloat_AsDouble, PyFloat_CheckExact, PyFloat_FromDouble,
     PyLong_CheckExact, PyLong_FromLong, PyObject,
 };
-use shotclock::raw::{Errno, exact, numbers, waiting};
+use shotclock::Phase;
+use shotclock::raw::{Errno, Farewell, Stop, exact, numbers};
 
 use crate::errors;
 use crate::habit;
 use crate::held;
-use crate::interpreter::{PyResult, released};
+use crate::interpreter::{PyResult, Raised, released};
 use crate::lent::Descriptor;
 use crate::low_water;
 use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
 use crate::policy;
 use crate::stock::{StockMethod, stock};
+use crate::timing::Timing;
 use crate::unblocked;
+use crate::waiting;
 
 /// What the last `_accept` on this thread gave, as long as nothing has been done to it but what socket.py does in
 /// `accept`: make an object of it, and, if the listener has a timeout, make that block. Both need not ask the system
@@ -51,13 +54,35 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     returned(if number < 0 { Ok(Owned::none()) } else { close_number(number) })
 }
 
-/// Closes a descriptor, under whoever waits on it, with the interpreter released: under SO_LINGER it may wait. That the
-/// peer has reset the connection is no error of closing it.
+/// Closes a descriptor, under whoever waits on it, with the interpreter released: those are waited for, and under SO_LINGER
+/// the peer, which only a scope or a canceller ends. That the peer has reset the connection is no error of closing it.
 pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
     unblocked::give_up(number);
-    match released(|| waiting::close(number)) {
-        Ok(()) | Err(Errno::CONNRESET) => Ok(Owned::none()),
+    let timing = Timing::of_scope(Phase::Shutdown).unwrap_or_else(|Raised| {
+        // It will be said to who asks for more.
+        // SAFETY: the interpreter is held.
+        unsafe { PyErr_Clear() };
+        Timing::without_limit(Phase::Shutdown)
+    });
+    let (is_bounded, limit) = (timing.is_bounded(), timing.limit());
+    match released(|| waiting::close(number, is_bounded, &limit)) {
+        Ok(Some(lingers)) if is_bounded => linger(lingers, &timing),
+        Ok(None) => Ok(Owned::none()),
+        Ok(lingers) => {
+            released(|| drop(lingers));
+            Ok(Owned::none())
+        }
+        Err(Errno::CONNRESET) => Ok(Owned::none()),
         Err(errno) => Err(errors::raise_errno(errno)),
+    }
+}
+
+/// Waits for the end of a connection that is closed, no longer than the limit. That a canceller ends it is no fault of the
+/// connection's.
+fn linger(copy: OwnedFd, timing: &Timing) -> PyResult<Owned> {
+    match timing.run_python(&mut Farewell::begin(copy)) {
+        Err(stop @ (Stop::TimedOut { .. } | Stop::Interrupt(_))) => Err(timing.raise(stop)),
+        _ => Ok(Owned::none()),
     }
 }
 

@@ -286,7 +286,8 @@ impl Timing {
         InterpreterWaiter { descriptor: self.descriptor }
     }
 
-    fn limit(&self) -> Limit<'_> {
+    /// All that bounds it.
+    pub(crate) fn limit(&self) -> Limit<'_> {
         let cancellers = Cancellers::just(self.around.as_ref().and_then(Around::canceller));
         Limit { cancellers, policy: self.policy.as_deref(), ..self.time_limit() }
     }

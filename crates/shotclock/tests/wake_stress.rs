@@ -3,13 +3,10 @@
 
 mod peers;
 
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use shotclock::raw::{Errno, exact, waiting};
 
 use peers::{Waiting, full_backlog, in_own_process, open_descriptors, tcp_pair, udp};
 use shotclock::{Canceller, Family, Kind, Result, Socket, create_server, socketpair};
@@ -278,93 +275,6 @@ fn a_forked_child_has_bells_of_its_own() {
     canceller.cancel();
     assert!(waits.join().unwrap());
     drop(other);
-}
-
-/// A socket as Python has it: its number goes back to the system when it is closed.
-struct Numbered(AtomicI32);
-
-impl Numbered {
-    /// One blocking call on it, as Python makes them.
-    fn recv(&self) -> std::result::Result<usize, Errno> {
-        let number = self.0.load(Ordering::SeqCst);
-        if number < 0 {
-            return Err(Errno::BADF);
-        }
-        let _waiting = waiting::Waiting::on(number);
-        if self.0.load(Ordering::SeqCst) != number {
-            return Err(Errno::BADF);
-        }
-        // SAFETY: not negative, and no other file's as long as this thread is counted.
-        exact::recv(unsafe { BorrowedFd::borrow_raw(number) }, &mut [0; 100], 0)
-    }
-
-    fn close(&self) -> RawFd {
-        let number = self.0.swap(-1, Ordering::SeqCst);
-        waiting::close(number).unwrap();
-        number
-    }
-}
-
-#[test]
-fn stress_a_number_goes_back_when_the_last_waiter_has_left() {
-    if !in_own_process("stress_a_number_goes_back_when_the_last_waiter_has_left") {
-        return;
-    }
-    let stop = AtomicBool::new(false);
-    let before = open_descriptors();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
-                let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
-                one.sendall(b"a stranger's").unwrap();
-                other.sendall(b"a stranger's").unwrap();
-            }
-        });
-        let (end, ended) = mpsc::channel();
-        for round in 0..ROUNDS * 5 {
-            let (one, _silent) = exact::socketpair(Family::UNIX.0, Kind::STREAM.0, 0).unwrap();
-            let socket = Arc::new(Numbered(AtomicI32::new(one.into_raw_fd())));
-            let readers = 3;
-            for _ in 0..readers {
-                let (socket, end) = (Arc::clone(&socket), end.clone());
-                scope.spawn(move || {
-                    let first = socket.recv();
-                    end.send((first, socket.recv())).unwrap();
-                });
-            }
-            spin(round * 53 % 10_000);
-            socket.close();
-            for _ in 0..readers {
-                let (first, second) = ended.recv_timeout(FAR / 5).expect("a waiter was not woken");
-                assert!(matches!(first, Err(Errno::BADF | Errno::INTR)), "{first:?}");
-                assert_eq!(second, Err(Errno::BADF));
-            }
-        }
-        stop.store(true, Ordering::Relaxed);
-    });
-    // A sanitizer has a few of its own.
-    assert!(open_descriptors() <= before + 8, "{} after {before}", open_descriptors());
-}
-
-#[test]
-fn a_number_stays_taken_until_the_last_waiter_has_left() {
-    let (one, other) = exact::socketpair(Family::UNIX.0, Kind::STREAM.0, 0).unwrap();
-    let number = one.into_raw_fd();
-    let (first, second) = (waiting::Waiting::on(number), waiting::Waiting::on(number));
-    assert_eq!(waiting::waiters(number), 2);
-    waiting::close(number).unwrap();
-    assert_eq!(waiting::close(number), Err(Errno::BADF), "it is closed already");
-    // SAFETY: it is open still, if dead.
-    let dead = unsafe { BorrowedFd::borrow_raw(number) };
-    assert_eq!(exact::recv(dead, &mut [0; 1], 0), Err(Errno::BADF));
-    assert_eq!(exact::recv(std::os::fd::AsFd::as_fd(&other), &mut [0; 1], 0), Ok(0), "the peer is told at once");
-    let stranger = socketpair(Family::UNIX, Kind::STREAM).unwrap().0;
-    assert_ne!(stranger.as_raw_fd(), number);
-    drop(first);
-    assert_eq!(waiting::waiters(number), 1);
-    drop(second);
-    assert_eq!(waiting::waiters(number), 0);
-    assert_eq!(waiting::close(-1), Err(Errno::BADF));
 }
 
 #[test]

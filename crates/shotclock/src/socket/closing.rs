@@ -46,7 +46,11 @@ impl Timed<'_> {
             let _not_ours_to_mend = calls::linger_in_background(self.fd());
         }
         let lingered = match copy {
-            Some(copy) if is_bounded => linger(copy, &Limit { gate: None, ..limit }),
+            Some(copy) if is_bounded => {
+                // What ends it otherwise than in time is no fault of the connection's.
+                let lingered = run("close", &mut Farewell::begin(copy), &Limit { gate: None, ..limit });
+                lingered.or_else(|error| if error.is_timeout() { Err(error) } else { Ok(()) })
+            }
             _ => Ok(()),
         };
         buried.and(lingered)
@@ -64,28 +68,45 @@ impl Timed<'_> {
     }
 }
 
-/// Closes the last descriptor of a connection that lingers, and waits for that no longer than the limit: the system's
+/// The close of the last descriptor of a connection that lingers, to be waited for no longer than a limit: the system's
 /// close(2) alone knows whether it is the last one, in whatever process, and waits, so a thread of its own makes it.
-fn linger(copy: OwnedFd, limit: &Limit<'_>) -> Result<()> {
-    let farewell = Arc::new(Farewell { copy: Mutex::new(Some(copy)), closed: Signal::default() });
-    let theirs = Arc::clone(&farewell);
-    let spawned = thread::spawn_detached("shotclock-linger", move || theirs.close());
-    if spawned.is_err() {
-        farewell.close_in_background();
-    }
-    match run("close", &mut Closed(&farewell.closed), limit) {
-        // What ends it otherwise is no fault of the connection's.
-        Err(error) if error.is_timeout() => Err(error),
-        _ => Ok(()),
+pub struct Farewell(Arc<Parting>);
+
+impl Farewell {
+    /// Begins to close it.
+    pub fn begin(copy: OwnedFd) -> Self {
+        let parting = Arc::new(Parting { copy: Mutex::new(Some(copy)), closed: Signal::default() });
+        let theirs = Arc::clone(&parting);
+        if thread::spawn_detached("shotclock-linger", move || theirs.close()).is_err() {
+            parting.close_in_background();
+        }
+        Self(parting)
     }
 }
 
-struct Farewell {
+impl Operation for Farewell {
+    type Output = ();
+
+    fn attempt(&mut self, _: Readiness) -> std::result::Result<(), Pause> {
+        if self.0.closed.is_set() { Ok(()) } else { Err(Pause::WouldBlock) }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.signal(&self.0.closed);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
+    }
+}
+
+/// What is closed, and whether it is.
+struct Parting {
     copy: Mutex<Option<OwnedFd>>,
     closed: Signal,
 }
 
-impl Farewell {
+impl Parting {
     fn close(&self) {
         drop(self.take());
         self.closed.set();
@@ -101,25 +122,6 @@ impl Farewell {
 
     fn take(&self) -> Option<OwnedFd> {
         self.copy.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// Ends once the connection is closed.
-struct Closed<'a>(&'a Signal);
-
-impl Operation for Closed<'_> {
-    type Output = ();
-
-    fn attempt(&mut self, _: Readiness) -> std::result::Result<(), Pause> {
-        if self.0.is_set() { Ok(()) } else { Err(Pause::WouldBlock) }
-    }
-
-    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.signal(self.0);
-    }
-
-    fn moves(&self) -> Moves {
-        Moves::Out
     }
 }
 

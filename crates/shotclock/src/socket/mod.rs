@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::race::OnceBox;
 
+pub use closing::Farewell;
 pub(crate) use stream::{formatted, no_text};
 pub use view::Timed;
 

@@ -14,7 +14,7 @@
 //! * `thread`: threads that take no signals, detached or to be waited for.
 //! * `timeouts`: the timeouts that std's types keep in the system.
 //! * `fork`: values that start anew in a forked child.
-//! * `waiting`: who waits on which descriptor, and a close that wakes them, for the Python face.
+//! * `interrupt`: waking a thread out of a system call, for the Python face.
 //!
 //! Nothing here loops, and nothing waits but `poll`, and `exact` where it is asked to.
 #![allow(unsafe_code)]
@@ -25,7 +25,7 @@ mod unix;
 pub(crate) use unix::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub use unix::{Errno, Readiness, exact, waiting};
+pub use unix::{Errno, Readiness, exact, interrupt};
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 mod unsupported;

@@ -50,7 +50,7 @@ extern "C" fn note_child() {
 
 /// A lazily made process-wide value that a forked child does not share: the child finds none and makes its own. The
 /// parent's is leaked there, since another thread may have been in the middle of changing it.
-pub(crate) struct PerProcess<T: 'static> {
+pub struct PerProcess<T: 'static> {
     value: AtomicPtr<T>,
     forget: extern "C" fn(),
     make: fn() -> T,
@@ -59,20 +59,20 @@ pub(crate) struct PerProcess<T: 'static> {
 
 impl<T: Sync> PerProcess<T> {
     /// `forget` must call [`PerProcess::forget`] on this very static; it runs in the child, before anything else.
-    pub(crate) const fn new(make: fn() -> T, forget: extern "C" fn()) -> Self {
+    pub const fn new(make: fn() -> T, forget: extern "C" fn()) -> Self {
         Self { value: AtomicPtr::new(ptr::null_mut()), forget, make, registered: AtomicBool::new(false) }
     }
 
     /// The value of this process.
     #[inline]
-    pub(crate) fn get(&'static self) -> &'static T {
+    pub fn get(&'static self) -> &'static T {
         let value = self.value.load(Ordering::Acquire);
         // SAFETY: the pointer comes from Box::leak in `make_one` and is never freed; T is Sync.
         unsafe { value.as_ref() }.unwrap_or_else(|| self.make_one())
     }
 
     /// One atomic store, hence fit for a child of fork, where only async-signal-safe things may be done.
-    pub(crate) fn forget(&self) {
+    pub fn forget(&self) {
         self.value.store(ptr::null_mut(), Ordering::Release);
     }
 

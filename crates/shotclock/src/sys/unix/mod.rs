@@ -4,13 +4,13 @@ pub(crate) mod address;
 pub mod exact;
 pub(crate) mod fork;
 pub(crate) mod interface;
+pub mod interrupt;
 pub(crate) mod message;
 pub(crate) mod resolver;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod thread;
 pub(crate) mod timeouts;
-pub mod waiting;
 pub(crate) mod wake;
 
 pub(crate) use libc as c;

@@ -184,12 +184,12 @@ pub fn take_error(fd: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 /// Whether closing the last descriptor waits for the peer: SO_LINGER is on, and its time above zero.
-pub(crate) fn lingers(fd: BorrowedFd<'_>) -> bool {
+pub fn lingers(fd: BorrowedFd<'_>) -> bool {
     net::sockopt::socket_linger(fd).is_ok_and(|time| time.is_some_and(|time| !time.is_zero()))
 }
 
 /// Lets the connection end in the background, without anybody who waits.
-pub(crate) fn linger_in_background(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+pub fn linger_in_background(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     net::sockopt::set_socket_linger(fd, None)
 }
 
@@ -225,31 +225,30 @@ pub(crate) fn set_inheritable(fd: BorrowedFd<'_>, inheritable: bool) -> Result<(
     fcntl_setfd(fd, flags)
 }
 
-/// Puts a dead descriptor under the number, atomically: what the number stood for is closed, the number stays taken.
+/// Ends what a number stands for, which stays taken: [`cover`], or, if that cannot be, shutdown(2), for whoever shares the
+/// connection too, and that is no error.
+pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let Err(errno) = cover(fd) else { return Ok(()) };
+    let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);
+    if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::BADF) { Ok(()) } else { Err(errno) }
+}
+
+/// Puts a dead descriptor over the number, atomically: what the number stood for is closed, the number stays taken.
 ///
 /// The dead descriptor is one of the root directory opened with O_PATH, which exists in every chroot: every socket call
 /// on it says EBADF. It is opened anew each time; one kept for the process could be closed by strangers (daemons do) and
 /// its number be somebody else's.
 ///
-/// Without a descriptor left for the dead one, or with a number above what RLIMIT_NOFILE has become, over which the
-/// system puts nothing, the connection is shut down, for whoever shares it too, and that is no error.
-pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let dead = match open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(dead) => dead,
-        Err(errno) => {
-            let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);
-            return if matches!(errno, Errno::MFILE | Errno::NFILE) { Ok(()) } else { Err(errno) };
-        }
-    };
+/// # Errors
+/// EMFILE or ENFILE without a descriptor left for the dead one, EBADF for a number above what RLIMIT_NOFILE has become,
+/// over which the system puts nothing.
+pub fn cover(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let dead = open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     // SAFETY: both numbers are open and stay so. The caller owns `fd`'s number; after dup3 it is open still, so that
     // whoever borrowed it keeps a valid, if dead, descriptor.
     while unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
         match last_errno() {
             Errno::BUSY | Errno::INTR => {}
-            Errno::BADF => {
-                let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);
-                return Ok(());
-            }
             errno => return Err(errno),
         }
     }
