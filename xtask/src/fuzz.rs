@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn run_targets(arguments: &Arguments) -> Result<(), Failure> {
     if !run::is_installed("cargo", ["fuzz", "--version"]) {
-        return skips::judge(&[skips::announce("fuzz", "cargo-fuzz is not installed")]);
+        return skips::judge(&[skips::announce("fuzz", "cargo-fuzz is not installed")], &mut std::io::stdout());
     }
     let targets = if arguments.targets.is_empty() { all()? } else { arguments.targets.clone() };
     let limit = format!("-max_total_time={}", arguments.seconds);
@@ -64,7 +64,10 @@ fn run_targets(arguments: &Arguments) -> Result<(), Failure> {
 
 fn run_python(arguments: &PythonArguments) -> Result<(), Failure> {
     if arguments.valgrind && !run::is_installed("valgrind", ["--version"]) {
-        return skips::judge(&[skips::announce("fuzz python --valgrind", "valgrind is not installed")]);
+        return skips::judge(
+            &[skips::announce("fuzz python --valgrind", "valgrind is not installed")],
+            &mut std::io::stdout(),
+        );
     }
     let venv = format!("fuzz-{}", python::version(&arguments.python)?);
     // Optimised code compares what is not there yet and looks at the outcome later: memcheck takes that for a mistake.

@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peers::{LIMIT, LOOSE, Waiting, full_backlog, in_own_process, tcp_pair, thread_time, times_out, udp};
+use peers::{LIMIT, LOOSE, Waiting, fill, full_backlog, in_own_process, tcp_pair, thread_time, times_out, udp};
 use shotclock::{
     Canceller, Connector, Deadline, Family, Kind, LimitKind, Lookup, MessageFlags, ServerBuilder, Socket, SocketOption,
     SocketWriter, Timeout, UnixAddress, create_connection, create_server, socketpair,
@@ -45,6 +45,7 @@ fn every_send_to_a_peer_that_never_reads_ends() {
     let data = vec![7; 16 << 20];
     let error = times_out(LIMIT, || client.sendall(&data));
     assert!(error.bytes_moved() > 0 && error.bytes_moved() < data.len() as u64, "{error}");
+    fill(&client);
     times_out(LIMIT, || client.send(&data));
     times_out(LIMIT, || client.sendto(&data, client.getpeername().unwrap()));
     times_out(LIMIT, || client.sendmsg(&[std::io::IoSlice::new(&data)], &[], None));

@@ -23,6 +23,19 @@ pub fn tcp_pair() -> (Socket, Socket) {
     (client, server)
 }
 
+/// Sends, with the socket's timeout, until nothing more goes for a whole one: after a send that ended there may be room
+/// again, when the system has moved what it had.
+#[track_caller]
+pub fn fill(socket: &Socket) {
+    let data = vec![7; 1 << 20];
+    loop {
+        match socket.sendall(&data) {
+            Err(error) if error.bytes_moved() == 0 => return assert!(error.is_timeout(), "{error}"),
+            _some_went => {}
+        }
+    }
+}
+
 /// A UDP socket with an address of its own.
 #[track_caller]
 pub fn udp() -> Socket {
