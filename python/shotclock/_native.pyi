@@ -47,10 +47,12 @@ def sendfile(sock: _socket_object, file: int, offset: int, count: int, before: i
     An exception's `sent` counts what went out before, too.
     """
 
-def recv_exact(sock: _socket_object, room: bytearray, filled: int, /) -> int:
-    """Fill the room from there on, under one limit for the whole; how much of it is full, less at the end of the data.
+def recv_exact(
+    sock: _socket_object, tls: object, count: int, partial: bytes | bytearray | memoryview, /
+) -> bytes:
+    """Receive so many bytes, of which those are there, under one limit for the whole; fewer at the end of the data.
 
-    An exception's `partial` is what is full.
+    By that object of `_ssl`'s, if it is not None. An exception's `partial` is what had come.
     """
 
 def wait_readable(sock: _socket_object, nanoseconds: int, accepts: bool, /) -> bool:
@@ -143,9 +145,6 @@ def policy(sock: _socket_object, /) -> tuple[int, int, int] | None:
 
 def policies() -> int:
     """Count the sockets that are under a policy, and the numbers that are between two objects."""
-
-def call_tls(object: Any, fill: Callable[[], None], /) -> None:
-    """Call what reads by an object of _ssl's until it no longer has to wait, waiting in between as the timeout has it."""
 
 def guard_tls(owner: Any, /) -> None:
     """Guard the calls that wait of a class of _ssl's; ImportError if it is not what is expected."""

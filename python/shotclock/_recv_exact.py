@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import _chain, _mount, _native, _tls
+from . import _chain, _mount, _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
 
     Raises IncompleteReadError, an EOFError, if the peer ends the data before; TimeoutError; BlockingIOError (of TLS
     SSLWantReadError) on a socket that does not wait; the system's errors; ValueError for a number that is negative, or
-    less than ``partial`` has. Room for all ``n`` bytes is made at the start: bound a number that a peer has sent. Over
+    less than ``partial`` has. A handler's exception that comes in the very moment of a try of OpenSSL's has no ``partial``,
+    since nobody knows what that try had taken. Room for all ``n`` bytes is made at the start: bound a number that a peer has sent. Over
     TLS it does ``install()``.
     """
     given = memoryview(partial).nbytes
@@ -48,18 +49,15 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
     if not 0 <= given <= n:
         raise ValueError(f"{n!r} bytes: expected a number from {given}, the length of what is there, up")
     _mount.stock_socket_module()
-    room = bytearray(n)
-    room[:given] = partial
-    if given < n:
-        if (inner := _tls_object(sock)) is not None:
-            # It has to be guarded.
-            _chain.reach_every_socket()
-            got = _tls.recv_exact(sock, inner, room, given)
-        else:
-            got = _native.recv_exact(sock, room, given)
-        if got < n:
-            raise IncompleteReadError(bytes(room[:got]), n)
-    return bytes(room)
+    if given == n:
+        return bytes(partial)
+    if (inner := _tls_object(sock)) is not None:
+        # It has to be guarded.
+        _chain.reach_every_socket()
+    got = _native.recv_exact(sock, inner, n, partial if memoryview(partial).c_contiguous else bytes(partial))
+    if len(got) < n:
+        raise IncompleteReadError(got, n)
+    return got
 
 
 def _tls_object(sock: Any) -> Any:

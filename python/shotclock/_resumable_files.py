@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import io
 
-from . import _native
+from . import _chain, _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ def make(sock: Any, socket_io: type, mode: str, buffering: int | None, text_opti
     """Make what ``sock.makefile`` makes over raw files of the type ``socket_io``; it has to have a buffer."""
     if not set(mode) <= {"r", "w", "b"}:
         raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
+    if getattr(sock, "_sslobj", None) is not None:
+        # It has to be guarded.
+        _chain.reach_every_socket()
     size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
     raw: Any = socket_io(sock, "".join(letter for letter in "rw" if letter in mode) or "r")
     sock._io_refs += 1
@@ -69,9 +72,9 @@ class ResumableReader(_OverRaw):
         """Whether it is open, which it has to be."""
         return bool(self.raw.readable())
 
-    def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[bytes]:
         """Give the lines."""
-        self._checkClosed()  # type: ignore[attr-defined]
+        self._checkClosed()
         lines: Iterator[bytes] = self.reader
         return lines
 
@@ -143,7 +146,7 @@ class ResumablePair(io.BufferedIOBase):
         """Whether it is open, which it has to be."""
         return self._writer.writable()
 
-    def __iter__(self) -> Iterator[bytes]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[bytes]:
         """Give the lines."""
         return iter(self._reader)
 
@@ -181,7 +184,7 @@ class ResumableText(io.TextIOWrapper):
             encoder = None if is_utf8 and errors == "strict" else codecs.getincrementalencoder(self.encoding)(errors)
             newline = self._newline if self._newline in ("\r", "\r\n") else None
             self._encoded = _native.file_text_writer(buffer.writer, encoder, newline)
-            vars(self)["write"], vars(self)["flush"] = self._encoded.write, buffer.flush
+            vars(self)["write"], vars(self)["flush"] = self._encoded.write, self._encoded.flush
 
     @property
     def newlines(self) -> Any:  # type: ignore[override]
@@ -190,7 +193,7 @@ class ResumableText(io.TextIOWrapper):
 
     def __iter__(self) -> Iterator[str]:  # type: ignore[override]
         """Give the lines."""
-        self._checkClosed()  # type: ignore[attr-defined]
+        self._checkClosed()
         if not self.readable():
             return super().__iter__()
         lines: Iterator[str] = self._text
@@ -204,8 +207,7 @@ class ResumableText(io.TextIOWrapper):
                 raise io.UnsupportedOperation(why)
             super().reconfigure(**changes)
             self._newline = changes.get("newline", self._newline)
-            if self.readable():
-                self._begin()
+            self._begin()
         else:
             super().reconfigure(**changes)
 

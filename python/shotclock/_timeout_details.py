@@ -22,10 +22,10 @@ class TimeoutDetails:
     limit: str
     # How long the call had waited, in seconds.
     elapsed: float
-    # How many bytes of the call had gone out; None where nobody knows: a write by TLS.
+    # How many bytes of the call had gone out; None where nobody knows: a write by TLS, but by a file that survives.
     sent: int | None
-    # What had come, of a call that collects.
-    partial: bytes
+    # What had come, of a call that collects: a str if it collects text.
+    partial: bytes | str
     # The scope, if one ended the call.
     scope: Scope | None
 
@@ -34,7 +34,7 @@ class TimeoutDetails:
         if self.sent is None:
             return f"{text}; nobody knows how much was sent"
         return text + (f"; {self.sent} bytes were sent" if self.sent else "") + (
-            f"; {len(self.partial)} bytes had come" if self.partial else ""
+            f"; {len(self.partial)} {'characters' if isinstance(self.partial, str) else 'bytes'} had come" if self.partial else ""
         )
 
 
@@ -59,7 +59,7 @@ def timeout_details(error: BaseException) -> TimeoutDetails | None:
     write by TLS, the connection must not be used again: some of the data may have gone out.
 
     ``partial`` is what had come of ``recv_exact``, of ``MSG_WAITALL`` under a scope, and of a read of a file that
-    survives its timeouts (``makefile(resume=True)``), which has those bytes still. Otherwise it is empty, and nothing
+    survives its timeouts (``makefile(resume=True)``), which has it still; of text it is a str. Otherwise it is empty, and nothing
     is lost.
 
     Raises TypeError for what is no exception.

@@ -41,32 +41,5 @@ def guarded() -> tuple[str, ...]:
     return tuple(f"_ssl._SSLSocket.{name}" for name in _CALLS if hasattr(known, name)) if _native.guards_tls(known) else ()
 
 
-def recv_exact(sock: Any, inner: Any, room: bytearray, filled: int) -> int:
-    """As the native one, over TLS: by the inner object, whatever the socket is made into meanwhile."""
-    import ssl
-
-    def fill() -> None:
-        nonlocal filled
-        with memoryview(room) as view:
-            while filled < len(room):
-                try:
-                    count = inner.read(len(room) - filled, view[filled:])
-                except ssl.SSLEOFError:
-                    # As SSLSocket.read has it.
-                    if not sock.suppress_ragged_eofs:
-                        raise
-                    break
-                if count == 0:
-                    break
-                filled += count
-
-    try:
-        _native.call_tls(inner, fill)
-    except BaseException as error:
-        error.partial = bytes(room[:filled])  # type: ignore[attr-defined]
-        raise
-    return filled
-
-
 def _class_of_ssl() -> Any:
     return getattr(sys.modules["_ssl"], "_SSLSocket", None)

@@ -44,7 +44,7 @@ class Round:
     def __init__(self, seed):
         self.random = chance = random.Random(seed)
         self.is_ours = kind == "ours"
-        self.is_tls = self.is_ours and chance.random() < 0.04
+        self.is_tls = chance.random() < (0.2 if self.is_ours else 0)
         self.mode = chance.choice(["r", "w", "rw"] if self.is_ours else ["w", "rw"])
         self.is_text = chance.random() < 0.4 and self.is_ours
         self.a, self.b = tls_pair() if self.is_tls else socket.socketpair()
@@ -74,7 +74,8 @@ class Round:
         if not self.is_text:
             return bytes(chance.choices(b"abcdefgh\n", [9] * 8 + [chance.choice([0.1, 3, 9])], k=count))
         letters = "ab\u00e4\u00f6\n\r" + ("" if self.options["encoding"] == "latin-1" else "\u20ac\U0001f600")
-        return "".join(chance.choices(letters, k=count)).encode(self.options["encoding"])
+        # A carriage return at the end would be held back until it is known that nothing follows.
+        return ("".join(chance.choices(letters, k=count)) + "a").encode(self.options["encoding"])
 
     # The peer.
 
@@ -93,17 +94,15 @@ class Round:
                 most -= len(data)
 
     def out(self):
-        return len(self.received) + queued(self.b)
+        return len(self.received) + (0 if self.is_tls else queued(self.b))
 
     # One call, and what may end it.
 
     def limited(self, call, argument, writes=False):
         '''What it gave, and what ended it.'''
         given, how = [], self.random.choice(["timeout", "scope", "both", "canceller", "alarm"])
+        self.argument = iter(argument)
         if not self.is_ours and how in ("timeout", "alarm"):
-            how = "scope"
-        if how == "alarm" and self.is_tls and writes:
-            # Then nobody knows what OpenSSL had sent, and the file refuses to go on.
             how = "scope"
         self.a.settimeout(SHORT if how in ("timeout", "both") and self.is_ours else 20 if how != "scope" else None)
         around = contextlib.nullcontext()
@@ -120,8 +119,8 @@ class Round:
                 if how == "alarm":
                     armed.append(True)
                     signal.setitimer(signal.ITIMER_REAL, SHORT, 0.002)
-                # Nothing of Python's comes between the call and the list.
-                given.extend(map(call, argument))
+                # Nothing of Python's comes between the argument, the call and the list.
+                given.extend(map(call, self.argument))
                 armed.clear()
         except (TimeoutError, shotclock.Cancelled, Enough, BlockingIOError) as error:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -179,13 +178,23 @@ class Round:
                 data = data[: size // 2]
         if chance.random() < 0.6:
             self.drain(chance.choice([1, 100, 5000, 200_000]))
+        # Of TLS only what was decrypted can be counted.
+        is_counted = not self.is_tls or chance.random() < 0.5
+        if self.is_tls and is_counted:
+            self.drain(1 << 30)
         before, flushes = self.out(), chance.random() < 0.2
         call, argument = (self.file.write, [data])
         if flushes:
             argument = [None]
         given, error = self.limited(call if not flushes else lambda _: self.file.flush(), argument, writes=True)
+        if self.argument.__length_hint__():
+            # The alarm came before the call.
+            assert isinstance(error, Enough) and (not is_counted or self.out() == before), error
+            return
         counted = getattr(error, "sent", None)
-        if error is not None and counted is not None and not self.is_tls:
+        if error is not None and counted is not None and is_counted:
+            if self.is_tls:
+                self.drain(1 << 30)
             out = self.out() - before
             # The interpreter's own count what they were sending; before that they may have sent what was in the buffer.
             assert counted == out or not self.is_ours and counted <= out <= counted + self.size, (counted, out, error)
@@ -209,55 +218,60 @@ class Round:
 
     def finish(self):
         # The other way round first, since it is the end of the data for both.
-        self.a.settimeout(None)
+        self.a.settimeout(0)
         if "w" in self.mode:
-            for _ in range(100_000):
-                self.drain(1 << 20)
-                try:
-                    with shotclock.deadline(0.01):
-                        self.file.flush()
-                    break
-                except TimeoutError:
-                    pass
-            else:
-                raise AssertionError("it does not end")
+            self.until(self.flushes)
         if "r" in self.mode and self.is_ours:
-            while self.fed < len(self.source):
-                self.feed(1 << 20)
-                # Of TLS a part of a record may have come.
-                with contextlib.suppress(TimeoutError), shotclock.deadline(0.02 if self.is_tls else 20):
-                    some = self.file.read(1)
-                    assert some == self.expected[self.taken : self.taken + 1], (some, self.taken)
-                    self.taken += len(some)
-            if self.is_tls:
-                # The peer's close would be the reader's; its end is not known here.
-                return self.end_tls()
-            self.b.shutdown(socket.SHUT_WR)
-            with shotclock.deadline(20):
+            self.until(self.reads_what_is_there)
+            if not self.is_tls:
+                self.b.shutdown(socket.SHUT_WR)
+                self.a.settimeout(20)
                 rest = self.file.read()
-            assert rest == self.expected[self.taken :], (rest[:50], self.expected[self.taken :][:50])
+                assert rest == self.expected[self.taken :], (rest[:50], self.expected[self.taken :][:50])
+                self.taken += len(rest)
+            assert self.taken == len(self.expected), (self.taken, len(self.expected))
         self.file.close()
+        self.drain(1 << 30)
         self.a.close()
-        self.drain_all()
+        self.b.close()
 
-    def end_tls(self):
-        if "w" in self.mode:
-            self.drain_until(sum(map(len, self.written)))
-        with shotclock.deadline(20):
-            self.file.close()
-        self.a.close()
+    def until(self, is_done):
+        for _ in range(100_000):
+            if is_done():
+                return
+        raise AssertionError("it does not end")
 
-    def drain_until(self, count):
-        for _ in range(1000):
-            self.drain(1 << 20)
-            if len(self.received) >= count:
-                break
+    def flushes(self):
+        self.drain(1 << 20)
+        try:
+            self.file.flush()
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        self.drain(1 << 20)
+        return True
 
-    def drain_all(self):
-        if "w" in self.mode:
-            self.drain(1 << 30)
+    def reads_what_is_there(self):
+        self.feed(1 << 20)
+        for most in (400, 1):
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+                while some := self.file.read(most):
+                    assert some == self.expected[self.taken : self.taken + len(some)], (some, self.taken)
+                    self.taken += len(some)
+        # The last of it may wait for what comes after, or for the end: a part of a character, a carriage return.
+        return self.fed == len(self.source) and (not self.is_tls or self.taken == len(self.expected))
 
     def run(self):
+        try:
+            self.run_to_the_end()
+        except OSError as error:
+            # A handler's exception in the moment of a try of OpenSSL's: the file refuses to go on. What went out is right.
+            if not (self.is_tls and "nobody knows" in str(error)):
+                raise
+            refusals.append(self)
+            self.drain(1 << 30)
+            assert b"".join(self.written).startswith(self.received)
+
+    def run_to_the_end(self):
         for _ in range(self.random.choice([3, 10, 25])):
             way = self.random.choice(self.mode)
             if way == "r" and self.is_ours:
@@ -267,14 +281,15 @@ class Round:
         self.finish()
         if "w" in self.mode:
             self.check_written()
-        self.b.close()
 
+refusals = []
 for seed in range(first, first + rounds):
     try:
         Round(seed).run()
     except BaseException as error:
         error.add_note(f"seed {seed}, {kind}")
         raise
+assert len(refusals) <= 2 + rounds // 10, len(refusals)
 """
 
 

@@ -62,6 +62,11 @@ impl Caught {
         }
     }
 
+    /// Whether it has come through a frame of Python's.
+    pub(crate) fn has_traceback(&self) -> bool {
+        self.attribute(c"__traceback__").is_some()
+    }
+
     /// Sets an attribute, unless it takes none.
     pub(crate) fn set(&self, name: &CStr, value: &Owned) {
         // SAFETY: the interpreter is held, the objects are alive, the name ends with a NUL.

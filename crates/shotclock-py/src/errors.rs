@@ -96,6 +96,8 @@ pub(crate) enum Moved<'a> {
     Unknown,
     /// These bytes had come.
     Received(&'a [u8]),
+    /// These bytes had come, and are in an object.
+    Kept(&'a Owned),
 }
 
 impl Moved<'_> {
@@ -104,13 +106,18 @@ impl Moved<'_> {
         match self {
             Self::Sent(sent) => Owned::size(sent),
             Self::Unknown => Ok(Owned::none()),
-            Self::Nothing | Self::Received(_) => Owned::size(0),
+            Self::Nothing | Self::Received(_) | Self::Kept(_) => Owned::size(0),
         }
     }
 
     /// `partial`: bytes.
     fn partial(self) -> PyResult<Owned> {
-        Owned::bytes(if let Self::Received(bytes) = self { bytes } else { &[] })
+        match self {
+            Self::Received(bytes) => Owned::bytes(bytes),
+            // SAFETY: alive.
+            Self::Kept(bytes) => Ok(unsafe { Owned::borrowed(bytes.as_ptr()) }),
+            Self::Nothing | Self::Sent(_) | Self::Unknown => Owned::bytes(&[]),
+        }
     }
 }
 
@@ -121,7 +128,7 @@ pub(crate) fn annotate(moved: Moved<'_>) {
         let annotated = match moved {
             Moved::Nothing | Moved::Unknown => Ok(()),
             Moved::Sent(_) => moved.sent().and_then(|sent| set(error, c"sent", &sent)),
-            Moved::Received(_) => moved.partial().and_then(|partial| set(error, c"partial", &partial)),
+            Moved::Received(_) | Moved::Kept(_) => moved.partial().and_then(|partial| set(error, c"partial", &partial)),
         };
         if annotated.is_err() {
             // SAFETY: the interpreter is held.

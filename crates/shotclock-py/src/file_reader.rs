@@ -33,6 +33,8 @@ pub(crate) struct Reader {
     pub(crate) gate: Gate,
     state: RefCell<State>,
     is_closed: Cell<bool>,
+    /// A handler's exception came in the moment of a try of OpenSSL's: nobody knows whether that had taken a byte.
+    is_spoilt: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -53,7 +55,8 @@ pub(crate) unsafe extern "C" fn file_reader(
         let [sock, size] = Arguments::new(arguments, count).exactly()?;
         let (size, sock) = (number(size)?.max(1).unsigned_abs(), Owned::borrowed(sock));
         let (gate, state) = (Gate::new()?, RefCell::default());
-        object_with(Reader { sock, size, gate, state, is_closed: Cell::new(false) })
+        let [is_closed, is_spoilt] = [const { Cell::new(false) }; 2];
+        object_with(Reader { sock, size, gate, state, is_closed, is_spoilt })
     };
     returned(make())
 }
@@ -61,7 +64,12 @@ pub(crate) unsafe extern "C" fn file_reader(
 impl Reader {
     /// Reads once, so many bytes at least if there are as many; 0 at the end, None where it would have to wait but does not.
     pub(crate) fn fill(&self, state: &mut Store, wanted: usize) -> PyResult<Option<usize>> {
-        let outcome = receive(&self.sock, state, wanted.max(self.size));
+        if self.is_spoilt.get() {
+            return Err(errors::os_error(
+                "nobody knows whether a read that a handler ended had taken a byte: close it",
+            ));
+        }
+        let outcome = receive(&self.sock, state, wanted.max(self.size), &self.is_spoilt);
         outcome.map_err(|raised| {
             let error = Caught::new(raised);
             // SAFETY: a static of the interpreter.

@@ -1,37 +1,41 @@
 //! How a file receives: as its socket's `recv_into` does, into room of its own.
 
+use std::cell::Cell;
+
 use pyo3_ffi::{
-    Py_None, PyBUF_WRITE, PyCFunction_Check, PyCFunction_GetFunction, PyExc_BlockingIOError, PyExc_OSError,
-    PyImport_ImportModule, PyLong_AsSize_t, PyMemoryView_FromMemory, PyObject_GetAttrString, PyObject_IsTrue,
+    PyBUF_WRITE, PyCFunction_Check, PyCFunction_GetFunction, PyExc_BlockingIOError, PyImport_ImportModule,
+    PyLong_AsSize_t, PyMemoryView_FromMemory, PyObject_GetAttrString, PyObject_IsTrue,
 };
 
 use crate::call::{call, call_method};
 use crate::caught::Caught;
 use crate::errors::{self, Kept};
-use crate::file_send::RECORD;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef};
 use crate::store::Store;
+use crate::tls_records::{RECORD, Records};
 use crate::transfer;
-
-/// What memory is filled with that OpenSSL is to write; no text has it.
-const MARK: u8 = 0xff;
 
 /// Receives once; how many bytes have come, 0 at the end of the data, None where a socket that does not wait has none.
 ///
 /// By the method in Rust no handler of a signal runs once bytes have come.
-pub(crate) fn receive(sock: &Owned, store: &mut Store, wanted: usize) -> PyResult<Option<usize>> {
-    let tls = tls_of(sock);
+/// Of OpenSSL's calls one may leave unknown whether it has taken a byte: then `is_spoilt` is set.
+pub(crate) fn receive(
+    sock: &Owned,
+    store: &mut Store,
+    wanted: usize,
+    is_spoilt: &Cell<bool>,
+) -> PyResult<Option<usize>> {
     // SAFETY: the interpreter is held and the objects alive. A function is read as one once it is known to be one, and as
     // a socket what our own method is bound to.
     let outcome = unsafe {
         let method = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"recv_into".as_ptr()))?;
-        if let Some(tls) = &tls {
-            return by_tls(sock, tls, store, wanted);
-        }
         let is_ours = PyCFunction_Check(method.as_ptr()) != 0
             && PyCFunction_GetFunction(method.as_ptr())
                 .is_some_and(|function| (function as *const ()).addr() == (transfer::recv_into as *const ()).addr());
+        if !is_ours && let Some(records) = Records::of(sock) {
+            return by_tls(sock, &records, store, is_spoilt);
+        }
         if is_ours {
             transfer::receive(SocketRef::new(sock.as_ptr()), store.room(wanted)?, 0)
         } else {
@@ -51,56 +55,21 @@ pub(crate) fn receive(sock: &Owned, store: &mut Store, wanted: usize) -> PyResul
     }
 }
 
-/// The object of `_ssl`'s beneath, if there is one.
-fn tls_of(sock: &Owned) -> Option<Owned> {
-    // SAFETY: the interpreter is held, the object is alive; None lives for ever.
-    unsafe {
-        let tls = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"_sslobj".as_ptr()));
-        tls.map_err(errors::take).ok().filter(|tls| tls.as_ptr() != Py_None())
-    }
-}
-
 /// By OpenSSL's own call, since around it no handler of a signal may run that loses what has come.
-fn by_tls(sock: &Owned, tls: &Owned, store: &mut Store, wanted: usize) -> PyResult<Option<usize>> {
-    let room = store.room(wanted.min(RECORD))?;
-    let len = room.len().min(RECORD);
-    let room = &mut room[..len];
-    // `_ssl` runs handlers after each try, whatever that did, and drops the count if they raise: the marks show it.
-    room.fill(MARK);
-    let start = room.as_mut_ptr();
-    // SAFETY: as in `by_method`.
-    let outcome = unsafe {
-        let view = Owned::new(PyMemoryView_FromMemory(start.cast(), len.cast_signed(), PyBUF_WRITE))?;
-        let method = Owned::new(PyObject_GetAttrString(tls.as_ptr(), c"read".as_ptr()))?;
-        let (size, none) = (Owned::size(len)?, std::ptr::null_mut());
-        let arguments = Owned::tuple([size.as_ptr(), view.as_ptr()].into_iter())?;
-        let outcome = call(method.as_ptr(), arguments.as_ptr(), none).map_err(Caught::new);
-        drop(arguments);
-        if call_method(&view, c"release").is_err() {
-            store.keep_for_ever();
-            return Err(Raised);
-        }
-        outcome
-    };
-    match outcome {
-        Ok(count) => {
-            // SAFETY: alive.
-            let count = unsafe { PyLong_AsSize_t(count.as_ptr()) }.min(len);
-            store.add(count);
-            Ok(Some(count))
-        }
-        Err(error) => {
-            // SAFETY: a static of the interpreter.
-            if !unsafe { error.is(PyExc_OSError) } {
-                store.add_marked(len, MARK);
-            }
+fn by_tls(sock: &Owned, records: &Records, store: &mut Store, is_spoilt: &Cell<bool>) -> PyResult<Option<usize>> {
+    let before = store.len();
+    match records.receive(store, before + 1, before + RECORD) {
+        Ok(()) => Ok(Some(store.len() - before)),
+        Err(raised) => {
+            let error = Caught::new(raised);
+            is_spoilt.set(records.is_unsure.get());
             if ends_the_data(sock, &error)? { Ok(Some(0)) } else { Err(error.raise()) }
         }
     }
 }
 
 /// Whether the peer has ended the connection without a word, and the program takes that for the end of the data.
-fn ends_the_data(sock: &Owned, error: &Caught) -> PyResult<bool> {
+pub(crate) fn ends_the_data(sock: &Owned, error: &Caught) -> PyResult<bool> {
     // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
     unsafe {
         let module = Owned::new(PyImport_ImportModule(c"_ssl".as_ptr()))?;

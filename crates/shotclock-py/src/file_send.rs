@@ -3,9 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pyo3_ffi::{
-    Py_None, PyCFunction_Check, PyCFunction_GetFunction, PyErr_Clear, PyLong_AsSize_t, PyObject, PyObject_GetAttrString,
-};
+use pyo3_ffi::{PyCFunction_Check, PyCFunction_GetFunction, PyLong_AsSize_t, PyObject, PyObject_GetAttrString};
 use shotclock::raw::{Pause, Readiness, exact};
 use shotclock::{MessageFlags, Phase};
 
@@ -16,18 +14,15 @@ use crate::interpreter::{PyResult, Raised};
 use crate::lent::{Attempt, Descriptor};
 use crate::object::{Owned, SocketRef};
 use crate::timing::{First, Manner, Timing};
+use crate::tls_records::Records;
 use crate::transfer;
-
-/// The largest record of TLS. OpenSSL takes a write of no more than that as a whole or not at all, so that their number
-/// is the count of bytes; of a larger one it does not tell.
-pub(crate) const RECORD: usize = 16 << 10;
 
 /// By which way a socket sends.
 pub(crate) enum Way {
     /// By the method in Rust.
     Plain(SocketRef),
     /// By OpenSSL.
-    Tls,
+    Tls(Records),
     /// By a method of its own class.
     Other,
 }
@@ -44,12 +39,8 @@ impl Way {
             {
                 return Ok(Self::Plain(SocketRef::new(sock.as_ptr())));
             }
-            let Ok(tls) = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"_sslobj".as_ptr())) else {
-                PyErr_Clear();
-                return Ok(Self::Other);
-            };
-            Ok(if tls.as_ptr() == Py_None() { Self::Other } else { Self::Tls })
         }
+        Ok(Records::of(sock).map_or(Self::Other, Self::Tls))
     }
 }
 
@@ -65,22 +56,6 @@ pub(crate) fn now(socket: SocketRef, data: &[u8], sent: &AtomicUsize) -> PyResul
     let part = Descriptor::of(socket).held(|fd| exact::send(fd, data, MessageFlags::DONTWAIT.0));
     sent.store(part.map_err(errors::raise_errno)?, Ordering::Relaxed);
     Ok(())
-}
-
-/// Sends records of TLS, each whole, for as long as OpenSSL's call waits. One that was begun goes on where it is offered
-/// again.
-pub(crate) fn records(sock: &Owned, data: &[u8], sent: &AtomicUsize) -> PyResult<()> {
-    // SAFETY: the interpreter is held, the object is alive.
-    let tls = Owned::new(unsafe { PyObject_GetAttrString(sock.as_ptr(), c"_sslobj".as_ptr()) })?;
-    loop {
-        let rest = &data[sent.load(Ordering::Relaxed)..];
-        let record = Owned::bytes(&rest[..rest.len().min(RECORD)])?;
-        // SAFETY: alive.
-        let part = unsafe { count_of(&call_method_with(&tls, c"write", record.as_ptr())?)? };
-        if sent.fetch_add(part, Ordering::Relaxed) + part >= data.len() {
-            return Ok(());
-        }
-    }
 }
 
 /// Sends by the socket's own method, whatever that is.

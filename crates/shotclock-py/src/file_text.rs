@@ -12,6 +12,8 @@ use pyo3_ffi::{
     PyUnicode_Find, PyUnicode_FindChar, PyUnicode_GetLength, PyUnicode_Substring,
 };
 
+use shotclock::raw::Errno;
+
 use crate::arguments::Arguments;
 use crate::call::{call, call_method, call_method_with};
 use crate::caught::Caught;
@@ -186,7 +188,9 @@ impl Text {
             if store.len() == 0 || self.needs_more(store) {
                 // More at once the more there is, since each appending may move what is there.
                 let wanted = CHUNK.max(state.rest() / 4);
-                is_end = matches!(self.reader().fill(store, wanted)?, None | Some(0));
+                // Nothing where it would have to wait is not the end, after which a part of a character is an error.
+                let count = self.reader().fill(store, wanted)?.ok_or_else(|| errors::raise_errno(Errno::AGAIN))?;
+                is_end = count == 0;
             }
             state.append(self.decoded(store, is_end)?)?;
             Ok(!is_end)

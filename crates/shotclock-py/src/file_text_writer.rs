@@ -1,19 +1,24 @@
 //! The writing half of a text file that survives: encodes, and has the writer of bytes take it over. The interpreter's
 //! own drops what it is given where it cannot send what it had.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::ptr;
 
 use pyo3_ffi::{
-    METH_O, Py_None, Py_ssize_t, PyMethodDef, PyObject, PyTypeObject, PyUnicode_AsUTF8AndSize, PyUnicode_Check,
-    PyUnicode_FindChar, PyUnicode_FromStringAndSize, PyUnicode_GetLength, PyUnicode_Replace,
+    METH_NOARGS, METH_O, Py_None, Py_ssize_t, PyExc_UnicodeError, PyMethodDef, PyObject, PyTypeObject,
+    PyUnicode_AsUTF8AndSize, PyUnicode_Check, PyUnicode_FindChar, PyUnicode_FromStringAndSize, PyUnicode_GetLength,
+    PyUnicode_Replace,
 };
 
 use crate::arguments::Arguments;
-use crate::call::call_method_with;
+use crate::call::{call_method, call_method_with};
+use crate::caught::Caught;
 use crate::errors;
 use crate::file_reader::method;
 use crate::file_writer::Writer;
+use crate::gate::Gate;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned, type_name};
 use crate::once::Once;
@@ -26,6 +31,9 @@ struct TextWriter {
     encoder: Option<Owned>,
     /// What is written for \n, where that is something else.
     newline: Option<Owned>,
+    /// What was taken over, and is not encoded: an encoder may be Python code, in which a handler of a signal may raise.
+    texts: RefCell<VecDeque<Owned>>,
+    gate: Gate,
 }
 
 /// `_native.file_text_writer(writer, encoder, newline)`.
@@ -38,7 +46,8 @@ pub(crate) unsafe extern "C" fn file_text_writer(
     let make = || unsafe {
         let [bytes, encoder, newline] = Arguments::new(arguments, count).exactly()?;
         let given = |object: *mut PyObject| (object != Py_None()).then(|| Owned::borrowed(object));
-        object_with(TextWriter { bytes: Owned::borrowed(bytes), encoder: given(encoder), newline: given(newline) })
+        let (bytes, encoder, newline) = (Owned::borrowed(bytes), given(encoder), given(newline));
+        object_with(TextWriter { bytes, encoder, newline, texts: RefCell::default(), gate: Gate::new()? })
     };
     returned(make())
 }
@@ -61,9 +70,8 @@ impl TextWriter {
             text = with_ends(&text, newline)?;
         }
         if let Some(encoder) = &self.encoder {
-            // SAFETY: alive.
-            let data = unsafe { call_method_with(encoder, c"encode", text.as_ptr())? };
-            writer.take(Some(&data), data.as_bytes()?)?;
+            self.texts.borrow_mut().push_back(text);
+            self.encode(writer, encoder)?;
         } else {
             let mut size = 0;
             // SAFETY: the interpreter is held; the text keeps its UTF-8 for as long as it lives.
@@ -78,6 +86,51 @@ impl TextWriter {
         }
         Owned::size(len.unsigned_abs())
     }
+
+    /// Has the writer of bytes take over what is not encoded yet.
+    fn encode(&self, writer: &Writer, encoder: &Owned) -> PyResult<()> {
+        self.gate.alone(|| {
+            loop {
+                let front = self.texts.borrow_mut().pop_front();
+                let Some(text) = front else { return Ok(()) };
+                let data = encoded(encoder, &text).map_err(|raised| {
+                    let error = Caught::new(raised);
+                    // SAFETY: a static of the interpreter.
+                    if !unsafe { error.is(PyExc_UnicodeError) } {
+                        self.texts.borrow_mut().push_front(text);
+                    }
+                    error.raise()
+                })?;
+                writer.take(Some(&data), data.as_bytes()?)?;
+            }
+        })
+    }
+
+    fn flush(&self) -> PyResult<Owned> {
+        // SAFETY: as in `write`.
+        let writer = unsafe { value_of::<Writer>(self.bytes.as_ptr()) };
+        if let Some(encoder) = &self.encoder
+            && !self.texts.borrow().is_empty()
+        {
+            self.encode(writer, encoder)?;
+        }
+        writer.flush()
+    }
+}
+
+/// Encodes a text. What ends that leaves the encoder as it was.
+fn encoded(encoder: &Owned, text: &Owned) -> PyResult<Owned> {
+    let before = call_method(encoder, c"getstate")?;
+    // SAFETY: all are alive.
+    let data = unsafe { call_method_with(encoder, c"encode", text.as_ptr()) };
+    data.map_err(|raised| {
+        let error = Caught::new(raised);
+        // SAFETY: as above.
+        if let Err(raised) = unsafe { call_method_with(encoder, c"setstate", before.as_ptr()) } {
+            drop(errors::take(raised));
+        }
+        error.raise()
+    })
 }
 
 fn with_ends(text: &Owned, newline: &Owned) -> PyResult<Owned> {
@@ -100,7 +153,7 @@ impl Value for TextWriter {
     }
 
     fn methods() -> Vec<PyMethodDef> {
-        vec![method(c"write", write, METH_O)]
+        vec![method(c"write", write, METH_O), method(c"flush", flush, METH_NOARGS)]
     }
 
     unsafe extern "C" fn next(_: *mut PyObject) -> *mut PyObject {
@@ -111,4 +164,9 @@ impl Value for TextWriter {
 unsafe extern "C" fn write(me: *mut PyObject, text: *mut PyObject) -> *mut PyObject {
     // SAFETY: the descriptor has checked the type; both are alive for the call.
     returned(unsafe { value_of::<TextWriter>(me) }.write(text))
+}
+
+unsafe extern "C" fn flush(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as in `write`.
+    returned(unsafe { value_of::<TextWriter>(me) }.flush())
 }

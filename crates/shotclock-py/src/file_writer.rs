@@ -6,8 +6,8 @@ use std::ffi::CStr;
 use std::sync::atomic::AtomicUsize;
 
 use pyo3_ffi::{
-    METH_NOARGS, METH_O, Py_ssize_t, PyBytes_CheckExact, PyExc_BlockingIOError, PyExc_TimeoutError, PyLong_AsSsize_t,
-    PyMethodDef, PyObject, PyTypeObject,
+    METH_NOARGS, METH_O, Py_ssize_t, PyBytes_CheckExact, PyExc_BlockingIOError, PyLong_AsSsize_t, PyMethodDef,
+    PyObject, PyTypeObject,
 };
 
 use shotclock::raw::Errno;
@@ -35,8 +35,8 @@ pub(crate) struct Writer {
     has_ended: Cell<bool>,
     /// It is being closed: then what has ended once waits no more.
     is_closing: Cell<bool>,
-    /// A handler's exception came out of OpenSSL's call, or of a method of the socket's own class: nobody knows whether
-    /// that had sent.
+    /// A handler's exception came in the moment of a try of OpenSSL's, or out of a method of the socket's own class: nobody
+    /// knows whether that had sent.
     is_spoilt: Cell<bool>,
 }
 
@@ -124,7 +124,7 @@ impl Writer {
         })
     }
 
-    fn flush(&self) -> PyResult<Owned> {
+    pub(crate) fn flush(&self) -> PyResult<Owned> {
         self.check_open("flush of closed file")?;
         self.gate.alone(|| self.send_all())?;
         Ok(Owned::none())
@@ -161,7 +161,7 @@ impl Writer {
             Way::Plain(socket) if !waits => file_send::now(*socket, data, sent),
             _ if !waits => Err(errors::raise_errno(Errno::AGAIN)),
             Way::Plain(socket) => file_send::in_time(*socket, data, sent),
-            Way::Tls => file_send::records(&self.sock, data, sent),
+            Way::Tls(records) => records.send(data, sent),
             Way::Other => file_send::by_method(&self.sock, Owned::bytes(data)?.as_ptr(), sent),
         }
     }
@@ -170,14 +170,14 @@ impl Writer {
         self.has_ended.set(true);
         let error = Caught::new(raised);
         // SAFETY: statics of the interpreter.
-        let (is_system_s, would_block, is_timeout) = unsafe {
-            (error.is(pyo3_ffi::PyExc_OSError), error.is(PyExc_BlockingIOError), error.is(PyExc_TimeoutError))
-        };
-        if !is_system_s && !matches!(way, Some(Way::Plain(_)) | None) {
-            self.is_spoilt.set(true);
-        }
-        // None stays: nobody knows how much of a record of TLS went out.
-        if (!is_timeout || error.sent().is_some())
+        let (is_system_s, would_block) =
+            unsafe { (error.is(pyo3_ffi::PyExc_OSError), error.is(PyExc_BlockingIOError)) };
+        self.is_spoilt.set(match way {
+            Some(Way::Tls(records)) => records.is_unsure.get(),
+            Some(Way::Other) => !is_system_s,
+            Some(Way::Plain(_)) | None => false,
+        });
+        if !self.is_spoilt.get()
             && let Ok(all) = Owned::size(before + sent)
         {
             error.set(c"sent", &all);

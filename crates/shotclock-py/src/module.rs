@@ -19,7 +19,7 @@ use crate::table::Definitions;
 use crate::waiting;
 use crate::{
     canceller, chain, errors, faults, file_reader, file_text, file_text_writer, file_writer, guard, link, low_water,
-    own_type, policy, race, readable, sendfile, tls, transfer,
+    own_type, policy, race, readable, recv_exact, sendfile, tls,
 };
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
@@ -223,9 +223,9 @@ fn of_sockets() -> Vec<PyMethodDef> {
         ),
         function(
             c"recv_exact",
-            transfer::recv_exact,
+            recv_exact::recv_exact,
             METH_VARARGS,
-            c"recv_exact(sock, room, filled, /)\n--\n\nSo many bytes, in time.",
+            c"recv_exact(sock, tls, count, partial, /)\n--\n\nSo many bytes, in time.",
         ),
         function(
             c"wait_readable",
@@ -240,12 +240,6 @@ fn of_sockets() -> Vec<PyMethodDef> {
             c"race(infos, delay, prepare, failures, /)\n--\n\nThe first of several sockets to be connected.",
         ),
         function(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
-        PyMethodDef {
-            ml_name: c"call_tls".as_ptr(),
-            ml_meth: PyMethodDefPointer { PyCFunctionFast: tls::call_tls },
-            ml_flags: METH_FASTCALL,
-            ml_doc: c"call_tls(object, fill, /)\n--\n\nSeveral reads by an object of _ssl's, in time.".as_ptr(),
-        },
         function(c"guard_tls", guard::guard_tls, METH_O, c"guard_tls(class, /)\n--\n\nGuard _ssl's calls that wait."),
         function(c"unguard_tls", guard::unguard_tls, METH_NOARGS, c"unguard_tls()\n--\n\nAs if none had been guarded."),
         function(c"guards_tls", guard::guards_tls, METH_O, c"guards_tls(class, /)\n--\n\nWhether they are guarded."),

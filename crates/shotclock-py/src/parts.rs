@@ -257,11 +257,6 @@ impl<'a> Filling<'a> {
     pub(crate) fn new(manner: Manner, room: &'a mut [u8], filled: usize) -> Self {
         Self { manner, room, filled, filled_before: filled }
     }
-
-    /// What has come.
-    pub(crate) fn partial(&self) -> &[u8] {
-        &self.room[..self.filled]
-    }
 }
 
 impl Attempt for Filling<'_> {

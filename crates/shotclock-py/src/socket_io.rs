@@ -20,6 +20,7 @@ use crate::errors;
 use crate::file_send::{self, Way};
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
+use crate::tls_records::RECORD;
 
 /// Whether a limit of ours has ever ended a write of a file: before that there is no state to look for.
 static ANY_ENDED: AtomicBool = AtomicBool::new(false);
@@ -60,7 +61,7 @@ enum Record {
     /// OpenSSL has begun this one, and goes on with it where it is given the same bytes; in the place of others it would
     /// send what it has.
     Begun(Owned),
-    /// A handler's exception came out of the call: nobody knows.
+    /// A handler's exception came in the moment of a try: nobody knows.
     Unknown,
 }
 
@@ -105,7 +106,7 @@ fn write_counted(file: &Owned, data: *mut PyObject) -> PyResult<Owned> {
         (Way::Plain(socket), true) => file_send::in_time(*socket, bytes.bytes(), &sent),
         (Way::Plain(socket), false) => file_send::now(*socket, bytes.bytes(), &sent),
         (_, false) => return Ok(Owned::none()),
-        (Way::Tls, true) => file_send::records(&sock, bytes.bytes(), &sent),
+        (Way::Tls(records), true) => records.send(bytes.bytes(), &sent),
         (Way::Other, true) => file_send::by_method(&sock, data, &sent),
     };
     match outcome {
@@ -151,12 +152,10 @@ fn told_end(file: &Owned, error: &Caught, way: &Way, sent: usize, data: &[u8]) -
     let by_limit = error.is_by_limit();
     let rest = &data[sent.min(data.len())..];
     let mut before = 0;
-    if by_limit || sent > 0 || matches!(way, Way::Tls) {
+    if by_limit || sent > 0 || matches!(way, Way::Tls(_)) {
         let record = match way {
-            Way::Tls if is_system_s || sent == 0 => {
-                Record::Begun(Owned::bytes(&rest[..rest.len().min(file_send::RECORD)])?)
-            }
-            Way::Tls => Record::Unknown,
+            Way::Tls(records) if records.is_unsure.get() => Record::Unknown,
+            Way::Tls(_) => Record::Begun(Owned::bytes(&rest[..rest.len().min(RECORD)])?),
             _ => Record::None,
         };
         change_ending(file, |ending| {

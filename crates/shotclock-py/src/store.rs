@@ -67,14 +67,6 @@ impl Store {
         self.end = self.capacity.min(self.end + count);
     }
 
-    /// Of so many bytes of the room those were written that are no marks any more, up to the last.
-    pub(crate) fn add_marked(&mut self, len: usize, mark: u8) {
-        let start = self.end;
-        self.end = self.capacity.min(start + len);
-        let written = self.all()[start - self.start..].iter().rposition(|&byte| byte != mark);
-        self.end = start + written.map_or(0, |last| last + 1);
-    }
-
     /// So many bytes from the front were handed out.
     pub(crate) fn skip(&mut self, count: usize) {
         self.start = self.end.min(self.start + count);

@@ -12,7 +12,6 @@ use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact}
 use shotclock::{Deadline, Phase};
 
 use crate::arguments::{Arguments, Buffer};
-use crate::call::call_plainly;
 use crate::chain;
 use crate::errors::{self, Kept, Moved};
 use crate::guard::Guarded;
@@ -102,25 +101,22 @@ pub(crate) unsafe extern "C" fn guarded<const CALL: usize>(
     returned(guard(TlsCall::ALL[CALL], me, &arguments))
 }
 
-/// `_native.call_tls(object, fill)`: `fill()`, which receives by that object of `_ssl`'s, as one call with one limit.
-pub(crate) unsafe extern "C" fn call_tls(
-    _: *mut PyObject,
-    arguments: *mut *mut PyObject,
-    count: Py_ssize_t,
-) -> *mut PyObject {
-    // SAFETY: the interpreter passes so many live arguments.
-    let arguments = unsafe { Arguments::new(arguments, count) };
-    let call = || {
-        let [me, fill] = arguments.exactly()?;
-        // SAFETY: alive.
-        let attempt = || unsafe { call_plainly(fill) };
-        let guarded = Guarded::by_object(me)?;
-        match Waits::of(guarded, me, TlsCall::Read)? {
-            Some(waits) => waits.in_tries(None, attempt),
-            None => attempt(),
+/// Several of `_ssl`'s own calls on an object of its, as one call with one limit: `attempt`, which never waits, again and
+/// again until it says that all is done.
+pub(crate) fn in_time(
+    guarded: &'static Guarded,
+    me: *mut PyObject,
+    call: TlsCall,
+    mut attempt: impl FnMut() -> PyResult<bool>,
+) -> PyResult<()> {
+    let mut attempt = || attempt().map(|is_done| is_done.then(Owned::none));
+    match Waits::of(guarded, me, call)? {
+        Some(waits) => waits.in_tries(None, attempt).map(drop),
+        None => {
+            while attempt()?.is_none() {}
+            Ok(())
         }
-    };
-    returned(call())
+    }
 }
 
 /// `_native.forget_after_fork()`: for os.register_at_fork.
@@ -137,7 +133,7 @@ fn guard(call: TlsCall, me: *mut PyObject, arguments: &Arguments<'_>) -> PyResul
     let Some(waits) = Waits::of(guarded, me, call)? else { return attempt() };
     let buffer = call.buffer(arguments);
     if !waits.by_itself()? {
-        return waits.in_tries(buffer, attempt);
+        return waits.in_tries(buffer, || attempt().map(Some));
     }
     let Some(inside) = ByItself::of(waits.socket, call.half()) else { return attempt() };
     let outcome = waits.descriptor.counted(|| Ok(attempt())).map_err(errors::raise_errno)?;
@@ -153,7 +149,7 @@ fn guard(call: TlsCall, me: *mut PyObject, arguments: &Arguments<'_>) -> PyResul
     // Another thread's try was under way, for which the timeout read 0.
     // SAFETY: the interpreter is held.
     unsafe { PyErr_Clear() };
-    waits.in_tries(buffer, attempt)
+    waits.in_tries(buffer, || attempt().map(Some))
 }
 
 /// A call on a TLS socket that may wait.
@@ -201,13 +197,21 @@ impl Waits {
         Ok(!chain::is_any_open() || !self.timing()?.is_bounded())
     }
 
-    /// Tries until `_ssl` no longer wants to read or write, and waits in between. What it reads from or writes to stays in
-    /// place meanwhile.
+    /// Tries until `_ssl` no longer wants to read or write, and something is given, and waits in between. What it reads
+    /// from or writes to stays in place meanwhile.
     #[cold]
     #[inline(never)]
-    fn in_tries(&self, buffer: Option<*mut PyObject>, mut attempt: impl FnMut() -> PyResult<Owned>) -> PyResult<Owned> {
+    fn in_tries(
+        &self,
+        buffer: Option<*mut PyObject>,
+        mut attempt: impl FnMut() -> PyResult<Option<Owned>>,
+    ) -> PyResult<Owned> {
         if held::is_by_this_thread(self.socket) {
-            return attempt();
+            loop {
+                if let Some(given) = attempt()? {
+                    return Ok(given);
+                }
+            }
         }
         let timing = self.timing()?;
         let mut tries = Tries { waits: self, toward: Some(Readiness::IN), attempt, buffer, kept: None };
@@ -248,7 +252,7 @@ impl Waits {
     }
 
     /// What a call on a socket that was closed under it ends with is EBADF.
-    fn unless_closed(&self, outcome: PyResult<Owned>) -> PyResult<Owned> {
+    fn unless_closed<T>(&self, outcome: PyResult<T>) -> PyResult<T> {
         // SAFETY: the interpreter is held; a static of its.
         if outcome.is_err() && self.descriptor.check().is_err() && unsafe { PyErr_ExceptionMatches(PyExc_OSError) } != 0
         {
@@ -271,8 +275,8 @@ struct Tries<'a, F> {
     kept: Option<Buffer>,
 }
 
-impl<F: FnMut() -> PyResult<Owned>> Tries<'_, F> {
-    fn once(&mut self) -> Result<PyResult<Owned>, Errno> {
+impl<F: FnMut() -> PyResult<Option<Owned>>> Tries<'_, F> {
+    fn once(&mut self) -> Result<PyResult<Option<Owned>>, Errno> {
         let descriptor = self.waits.descriptor;
         let _held = Hold::of(self.waits.socket);
         let outcome = descriptor.counted(|| {
@@ -294,7 +298,7 @@ impl<F: FnMut() -> PyResult<Owned>> Tries<'_, F> {
     }
 }
 
-impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<'_, F> {
+impl<F: FnMut() -> PyResult<Option<Owned>>> Operation for Tries<'_, F> {
     type Output = PyResult<Owned>;
 
     fn attempt(&mut self, _: Readiness) -> Result<PyResult<Owned>, Pause> {
@@ -302,13 +306,14 @@ impl<F: FnMut() -> PyResult<Owned>> Operation for Tries<'_, F> {
             self.toward = None;
             return Err(Pause::WouldBlock);
         }
-        let outcome = self.once().map_err(Pause::Failed)?;
-        if outcome.is_ok() {
-            return Ok(outcome);
-        }
+        let raised = match self.once().map_err(Pause::Failed)? {
+            Ok(Some(given)) => return Ok(Ok(given)),
+            Ok(None) => return Err(Pause::Progress),
+            Err(raised) => raised,
+        };
         self.toward = self.waits.wanted_more();
         if self.toward.is_none() {
-            return Ok(outcome);
+            return Ok(Err(raised));
         }
         // SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };

@@ -14,13 +14,10 @@ use shotclock::{MessageFlags, Phase};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
 use crate::call::check_signals;
-use crate::errors::{self, Moved};
+use crate::errors;
 use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, SocketRef, returned};
-use crate::own_type::is_socket;
-use crate::parts::Filling;
-use crate::timing::{First, Timing};
 
 /// Receives up to this many bytes go through the stack, and into an object of just their size.
 const ON_THE_STACK: usize = 4096;
@@ -131,36 +128,6 @@ fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut
     let (mut buffer, wanted, flags) = room_and_flags(arguments, keywords, c"w*|ni:recv_into", refusals)?;
     let len = if wanted == 0 { 0 } else { receive(socket, &mut buffer.bytes_mut()[..wanted], flags)? };
     Owned::size(len)
-}
-
-/// `_native.recv_exact(sock, room, filled)`: fills the room from there on, under one limit for the whole, and says how much
-/// of it is full: less than all where the peer has ended the data. An exception has that in `partial`.
-pub(crate) unsafe extern "C" fn recv_exact(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
-    returned(recv_exact_checked(arguments))
-}
-
-fn recv_exact_checked(arguments: *mut PyObject) -> PyResult<Owned> {
-    let (mut object, mut room, mut filled): (_, _, Py_ssize_t) = (ptr::null_mut(), Buffer::empty(), 0);
-    let format = c"Ow*n:recv_exact".as_ptr();
-    // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The type of the socket is
-    // looked at before it is read as one.
-    let socket = unsafe {
-        if PyArg_ParseTuple(arguments, format, &raw mut object, room.as_mut_ptr(), &raw mut filled) == 0 {
-            return Err(Raised);
-        }
-        if !is_socket(object)? {
-            return Err(errors::type_error("recv_exact() takes a socket"));
-        }
-        SocketRef::new(object)
-    };
-    let filled = usize::try_from(filled).ok().filter(|filled| *filled <= room.len());
-    let filled = filled.ok_or_else(|| errors::value_error("recv_exact() takes a number within the room"))?;
-    let timing = Timing::of(socket, Phase::Recv)?;
-    let mut filling = Filling::new(timing.manner(), room.bytes_mut(), filled);
-    match timing.run(&mut filling, First::Try) {
-        Ok(filled) => Owned::size(filled),
-        Err(stop) => Err(timing.raise_after_all(stop, Moved::Received(filling.partial()))),
-    }
 }
 
 pub(crate) fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
