@@ -6,7 +6,7 @@ import functools
 from operator import itemgetter
 from types import FunctionType
 
-from . import _functions, _makefile, _mount, _native, _selector, _sendfile, _socket_io, _strangers, _tls
+from . import _functions, _makefile, _mount, _native, _selector, _sendfile, _socket_class, _socket_io, _strangers, _tls
 from ._fork import new_lock
 from ._on_import import on_import
 from ._replacements import ClassAttributes, names_in_modules, swap_in_modules
@@ -133,6 +133,7 @@ class _Graft:
 
     def reach(self, socket_module: ModuleType) -> None:
         owner = _class_of_socket_py(socket_module, self._stock)
+        _socket_class.know_accept(socket_module)
         self._replace_methods(owner, socket_module)
         self._swapped += _functions.pairs(socket_module)
         swap_in_modules(self._swapped)

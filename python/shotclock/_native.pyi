@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from socket import socket as _socket_object
-from types import BuiltinFunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, ModuleType
 from typing import Any, Self
 
 from typing_extensions import disjoint_base
@@ -131,6 +131,9 @@ def before_entering(reach: Callable[[], object], /) -> None:
 
 def monotonic_ns() -> int:
     """Give the system's monotonic clock, which no fake clock replaces."""
+
+def know_accept(code: CodeType, /) -> None:
+    """Take this as the code of a socket.py's own ``accept``, whose steps are known."""
 
 def waiters(number: int, /) -> int:
     """How many threads use the descriptor of this number at this moment."""

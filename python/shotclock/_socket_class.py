@@ -20,6 +20,14 @@ def complete(socket_module: ModuleType) -> None:
     _makefile.replace(socket_module)
     _socket_io.replace(socket_module)
     _functions.replace(socket_module)
+    know_accept(socket_module)
     for name, method in _native.descriptors(owner).items():
         if name not in vars(owner):
             setattr(owner, name, method)
+
+
+def know_accept(socket_module: ModuleType) -> None:
+    """Say which code is socket.py's own ``accept``, if that is what its class has."""
+    accept = vars(socket_module.socket).get("accept")
+    if getattr(accept, "__globals__", None) is vars(socket_module):
+        _native.know_accept(accept.__code__)

@@ -2,6 +2,7 @@
 //! interpreter's own `socket.socket`. All waiting is the core's; this crate converts arguments, results and errors.
 #![allow(unsafe_code, reason = "every line here speaks to the interpreter's C interface")]
 
+mod accepted;
 mod address;
 mod arguments;
 mod around;

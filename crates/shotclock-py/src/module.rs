@@ -10,6 +10,7 @@ use pyo3_ffi::{
     PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
 };
 
+use crate::accepted;
 use crate::arguments::descriptor;
 use crate::interpreter::{PyResult, Raised};
 use crate::names::patience;
@@ -238,6 +239,12 @@ fn of_sockets() -> Vec<PyMethodDef> {
             race::race,
             METH_VARARGS,
             c"race(infos, delay, prepare, failures, /)\n--\n\nThe first of several sockets to be connected.",
+        ),
+        function(
+            c"know_accept",
+            accepted::know_accept,
+            METH_O,
+            c"know_accept(code, /)\n--\n\nThe code of a socket.py's own accept.",
         ),
         function(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
         function(c"guard_tls", guard::guard_tls, METH_O, c"guard_tls(class, /)\n--\n\nGuard _ssl's calls that wait."),

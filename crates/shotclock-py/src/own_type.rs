@@ -16,6 +16,7 @@ use pyo3_ffi::{
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind, Protocol};
 
+use crate::accepted;
 use crate::arguments::{Keywords, descriptor, int};
 use crate::audit::audit;
 use crate::errors::{self, Kept};
@@ -247,7 +248,7 @@ fn adopt(socket: SocketRef, number: c_int, family: c_int, kind: c_int, protocol:
     // looked at before it is owned, so that one that is refused stays open.
     let (fd, known) = unsafe { (BorrowedFd::borrow_raw(number), [family, kind, protocol]) };
     let complete = !known.contains(&-1);
-    let accepted = state::was_just_accepted(number);
+    let accepted = accepted::was_just_accepted(number);
     let [family, kind, protocol] =
         if accepted && complete { known } else { state::kinds_of(fd, known).map_err(errors::raise_errno)? };
     // SAFETY: as above; from here on it is the object's.
@@ -271,7 +272,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         }
         // Closed after the warning, which shows the number.
         let number = socket.replace_number(-1);
-        state::forget_accepted(number);
+        accepted::forget(number);
         low_water::forget(socket, number);
         policy::forget(socket, number);
         let _: Result<(), Errno> = released(|| exact::close(number));

@@ -1,6 +1,5 @@
 //! What a socket object is, beside its descriptor: closing, detaching, and how long it waits.
 
-use std::cell::Cell;
 use std::ffi::c_int;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,6 +11,7 @@ use pyo3_ffi::{
 use shotclock::Phase;
 use shotclock::raw::{Errno, Farewell, Stop, exact, numbers};
 
+use crate::accepted;
 use crate::errors;
 use crate::habit;
 use crate::held;
@@ -25,20 +25,6 @@ use crate::timing::Timing;
 use crate::unblocked;
 use crate::waiting;
 
-/// What the last `_accept` on this thread gave, as long as nothing has been done to it but what socket.py does in
-/// `accept`: make an object of it, and, if the listener has a timeout, make that block. Both need not ask the system
-/// about a descriptor that we have just made.
-#[derive(Clone, Copy)]
-struct Accepted {
-    number: RawFd,
-    /// socket.py will go on to `setblocking(True)`.
-    to_be_blocking: bool,
-}
-
-thread_local! {
-    static ACCEPTED: Cell<Option<Accepted>> = const { Cell::new(None) };
-}
-
 /// The timeout that new objects of our type begin with, in nanoseconds.
 static DEFAULT_TIMEOUT: AtomicI64 = AtomicI64::new(NO_TIMEOUT);
 
@@ -47,7 +33,7 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     // SAFETY: the interpreter calls this with a live socket object.
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
-    forget_accepted(number);
+    accepted::forget(number);
     habit::forget(number);
     low_water::forget(socket, number);
     policy::forget(socket, number);
@@ -91,7 +77,7 @@ pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *
     // SAFETY: as in `close`.
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
-    forget_accepted(number);
+    accepted::forget(number);
     unblocked::give_up(number);
     low_water::forget(socket, number);
     policy::detach(socket, number);
@@ -199,20 +185,7 @@ pub(crate) fn kinds_of(
 
 /// Remembers a descriptor that this thread has just accepted, from a listener with this timeout.
 pub(crate) fn remember_accepted(number: RawFd, listener_timeout: i64) {
-    let to_be_blocking = listener_timeout > 0 && DEFAULT_TIMEOUT.load(Ordering::Relaxed) < 0;
-    ACCEPTED.set(Some(Accepted { number, to_be_blocking }));
-}
-
-/// Whether the descriptor is the one that this thread has just accepted, and nobody has asked yet.
-pub(crate) fn was_just_accepted(number: RawFd) -> bool {
-    let accepted = ACCEPTED.take().filter(|accepted| accepted.number == number);
-    ACCEPTED.set(accepted.filter(|accepted| accepted.to_be_blocking));
-    accepted.is_some()
-}
-
-/// The number goes back to the system, or to the program: whatever it stands for next was not accepted here.
-pub(crate) fn forget_accepted(number: RawFd) {
-    ACCEPTED.set(ACCEPTED.take().filter(|accepted| accepted.number != number));
+    accepted::remember(number, listener_timeout > 0 && DEFAULT_TIMEOUT.load(Ordering::Relaxed) < 0);
 }
 
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
@@ -226,16 +199,12 @@ fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
     // From one timeout to another the descriptor is O_NONBLOCK already. To none and to zero the caller says what the
     // descriptor shall be from now on, whoever else may have changed it.
     let stays = nanos > 0 && before >= 0;
-    let blocks_already = nanos < 0 && before < 0 && blocks_from_birth(socket.number());
+    let blocks_already = nanos < 0 && before < 0 && accepted::blocks_from_birth(socket.number());
     if !stays && !blocks_already {
-        ACCEPTED.take();
+        accepted::forget(socket.number());
         descriptor.held(|fd| unblocked::set_nonblocking(fd, nanos >= 0)).map_err(errors::raise_errno)?;
     }
     Ok(Owned::none())
-}
-
-fn blocks_from_birth(number: RawFd) -> bool {
-    ACCEPTED.take().is_some_and(|accepted| accepted.number == number && accepted.to_be_blocking)
 }
 
 fn seconds(nanos: i64) -> PyResult<Owned> {
