@@ -280,29 +280,6 @@ def test_a_process_ends_with_such_a_file(run):
     )
 
 
-def test_a_flood_ends_as_late_as_a_silence(run):
-    run(
-        """
-        import http.client
-        def flood(connection):
-            connection.recv(4096)
-            connection.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
-            block = bytes(1 << 20)
-            with contextlib.suppress(OSError):
-                while True:
-                    connection.sendall(block)
-        connection = http.client.HTTPConnection(*peer(flood), timeout=None)
-        connection._create_connection = socket.create_connection
-        start = time.monotonic()
-        with shotclock.move_on_after(1) as scope:
-            connection.request("GET", "/")
-            connection.getresponse().read()
-        late = time.monotonic() - start - 1
-        assert scope.expired and 0 <= late < 1, late
-        """
-    )
-
-
 def test_reading_it_all_is_as_the_interpreter_s(run):
     run(
         """

@@ -278,3 +278,191 @@ def test_a_signal_handler_s_exception_loses_nothing_either(run):
             assert file.readline() in (b"half a line\\n", "half a line\\n")
         """
     )
+
+
+ENDED = """
+import gc, socket
+shotclock.install()
+
+def ended(mode, is_tls):
+    '''A file whose write a scope has ended, with bytes left, and the peer.'''
+    a, b = tls_pair() if is_tls else socket.socketpair()
+    file = a.makefile(mode, resume=True)
+    piece = b"x" * 100_000 if "b" in mode else "x" * 100_000
+    with shotclock.move_on_after(SHORT) as scope:
+        while True:
+            file.write(piece)
+    assert scope.expired
+    return file, a, b
+"""
+
+
+def test_after_a_limit_close_says_what_is_lost_and_does_not_wait(run):
+    run(
+        ENDED
+        + """
+for is_tls in (False, True):
+    for mode in ("wb", "rwb", "w", "rw"):
+        file, a, b = ended(mode, is_tls)
+        start = time.monotonic()
+        stops(file.close, BlockingIOError)
+        assert time.monotonic() - start < 5 and file.closed
+        # It is closed, and loses nothing more.
+        file.close()
+        # Where there is room again they go out, and nothing is lost.
+        file, a, b = ended(mode, False)
+        b.setblocking(False)
+        with shotclock.deadline(20):
+            while True:
+                with contextlib.suppress(BlockingIOError):
+                    while b.recv(1 << 20):
+                        pass
+                a.settimeout(0)
+                with contextlib.suppress(BlockingIOError):
+                    file.flush()
+                    break
+            file.close()
+"""
+    )
+
+
+def test_after_a_limit_the_finalizer_does_not_wait(run):
+    run(
+        ENDED
+        + """
+for is_tls in (False, True):
+    for mode in ("wb", "rwb", "w", "rw"):
+        file, a, b = ended(mode, is_tls)
+        start = time.monotonic()
+        file = None
+        gc.collect()
+        assert time.monotonic() - start < 5
+"""
+    )
+
+
+@pytest.mark.parametrize("mode", ["wb", "rwb", "w"])
+def test_a_process_ends_with_such_a_file(mode, run):
+    # The watchdog of `check` is what fails where one of them waits.
+    run(ENDED + f"kept = [ended({mode!r}, False), ended({mode!r}, True)]")
+
+
+def test_time_grows_with_what_comes_and_no_faster(run):
+    run(
+        """
+        def seconds_for(count, mode):
+            a, b = pair()
+            a.settimeout(None)
+            file = a.makefile(mode, resume=True, **({} if "b" in mode else {"encoding": "utf-8"}))
+            piece = b"y" * 16384
+            start = time.thread_time()
+            for _ in range(count):
+                # A limit ends each read; what had come stays.
+                b.sendall(piece)
+                with shotclock.move_on_after(0.0001):
+                    file.readline()
+            took = time.thread_time() - start
+            b.sendall(b"\\n")
+            assert len(file.readline()) == count * len(piece) + 1
+            return took
+        for mode in ("rb", "r"):
+            # Four times as much: four times the work, not sixteen.
+            assert min(seconds_for(1600, mode) / seconds_for(400, mode) for _ in range(3)) < 9, mode
+        """
+    )
+
+
+def test_text_takes_would_block_for_no_end(run):
+    run(
+        """
+        a, b = pair()
+        a.setblocking(False)
+        file = a.makefile("r", encoding="utf-8", resume=True)
+        b.sendall("gr\u00fc".encode()[:-1])
+        for read in (file.readline, file.read, file.readlines, lambda: file.read(3)):
+            stops(read, BlockingIOError)
+        b.sendall("\u00fcn\\n".encode()[1:])
+        assert file.readline() == "gr\u00fcn\\n"
+        """
+    )
+
+
+def test_a_text_that_a_handler_kept_from_being_encoded_goes_out(run):
+    run(
+        """
+        import codecs
+        class Encoder(codecs.IncrementalEncoder):
+            ends = True
+            def encode(self, text, final=False):
+                if Encoder.ends:
+                    Encoder.ends = False
+                    raise KeyboardInterrupt
+                return text.encode()
+        def found(name):
+            whole = codecs.lookup("utf-8")
+            return codecs.CodecInfo(whole.encode, whole.decode, whole.streamreader, whole.streamwriter, Encoder,
+                whole.incrementaldecoder, name="slow") if name == "slow" else None
+        codecs.register(found)
+        a, b = pair()
+        file = a.makefile("w", encoding="slow", resume=True)
+        stops(lambda: file.write("one "), KeyboardInterrupt)
+        file.write("two")
+        file.flush()
+        assert b.recv(20) == b"one two"
+        Encoder.ends = True
+        stops(lambda: file.write(" three"), KeyboardInterrupt)
+        file.close()
+        assert b.recv(20) == b" three"
+        file = a.makefile("w", encoding="latin-1", resume=True)
+        file.reconfigure(encoding="utf-16-le")
+        file.write("x")
+        file.close()
+        assert b.recv(20) == b"x\\0"
+        """
+    )
+
+
+def test_a_handler_s_exception_loses_no_byte_of_tls(run):
+    run(
+        """
+        import signal, socket
+        shotclock.install()
+        class Alarm(TimeoutError):
+            pass
+        armed = []
+        def handler(*_):
+            if armed:
+                armed.clear()
+                raise Alarm
+        signal.signal(signal.SIGALRM, handler)
+        def ends(call):
+            armed.append(True)
+            signal.setitimer(signal.ITIMER_REAL, 0.02, 0.002)
+            try:
+                return call()
+            except Alarm:
+                return None
+            finally:
+                armed.clear()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        # Bytes that are all the mark; a handler that raises while the call waits, and is an OSError.
+        a, b = tls_pair()
+        file = a.makefile("rwb", resume=True)
+        b.sendall(b"\\xff" * 3)
+        assert ends(lambda: file.read(4)) is None
+        assert ends(lambda: file.readline()) is None
+        b.sendall(b"\\xff")
+        assert file.read(4) == b"\\xff" * 4
+        data = os.urandom(1 << 22)
+        assert ends(lambda: file.write(data)) is None
+        with received(b, len(data)) as got:
+            file.flush()
+        assert got == data
+        error = None
+        b.sendall(b"\\xff" * 5)
+        armed.append(True)
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        error = stops(lambda: shotclock.recv_exact(a, 9), Alarm)
+        assert error.partial == b"\\xff" * 5
+        """
+    )
