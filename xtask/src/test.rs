@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::conformance::{self, Core};
 use crate::nextest::Nextest;
@@ -101,11 +102,13 @@ fn conformance_tests(name: &str, target: &Path, report: &mut Report) -> Result<(
 impl Report {
     /// Runs one part. If that cannot be done it has failed, and the others are run all the same.
     fn part(&mut self, name: &str, run: impl FnOnce(&mut Self, &str) -> Result<(), Failure>) {
+        let begun = Instant::now();
         if let Err(failure) = run(self, name) {
             eprintln!("{name}: {failure}");
             self.failures.push(format!("{name}: {failure}"));
             self.totals.failed += 1;
         }
+        self.closing.push(format!("{name}, with compiling: {} s", begun.elapsed().as_secs()));
     }
 
     fn skip(&mut self, what: &str, why: &str) {

@@ -15,6 +15,8 @@ const RUNNER: &str = "python/conformance/run.py";
 const NAMESPACE: &str = "python/conformance/loopback_only.py";
 /// The runner may take so long, in seconds. Each suite has a watchdog of its own; this one is for the runner itself.
 const RUNNER_LIMIT: u32 = 3 * 3600;
+/// The same for the core, which every change waits for.
+const CORE_LIMIT: u32 = 2400;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -47,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let told: Vec<String> = mounts.chain(inside).chain(core).chain(arguments.suites.iter().cloned()).collect();
     let (mut closing, mut failed) = (Vec::new(), Vec::new());
     for interpreter in &interpreters {
-        let output = run::tee(&mut runner(&target, interpreter, &told)?)?;
+        let output = run::tee(&mut runner(&target, interpreter, &told, RUNNER_LIMIT)?)?;
         closing.extend(output.lines.into_iter().filter(|line| summary::is_closing(line)));
         if !output.success {
             failed.push(interpreter.version.as_str());
@@ -72,7 +74,8 @@ pub(crate) enum Core {
     Unavailable(&'static str),
 }
 
-/// The socket-heavy suites on both mounts, and on one inside of a scope, on the first interpreter that has them; the machine's `python3` goes first.
+/// The socket-heavy suites on both mounts, and on one inside of a scope, on the first interpreter that has them; the
+/// machine's `python3` goes first.
 pub(crate) fn core(target: &Path) -> Result<Core, Failure> {
     if !run::is_installed("python3", [NAMESPACE, "true"]) {
         return Ok(Core::Unavailable("cannot make a network namespace"));
@@ -83,7 +86,8 @@ pub(crate) fn core(target: &Path) -> Result<Core, Failure> {
     }
     match found.iter().find(|interpreter| interpreter.unfit().is_none()) {
         Some(interpreter) => {
-            Ok(Core::Runner(runner(target, interpreter, &["--core", "--also-inside=scope"].map(str::to_owned))?))
+            let told = ["--core", "--also-inside=scope"].map(str::to_owned);
+            Ok(Core::Runner(runner(target, interpreter, &told, CORE_LIMIT)?))
         }
         None => Ok(Core::Unavailable("no interpreter comes with CPython's tests (Debian: libpython3.N-testsuite)")),
     }
@@ -106,12 +110,12 @@ fn chosen(names: &[String]) -> Result<Vec<Interpreter>, Failure> {
 }
 
 /// The runner on an interpreter, in a virtual environment with our package.
-fn runner(target: &Path, interpreter: &Interpreter, told: &[String]) -> Result<Command, Failure> {
+fn runner(target: &Path, interpreter: &Interpreter, told: &[String], limit: u32) -> Result<Command, Failure> {
     let folder = format!("conformance/{}", interpreter.version);
     let python = python::environment(target, &format!("{folder}/venv"), &interpreter.executable.to_string_lossy())?;
     let work = target.join(folder);
     // No cache files in the tree.
     let mut runner = run::command(&python.to_string_lossy(), ["-B", RUNNER, "--work", &work.to_string_lossy()]);
     runner.args(told);
-    Ok(run::bounded(RUNNER_LIMIT, &runner))
+    Ok(run::bounded(limit, &runner))
 }
