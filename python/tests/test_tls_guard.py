@@ -185,6 +185,75 @@ def test_calls_of_their_own_begin_and_end_beside_those_in_scopes(tls_pair, timeo
     assert ours.gettimeout() == timeout and os.get_blocking(ours.fileno()) == (timeout is None)
 
 
+@pytest.fixture
+def after_a_wait(tls_pair):
+    """A pair whose last read in a scope had to wait, so that the next one may wait before it tries."""
+    ours, theirs = tls_pair()
+
+    def make(data=b"x"):
+        receives = Waiter(lambda: ours.recv(1), lambda: shotclock.deadline(PATIENCE))
+        theirs.sendall(data)
+        assert receives.end() is None and receives.result == data[:1]
+        return ours, theirs
+
+    return make
+
+
+def test_what_was_received_before_is_given_without_a_wait(after_a_wait):
+    ours, theirs = after_a_wait(b"xyz")
+    with shotclock.deadline(PATIENCE):
+        assert ours.recv(1) == b"y" and ours.recv_into(bytearray(1)) == 1
+
+
+def test_the_end_of_a_connection_is_given_without_a_wait_each_time(after_a_wait):
+    ours, theirs = after_a_wait()
+    # It stays open beneath, so that nothing makes it readable once the end was received.
+    ends = Waiter(theirs.unwrap)
+    with shotclock.deadline(PATIENCE):
+        assert [ours.recv(1) for _ in range(3)] == [b""] * 3
+    ours.unwrap().close()
+    assert ends.end() is None
+
+
+def test_an_end_that_was_received_without_a_limit_is_known_within_one(after_a_wait):
+    ours, theirs = after_a_wait()
+    ends = Waiter(theirs.unwrap)
+    assert ours.recv(1) == b""
+    with shotclock.deadline(PATIENCE):
+        assert ours.recv(1) == b""
+    ours.unwrap().close()
+    assert ends.end() is None
+
+
+@pytest.mark.parametrize("arguments", [(-1,), ("x",), (1, b"fixed"), (1, bytearray(1), 1), (1 << 40,)])
+def test_wrong_arguments_are_refused_without_a_wait(after_a_wait, arguments):
+    ours, theirs = after_a_wait()
+    with shotclock.deadline(PATIENCE), pytest.raises((TypeError, ValueError, MemoryError)):
+        ours._sslobj.read(*arguments)
+    with shotclock.deadline(PATIENCE):
+        assert ours._sslobj.read(0) == b"" and ours._sslobj.read(1, bytearray()) == 0
+
+
+def test_what_a_read_waits_with_before_it_tries_cannot_be_resized(after_a_wait):
+    ours, theirs = after_a_wait()
+    room = bytearray(8)
+    receives = Waiter(lambda: ours.recv_into(room), lambda: shotclock.deadline(PATIENCE))
+    with pytest.raises(BufferError):
+        room.append(1)
+    theirs.sendall(b"data")
+    assert receives.end() is None and receives.result == 4 and room[:4] == b"data"
+
+
+def test_a_limit_ends_a_read_that_waits_before_it_tries(after_a_wait):
+    ours, theirs = after_a_wait()
+    for _ in range(2):
+        with pytest.raises(TimeoutError), shotclock.deadline(0.05):
+            ours.recv(1)
+    theirs.sendall(b"y")
+    with shotclock.deadline(PATIENCE):
+        assert ours.recv(1) == b"y"
+
+
 def test_recv_exact_goes_on_encrypted(tls_pair):
     ours, theirs = tls_pair(60)
     # Imported by now: to read a file is to wait, too.

@@ -20,6 +20,8 @@ use crate::object::Owned;
 pub(crate) struct Arguments<'a>(&'a [*mut PyObject]);
 
 impl Arguments<'_> {
+    pub(crate) const NONE: Self = Self(&[]);
+
     /// # Safety
     /// `arguments` must be `count` live objects that stay alive for the call, as the interpreter passes them.
     pub(crate) unsafe fn new(arguments: *const *mut PyObject, count: Py_ssize_t) -> Self {

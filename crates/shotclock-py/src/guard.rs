@@ -3,17 +3,18 @@
 //! There, and not on `ssl.SSLSocket`: ssl.py's own methods then run once, as they are in each version, and so do those of
 //! its subclasses and of whoever else has such an object; and a call costs no Python function more.
 
+use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3_ffi::{
-    METH_FASTCALL, Py_TPFLAGS_HEAPTYPE, Py_TYPE, PyCFunctionFast, PyDescr_NewMethod, PyDict_GetItemString,
-    PyDict_SetItemString, PyExc_ImportError, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GenericGetDict,
-    PyObject_GetAttr, PyObject_GetAttrString, PyObject_HasAttrString, PyType_Check, PyType_GetFlags, PyType_GetModule,
-    PyType_Modified, PyTypeObject, PyUnicode_InternFromString,
+    METH_FASTCALL, Py_TPFLAGS_HEAPTYPE, Py_TYPE, Py_tp_getset, PyCFunctionFast, PyDescr_NewMethod,
+    PyDict_GetItemString, PyDict_SetItemString, PyErr_Clear, PyExc_ImportError, PyGetSetDef, PyMethodDef,
+    PyMethodDefPointer, PyObject, PyObject_GenericGetDict, PyObject_GetAttrString, PyObject_HasAttrString,
+    PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_Modified, PyTypeObject, getter,
 };
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, int};
 use crate::call::call_vector;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
@@ -32,8 +33,11 @@ pub(crate) struct Guarded {
     /// What its module raises when it would have to wait.
     pub(crate) want_read: *mut PyObject,
     pub(crate) want_write: *mut PyObject,
-    /// The name of the attribute by which an object knows its socket.
-    owner: *mut PyObject,
+    /// The attribute by which an object knows its socket, as the class has it: asked for in every call.
+    owner: (getter, *mut c_void),
+    /// Methods that only look: None before the handshake is over, and how many bytes were received and not read.
+    version: *mut PyObject,
+    pending: *mut PyObject,
     next: *const Guarded,
 }
 
@@ -104,8 +108,22 @@ impl Guarded {
     /// Whom the object of `_ssl`'s belongs to: the socket, if its bytes go by one.
     #[inline]
     pub(crate) fn owner(&self, object: *mut PyObject) -> PyResult<Owned> {
-        // SAFETY: the interpreter is held, both are alive.
-        Owned::new(unsafe { PyObject_GetAttr(object, self.owner) })
+        let (get, closure) = self.owner;
+        // SAFETY: the interpreter is held, and the object alive and of the class that this is an attribute of.
+        Owned::new(unsafe { get(object, closure) })
+    }
+
+    /// Whether OpenSSL has nothing of its own to do or to give at the next read of the object: its handshake is over, it
+    /// has not failed, and all that was received was read.
+    pub(crate) fn is_idle(&self, object: *mut PyObject) -> bool {
+        // SAFETY: kept for ever; the object is alive.
+        let ask = |method| unsafe { call_vector(method, object, &Arguments::NONE) };
+        let look = || Ok(!ask(self.version)?.is_none() && int(ask(self.pending)?.as_ptr())? == 0);
+        look().unwrap_or_else(|Raised| {
+            // SAFETY: the interpreter is held. A call that tries finds out, too.
+            unsafe { PyErr_Clear() };
+            false
+        })
     }
 
     fn add(class: *mut PyTypeObject) -> PyResult<&'static Self> {
@@ -131,13 +149,15 @@ impl Guarded {
             if module.is_null() {
                 return Err(Raised);
             }
-            let attribute = |name: &std::ffi::CStr| Owned::new(PyObject_GetAttrString(module, name.as_ptr()));
-            let want_read = attribute(c"SSLWantReadError")?.into_ptr();
-            let want_write = attribute(c"SSLWantWriteError")?.into_ptr();
-            let owner = Owned::new(PyUnicode_InternFromString(c"owner".as_ptr()))?.into_ptr();
+            let attribute =
+                |of, name: &CStr| Owned::new(PyObject_GetAttrString(of, name.as_ptr())).map(Owned::into_ptr);
+            let (want_read, want_write) =
+                (attribute(module, c"SSLWantReadError")?, attribute(module, c"SSLWantWriteError")?);
+            let (version, pending) = (attribute(class.cast(), c"version")?, attribute(class.cast(), c"pending")?);
+            let owner = owner_of(class)?;
             pyo3_ffi::Py_IncRef(class.cast());
             let next = GUARDED.load(Ordering::Acquire).cast_const();
-            Self { class, originals, ours, want_read, want_write, owner, next }
+            Self { class, originals, ours, want_read, want_write, owner, version, pending, next }
         };
         let guarded = Box::leak(Box::new(guarded));
         GUARDED.store(guarded, Ordering::Release);
@@ -181,6 +201,22 @@ impl Guarded {
 fn dictionary(class: *mut PyTypeObject) -> PyResult<Owned> {
     // SAFETY: alive, and a heap type, whose dictionary is where the type of types says that it is.
     Owned::new(unsafe { PyObject_GenericGetDict(class.cast(), ptr::null_mut()) })
+}
+
+/// How the class gives an object's attribute `owner`.
+fn owner_of(class: *mut PyTypeObject) -> PyResult<(getter, *mut c_void)> {
+    // SAFETY: alive, and a heap type. Its definitions live as long as it, up to an empty one, and names end with a NUL.
+    unsafe {
+        let mut definition = PyType_GetSlot(class, Py_tp_getset).cast::<PyGetSetDef>();
+        while !definition.is_null() && !(*definition).name.is_null() {
+            let name = CStr::from_ptr((*definition).name);
+            if let Some(get) = (*definition).get.filter(|_| name == c"owner") {
+                return Ok((get, (*definition).closure));
+            }
+            definition = definition.add(1);
+        }
+    }
+    Err(unexpected())
 }
 
 /// A method of ours for the class, documented as its own.

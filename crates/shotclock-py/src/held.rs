@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
 use pyo3_ffi::PyObject;
+use shotclock::raw::interrupt::own_id;
 
 use crate::interpreter::released;
 use crate::object::SocketRef;
@@ -26,26 +27,33 @@ struct Held {
     next: Vec<Thread>,
 }
 
-/// Which halves of an OpenSSL object a call uses.
+/// Which halves of an OpenSSL object a call uses, as bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
 pub(crate) enum Half {
-    Receiving,
-    Sending,
-    Both,
-}
-
-impl Half {
-    fn meets(self, other: Self) -> bool {
-        self == other || self == Self::Both || other == Self::Both
-    }
+    Receiving = 1,
+    Sending = 2,
+    Both = 3,
 }
 
 /// A thread is in a call in which `_ssl` waits by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Inside {
+    /// The object's address, and in its low bits the halves.
     socket: usize,
     thread: usize,
-    half: Half,
 }
+
+/// For one such call, without a lock. Changed with the interpreter held.
+struct Place {
+    socket: AtomicUsize,
+    thread: AtomicUsize,
+}
+
+/// By the sockets' addresses. Who finds the place taken is in the table.
+static PLACES: [Place; 64] = [const { Place { socket: AtomicUsize::new(NOBODY), thread: AtomicUsize::new(0) } }; 64];
+
+const NOBODY: usize = 0;
 
 #[derive(Default)]
 struct Table {
@@ -55,7 +63,7 @@ struct Table {
 
 static TABLE: Mutex<Table> = Mutex::new(Table { held: Vec::new(), inside: Vec::new() });
 
-/// How many sockets are held, so that nobody takes the lock where there is none.
+/// How many entries the table has, so that nobody takes the lock where there is none.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// A socket held; let go when dropped.
@@ -74,7 +82,7 @@ impl Hold {
                     socket.set_timeout_field(0);
                     let (socket, holder) = (key(socket), own_id());
                     table.held.push(Held { socket, holder, timeout, next: Vec::new() });
-                    COUNT.store(table.held.len(), Ordering::Relaxed);
+                    table.count();
                     break;
                 };
                 held.next.push(thread::current());
@@ -92,7 +100,7 @@ impl Drop for Hold {
         // Else a forked child goes on with what its parent began.
         let Some(index) = table.held.iter().position(|held| held.socket == key(self.socket)) else { return };
         let held = table.held.swap_remove(index);
-        COUNT.store(table.held.len(), Ordering::Relaxed);
+        table.count();
         self.socket.set_timeout_field(held.timeout);
         for thread in held.next {
             thread.unpark();
@@ -117,25 +125,34 @@ pub(crate) fn set_timeout(socket: SocketRef, nanos: i64) -> bool {
 }
 
 /// A call in which `_ssl` waits by itself; over when dropped.
-pub(crate) struct ByItself {
-    socket: usize,
-    thread: usize,
-}
+pub(crate) struct ByItself(Inside);
 
 impl ByItself {
     /// Once nobody holds the socket; `None` if this thread is in the middle of a call on it already.
     #[inline]
     pub(crate) fn of(socket: SocketRef, half: Half) -> Option<Self> {
-        let (key, thread) = (key(socket), own_id());
+        let inside = Inside { socket: key(socket) | half as usize, thread: own_id() };
+        let place = place(key(socket));
+        if COUNT.load(Ordering::Relaxed) == 0 && place.get().socket == NOBODY {
+            place.put(inside);
+            return Some(Self(inside));
+        }
+        Self::beside_others(socket, inside)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn beside_others(socket: SocketRef, inside: Inside) -> Option<Self> {
         loop {
             {
                 let mut table = table();
-                if table.has(key, thread) {
+                if table.has(key(socket), inside.thread) {
                     return None;
                 }
-                if COUNT.load(Ordering::Relaxed) == 0 || table.find(socket).is_none() {
-                    table.inside.push(Inside { socket: key, thread, half });
-                    return Some(Self { socket: key, thread });
+                if table.find(socket).is_none() {
+                    table.inside.push(inside);
+                    table.count();
+                    return Some(Self(inside));
                 }
             }
             drop(Hold::of(socket));
@@ -146,11 +163,34 @@ impl ByItself {
 impl Drop for ByItself {
     #[inline]
     fn drop(&mut self) {
-        let mut table = table();
-        if let Some(index) = table.inside.iter().position(|one| one.socket == self.socket && one.thread == self.thread)
-        {
-            table.inside.swap_remove(index);
+        let place = place(self.0.address());
+        if place.get() == self.0 {
+            return place.put(Inside { socket: NOBODY, thread: 0 });
         }
+        let mut table = table();
+        if let Some(index) = table.inside.iter().position(|one| *one == self.0) {
+            table.inside.swap_remove(index);
+            table.count();
+        }
+    }
+}
+
+impl Inside {
+    fn address(self) -> usize {
+        self.socket & !(Half::Both as usize)
+    }
+}
+
+impl Place {
+    #[inline]
+    fn get(&self) -> Inside {
+        Inside { socket: self.socket.load(Ordering::Relaxed), thread: self.thread.load(Ordering::Relaxed) }
+    }
+
+    #[inline]
+    fn put(&self, inside: Inside) {
+        self.socket.store(inside.socket, Ordering::Relaxed);
+        self.thread.store(inside.thread, Ordering::Relaxed);
     }
 }
 
@@ -161,19 +201,21 @@ pub(crate) fn is_by_this_thread(socket: SocketRef) -> bool {
 
 /// Whether a thread is in a call in which `_ssl` waits by itself, and uses the same half.
 pub(crate) fn is_in_the_way(socket: SocketRef, half: Half) -> bool {
-    table().inside.iter().any(|one| one.socket == key(socket) && one.half.meets(half))
+    let is = |one: Inside| one.address() == key(socket) && one.socket & half as usize != 0;
+    is(place(key(socket)).get()) || COUNT.load(Ordering::Relaxed) != 0 && table().inside.iter().copied().any(is)
 }
 
 /// In a forked child: the threads that held sockets are not there to let go of them.
 pub(crate) fn forget_after_fork() {
     let mut table = table();
     table.inside.clear();
+    PLACES.iter().for_each(|place| place.put(Inside { socket: NOBODY, thread: 0 }));
     for held in table.held.drain(..) {
         // SAFETY: the holder's frame, which never ends here, keeps the object alive.
         let socket = unsafe { SocketRef::new(held.socket as *mut PyObject) };
         socket.set_timeout_field(held.timeout);
     }
-    COUNT.store(0, Ordering::Relaxed);
+    table.count();
 }
 
 impl Table {
@@ -181,19 +223,22 @@ impl Table {
         self.held.iter_mut().find(|held| held.socket == key(socket))
     }
 
+    /// Whether the thread is in the middle of any call on the socket.
     fn has(&self, socket: usize, thread: usize) -> bool {
+        let is = |one: &Inside| one.address() == socket && one.thread == thread;
         self.held.iter().any(|one| one.socket == socket && one.holder == thread)
-            || self.inside.iter().any(|one| one.socket == socket && one.thread == thread)
+            || self.inside.iter().chain([&place(socket).get()]).any(is)
+    }
+
+    /// Once it has changed.
+    fn count(&self) {
+        COUNT.store(self.held.len() + self.inside.len(), Ordering::Relaxed);
     }
 }
 
-/// What tells this thread from all others there are; a forked child's only one is the one that forked.
 #[inline]
-fn own_id() -> usize {
-    thread_local! {
-        static HERE: u8 = const { 0 };
-    }
-    HERE.with(|here| std::ptr::from_ref(here).addr())
+fn place(socket: usize) -> &'static Place {
+    &PLACES[(socket >> 5) % PLACES.len()]
 }
 
 /// Taken with the interpreter held, and for a few instructions: fork finds it free.

@@ -49,6 +49,7 @@ mod read_all;
 mod readable;
 mod recv_exact;
 mod sendfile;
+mod silence;
 mod socket_io;
 mod state;
 mod stock;

@@ -19,7 +19,7 @@ use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
-use crate::timing::Timing;
+use crate::timing::{First, Timing};
 use crate::unblocked;
 
 /// `_native.race(infos, delay, prepare, failures)`: the first socket to be connected, or None. Under the scope alone.
@@ -42,7 +42,7 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     let pause = Duration::from_nanos(u64::try_from(delay).unwrap_or(0)).into();
     let candidates = interleaved(candidates(infos)?, |candidate| candidate.family);
     let mut race = Race::new(Program { prepare, timing: &timing }, candidates, pause);
-    let ended = match timing.run_python(&mut race) {
+    let ended = match timing.run_python(&mut race, First::Try) {
         Ok(Finish::Won(attempt)) => return attempt.win(),
         Ok(Finish::CalledOff(raised)) => return Err(raised),
         Ok(Finish::Lost) => Ok(Owned::none()),

@@ -21,7 +21,7 @@ use crate::low_water;
 use crate::object::{NO_TIMEOUT, Owned, SocketRef, returned};
 use crate::policy;
 use crate::stock::{StockMethod, stock};
-use crate::timing::Timing;
+use crate::timing::{First, Timing};
 use crate::unblocked;
 use crate::waiting;
 
@@ -66,7 +66,7 @@ pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
 /// Waits for the end of a connection that is closed, no longer than the limit. That a canceller ends it is no fault of the
 /// connection's.
 fn linger(copy: OwnedFd, timing: &Timing) -> PyResult<Owned> {
-    match timing.run_python(&mut Farewell::begin(copy)) {
+    match timing.run_python(&mut Farewell::begin(copy), First::Try) {
         Err(stop @ (Stop::TimedOut { .. } | Stop::Interrupt(_))) => Err(timing.raise(stop)),
         _ => Ok(Owned::none()),
     }

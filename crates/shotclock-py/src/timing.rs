@@ -61,7 +61,7 @@ impl Manner {
 pub(crate) enum First {
     /// With a first try.
     Try,
-    /// With what a first try has said that was made before the limit was known.
+    /// With what a first try has said, or would say.
     Tried(Pause),
 }
 
@@ -181,8 +181,12 @@ impl Timing {
     }
 
     /// Runs an operation of Python's own, which needs the interpreter for each try and takes care of its descriptors.
-    pub(crate) fn run_python<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
-        drive(operation, &self.limit(), &mut self.waiter())
+    pub(crate) fn run_python<O: Operation>(&self, operation: &mut O, first: First) -> Result<O::Output, Stop<Raised>> {
+        let (limit, mut waiter) = (self.limit(), self.waiter());
+        match first {
+            First::Try => drive(operation, &limit, &mut waiter),
+            First::Tried(said) => wait_out(operation, &limit, &mut waiter, said),
+        }
     }
 
     /// Asks the resolver: on this thread, or on a worker where a limit is to end it.

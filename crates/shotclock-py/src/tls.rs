@@ -20,11 +20,15 @@ use crate::interpreter::PyResult;
 use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
 use crate::own_type::is_socket;
-use crate::timing::Timing;
+use crate::silence::{self, Room};
+use crate::timing::{First, Timing};
 use crate::unblocked;
 
 /// How long a call that another one is in the way of waits before it looks again: nobody tells it.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// What waited for less found it there.
+const AT_ONCE: Duration = Duration::from_micros(5);
 
 /// The calls that wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,6 +84,16 @@ impl TlsCall {
         }
     }
 
+    /// Makes the call without a look at what it gives.
+    #[inline]
+    fn unnoticed(self, me: *mut PyObject, attempt: impl FnOnce() -> PyResult<Owned>) -> PyResult<Owned> {
+        let outcome = attempt();
+        if self.half() != Half::Sending {
+            silence::forget(me);
+        }
+        outcome
+    }
+
     /// The argument that `_ssl` reads from or writes to.
     fn buffer(self, arguments: &Arguments<'_>) -> Option<*mut PyObject> {
         match self {
@@ -109,13 +123,10 @@ pub(crate) fn in_time(
     call: TlsCall,
     mut attempt: impl FnMut() -> PyResult<bool>,
 ) -> PyResult<()> {
-    let mut attempt = || attempt().map(|is_done| is_done.then(Owned::none));
+    let attempt = || attempt().map(|is_done| is_done.then(Owned::none));
     match Waits::of(guarded, me, call)? {
-        Some(waits) => waits.in_tries(None, attempt).map(drop),
-        None => {
-            while attempt()?.is_none() {}
-            Ok(())
-        }
+        Some(waits) => waits.in_tries(&waits.timing()?, &Arguments::NONE, attempt).map(drop),
+        None => call.unnoticed(me, || until_given(attempt)).map(drop),
     }
 }
 
@@ -130,31 +141,21 @@ pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyOb
 fn guard(call: TlsCall, me: *mut PyObject, arguments: &Arguments<'_>) -> PyResult<Owned> {
     let guarded = Guarded::by_object(me)?;
     let attempt = || guarded.call_original(call, me, arguments);
-    let Some(waits) = Waits::of(guarded, me, call)? else { return attempt() };
-    let buffer = call.buffer(arguments);
-    if !waits.by_itself()? {
-        return waits.in_tries(buffer, || attempt().map(Some));
+    let Some(waits) = Waits::of(guarded, me, call)? else { return call.unnoticed(me, attempt) };
+    if let Some(timing) = waits.timing_of_tries()? {
+        return waits.in_tries(&timing, arguments, || attempt().map(Some));
     }
-    let Some(inside) = ByItself::of(waits.socket, call.half()) else { return attempt() };
-    let outcome = waits.descriptor.counted(|| Ok(attempt())).map_err(errors::raise_errno)?;
+    let Some(inside) = ByItself::of(waits.socket, call.half()) else { return call.unnoticed(me, attempt) };
+    let outcome = waits.descriptor.counted(|| Ok(call.unnoticed(me, attempt))).map_err(errors::raise_errno)?;
     drop(inside);
-    if outcome.is_ok() {
-        return outcome;
-    }
-    if waits.wanted_more().is_none() {
-        let outcome = waits.unless_closed(outcome);
-        waits.describe_timed_out()?;
-        return outcome;
-    }
-    // Another thread's try was under way, for which the timeout read 0.
-    // SAFETY: the interpreter is held.
-    unsafe { PyErr_Clear() };
-    waits.in_tries(buffer, || attempt().map(Some))
+    if outcome.is_ok() { outcome } else { waits.after_failure(outcome, arguments, attempt) }
 }
 
 /// A call on a TLS socket that may wait.
 struct Waits {
     guarded: &'static Guarded,
+    /// `_ssl`'s object.
+    me: *mut PyObject,
     call: TlsCall,
     /// The socket beneath, which the object of `_ssl`'s knows as its owner.
     socket: SocketRef,
@@ -181,41 +182,71 @@ impl Waits {
         if timeout == 0 {
             return Ok(None);
         }
-        Ok(Some(Self { guarded, call, socket, descriptor: Descriptor::of(socket), _alive: owner, timeout }))
+        Ok(Some(Self { guarded, me, call, socket, descriptor: Descriptor::of(socket), _alive: owner, timeout }))
     }
 
-    /// Whether it is left to `_ssl` to wait. Not where a limit of ours is in force; nor, with a timeout, where `_ssl` would
-    /// wait in the system: on a file that somebody has made one that blocks, or before a write, for which it polls first.
+    /// How it waits, unless that is left to `_ssl`. It is not where a limit of ours is in force; nor, with a timeout, where
+    /// `_ssl` would wait in the system: on a file that somebody has made one that blocks, or before a write, for which it
+    /// polls first.
     #[inline]
-    fn by_itself(&self) -> PyResult<bool> {
-        if self.timeout > 0 {
-            let blocks = || self.descriptor.held(exact::is_nonblocking).map(|is| !is);
-            if self.call.phase() == Phase::Send || blocks().map_err(errors::raise_errno)? {
-                return Ok(false);
+    fn timing_of_tries(&self) -> PyResult<Option<Timing>> {
+        let would_poll = self.timeout > 0 && self.call.phase() == Phase::Send;
+        if would_poll || chain::is_any_open() {
+            let timing = self.timing()?;
+            if would_poll || timing.is_bounded() {
+                return Ok(Some(timing));
             }
         }
-        Ok(!chain::is_any_open() || !self.timing()?.is_bounded())
+        let blocks = || self.descriptor.held(exact::is_nonblocking).map(|is| !is);
+        if self.timeout > 0 && blocks().map_err(errors::raise_errno)? {
+            return self.timing().map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Goes on after a call in which `_ssl` waited by itself, and which has raised.
+    #[cold]
+    #[inline(never)]
+    fn after_failure(
+        &self,
+        outcome: PyResult<Owned>,
+        arguments: &Arguments<'_>,
+        attempt: impl Fn() -> PyResult<Owned>,
+    ) -> PyResult<Owned> {
+        if self.wanted_more().is_none() {
+            let outcome = self.unless_closed(outcome);
+            self.describe_timed_out()?;
+            return outcome;
+        }
+        // Another thread's try was under way, for which the timeout read 0.
+        // SAFETY: the interpreter is held.
+        unsafe { PyErr_Clear() };
+        self.in_tries(&self.timing()?, arguments, || attempt().map(Some))
     }
 
     /// Tries until `_ssl` no longer wants to read or write, and something is given, and waits in between. What it reads
     /// from or writes to stays in place meanwhile.
-    #[cold]
     #[inline(never)]
     fn in_tries(
         &self,
-        buffer: Option<*mut PyObject>,
-        mut attempt: impl FnMut() -> PyResult<Option<Owned>>,
+        timing: &Timing,
+        arguments: &Arguments<'_>,
+        attempt: impl FnMut() -> PyResult<Option<Owned>>,
     ) -> PyResult<Owned> {
         if held::is_by_this_thread(self.socket) {
-            loop {
-                if let Some(given) = attempt()? {
-                    return Ok(given);
-                }
+            return self.call.unnoticed(self.me, || until_given(attempt));
+        }
+        let mut tries = Tries::new(self, self.call.buffer(arguments), attempt);
+        let first = tries.begin(arguments);
+        let outcome = timing.run_python(&mut tries, first);
+        if self.call.half() != Half::Sending {
+            match &outcome {
+                Ok(Ok(result)) if self.call == TlsCall::Read => silence::note(self.me, tries.has_waited, result),
+                Ok(_) => silence::forget(self.me),
+                // It has not ended, so no try of it has received the end.
+                Err(_) => {}
             }
         }
-        let timing = self.timing()?;
-        let mut tries = Tries { waits: self, toward: Some(Readiness::IN), attempt, buffer, kept: None };
-        let outcome = timing.run_python(&mut tries);
         // How much of a write went out OpenSSL does not tell.
         let moved = if self.call.phase() == Phase::Send { Moved::Unknown } else { Moved::Nothing };
         let text = || Owned::text(self.call.timed_out(tries.toward.unwrap_or(Readiness::IN)));
@@ -264,6 +295,14 @@ impl Waits {
     }
 }
 
+fn until_given(mut attempt: impl FnMut() -> PyResult<Option<Owned>>) -> PyResult<Owned> {
+    loop {
+        if let Some(given) = attempt()? {
+            return Ok(given);
+        }
+    }
+}
+
 /// A call into `_ssl`, tried with the interpreter held: it is Python's.
 struct Tries<'a, F> {
     waits: &'a Waits,
@@ -273,9 +312,29 @@ struct Tries<'a, F> {
     buffer: Option<*mut PyObject>,
     /// Its memory, once there was a wait.
     kept: Option<Buffer>,
+    /// Whether nothing was there at once.
+    has_waited: bool,
+    /// Where it waits before its first try: a wait that ends before that was none.
+    soon: Option<Deadline>,
 }
 
-impl<F: FnMut() -> PyResult<Option<Owned>>> Tries<'_, F> {
+impl<'a, F: FnMut() -> PyResult<Option<Owned>>> Tries<'a, F> {
+    fn new(waits: &'a Waits, buffer: Option<*mut PyObject>, attempt: F) -> Self {
+        let toward = Some(Readiness::IN);
+        Self { waits, toward, attempt, buffer, kept: None, has_waited: false, soon: None }
+    }
+
+    /// How it begins: with a wait, where the last read had to wait too, and a try would not end without one.
+    fn begin(&mut self, arguments: &Arguments<'_>) -> First {
+        let Waits { call, guarded, me, socket, .. } = *self.waits;
+        if call != TlsCall::Read || held::is_in_the_way(socket, call.half()) {
+            return First::Try;
+        }
+        let Some(Room(buffer)) = silence::room_to_wait(guarded, me, arguments) else { return First::Try };
+        (self.kept, self.soon) = (buffer, Some(Deadline::after(AT_ONCE)));
+        First::Tried(Pause::WouldBlock)
+    }
+
     fn once(&mut self) -> Result<PyResult<Option<Owned>>, Errno> {
         let descriptor = self.waits.descriptor;
         let _held = Hold::of(self.waits.socket);
@@ -306,6 +365,9 @@ impl<F: FnMut() -> PyResult<Option<Owned>>> Operation for Tries<'_, F> {
             self.toward = None;
             return Err(Pause::WouldBlock);
         }
+        if let Some(soon) = self.soon.take() {
+            self.has_waited = Deadline::now() >= soon;
+        }
         let raised = match self.once().map_err(Pause::Failed)? {
             Ok(Some(given)) => return Ok(Ok(given)),
             Ok(None) => return Err(Pause::Progress),
@@ -318,6 +380,7 @@ impl<F: FnMut() -> PyResult<Option<Owned>>> Operation for Tries<'_, F> {
         // SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };
         self.keep_buffer();
+        self.has_waited = true;
         // OpenSSL reads and writes until the system says that it would have to wait.
         Err(Pause::Drained)
     }
