@@ -366,33 +366,36 @@ pub fn wait_out<O: Operation, W: Waiter>(
     waiter: &mut W,
     first: impl Into<FirstTry>,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
-    let pause = match first.into() {
-        // Who will have to wait does so before the first try, which saves that.
-        FirstTry::NotMade if is_to_wait_first(operation, limit, waiter) => Pause::WouldBlock,
-        first => match try_after_all(operation, limit, first) {
-            Ok(output) => {
-                note_silence(operation, limit, false);
-                return Ok(output);
-            }
-            Err(pause) => pause,
-        },
-    };
-    match pause {
-        Pause::Failed(errno) => Err(failed(errno, limit)),
-        pause => wait_and_try(operation, limit, waiter, pause),
+    let first = first.into();
+    if first == FirstTry::NotMade && may_wait_first(operation, limit) {
+        let now = waiter.now();
+        if !looks_all_the_same(now) {
+            // Who will have to wait does so before the first try, which saves that.
+            return wait_and_try(operation, limit, waiter, Pause::WouldBlock, now);
+        }
+    }
+    match try_after_all(operation, limit, first) {
+        Ok(output) => {
+            note_silence(operation, limit, false);
+            Ok(output)
+        }
+        Err(Pause::Failed(errno)) => Err(failed(errno, limit)),
+        Err(pause) => {
+            let now = waiter.now();
+            wait_and_try(operation, limit, waiter, pause, now)
+        }
     }
 }
 
-/// The loop itself, after a pause that is no failure.
-#[inline(always)]
+/// The loop itself, after a pause that is no failure, and at this moment.
 fn wait_and_try<O: Operation, W: Waiter>(
     operation: &mut O,
     limit: &Limit<'_>,
     waiter: &mut W,
     mut pause: Pause,
+    mut now: Deadline,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
     let watch = limit.policy_for(operation.moves());
-    let mut now = waiter.now();
     let end_of_call = limit.end(now);
     let started = if limit.since == Deadline::NEVER { now } else { limit.since };
     // What moves no bytes has been idle since its call began.
@@ -437,6 +440,10 @@ fn wait_and_try<O: Operation, W: Waiter>(
             visit = visit.or_else(|| limit.gate.map(Gate::enter));
             ready = wait_once(operation, limit, waiter, &lies, now, deadline)?;
             looked = true;
+            // A close that found no descriptor to put under the number has shut the connection down: a try would find that.
+            if limit.is_closed() {
+                return Err(Stop::Closed);
+            }
         }
         match operation.attempt(ready) {
             Ok(output) => {
@@ -462,11 +469,10 @@ fn wait_and_try<O: Operation, W: Waiter>(
     }
 }
 
-/// Whether nothing was there lately for who looked at once, so that this call waits first, if it may wait at all. One in
-/// eight looks all the same, by chance, so that a socket that is quiet no more is soon known to be.
-fn is_to_wait_first<O: Operation, W: Waiter>(operation: &O, limit: &Limit<'_>, waiter: &W) -> bool {
+/// Whether nothing was there lately for who looked at once, so that this call waits first, if it may wait at all.
+fn may_wait_first<O: Operation>(operation: &O, limit: &Limit<'_>) -> bool {
     let is_quiet = limit.gate.is_some_and(Gate::is_quiet) && operation.takes_what_comes();
-    is_quiet && limit.timeout != Timeout::ZERO && !looks_all_the_same(waiter.now())
+    is_quiet && limit.timeout != Timeout::ZERO
 }
 
 /// Notes whether a call that is done had to wait.
@@ -476,6 +482,8 @@ fn note_silence<O: Operation>(operation: &O, limit: &Limit<'_>, had_to_wait: boo
     }
 }
 
+/// One in eight calls that may wait first looks all the same, by chance, so that a socket that is quiet no more is soon
+/// known to be.
 fn looks_all_the_same(now: Deadline) -> bool {
     (now.nanos() >> 4).is_multiple_of(8)
 }
@@ -492,9 +500,9 @@ fn try_after_all<O: Operation>(operation: &mut O, limit: &Limit<'_>, first: Firs
     operation.attempt(Readiness::empty())
 }
 
-/// A bad descriptor is the doing of a close, if the socket was closed; else it is an error like any other.
+/// What fails on a socket that was closed is the doing of the close: a dead descriptor, or a connection shut down.
 fn failed<I>(errno: Errno, limit: &Limit<'_>) -> Stop<I> {
-    if errno == Errno::BADF && limit.is_closed() { Stop::Closed } else { Stop::System(errno) }
+    if limit.is_closed() { Stop::Closed } else { Stop::System(errno) }
 }
 
 fn wait_once<O: Operation, W: Waiter>(

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peers::{LIMIT, Waiting, in_own_process, tcp_pair, times_out, udp};
+use peers::{LIMIT, Waiting, full_backlog, in_own_process, tcp_pair, times_out, udp};
 use shotclock::{
-    Canceller, Family, Kind, MessageFlags, Result, Shutdown, Socket, SocketOption, UnixAddress, create_server,
+    Address, Canceller, Family, Kind, MessageFlags, Result, Shutdown, Socket, SocketOption, UnixAddress, create_server,
     socketpair,
 };
 
@@ -168,6 +168,36 @@ fn a_number_above_a_lowered_limit_is_closed_all_the_same() {
     assert_eq!(peer.within(FAR).recv(1).unwrap(), b"", "the peer sees the end");
     drop(waits);
     receives.close().unwrap();
+}
+
+#[test]
+fn a_close_without_a_descriptor_to_spare_ends_each_wait_as_any_close_does() {
+    if !in_own_process("a_close_without_a_descriptor_to_spare_ends_each_wait_as_any_close_does") {
+        return;
+    }
+    let ((receives, _silent), (sends, _never_reads)) = (tcp_pair(), tcp_pair());
+    let full = full_backlog();
+    let address = full.address;
+    let cases: [(Socket, fn(&Socket, Address) -> Result<()>); 5] = [
+        (receives, |socket, _| socket.within(FAR).recv(1).map(drop)),
+        (sends, |socket, _| socket.within(FAR).sendall(&vec![0; 16 << 20])),
+        (create_server(("127.0.0.1", 0)).unwrap(), |socket, _| socket.within(FAR).accept().map(drop)),
+        (unix_listener(Kind::STREAM), |socket, _| socket.within(FAR).accept().map(drop)),
+        (Socket::new(Family::INET, Kind::STREAM).unwrap(), |socket, address| socket.within(FAR).connect(address)),
+    ];
+    let waits = cases.map(|(socket, wait)| {
+        let (socket, address) = (Arc::new(socket), address);
+        let waits = Waiting::on(&socket, move |socket| wait(socket, address));
+        (socket, waits)
+    });
+    let limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit is ours and initialised.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    for (index, (socket, waits)) in waits.into_iter().enumerate() {
+        socket.close().unwrap();
+        let error = waits.ended().unwrap_err();
+        assert!(error.is_closed(), "{index}: {error}");
+    }
 }
 
 #[test]
