@@ -18,13 +18,16 @@ enum Name {
     Cancellation(bench_cancellation::Arguments),
     /// By how much waits from 1 ms to 1 s overshoot their limits, of the core and of the Python package
     Overshoot(bench_overshoot::Arguments),
+    /// What a close costs beside thousands of threads that wait for something else
+    IdleWaiters(Rest),
     /// What the Python package's calls cost beside the interpreter's own
     Python(bench_python::Arguments),
 }
 
 #[derive(clap::Args)]
 struct Rest {
-    /// What the benchmark itself is told, after `--`: perop `--only NAME`, `--rounds N`; lateness `--long`
+    /// What the benchmark itself is told, after `--`: perop `--only NAME`, `--rounds N`; lateness `--long`,
+    /// idle-waiters `--waiters N`
     #[arg(last = true)]
     rest: Vec<String>,
 }
@@ -33,6 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.name {
         Name::Perop(Rest { rest }) => of_the_core("perop", rest),
         Name::Lateness(Rest { rest }) => of_the_core("lateness", rest),
+        Name::IdleWaiters(Rest { rest }) => of_the_core("idle_waiters", rest),
         Name::Cancellation(arguments) => bench_cancellation::run(arguments),
         Name::Overshoot(arguments) => bench_overshoot::run(arguments),
         Name::Python(arguments) => bench_python::run(arguments),

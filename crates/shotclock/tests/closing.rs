@@ -178,7 +178,8 @@ fn a_close_without_a_descriptor_to_spare_ends_each_wait_as_any_close_does() {
     let ((receives, _silent), (sends, _never_reads)) = (tcp_pair(), tcp_pair());
     let full = full_backlog();
     let address = full.address;
-    let cases: [(Socket, fn(&Socket, Address) -> Result<()>); 5] = [
+    type Wait = fn(&Socket, Address) -> Result<()>;
+    let cases: [(Socket, Wait); 5] = [
         (receives, |socket, _| socket.within(FAR).recv(1).map(drop)),
         (sends, |socket, _| socket.within(FAR).sendall(&vec![0; 16 << 20])),
         (create_server(("127.0.0.1", 0)).unwrap(), |socket, _| socket.within(FAR).accept().map(drop)),

@@ -131,8 +131,8 @@ fn goals_of(result: &Measured, goals: &mut Vec<Goal>) {
     if scenario.is_ready_pair() {
         goals.push(Goal::time(&format!("{title}: time to raw"), result.times.ours_to_raw, 1.02));
     }
-    if scenario == Scenario::PingPong {
-        goals.push(Goal::time(&format!("{title}: time to std"), result.times.ours_to_std, 1.08));
+    if scenario.is_ping_pong() {
+        goals.push(Goal::time(&format!("{title}: time to std"), result.times.ours_to_std, 1.03));
     }
 }
 
