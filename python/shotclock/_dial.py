@@ -5,11 +5,13 @@ The attempts are staggered by the core's race (RFC 8305), over sockets of the cl
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import operator
 
 from . import _environment, _native
 from ._cancel import Cancelled
+from ._chain import shield
 from ._scope import MOST_SECONDS, Budget, checked_seconds
 
 TYPE_CHECKING = False
@@ -97,13 +99,26 @@ class _Call:
             return self._connect(host, port)
 
     def _connect(self, host: Any, port: Any) -> Any:
-        infos = list(self._module.getaddrinfo(host, port, 0, self._module.SOCK_STREAM))
+        infos = self._lookup(host, port)
         delay = get_attempt_delay()
         # Two sockets cannot have one local port at the same time, and without waiting there is nothing to stagger.
         has_local_port = bool(self._source_address) and self._source_address[1:2] != (0,)
-        if delay is None or len(infos) < 2 or has_local_port or self._timeout == 0 or not _is_in_c(self._module.socket):
+        if delay is None or not infos or has_local_port or self._timeout == 0 or not _is_in_c(self._module.socket):
             return self._one_after_another(infos)
         return _native.race(infos, int(delay * _SECOND), self._prepare, self._failures)
+
+    def _lookup(self, host: Any, port: Any) -> list[Any]:
+        module = self._module
+        try:
+            return list(module.getaddrinfo(host, port, 0, module.SOCK_STREAM))
+        except TimeoutError as error:
+            if not isinstance(getattr(error, "scope", None), Budget):
+                raise
+            # A budget that is over hides nothing that is known at once: numbers need no lookup.
+            with shield(), contextlib.suppress(module.gaierror):
+                flags = module.AI_NUMERICHOST | module.AI_NUMERICSERV
+                return list(module.getaddrinfo(host, port, 0, module.SOCK_STREAM, 0, flags))
+            raise
 
     def _one_after_another(self, infos: list[Any]) -> Any:
         for info in infos:

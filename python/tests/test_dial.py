@@ -416,3 +416,19 @@ def test_it_works_beneath_timeoutsocket(beneath, tmp_path):
                 assert type(sock) is timeoutsocket.TimeoutSocket and sock.gettimeout() == 3
     """
     check(program, beneath=beneath)
+
+
+def test_a_budget_hides_nothing_that_is_known_at_once(isolated):
+    isolated(
+        """
+        import errno
+        for timeout in (1e-9, 1e-5, 0.0001, 5):
+            for _ in range(50):
+                # There is no route to it.
+                ended = fails(lambda: socket.create_connection(("198.51.100.1", 80), timeout))
+                assert isinstance(ended, OSError) and ended.errno == errno.ENETUNREACH, (timeout, ended)
+        # What is not known at once is a timeout, as ever.
+        ended = fails(lambda: socket.create_connection(("192.0.2.9", 80), 1e-9))
+        assert isinstance(ended, TimeoutError) and not hasattr(ended, "scope"), ended
+        """
+    )

@@ -8,7 +8,7 @@ use pyo3_ffi::{
     PyArg_ParseTuple, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject,
     PyObject_GetAttrString, PySequence_GetItem, PySequence_Size,
 };
-use shotclock::raw::{Entrants, Errno, Finish, Race, Stop, Unfit, interleaved};
+use shotclock::raw::{Entrants, Errno, Finish, Operation, Race, Readiness, Stop, Unfit, interleaved};
 use shotclock::{Phase, RawAddress};
 
 use crate::address;
@@ -46,6 +46,8 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         Ok(Finish::Won(attempt)) => return attempt.win(),
         Ok(Finish::CalledOff(raised)) => return Err(raised),
         Ok(Finish::Lost) => Ok(Owned::none()),
+        // A budget that was over before it began hides nothing that is known at once.
+        Err(Stop::TimedOut { .. }) if !race.has_begun() && is_lost_at_once(&mut race) => Ok(Owned::none()),
         Err(stop @ Stop::TimedOut { limit, elapsed }) => {
             let text = Owned::text("timed out")?;
             let expiry = Expiry { phase: Phase::Connect, limit, elapsed, moved: Moved::Nothing, scope: None };
@@ -61,6 +63,11 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         }
     }
     ended.map_err(|stop| timing.raise(stop))
+}
+
+/// Makes the attempts that need not wait, after the end: whether all have failed. One that has won by then is too late.
+fn is_lost_at_once(race: &mut Race<Program<'_>>) -> bool {
+    matches!(race.attempt(Readiness::empty()), Ok(Finish::Lost))
 }
 
 /// What getaddrinfo said of one address: `(family, type, proto, canonname, sockaddr)`.

@@ -126,6 +126,11 @@ impl<E: Entrants> Race<E> {
         self
     }
 
+    /// Whether anything was tried.
+    pub fn has_begun(&self) -> bool {
+        !(self.under_way.is_empty() && self.failures.is_empty() && self.shortage.is_none())
+    }
+
     /// Ends the attempts under way, each with a failure made of its address and its beginning.
     pub fn give_up(&mut self, failure: impl Fn(&RawAddress, Deadline) -> E::Failure) {
         let ended = self.under_way.drain(..).map(|attempt| (attempt.number, failure(&attempt.to, attempt.since)));
