@@ -2,16 +2,21 @@
 
 use std::ffi::{c_int, c_uint};
 
-use pyo3_ffi::{Py_None, Py_TYPE, PyArg_ParseTuple, PyErr_Clear, PyLong_FromUnsignedLongLong, PyObject};
+use pyo3_ffi::{
+    Py_None, Py_TYPE, PyArg_ParseTuple, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_OSError,
+    PyLong_FromUnsignedLongLong, PyObject, PyObject_GetAttrString,
+};
 use shotclock::Family;
 use shotclock::raw::{exact, numbers};
 
 use crate::arguments::Buffer;
+use crate::call::call;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
 use crate::low_water;
 use crate::object::{Owned, SocketRef, returned};
+use crate::stock::stock;
 
 /// The most bytes an option may be asked for.
 const MOST: usize = 1024;
@@ -118,8 +123,29 @@ fn parse(arguments: *mut PyObject, has_long_values: bool) -> PyResult<(c_int, c_
         let mut value = Buffer::empty();
         let format = c"iiy*:setsockopt".as_ptr();
         if PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, value.as_mut_ptr()) == 0 {
-            return Err(Raised);
+            return Err(complain_as_stock(arguments));
         }
         Ok((level, name, Value::Bytes(value)))
     }
+}
+
+/// Puts the interpreter's own complaint about the arguments, which differs between versions, in the place of the one that
+/// is set: that of an object without a descriptor, which finds none only after it has taken the arguments.
+fn complain_as_stock(arguments: *mut PyObject) -> Raised {
+    let ours = errors::take(Raised);
+    let ask = || {
+        let probe = stock()?.new_socket()?;
+        // SAFETY: the interpreter is held and the objects are alive: a method, and a tuple.
+        unsafe {
+            let method = Owned::new(PyObject_GetAttrString(probe.as_ptr(), c"setsockopt".as_ptr()))?;
+            call(method.as_ptr(), arguments, std::ptr::null_mut())
+        }
+    };
+    // SAFETY: the interpreter is held; a static of it, and an exception with its type.
+    unsafe {
+        if ask().is_ok() || PyErr_ExceptionMatches(PyExc_OSError) != 0 {
+            PyErr_SetObject(Py_TYPE(ours.as_ptr()).cast(), ours.as_ptr());
+        }
+    }
+    Raised
 }

@@ -3,11 +3,13 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_uint};
 use std::net::SocketAddrV6;
 use std::ptr;
+use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_BuildValue, Py_None, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBytes_AsString, PyBytes_Check,
-    PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyExc_OverflowError, PyLong_AsLong, PyLong_CheckExact,
-    PyObject, PyTuple_Check, PyTuple_Size, PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize, PyUnicode_Check,
+    Py_BuildValue, Py_None, Py_True, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBytes_AsString, PyBytes_Check,
+    PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyExc_OverflowError, PyLong_AsLong, PyLong_Check,
+    PyLong_CheckExact, PyObject, PyTuple_Check, PyTuple_Size, PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize,
+    PyUnicode_Check,
 };
 use shotclock::raw::{AddressRecord, Answer, Failure, Hints, Request};
 use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, Phase, RawAddress};
@@ -110,7 +112,7 @@ enum Port {
 fn service(port: *mut PyObject) -> PyResult<Port> {
     // SAFETY: as in `host_name`.
     unsafe {
-        if PyLong_CheckExact(port) != 0 {
+        if PyLong_CheckExact(port) != 0 || PyLong_Check(port) != 0 && takes_kinds_of_int()? {
             let number = PyLong_AsLong(port);
             if number == -1 && !PyErr_Occurred().is_null() {
                 if PyErr_ExceptionMatches(PyExc_OverflowError) == 0 {
@@ -132,6 +134,23 @@ fn service(port: *mut PyObject) -> PyResult<Port> {
         }
         Err(errors::os_error("Int or String expected"))
     }
+}
+
+/// Whether the interpreter's own takes a port that is more than an int, such as a member of an IntEnum. Newer ones do: it is
+/// asked once, with True.
+fn takes_kinds_of_int() -> PyResult<bool> {
+    static TAKES: OnceLock<bool> = OnceLock::new();
+    if let Some(takes) = TAKES.get() {
+        return Ok(*takes);
+    }
+    // SAFETY: the interpreter is held; True lives for ever, and is no error to convert.
+    let takes = unsafe {
+        let arguments = Owned::new(Py_BuildValue(c"sO".as_ptr(), c"127.0.0.1".as_ptr(), Py_True()))?;
+        let takes = stock()?.call(c"getaddrinfo", arguments.as_ptr(), ptr::null_mut()).is_ok();
+        PyErr_Clear();
+        takes
+    };
+    Ok(*TAKES.get_or_init(|| takes))
 }
 
 /// A C string's copy, which ends at the first NUL; null means that making it raised.
