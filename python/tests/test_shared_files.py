@@ -201,3 +201,59 @@ STRESS = """
 
 def test_calls_that_share_files_end_in_time_and_see_nothing_of_each_other(run_with_waits):
     run_with_waits(STRESS)
+
+
+# Another process is in the middle of a try of its own: it keeps the file, which does not block meanwhile.
+IN_THE_MIDDLE = """
+    import fcntl
+    listener = socket.create_server(("127.0.0.1", 0))
+    (begun, begin), (ended, end) = os.pipe(), os.pipe()
+    other = os.fork()
+    if other == 0:
+        os.close(end)
+        fcntl.lockf(listener, fcntl.LOCK_EX)
+        os.set_blocking(listener.fileno(), False)
+        os.write(begin, b"x")
+        os.read(ended, 1)
+        os.set_blocking(listener.fileno(), True)
+        os._exit(0)
+    os.read(begun, 1)
+"""
+
+
+def test_a_try_in_a_scope_keeps_out_of_those_of_other_processes(run_with_waits):
+    run_with_waits(
+        IN_THE_MIDDLE
+        + """
+    started = time.monotonic()
+    try:
+        with shotclock.deadline(0.1): listener.accept()
+        raise AssertionError("it accepted nobody")
+    except TimeoutError:
+        assert 0.1 <= time.monotonic() - started < LATE
+    waiter = Waiter(listener.accept, lambda: shotclock.deadline(60))
+    client = socket.create_connection(listener.getsockname())
+    waiter.join(0.1)
+    assert waiter.is_alive(), "the other process would have taken O_NONBLOCK away under it"
+    os.write(end, b"x")
+    assert os.waitpid(other, 0)[1] == 0
+    assert waiter.end() is None, waiter.error
+    assert waiter.result[1] == client.getsockname()
+    assert os.get_blocking(listener.fileno())
+    """
+    )
+
+
+def test_a_plain_accept_does_not_notice_a_try_of_another_process(run_with_waits):
+    run_with_waits(
+        IN_THE_MIDDLE
+        + """
+    waiter = Waiter(listener.accept)
+    assert waiter.is_alive(), repr(waiter.error)
+    os.write(end, b"x")
+    assert os.waitpid(other, 0)[1] == 0
+    client = socket.create_connection(listener.getsockname())
+    assert waiter.end() is None, waiter.error
+    assert waiter.result[1] == client.getsockname()
+    """
+    )

@@ -15,7 +15,7 @@ use crate::habit;
 use crate::interpreter::released;
 use crate::object::SocketRef;
 use crate::timing::{Manner, SMALL};
-use crate::unblocked::{Before, Unblocked};
+use crate::unblocked::{self, Before, Unblocked};
 use crate::waiting::Waiting;
 
 /// A socket, and the number that it had when a call on it began.
@@ -93,6 +93,18 @@ impl Descriptor {
     #[cold]
     pub(crate) fn was_unblocked_since(self, before: Before) -> bool {
         self.held(|fd| Ok::<_, Errno>(before.was_in_the_way_of(fd))).unwrap_or(false)
+    }
+
+    /// The same of another process's, for a call that has no flag against waiting.
+    #[cold]
+    pub(crate) fn was_unblocked_elsewhere(self) -> bool {
+        self.held(|fd| Ok::<_, Errno>(unblocked::is_anothers(fd))).unwrap_or(false)
+    }
+
+    /// Whether a plain call that was told EAGAIN was so because the socket has got a timeout since it began.
+    #[cold]
+    pub(crate) fn has_timeout_by_now(self) -> bool {
+        self.socket.timeout() > 0
     }
 
     /// A wait on it has found that it need not wait.
@@ -193,7 +205,12 @@ pub(crate) struct On<'a, A> {
     is_plain: bool,
     /// The socket's own limit, on a descriptor that would block by itself.
     own: Option<OwnLimit>,
+    /// Another process was in the middle of a try that changes what the file is.
+    is_turned_away: bool,
 }
+
+/// How soon a call that was turned away comes back: the other process needs no more than a moment, and announces nothing.
+const ANOTHERS_TRY: Duration = Duration::from_millis(1);
 
 impl<'a, A: Attempt> On<'a, A> {
     /// In that manner.
@@ -202,7 +219,7 @@ impl<'a, A: Attempt> On<'a, A> {
         // It takes less time to move a little than to release the interpreter.
         let releases = is_plain || attempt.bytes() > SMALL;
         let own = (manner == Manner::Bounded).then_some(OwnLimit { length: Timeout::NEVER, end: None });
-        Self { descriptor, attempt, releases, is_plain, own }
+        Self { descriptor, attempt, releases, is_plain, own, is_turned_away: false }
     }
 
     /// For a call that is to wait at once.
@@ -218,6 +235,8 @@ impl<'a, A: Attempt> On<'a, A> {
     }
 
     fn once(&mut self, ready: Readiness) -> Result<A::Output, Pause> {
+        // Else the file does not block by itself, and nobody takes the flag away.
+        let (is_bounded, is_turned_away) = (self.own.is_some(), &mut self.is_turned_away);
         let (attempt, own) = (&mut *self.attempt, &mut self.own);
         let tries = |fd: BorrowedFd<'_>| match (attempt.attempt(fd, ready), own) {
             (Err(pause @ (Pause::WouldBlock | Pause::Drained)), Some(own)) => own.waits(fd, attempt, pause),
@@ -228,6 +247,10 @@ impl<'a, A: Attempt> On<'a, A> {
         }
         let unblocked = self.descriptor.unblocked();
         self.descriptor.released(|fd| {
+            *is_turned_away = is_bounded && !unblocked.exclude_others(fd);
+            if *is_turned_away {
+                return Err(Pause::WouldBlock);
+            }
             unblocked.make_sure(fd)?;
             tries(fd)
         })
@@ -245,11 +268,24 @@ impl<A: Attempt> Operation for On<'_, A> {
             Err(Pause::Failed(Errno::AGAIN)) if self.is_plain && self.descriptor.was_unblocked_since(before) => {
                 Err(if A::HAS_FLAG { Pause::Again } else { Pause::WouldBlock })
             }
+            // It began without one, and so it goes on.
+            Err(Pause::Failed(Errno::AGAIN)) if self.is_plain && self.descriptor.has_timeout_by_now() => {
+                Err(Pause::WouldBlock)
+            }
+            Err(Pause::Failed(Errno::AGAIN))
+                if self.is_plain && !A::HAS_FLAG && self.descriptor.was_unblocked_elsewhere() =>
+            {
+                Err(Pause::WouldBlock)
+            }
             outcome => outcome,
         }
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        if self.is_turned_away {
+            wanted.timer(Deadline::after(ANOTHERS_TRY));
+            return;
+        }
         self.descriptor.wait_for(self.attempt.toward(), wanted);
         if let Some(OwnLimit { end: Some(end), .. }) = self.own {
             wanted.timer(end);

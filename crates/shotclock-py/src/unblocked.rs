@@ -18,6 +18,8 @@ struct Try {
     number: RawFd,
     /// The file is to block again afterwards.
     blocks: Arc<AtomicBool>,
+    /// The file is kept to this process, or is about to be.
+    excludes: Arc<AtomicBool>,
     /// A thread of the parent's makes it, who forked in the middle: it is the parent who puts the flag back.
     is_parents: bool,
 }
@@ -35,16 +37,26 @@ static TURNS: AtomicUsize = AtomicUsize::new(0);
 pub(crate) struct Unblocked {
     id: usize,
     blocks: Arc<AtomicBool>,
+    excludes: Arc<AtomicBool>,
 }
 
 impl Unblocked {
     /// Begins a try on the number, of which nothing is changed yet.
     pub(crate) fn on(number: RawFd) -> Self {
-        let (id, blocks) = (TURNS.fetch_add(1, Ordering::Relaxed), Arc::new(AtomicBool::new(false)));
+        let (id, blocks, excludes) = (TURNS.fetch_add(1, Ordering::Relaxed), Arc::default(), Arc::default());
         let mut all = all();
-        all.push(Try { id, number, blocks: Arc::clone(&blocks), is_parents: false });
+        all.push(Try { id, number, blocks: Arc::clone(&blocks), excludes: Arc::clone(&excludes), is_parents: false });
         COUNT.store(all.len(), Ordering::Relaxed);
-        Self { id, blocks }
+        Self { id, blocks, excludes }
+    }
+
+    /// Keeps the file to this process for as long as the try lasts; false where another process is in the middle of one,
+    /// at whose end the flag goes. For files that block by themselves.
+    pub(crate) fn exclude_others(&self, fd: BorrowedFd<'_>) -> bool {
+        // Before it does: whoever ends meanwhile leaves it to this one.
+        self.excludes.store(true, Ordering::SeqCst);
+        // Where there is no such thing the try is made all the same.
+        exact::exclude_others(fd).unwrap_or(true)
     }
 
     /// Makes sure that the file does not block: right before the call, with the interpreter held or not.
@@ -136,6 +148,26 @@ impl Before {
     }
 }
 
+/// Whether a plain call on the file that was told EAGAIN was so because of another process's try, which is over, or is under
+/// way. Else it is the program's own doing, or that of a timeout in the system.
+#[cold]
+pub(crate) fn is_anothers(fd: BorrowedFd<'_>) -> bool {
+    match exact::is_nonblocking(fd) {
+        Ok(false) => !has_limit(fd),
+        Ok(true) => {
+            let all = all();
+            let is_anothers = exact::exclude_others(fd) == Ok(false);
+            let is_ours = |one: &Try| one.excludes.load(Ordering::SeqCst) && is_same_file(one.number, fd);
+            if !is_anothers && !all.iter().any(is_ours) {
+                // It was only asked for.
+                let _ = exact::share(fd);
+            }
+            is_anothers
+        }
+        Err(_) => false,
+    }
+}
+
 /// In a forked child: the threads that are in the middle are the parent's, and so is what they put back.
 pub(crate) fn forget_after_fork() {
     let mut all = all();
@@ -148,17 +180,24 @@ pub(crate) fn forget_after_fork() {
 
 /// Puts back what a try has changed, or leaves it to another that is under way.
 fn leave(all: &[Try], ended: &Try) {
-    if !ended.blocks.load(Ordering::Relaxed) || ended.is_parents {
+    let (blocks, excludes) = (ended.blocks.load(Ordering::Relaxed), ended.excludes.load(Ordering::SeqCst));
+    if !(blocks || excludes) || ended.is_parents {
         return;
     }
     // SAFETY: not negative; the program's socket has it, or had it a moment ago, with the interpreter held since.
     let fd = unsafe { BorrowedFd::borrow_raw(ended.number) };
-    match all.iter().find(|one| !one.is_parents && is_same_file(one.number, fd)) {
-        Some(other) => other.blocks.store(true, Ordering::Relaxed),
-        None => {
-            // It cannot fail on an open descriptor.
-            let _ = exact::set_nonblocking(fd, false);
-        }
+    if let Some(other) = all.iter().find(|one| !one.is_parents && is_same_file(one.number, fd)) {
+        other.blocks.fetch_or(blocks, Ordering::Relaxed);
+        other.excludes.fetch_or(excludes, Ordering::SeqCst);
+        return;
+    }
+    if blocks {
+        // It cannot fail on an open descriptor.
+        let _ = exact::set_nonblocking(fd, false);
+    }
+    if excludes {
+        // Of what another process keeps nothing changes.
+        let _ = exact::share(fd);
     }
 }
 

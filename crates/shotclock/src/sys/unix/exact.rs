@@ -88,6 +88,21 @@ pub fn is_nonblocking(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(rustix::fs::fcntl_getfl(fd)?.contains(rustix::fs::OFlags::NONBLOCK))
 }
 
+/// Keeps the file to this process, until [`share`] or the end of any of its descriptors here; false where another process
+/// does so. Only those are kept out that ask as well: fcntl(2)'s lock, which belongs to a process, and which no child has.
+pub fn exclude_others(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    match rustix::fs::fcntl_lock(fd, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The end of [`exclude_others`].
+pub fn share(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    rustix::fs::fcntl_lock(fd, rustix::fs::FlockOperation::NonBlockingUnlock)
+}
+
 /// What tells one socket from all others there are, whatever their numbers: fstat(2)'s inode.
 pub fn inode(fd: BorrowedFd<'_>) -> Result<u64, Errno> {
     Ok(rustix::fs::fstat(fd)?.st_ino)
