@@ -98,3 +98,30 @@ def test_daemon_threads_in_calls_do_not_crash_the_end(tmp_path, beneath):
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     for _ in range(3):
         check(PROGRAM, tmp_path / "server.pem", tmp_path / "authority.pem", beneath=beneath)
+
+
+@pytest.mark.parametrize("beneath", [(), ("-m", "shotclock")], ids=["graft", "type"])
+def test_a_scope_holds_in_what_is_finalized_last(beneath):
+    program = """
+    import builtins, socket
+    import shotclock
+
+    class LeftForTheEnd:
+        def __init__(self):
+            self.sockets = socket.socketpair()
+            self.deadline, self.print = shotclock.deadline, print
+            self.close()
+
+        def close(self):
+            try:
+                with self.deadline(0.01):
+                    self.sockets[0].recv(1)
+            except TimeoutError as error:
+                self.print(error.limit)
+
+        __del__ = close
+
+    # The modules are gone when these are cleared.
+    builtins.left_for_the_end = LeftForTheEnd()
+    """
+    assert check(program, beneath=beneath) == "scope\nscope\n"
