@@ -31,6 +31,12 @@ pub(super) fn opening(errno: Errno, flags: &mut MessageFlags) -> Pause {
     connecting(errno)
 }
 
+/// The same for a try with flags by value: a try that is done at once then keeps its operation out of memory.
+#[cold]
+fn opening_by_value(errno: Errno, mut flags: MessageFlags) -> (Pause, MessageFlags) {
+    (opening(errno, &mut flags), flags)
+}
+
 /// The flags of a try to open a connection to this address and send. One that leads there already is used: an earlier
 /// call may have begun it, and run out of time. One that leads elsewhere is an error; the system would send there.
 ///
@@ -65,7 +71,11 @@ impl Operation for Send<'_> {
 
     #[inline]
     fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
-        socket::send(self.fd, self.from, self.flags.0).map_err(|errno| opening(errno, &mut self.flags))
+        socket::send(self.fd, self.from, self.flags.0).map_err(|errno| {
+            let (pause, flags) = opening_by_value(errno, self.flags);
+            self.flags = flags;
+            pause
+        })
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
