@@ -3,10 +3,10 @@
 //! Up to 3.13 the interpreter ends a thread that comes back to it while it shuts down, by pthread_exit(3), which unwinds
 //! the stack: the frames of Rust would make an abort of that. Such a thread sleeps for ever instead, as in 3.14.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::{mem, ptr, thread};
 
-use pyo3_ffi::{PyObject, PyObject_GetAttrString, PyThreadState};
+use pyo3_ffi::{PyObject, PyThreadState};
 
 use crate::arguments::Arguments;
 use crate::interpreter::{PyResult, Raised};
@@ -14,7 +14,7 @@ use crate::object::Owned;
 
 /// The interpreter's functions, which the bindings declare as ones that never unwind.
 mod unwinding {
-    use super::{PyObject, PyThreadState, c_int};
+    use super::{PyObject, PyThreadState, c_char, c_int};
 
     unsafe extern "C-unwind" {
         pub(super) fn PyObject_Call(
@@ -29,6 +29,11 @@ mod unwinding {
             count: usize,
             names: *mut PyObject,
         ) -> *mut PyObject;
+        pub(super) fn PyObject_GetAttrString(object: *mut PyObject, name: *const c_char) -> *mut PyObject;
+        pub(super) fn PyObject_SetAttrString(object: *mut PyObject, name: *const c_char, value: *mut PyObject)
+        -> c_int;
+        pub(super) fn PyImport_ImportModule(name: *const c_char) -> *mut PyObject;
+        pub(super) fn PyObject_IsTrue(object: *mut PyObject) -> c_int;
         pub(super) fn PyErr_CheckSignals() -> c_int;
         pub(super) fn PyEval_SaveThread() -> *mut PyThreadState;
         pub(super) fn PyEval_RestoreThread(state: *mut PyThreadState);
@@ -81,11 +86,47 @@ pub(crate) unsafe fn call_vector(
     Owned::new(or_sleep(|| unsafe { unwinding::PyObject_Vectorcall(method, all.as_ptr(), count, ptr::null_mut()) }))
 }
 
+/// `PyObject_GetAttrString`.
+///
+/// # Safety
+/// As the interpreter's own: all must be alive.
+pub(crate) unsafe fn attr_string(object: *mut PyObject, name: *const c_char) -> *mut PyObject {
+    // SAFETY: by the caller's promise; the interpreter is held.
+    or_sleep(|| unsafe { unwinding::PyObject_GetAttrString(object, name) })
+}
+
+/// `PyObject_SetAttrString`.
+///
+/// # Safety
+/// As the interpreter's own: all must be alive.
+pub(crate) unsafe fn set_attr_string(object: *mut PyObject, name: *const c_char, value: *mut PyObject) -> c_int {
+    // SAFETY: by the caller's promise; the interpreter is held.
+    or_sleep(|| unsafe { unwinding::PyObject_SetAttrString(object, name, value) })
+}
+
+/// `PyImport_ImportModule`.
+///
+/// # Safety
+/// As the interpreter's own: all must be alive.
+pub(crate) unsafe fn import_module(name: *const c_char) -> *mut PyObject {
+    // SAFETY: by the caller's promise; the interpreter is held.
+    or_sleep(|| unsafe { unwinding::PyImport_ImportModule(name) })
+}
+
+/// `PyObject_IsTrue`.
+///
+/// # Safety
+/// As the interpreter's own: all must be alive.
+pub(crate) unsafe fn is_true(object: *mut PyObject) -> c_int {
+    // SAFETY: by the caller's promise; the interpreter is held.
+    or_sleep(|| unsafe { unwinding::PyObject_IsTrue(object) })
+}
+
 /// `object.name()`.
 pub(crate) fn call_method(object: &Owned, name: &CStr) -> PyResult<Owned> {
     // SAFETY: the interpreter is held, the objects are alive.
     unsafe {
-        let method = Owned::new(PyObject_GetAttrString(object.as_ptr(), name.as_ptr()))?;
+        let method = Owned::new(attr_string(object.as_ptr(), name.as_ptr()))?;
         call_plainly(method.as_ptr())
     }
 }
@@ -97,7 +138,7 @@ pub(crate) fn call_method(object: &Owned, name: &CStr) -> PyResult<Owned> {
 pub(crate) unsafe fn call_method_with(object: &Owned, name: &CStr, argument: *mut PyObject) -> PyResult<Owned> {
     // SAFETY: the interpreter is held, the objects are alive, the argument by the caller's promise.
     unsafe {
-        let method = Owned::new(PyObject_GetAttrString(object.as_ptr(), name.as_ptr()))?;
+        let method = Owned::new(attr_string(object.as_ptr(), name.as_ptr()))?;
         call(method.as_ptr(), Owned::tuple(std::iter::once(argument))?.as_ptr(), ptr::null_mut())
     }
 }

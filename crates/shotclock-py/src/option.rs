@@ -4,12 +4,13 @@ use std::ffi::{c_int, c_uint};
 
 use pyo3_ffi::{
     Py_None, Py_TYPE, PyArg_ParseTuple, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_OSError,
-    PyLong_FromUnsignedLongLong, PyObject, PyObject_GetAttrString,
+    PyLong_FromUnsignedLongLong, PyObject,
 };
 use shotclock::Family;
 use shotclock::raw::{exact, numbers};
 
 use crate::arguments::Buffer;
+use crate::call::attr_string;
 use crate::call::call;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
@@ -137,7 +138,7 @@ fn complain_as_stock(arguments: *mut PyObject) -> Raised {
         let probe = stock()?.new_socket()?;
         // SAFETY: the interpreter is held and the objects are alive: a method, and a tuple.
         unsafe {
-            let method = Owned::new(PyObject_GetAttrString(probe.as_ptr(), c"setsockopt".as_ptr()))?;
+            let method = Owned::new(attr_string(probe.as_ptr(), c"setsockopt".as_ptr()))?;
             call(method.as_ptr(), arguments, std::ptr::null_mut())
         }
     };

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use pyo3_ffi::{
     PyArg_ParseTuple, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject,
-    PyObject_GetAttrString, PySequence_GetItem, PySequence_Size,
+    PySequence_GetItem, PySequence_Size,
 };
 use shotclock::raw::{Entrants, Errno, Finish, Operation, Race, Readiness, Stop, Unfit, interleaved};
 use shotclock::{Phase, RawAddress};
 
 use crate::address;
 use crate::audit::audit;
+use crate::call::attr_string;
 use crate::call::{call, call_method};
 use crate::errors::{self, Expiry, Kept, Moved};
 use crate::interpreter::{PyResult, Raised};
@@ -93,7 +94,7 @@ fn is_shortage(failure: &Owned) -> bool {
     // SAFETY: the interpreter is held and the exception alive; what has no number, or another object there, is an error
     // that goes no further.
     let number = unsafe {
-        let number = Owned::new(PyObject_GetAttrString(failure.as_ptr(), c"errno".as_ptr()));
+        let number = Owned::new(attr_string(failure.as_ptr(), c"errno".as_ptr()));
         let number = number.map_or(-1, |number| PyLong_AsLong(number.as_ptr()));
         PyErr_Clear();
         number

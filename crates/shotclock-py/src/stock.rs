@@ -5,12 +5,12 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyImport_ImportModule, PyModule_GetDict, PyObject,
-    PyObject_CallFunctionObjArgs, PyObject_GetAttrString, PyObject_HasAttrString, PyType_Check, PyTypeObject,
-    PyUnicode_AsUTF8AndSize,
+    Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyModule_GetDict, PyObject,
+    PyObject_CallFunctionObjArgs, PyObject_HasAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
 };
 
 use crate::call::call;
+use crate::call::{attr_string, import_module};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -63,7 +63,7 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
         if PyType_Check(socket.as_ptr()) == 0 {
             return Err(errors::type_error("_socket.socket is not a type"));
         }
-        let sys = Owned::new(PyImport_ImportModule(c"sys".as_ptr()))?;
+        let sys = Owned::new(import_module(c"sys".as_ptr()))?;
         let method = |name| attribute(socket.as_ptr(), name).map(Owned::into_ptr);
         let (new, settimeout, setblocking) = (method(c"__new__")?, method(c"settimeout")?, method(c"setblocking")?);
         Stock {
@@ -160,7 +160,7 @@ impl Stock {
 
 fn attribute(object: *mut PyObject, name: &CStr) -> PyResult<Owned> {
     // SAFETY: the interpreter is held, the object alive.
-    Owned::new(unsafe { PyObject_GetAttrString(object, name.as_ptr()) })
+    Owned::new(unsafe { attr_string(object, name.as_ptr()) })
 }
 
 /// A str's text; `None` for None.
