@@ -21,6 +21,8 @@ const HOME_FILES: [&str; 3] = [".config/pip/pip.conf", ".cargo/config.toml", ".c
 const VARIABLES: [&str; 7] =
     ["PIP_", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "SSL_CERT_", "CURL_CA_", "REQUESTS_CA_"];
 const PROXIES: &str = "_proxy";
+/// Names a folder of this machine, which is not in there.
+const FOLDER_OF_WHEELS: &str = "PIP_FIND_LINKS";
 
 /// A Debian in a folder.
 pub(crate) struct Debian {
@@ -87,7 +89,8 @@ impl Debian {
 }
 
 fn is_of_registries(name: &str) -> bool {
-    VARIABLES.iter().any(|beginning| name.starts_with(beginning)) || name.to_lowercase().ends_with(PROXIES)
+    let of_a_tool = VARIABLES.iter().any(|beginning| name.starts_with(beginning)) && name != FOLDER_OF_WHEELS;
+    of_a_tool || name.to_lowercase().ends_with(PROXIES)
 }
 
 #[cfg(test)]
@@ -99,7 +102,7 @@ mod tests {
         for name in ["PIP_INDEX_URL", "CARGO_HTTP_CAINFO", "CARGO_REGISTRIES_X_INDEX", "https_proxy", "NO_PROXY"] {
             assert!(is_of_registries(name), "{name}");
         }
-        for name in ["CARGO_TARGET_DIR", "PATH", "CI", "RUSTFLAGS", "PYTHONPATH", "SHOTCLOCK"] {
+        for name in ["CARGO_TARGET_DIR", "PATH", "CI", "RUSTFLAGS", "PYTHONPATH", "SHOTCLOCK", "PIP_FIND_LINKS"] {
             assert!(!is_of_registries(name), "{name}");
         }
     }

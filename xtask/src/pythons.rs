@@ -8,6 +8,8 @@ use crate::{Failure, python, run, workspace};
 
 const SUITE: &str = "sid";
 const VERSIONS: [&str; 2] = ["3.14", "3.15"];
+/// What each does then.
+const PROGRAM: &str = "xtask/fresh/newest.py";
 /// In the folder of the Debian.
 const WHEELS: &str = "/root/wheels";
 
@@ -18,13 +20,19 @@ pub(crate) struct Arguments {
     fetch: PathBuf,
 }
 
-/// Installs the wheel there, and runs pytest with all warnings as errors. Fails where one of them does.
+/// Installs the wheel there, runs pytest with all warnings as errors, and measures what a start costs. Fails where one
+/// of them does.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let packages: Vec<String> =
         VERSIONS.iter().flat_map(|v| [format!("python{v}"), format!("python{v}-venv")]).collect();
     let packages: Vec<&str> = packages.iter().map(String::as_str).chain(["ca-certificates", "netbase"]).collect();
     let debian = Debian::in_folder(&arguments.fetch, SUITE, &packages)?;
+    fs::copy(workspace::root().join(PROGRAM), debian.inside("/root/newest.py"))?;
     let wheels = debian.inside(WHEELS);
+    // An older wheel beside the new one would be installed too.
+    if wheels.exists() {
+        fs::remove_dir_all(&wheels)?;
+    }
     fs::create_dir_all(&wheels)?;
     python::wheel(&workspace::target()?, &wheels)?;
     let failed: Vec<&str> = VERSIONS.into_iter().filter(|version| tried(&debian, version).is_err()).collect();
@@ -39,7 +47,8 @@ fn tried(debian: &Debian, version: &str) -> Result<(), Failure> {
         $python -m pip install --quiet --no-deps --force-reinstall {WHEELS}/*.whl
         $python -W error -c 'import sys; assert not [name for name in sys.modules if \"shotclock\" in name]'
         mkdir -p a-test && cd a-test && echo 'def test_it(misbehaving_peer): misbehaving_peer(\"silent\")' > test_it.py
-        for switch in 0 1; do SHOTCLOCK=$switch $python -W error -m pytest -q -W error; done"
+        for switch in 0 1; do SHOTCLOCK=$switch $python -W error -m pytest -q -W error; done
+        $python -W error /root/newest.py"
     );
     run::check(&mut debian.command(&script)?)
 }
