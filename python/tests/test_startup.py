@@ -107,7 +107,7 @@ def test_limits_hold_whatever_two_threads_import(interval, first):
 def test_limits_that_cannot_hold_are_said_aloud():
     program = """
         import sys
-        sys.modules["shotclock._native"] = None
+        sys.modules["shotclock._graft"] = None
         import socket
         print(socket.getdefaulttimeout())
     """
@@ -115,7 +115,7 @@ def test_limits_that_cannot_hold_are_said_aloud():
         done = run("-c", textwrap.dedent(program), environment=ON | {limit: "7"})
         assert (done.returncode, done.stdout) == (0, "None\n")
         (line,) = done.stderr.splitlines()
-        assert line.startswith("shotclock: ") and "_native" in line and line.endswith("its limits do not hold")
+        assert line.startswith("shotclock: ") and "_graft" in line and line.endswith("its limits do not hold")
 
 
 @pytest.mark.parametrize(
