@@ -24,8 +24,9 @@ const RULES: [Rule; 26] = [
     ("recv_timeout(", &[]),
     ("SO_RCVTIMEO", &[]),
     ("SO_SNDTIMEO", &[]),
-    ("set_read_timeout(", &[]),
-    ("set_write_timeout(", &[]),
+    // The example of what a conversion takes over from std's types.
+    ("set_read_timeout(", &["crates/shotclock/src/socket/convert.rs"]),
+    ("set_write_timeout(", &["crates/shotclock/src/socket/convert.rs"]),
     ("libc::", &["crates/shotclock/src/sys/"]),
     ("rustix::", &["crates/shotclock/src/sys/"]),
     // A descriptor's number is turned into a descriptor for one try, where it is sure that the number is still the right
