@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import operator
+import sys
 
 from . import _environment, _native
 from ._cancel import Cancelled
@@ -85,7 +86,7 @@ class _Call:
         self, socket_module: ModuleType, timeout: Any, source_address: Any, failures: list[OSError]
     ) -> None:
         self._module: Any = socket_module
-        self._is_default = timeout is socket_module._GLOBAL_DEFAULT_TIMEOUT
+        self._is_default = any(timeout is default for default in _defaults(socket_module))
         self._timeout = self._default_timeout() if self._is_default else timeout
         self._source_address = source_address
         self._failures = failures
@@ -185,3 +186,10 @@ def _first_delay() -> float | None:
 
 
 _delay = _first_delay()
+
+
+def _defaults(socket_module: ModuleType) -> list[object]:
+    """What stands for "no timeout was given": in the module, and in the interpreter's own, whose users may call this one."""
+    modules = (socket_module, sys.modules.get("socket"))
+    defaults = (vars(module).get("_GLOBAL_DEFAULT_TIMEOUT") for module in modules if module is not None)
+    return [default for default in defaults if default is not None]

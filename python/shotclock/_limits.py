@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from . import _environment
 
@@ -76,9 +77,8 @@ class Limits:
         """In nanoseconds of the monotonic clock, which is one for all processes: the earlier of ours and our parent's."""
         ends = []
         if total is not None:
-            from . import _native
-
-            ends.append(_native.monotonic_ns() + int(total * _SECOND))
+            # Before the program begins, nobody has put another clock in the place of this one.
+            ends.append(time.monotonic_ns() + int(total * _SECOND))
         try:
             inherited = _environment.number(_environment.TOTAL_END, _environment.nanoseconds)
         except ValueError as error:
