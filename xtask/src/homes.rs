@@ -9,7 +9,7 @@ use crate::{Failure, workspace};
 /// A word, and the path prefixes of the files where it may stand.
 type Rule = (&'static str, &'static [&'static str]);
 
-const RULES: [Rule; 26] = [
+const RULES: [Rule; 30] = [
     // The loop asks its waiter, whose one home is beside it.
     ("poll(", &["crates/shotclock/src/sys/unix/mod.rs", "crates/shotclock/src/timed.rs"]),
     ("ppoll", &["crates/shotclock/src/sys/unix/mod.rs"]),
@@ -49,6 +49,10 @@ const RULES: [Rule; 26] = [
     // Up to 3.13 the interpreter ends a thread that comes back to it at its end by unwinding, and `call.rs` stops that.
     ("PyEval_RestoreThread", &["crates/shotclock-py/src/call.rs"]),
     ("PyErr_CheckSignals", &["crates/shotclock-py/src/call.rs"]),
+    ("PyArg_Parse(", &["crates/shotclock-py/src/call.rs"]),
+    ("PyArg_ParseTuple(", &["crates/shotclock-py/src/call.rs"]),
+    ("PyArg_ParseTupleAndKeywords(", &["crates/shotclock-py/src/call.rs"]),
+    ("PyUnicode_AsEncodedString(", &["crates/shotclock-py/src/call.rs"]),
     ("PyObject_GetAttrString(", &["crates/shotclock-py/src/call.rs"]),
     ("PyObject_GetAttr(", &["crates/shotclock-py/src/call.rs"]),
     ("PyObject_SetAttrString(", &["crates/shotclock-py/src/call.rs"]),

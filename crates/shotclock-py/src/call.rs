@@ -13,7 +13,7 @@ use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 
 /// The interpreter's functions, which the bindings declare as ones that never unwind.
-mod unwinding {
+pub(crate) mod unwinding {
     use super::{PyObject, PyThreadState, c_char, c_int};
 
     unsafe extern "C-unwind" {
@@ -33,6 +33,20 @@ mod unwinding {
         pub(super) fn PyObject_SetAttrString(object: *mut PyObject, name: *const c_char, value: *mut PyObject)
         -> c_int;
         pub(super) fn PyImport_ImportModule(name: *const c_char) -> *mut PyObject;
+        pub(crate) fn PyArg_ParseTuple(arguments: *mut PyObject, format: *const c_char, ...) -> c_int;
+        pub(crate) fn PyArg_ParseTupleAndKeywords(
+            arguments: *mut PyObject,
+            keywords: *mut PyObject,
+            format: *const c_char,
+            names: *const *const c_char,
+            ...
+        ) -> c_int;
+        pub(crate) fn PyArg_Parse(argument: *mut PyObject, format: *const c_char, ...) -> c_int;
+        pub(crate) fn PyUnicode_AsEncodedString(
+            text: *mut PyObject,
+            encoding: *const c_char,
+            errors: *const c_char,
+        ) -> *mut PyObject;
         pub(super) fn PyObject_IsTrue(object: *mut PyObject) -> c_int;
         pub(super) fn PyErr_CheckSignals() -> c_int;
         pub(super) fn PyEval_SaveThread() -> *mut PyThreadState;
@@ -40,6 +54,38 @@ mod unwinding {
         pub(super) fn Py_DecRef(object: *mut PyObject);
     }
 }
+
+/// `PyArg_ParseTuple`, which is unsafe as the interpreter's own; converters run Python code: codecs, `__index__`, buffers.
+macro_rules! parse_tuple {
+    ($($argument:expr),* $(,)?) => {
+        $crate::call::or_sleep(|| $crate::call::unwinding::PyArg_ParseTuple($($argument),*))
+    };
+}
+pub(crate) use parse_tuple;
+
+/// `PyArg_ParseTupleAndKeywords`, which is unsafe as the interpreter's own; as [`parse_tuple`].
+macro_rules! parse_keywords {
+    ($($argument:expr),* $(,)?) => {
+        $crate::call::or_sleep(|| $crate::call::unwinding::PyArg_ParseTupleAndKeywords($($argument),*))
+    };
+}
+pub(crate) use parse_keywords;
+
+/// `PyArg_Parse`, which is unsafe as the interpreter's own; as [`parse_tuple`].
+macro_rules! parse_one {
+    ($($argument:expr),* $(,)?) => {
+        $crate::call::or_sleep(|| $crate::call::unwinding::PyArg_Parse($($argument),*))
+    };
+}
+pub(crate) use parse_one;
+
+/// `PyUnicode_AsEncodedString`, which is unsafe as the interpreter's own; most codecs are Python code.
+macro_rules! encoded {
+    ($($argument:expr),* $(,)?) => {
+        $crate::call::or_sleep(|| $crate::call::unwinding::PyUnicode_AsEncodedString($($argument),*))
+    };
+}
+pub(crate) use encoded;
 
 /// `callable(*arguments, **keywords)`.
 ///
@@ -168,7 +214,7 @@ pub(crate) fn released<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
-fn or_sleep<T>(call: impl FnOnce() -> T) -> T {
+pub(crate) fn or_sleep<T>(call: impl FnOnce() -> T) -> T {
     struct Sleep;
     impl Drop for Sleep {
         fn drop(&mut self) {

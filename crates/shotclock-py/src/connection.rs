@@ -3,13 +3,14 @@
 use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
+use pyo3_ffi::{Py_BuildValue, PyObject};
 use shotclock::raw::{Errno, Moves, Pause, Readiness, Stop, exact};
 use shotclock::{LimitKind, Phase, RawAddress};
 
 use crate::address;
 use crate::arguments::int;
 use crate::audit::audit;
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::{Attempt, Call, Descriptor};
@@ -97,7 +98,7 @@ pub(crate) unsafe extern "C" fn listen(me: *mut PyObject, arguments: *mut PyObje
     // SAFETY: as in `accept`; the format's type is that of the pointer.
     let (socket, backlog) = unsafe {
         let mut backlog = BACKLOG;
-        if PyArg_ParseTuple(arguments, c"|i:listen".as_ptr(), &raw mut backlog) == 0 {
+        if parse_tuple!(arguments, c"|i:listen".as_ptr(), &raw mut backlog) == 0 {
             return std::ptr::null_mut();
         }
         (SocketRef::new(me), backlog)

@@ -2,13 +2,14 @@
 
 use std::ffi::c_int;
 
-use pyo3_ffi::{Py_BuildValue, Py_ssize_t, PyArg_ParseTuple, PyExc_TypeError, PyObject, PyTuple_Size};
+use pyo3_ffi::{Py_BuildValue, Py_ssize_t, PyExc_TypeError, PyObject, PyTuple_Size};
 use shotclock::Phase;
 use shotclock::raw::exact;
 
 use crate::address;
 use crate::arguments::{Buffer, room_and_flags};
 use crate::audit::audit;
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised};
@@ -41,7 +42,7 @@ pub(crate) unsafe extern "C" fn sendto(me: *mut PyObject, arguments: *mut PyObje
 fn recvfrom_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-    if unsafe { PyArg_ParseTuple(arguments, c"n|i:recvfrom".as_ptr(), &raw mut size, &raw mut flags) } == 0 {
+    if unsafe { parse_tuple!(arguments, c"n|i:recvfrom".as_ptr(), &raw mut size, &raw mut flags) } == 0 {
         return Err(Raised);
     }
     let size = usize::try_from(size).map_err(|_| errors::value_error("negative buffersize in recvfrom"))?;
@@ -86,10 +87,10 @@ fn data_flags_and_address(arguments: *mut PyObject) -> PyResult<(Buffer, c_int, 
     // SAFETY: the interpreter is held; each format's types are those of its pointers, in order.
     let parsed = unsafe {
         match PyTuple_Size(arguments) {
-            2 => PyArg_ParseTuple(arguments, c"y*O:sendto".as_ptr(), data.as_mut_ptr(), &raw mut to),
+            2 => parse_tuple!(arguments, c"y*O:sendto".as_ptr(), data.as_mut_ptr(), &raw mut to),
             3 => {
                 let format = c"y*iO:sendto".as_ptr();
-                PyArg_ParseTuple(arguments, format, data.as_mut_ptr(), &raw mut flags, &raw mut to)
+                parse_tuple!(arguments, format, data.as_mut_ptr(), &raw mut flags, &raw mut to)
             }
             count => {
                 let text = format!("sendto() takes 2 or 3 arguments ({count} given)");

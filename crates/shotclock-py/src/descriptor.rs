@@ -2,11 +2,12 @@
 
 use std::os::fd::{BorrowedFd, IntoRawFd};
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
+use pyo3_ffi::{Py_BuildValue, PyObject};
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind};
 
 use crate::arguments::descriptor;
+use crate::call::parse_tuple;
 use crate::interpreter::{Raised, released};
 use crate::object::{Owned, returned};
 use crate::{errors, own_type, state};
@@ -36,7 +37,7 @@ pub(crate) unsafe extern "C" fn socketpair(_: *mut PyObject, arguments: *mut PyO
         let (mut family, mut kind, mut protocol) = (Family::UNIX.0, Kind::STREAM.0, 0);
         let format = c"|iii:socketpair".as_ptr();
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-        if unsafe { PyArg_ParseTuple(arguments, format, &raw mut family, &raw mut kind, &raw mut protocol) } == 0 {
+        if unsafe { parse_tuple!(arguments, format, &raw mut family, &raw mut kind, &raw mut protocol) } == 0 {
             return Err(Raised);
         }
         let made = released(|| exact::socketpair(family, kind, protocol));

@@ -8,13 +8,12 @@ use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pyo3_ffi::{
-    Py_BuildValue, Py_None, PyArg_ParseTuple, PyDict_New, PyDict_SetItemString, PyExc_RuntimeError, PyObject,
-};
+use pyo3_ffi::{Py_BuildValue, Py_None, PyDict_New, PyDict_SetItemString, PyExc_RuntimeError, PyObject};
 use shotclock::faults::{DatagramFault, Event, Fault, NameServerFault, Peer, PeerBuilder, StreamFault};
 use shotclock::raw::Errno;
 
 use crate::arguments::Buffer;
+use crate::call::parse_tuple;
 use crate::capsule::{Content, capsule, content};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, released};
@@ -205,7 +204,7 @@ fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The texts are the
     // arguments' own, which stay alive for the call.
     let (mode, host) = unsafe {
-        let parsed = PyArg_ParseTuple(
+        let parsed = parse_tuple!(
             arguments,
             c"sKOpsHKKKKKK:start_peer".as_ptr(),
             &raw mut mode,

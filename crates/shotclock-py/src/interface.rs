@@ -4,12 +4,10 @@ use std::ffi::{OsStr, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
-use pyo3_ffi::{
-    Py_BuildValue, PyArg_ParseTuple, PyErr_Clear, PyErr_Occurred, PyLong_AsUnsignedLong, PyObject,
-    PyUnicode_FSConverter,
-};
+use pyo3_ffi::{Py_BuildValue, PyErr_Clear, PyErr_Occurred, PyLong_AsUnsignedLong, PyObject, PyUnicode_FSConverter};
 use shotclock::raw::Errno;
 
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::interpreter::PyResult;
 use crate::object::{Owned, returned};
@@ -74,7 +72,7 @@ fn index_of(arguments: *mut PyObject) -> PyResult<Option<u32>> {
     let mut name: *mut PyObject = ptr::null_mut();
     let convert = PyUnicode_FSConverter as *mut c_void;
     // SAFETY: the interpreter is held; the converter gives a new bytes object.
-    if unsafe { PyArg_ParseTuple(arguments, c"O&:if_nametoindex".as_ptr(), convert, &raw mut name) } == 0 {
+    if unsafe { parse_tuple!(arguments, c"O&:if_nametoindex".as_ptr(), convert, &raw mut name) } == 0 {
         return Ok(None);
     }
     let name = Owned::new(name)?;

@@ -4,10 +4,7 @@ use std::ffi::c_int;
 use std::io::{IoSlice, IoSliceMut};
 use std::ptr;
 
-use pyo3_ffi::{
-    Py_BuildValue, Py_None, Py_ssize_t, PyArg_Parse, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyErr_WarnEx,
-    PyExc_RuntimeWarning, PyLong_Type, PyObject,
-};
+use pyo3_ffi::{Py_BuildValue, Py_None, Py_ssize_t, PyErr_WarnEx, PyExc_RuntimeWarning, PyLong_Type, PyObject};
 use shotclock::raw::exact::{ControlSlice, Received};
 use shotclock::raw::{control_messages, exact, numbers};
 use shotclock::{Family, Phase, RawAddress, cmsg_space};
@@ -15,6 +12,7 @@ use shotclock::{Family, Phase, RawAddress, cmsg_space};
 use crate::address;
 use crate::arguments::{Buffer, Items, Keywords, int};
 use crate::audit::audit;
+use crate::call::{parse_keywords, parse_one, parse_tuple};
 use crate::errors;
 use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised};
@@ -61,7 +59,7 @@ fn recvmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     let (mut size, mut control_size, mut flags): (Py_ssize_t, Py_ssize_t, c_int) = (0, 0, 0);
     let format = c"n|ni:recvmsg".as_ptr();
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-    if unsafe { PyArg_ParseTuple(arguments, format, &raw mut size, &raw mut control_size, &raw mut flags) } == 0 {
+    if unsafe { parse_tuple!(arguments, format, &raw mut size, &raw mut control_size, &raw mut flags) } == 0 {
         return Err(Raised);
     }
     let size = usize::try_from(size).map_err(|_| errors::value_error("negative buffer size in recvmsg()"))?;
@@ -78,7 +76,7 @@ fn recvmsg_into_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult
     let (mut control_size, mut flags): (Py_ssize_t, c_int) = (0, 0);
     let format = c"O|ni:recvmsg_into".as_ptr();
     // SAFETY: as in `recvmsg_checked`.
-    if unsafe { PyArg_ParseTuple(arguments, format, &raw mut buffers, &raw mut control_size, &raw mut flags) } == 0 {
+    if unsafe { parse_tuple!(arguments, format, &raw mut buffers, &raw mut control_size, &raw mut flags) } == 0 {
         return Err(Raised);
     }
     let items = Items::of(buffers, c"recvmsg_into() argument 1 must be an iterable")?;
@@ -89,7 +87,7 @@ fn recvmsg_into_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult
         let mut buffer = Buffer::empty();
         let format = c"w*;recvmsg_into() argument 1 must be an iterable of single-segment read-write buffers".as_ptr();
         // SAFETY: the interpreter is held; the format's type is that of the pointer.
-        let parsed = unsafe { PyArg_Parse(item.as_ptr(), format, buffer.as_mut_ptr()) };
+        let parsed = unsafe { parse_one!(item.as_ptr(), format, buffer.as_mut_ptr()) };
         if parsed == 0 { Err(Raised) } else { Ok(buffer) }
     })?;
     let size = buffers.iter().map(Buffer::len).fold(0, usize::saturating_add);
@@ -183,7 +181,7 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     let mut flags: c_int = 0;
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
     let to = unsafe {
-        let parsed = PyArg_ParseTuple(
+        let parsed = parse_tuple!(
             arguments,
             c"O|OiO:sendmsg".as_ptr(),
             &raw mut data,
@@ -220,7 +218,7 @@ fn control_of(messages: *mut PyObject) -> PyResult<Vec<u8>> {
         let (mut level, mut kind, mut data): (c_int, c_int, _) = (0, 0, Buffer::empty());
         let format = c"(iiy*):[sendmsg() ancillary data items]".as_ptr();
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-        let parsed = unsafe { PyArg_Parse(item.as_ptr(), format, &raw mut level, &raw mut kind, data.as_mut_ptr()) };
+        let parsed = unsafe { parse_one!(item.as_ptr(), format, &raw mut level, &raw mut kind, data.as_mut_ptr()) };
         if parsed == 0 { Err(Raised) } else { Ok((level, kind, data)) }
     })?;
     let mut size = 0_usize;
@@ -247,7 +245,7 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order, and PyLong_Type is a
     // static of the interpreter.
     let parsed = unsafe {
-        PyArg_ParseTupleAndKeywords(
+        parse_keywords!(
             arguments,
             keywords,
             c"|O$O!y*O!i:sendmsg_afalg".as_ptr(),

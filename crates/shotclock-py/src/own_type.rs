@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 use pyo3_ffi::{
     Py_None, Py_READONLY, Py_T_INT, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_tp_alloc,
     Py_tp_doc, Py_tp_finalize, Py_tp_getset, Py_tp_init, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
-    Py_tp_traverse, PyArg_ParseTupleAndKeywords, PyCapsule_New, PyDescr_NewGetSet, PyErr_ExceptionMatches,
-    PyErr_ResourceWarning, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError, PyExc_Warning,
-    PyGetSetDef, PyMemberDef, PyObject, PyType_FromSpec, PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec,
-    PyTypeObject, PyUnicode_FromFormat, allocfunc, visitproc,
+    Py_tp_traverse, PyCapsule_New, PyDescr_NewGetSet, PyErr_ExceptionMatches, PyErr_ResourceWarning,
+    PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError, PyExc_Warning, PyGetSetDef,
+    PyMemberDef, PyObject, PyType_FromSpec, PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec, PyTypeObject,
+    PyUnicode_FromFormat, allocfunc, visitproc,
 };
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind, Protocol};
@@ -19,6 +19,7 @@ use shotclock::{Family, Kind, Protocol};
 use crate::accepted;
 use crate::arguments::{Keywords, descriptor, int};
 use crate::audit::audit;
+use crate::call::parse_keywords;
 use crate::errors::{self, Kept};
 use crate::interpreter::{PyResult, Raised, released};
 use crate::low_water;
@@ -201,7 +202,7 @@ fn init_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyOb
     // SAFETY: the format's types are those of the pointers, in order; None lives for ever.
     let fileno = unsafe {
         let mut fileno = Py_None();
-        let parsed = PyArg_ParseTupleAndKeywords(
+        let parsed = parse_keywords!(
             arguments,
             keywords,
             c"|OOOO:socket".as_ptr(),

@@ -13,13 +13,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use pyo3_ffi::{
-    METH_O, Py_BuildValue, PyArg_ParseTuple, PyCFunction_NewEx, PyErr_Clear, PyLong_AsSize_t, PyMethodDef,
-    PyMethodDefPointer, PyObject, PyWeakref_NewRef,
+    METH_O, Py_BuildValue, PyCFunction_NewEx, PyErr_Clear, PyLong_AsSize_t, PyMethodDef, PyMethodDefPointer, PyObject,
+    PyWeakref_NewRef,
 };
 use shotclock::raw::{Watch, exact, numbers};
 use shotclock::{Deadline, Kind, LimitKind, Protocol, ServerPolicy, Timeout};
 
 use crate::around;
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
@@ -132,7 +133,7 @@ pub(crate) unsafe extern "C" fn set_policy(_: *mut PyObject, arguments: *mut PyO
         let format = c"OLLL:set_policy".as_ptr();
         let (a, b, c): (*mut i64, *mut i64, *mut i64) = (first_byte, idle, total);
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-        if unsafe { PyArg_ParseTuple(arguments, format, &raw mut object, a, b, c) } == 0 {
+        if unsafe { parse_tuple!(arguments, format, &raw mut object, a, b, c) } == 0 {
             return Err(Raised);
         }
         let [first_byte, idle, total] =

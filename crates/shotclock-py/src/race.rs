@@ -5,8 +5,8 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use pyo3_ffi::{
-    PyArg_ParseTuple, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject,
-    PySequence_GetItem, PySequence_Size,
+    PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject, PySequence_GetItem,
+    PySequence_Size,
 };
 use shotclock::raw::{Entrants, Errno, Finish, Operation, Race, Readiness, Stop, Unfit, interleaved};
 use shotclock::{Phase, RawAddress};
@@ -14,6 +14,7 @@ use shotclock::{Phase, RawAddress};
 use crate::address;
 use crate::audit::audit;
 use crate::call::attr_string;
+use crate::call::parse_tuple;
 use crate::call::{call, call_method};
 use crate::errors::{self, Expiry, Kept, Moved};
 use crate::interpreter::{PyResult, Raised};
@@ -34,7 +35,7 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
     let parsed = unsafe {
         let (a, b, c, d) = (&raw mut infos, &raw mut delay, &raw mut prepare, &raw mut failures);
-        PyArg_ParseTuple(arguments, c"OLOO:race".as_ptr(), a, b, c, d)
+        parse_tuple!(arguments, c"OLOO:race".as_ptr(), a, b, c, d)
     };
     if parsed == 0 {
         return Err(Raised);

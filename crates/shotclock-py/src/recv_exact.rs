@@ -2,10 +2,11 @@
 
 use std::ptr;
 
-use pyo3_ffi::{Py_None, Py_ssize_t, PyArg_ParseTuple, PyObject};
+use pyo3_ffi::{Py_None, Py_ssize_t, PyObject};
 use shotclock::Phase;
 
 use crate::arguments::Buffer;
+use crate::call::parse_tuple;
 use crate::caught::Caught;
 use crate::errors::{self, Kept, Moved};
 use crate::file_receive::ends_the_data;
@@ -30,7 +31,7 @@ fn checked(arguments: *mut PyObject) -> PyResult<Owned> {
     // looked at before it is read as one; None lives for ever.
     unsafe {
         let count: *mut Py_ssize_t = &raw mut count;
-        if PyArg_ParseTuple(arguments, format, &raw mut sock, &raw mut tls, count, partial.as_mut_ptr()) == 0 {
+        if parse_tuple!(arguments, format, &raw mut sock, &raw mut tls, count, partial.as_mut_ptr()) == 0 {
             return Err(Raised);
         }
         if !is_socket(sock)? {

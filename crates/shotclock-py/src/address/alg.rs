@@ -3,10 +3,11 @@
 use std::ffi::{CStr, c_char, c_ushort};
 use std::ptr;
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
+use pyo3_ffi::{Py_BuildValue, PyObject};
 use shotclock::{Family, RawAddress};
 
 use super::{Fields, build, require_tuple};
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -24,7 +25,7 @@ pub(super) fn encode(address: *mut PyObject, caller: &str) -> PyResult<RawAddres
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The strings are C
     // strings of the tuple's items, which are alive.
     let (kind, name) = unsafe {
-        let parsed = PyArg_ParseTuple(
+        let parsed = parse_tuple!(
             address,
             c"ss|HH;AF_ALG address must be a tuple (type, name[, feat[, mask]])".as_ptr(),
             &raw mut kind,

@@ -3,10 +3,11 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyBytes_AsString, PyBytes_Check, PyObject};
+use pyo3_ffi::{Py_BuildValue, PyBytes_AsString, PyBytes_Check, PyObject};
 use shotclock::{Family, RawAddress};
 
 use super::{Fields, build};
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::interpreter::PyResult;
 use crate::object::Owned;
@@ -44,7 +45,7 @@ pub(super) fn encode(address: *mut PyObject, protocol: i32, caller: &str) -> PyR
         HCI => {
             let mut adapter: c_int = 0;
             // SAFETY: the interpreter is held; the format's type is that of the pointer.
-            if unsafe { PyArg_ParseTuple(address, c"i".as_ptr(), &raw mut adapter) } == 0 {
+            if unsafe { parse_tuple!(address, c"i".as_ptr(), &raw mut adapter) } == 0 {
                 return Err(wrong_format(caller));
             }
             // Its upper half reaches into the channel, as it does in CPython.
@@ -84,7 +85,7 @@ fn device_and_number(address: *mut PyObject, caller: &str) -> PyResult<([u8; 6],
     // SAFETY: the interpreter is held; the format's types are those of the pointers. The device is a C string of the
     // tuple's item, which is alive.
     let device = unsafe {
-        if PyArg_ParseTuple(address, c"si".as_ptr(), &raw mut device, &raw mut number) == 0 {
+        if parse_tuple!(address, c"si".as_ptr(), &raw mut device, &raw mut number) == 0 {
             return Err(wrong_format(caller));
         }
         CStr::from_ptr(device)

@@ -5,14 +5,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
 use pyo3_ffi::{
-    Py_BuildValue, Py_CLEANUP_SUPPORTED, Py_ssize_t, PyArg_ParseTuple, PyByteArray_Check, PyBytes_AsString,
-    PyBytes_Check, PyBytes_FromObject, PyBytes_Size, PyErr_Clear, PyExc_TypeError, PyObject, PyUnicode_AsEncodedString,
-    PyUnicode_AsUTF8AndSize, PyUnicode_Check, PyUnicode_CheckExact,
+    Py_BuildValue, Py_CLEANUP_SUPPORTED, Py_ssize_t, PyByteArray_Check, PyBytes_AsString, PyBytes_Check,
+    PyBytes_FromObject, PyBytes_Size, PyErr_Clear, PyExc_TypeError, PyObject, PyUnicode_AsUTF8AndSize, PyUnicode_Check,
+    PyUnicode_CheckExact,
 };
 use shotclock::raw::{AddressRecord, Answer, Hints, Request};
 use shotclock::{Address, AddressInfoFlags, Family, Kind, RawAddress, inet_ntop};
 
 use super::{Fields, build, out_of_range, overflow_error, require_tuple};
+use crate::call::{encoded, parse_tuple};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, type_name};
@@ -26,7 +27,7 @@ pub(super) fn encode_v4(timing: &Timing, address: *mut PyObject, caller: &str) -
     let (mut host, mut port) = (Host::default(), 0);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, and `convert_host` takes a Host.
     let parsed = unsafe {
-        PyArg_ParseTuple(
+        parse_tuple!(
             address,
             c"O&i;AF_INET address must be a pair (host, port)".as_ptr(),
             convert_host as Converter,
@@ -47,7 +48,7 @@ pub(super) fn encode_v6(timing: &Timing, address: *mut PyObject, caller: &str) -
     let (mut host, mut port, mut flowinfo, mut scope): (_, _, c_uint, c_uint) = (Host::default(), 0, 0, 0);
     // SAFETY: as in `encode_v4`.
     let parsed = unsafe {
-        PyArg_ParseTuple(
+        parse_tuple!(
             address,
             c"O&i|II;AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])".as_ptr(),
             convert_host as Converter,
@@ -218,7 +219,7 @@ fn host_of(object: *mut PyObject) -> PyResult<Host> {
             if let Some(ascii) = ascii_of(object) {
                 (Host { text: ascii.as_ptr().cast(), _bytes: None }, ascii.len().cast_signed())
             } else {
-                let encoded = Owned::new(PyUnicode_AsEncodedString(object, c"idna".as_ptr(), ptr::null()))
+                let encoded = Owned::new(encoded!(object, c"idna".as_ptr(), ptr::null()))
                     .map_err(|Raised| errors::type_error("encoding of hostname failed"))?;
                 Host::in_bytes(encoded)
             }

@@ -4,12 +4,13 @@ use std::ffi::{CStr, OsString, c_char, c_int, c_uint, c_ulong, c_ulonglong, c_vo
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyBytes_AsString, PyBytes_Size, PyObject, PyUnicode_FSConverter};
+use pyo3_ffi::{Py_BuildValue, PyBytes_AsString, PyBytes_Size, PyObject, PyUnicode_FSConverter};
 use shotclock::raw::{exact, numbers};
 use shotclock::{Family, RawAddress};
 
 use super::{Fields, build, out_of_range, overflow_error, require_tuple};
 use crate::arguments::Buffer;
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
@@ -29,7 +30,7 @@ pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The name is a C string
     // of the tuple's item, which is alive.
     let name = unsafe {
-        let parsed = PyArg_ParseTuple(
+        let parsed = parse_tuple!(
             address,
             c"si|iiy*;AF_PACKET address must be a tuple of two to five elements".as_ptr(),
             &raw mut name,
@@ -89,7 +90,7 @@ fn encode_can_plain(socket: SocketRef, address: *mut PyObject, caller: &str) -> 
     let format = c"O&;AF_CAN address must be a tuple (interface, )".as_ptr();
     let mut name = ptr::null_mut();
     // SAFETY: the interpreter is held; the format's types are those of the arguments.
-    let parsed = unsafe { PyArg_ParseTuple(address, format, PyUnicode_FSConverter as Converter, &raw mut name) };
+    let parsed = unsafe { parse_tuple!(address, format, PyUnicode_FSConverter as Converter, &raw mut name) };
     let index = can_index(socket, parsed, name)?;
     build::<24>(Family::CAN, &[(4, &index)])
 }
@@ -99,7 +100,7 @@ fn encode_can_isotp(socket: SocketRef, address: *mut PyObject) -> PyResult<RawAd
     let (mut receive, mut transmit): (c_ulong, c_ulong) = (0, 0);
     // SAFETY: as in `encode_can_plain`.
     let parsed = unsafe {
-        PyArg_ParseTuple(
+        parse_tuple!(
             address,
             c"O&kk".as_ptr(),
             PyUnicode_FSConverter as Converter,
@@ -119,7 +120,7 @@ fn encode_can_j1939(socket: SocketRef, address: *mut PyObject) -> PyResult<RawAd
     let (mut name, mut group, mut node): (c_ulonglong, c_uint, u8) = (0, 0, 0);
     // SAFETY: as in `encode_can_plain`.
     let parsed = unsafe {
-        PyArg_ParseTuple(
+        parse_tuple!(
             address,
             c"O&KIB".as_ptr(),
             PyUnicode_FSConverter as Converter,

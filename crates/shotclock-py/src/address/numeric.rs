@@ -2,10 +2,11 @@
 
 use std::ffi::c_uint;
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyObject};
+use pyo3_ffi::{Py_BuildValue, PyObject};
 use shotclock::{Family, RawAddress};
 
 use super::{Fields, QIPCRTR, build, require_tuple};
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -52,7 +53,7 @@ pub(super) fn encode_tipc(address: *mut PyObject, caller: &str) -> PyResult<RawA
         (0, 0, 0, 0, TIPC_CLUSTER_SCOPE);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
     let parsed = unsafe {
-        PyArg_ParseTuple(
+        parse_tuple!(
             address,
             c"IIII|I;AF_TIPC address must be a tuple (addr_type, v1, v2, v3[, scope])".as_ptr(),
             &raw mut kind,
@@ -95,7 +96,7 @@ pub(super) fn decode_tipc(fields: &Fields) -> PyResult<Owned> {
 fn pair_of(address: *mut PyObject, format: &std::ffi::CStr) -> PyResult<(c_uint, c_uint)> {
     let (mut one, mut other): (c_uint, c_uint) = (0, 0);
     // SAFETY: the interpreter is held; every caller's format is of two unsigned ints.
-    if unsafe { PyArg_ParseTuple(address, format.as_ptr(), &raw mut one, &raw mut other) } == 0 {
+    if unsafe { parse_tuple!(address, format.as_ptr(), &raw mut one, &raw mut other) } == 0 {
         return Err(Raised);
     }
     Ok((one, other))

@@ -6,16 +6,16 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use pyo3_ffi::{
-    Py_BuildValue, Py_None, Py_True, PyArg_ParseTuple, PyArg_ParseTupleAndKeywords, PyBytes_AsString, PyBytes_Check,
-    PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred, PyExc_OverflowError, PyLong_AsLong, PyLong_Check,
-    PyLong_CheckExact, PyObject, PyTuple_Check, PyTuple_Size, PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize,
-    PyUnicode_Check,
+    Py_BuildValue, Py_None, Py_True, PyBytes_AsString, PyBytes_Check, PyErr_Clear, PyErr_ExceptionMatches,
+    PyErr_Occurred, PyExc_OverflowError, PyLong_AsLong, PyLong_Check, PyLong_CheckExact, PyObject, PyTuple_Check,
+    PyTuple_Size, PyUnicode_AsUTF8AndSize, PyUnicode_Check,
 };
 use shotclock::raw::{AddressRecord, Answer, Failure, Hints, Request};
 use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, Phase, RawAddress};
 
 use crate::arguments::Keywords;
 use crate::audit::audit;
+use crate::call::{encoded, parse_keywords, parse_tuple};
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
 use crate::stock::stock;
@@ -66,7 +66,7 @@ impl Asked {
         let mut hints = Hints { flags: 0, family: Family::UNSPEC.0, kind: 0, protocol: 0 };
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
         let parsed = unsafe {
-            PyArg_ParseTupleAndKeywords(
+            parse_keywords!(
                 arguments,
                 keywords,
                 c"OO|iiii:getaddrinfo".as_ptr(),
@@ -91,7 +91,7 @@ fn host_name(host: *mut PyObject) -> PyResult<Option<CString>> {
             return Ok(None);
         }
         if PyUnicode_Check(host) != 0 {
-            let encoded = Owned::new(PyUnicode_AsEncodedString(host, c"idna".as_ptr(), ptr::null()))?;
+            let encoded = Owned::new(encoded!(host, c"idna".as_ptr(), ptr::null()))?;
             return copied(PyBytes_AsString(encoded.as_ptr())).map(Some);
         }
         if PyBytes_Check(host) != 0 {
@@ -195,7 +195,7 @@ fn find_name(arguments: *mut PyObject) -> PyResult<Owned> {
     let (mut sockaddr, mut flags): (*mut PyObject, c_int) = (ptr::null_mut(), 0);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
     let len = unsafe {
-        if PyArg_ParseTuple(arguments, c"Oi:getnameinfo".as_ptr(), &raw mut sockaddr, &raw mut flags) == 0 {
+        if parse_tuple!(arguments, c"Oi:getnameinfo".as_ptr(), &raw mut sockaddr, &raw mut flags) == 0 {
             return Err(Raised);
         }
         if PyTuple_Check(sockaddr) == 0 {
@@ -230,7 +230,7 @@ impl SockaddrParts {
         let format = c"si|II;getnameinfo(): illegal sockaddr argument".as_ptr();
         // SAFETY: as in `find_name`; the string is the argument's own, and copied at once.
         unsafe {
-            if PyArg_ParseTuple(sockaddr, format, &raw mut host, &raw mut port, &raw mut flow, &raw mut scope) == 0 {
+            if parse_tuple!(sockaddr, format, &raw mut host, &raw mut port, &raw mut flow, &raw mut scope) == 0 {
                 return Err(Raised);
             }
             if flow > 0xfffff {

@@ -4,12 +4,13 @@ use std::ffi::{CStr, c_char, c_void};
 use std::net::IpAddr;
 use std::ptr::{self, NonNull};
 
-use pyo3_ffi::{Py_BuildValue, PyArg_ParseTuple, PyMem_Free, PyObject, PyTuple_GetItem};
+use pyo3_ffi::{Py_BuildValue, PyMem_Free, PyObject, PyTuple_GetItem};
 use shotclock::raw::{Answer, Failure, HostRecord, Request};
 use shotclock::{Address, Family, Phase, RawAddress};
 
 use crate::address;
 use crate::audit::audit;
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
@@ -63,7 +64,7 @@ impl Host {
         // SAFETY: the interpreter is held; `et` takes an encoding and a place for a new C string. With the format
         // fulfilled the tuple has one item, which it keeps alive for the call.
         unsafe {
-            if PyArg_ParseTuple(arguments, format.as_ptr(), c"idna".as_ptr(), &raw mut name) == 0 {
+            if parse_tuple!(arguments, format.as_ptr(), c"idna".as_ptr(), &raw mut name) == 0 {
                 return Err(Raised);
             }
             let name = NonNull::new(name).ok_or(Raised)?;

@@ -3,11 +3,12 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
-use pyo3_ffi::{PyArg_ParseTuple, PyExc_OSError, PyExc_OverflowError, PyObject};
+use pyo3_ffi::{PyExc_OSError, PyExc_OverflowError, PyObject};
 use shotclock::Phase;
 use shotclock::raw::{Answer, Request};
 
 use crate::audit::audit;
+use crate::call::parse_tuple;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
@@ -19,7 +20,7 @@ pub(crate) unsafe extern "C" fn getservbyname(_: *mut PyObject, arguments: *mut 
         let (mut name, mut protocol): (*const c_char, *const c_char) = (ptr::null(), ptr::null());
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
         let parsed =
-            unsafe { PyArg_ParseTuple(arguments, c"s|s:getservbyname".as_ptr(), &raw mut name, &raw mut protocol) };
+            unsafe { parse_tuple!(arguments, c"s|s:getservbyname".as_ptr(), &raw mut name, &raw mut protocol) };
         if parsed == 0 {
             return Err(Raised);
         }
@@ -38,7 +39,7 @@ pub(crate) unsafe extern "C" fn getservbyport(_: *mut PyObject, arguments: *mut 
         let (mut port, mut protocol): (c_int, *const c_char) = (0, ptr::null());
         // SAFETY: as in `getservbyname`.
         let parsed =
-            unsafe { PyArg_ParseTuple(arguments, c"i|s:getservbyport".as_ptr(), &raw mut port, &raw mut protocol) };
+            unsafe { parse_tuple!(arguments, c"i|s:getservbyport".as_ptr(), &raw mut port, &raw mut protocol) };
         if parsed == 0 {
             return Err(Raised);
         }
@@ -60,7 +61,7 @@ pub(crate) unsafe extern "C" fn getprotobyname(_: *mut PyObject, arguments: *mut
     let mut name: *const c_char = ptr::null();
     // SAFETY: as in `getservbyname`.
     let name = unsafe {
-        if PyArg_ParseTuple(arguments, c"s:getprotobyname".as_ptr(), &raw mut name) == 0 {
+        if parse_tuple!(arguments, c"s:getprotobyname".as_ptr(), &raw mut name) == 0 {
             return ptr::null_mut();
         }
         text(name).unwrap_or_default()
