@@ -3,8 +3,8 @@
 use std::ffi::{c_int, c_uint};
 
 use pyo3_ffi::{
-    Py_None, Py_TYPE, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_OSError, PyLong_FromUnsignedLongLong,
-    PyObject,
+    Py_None, Py_TYPE, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_OSError, PyFloat_CheckExact,
+    PyLong_CheckExact, PyLong_FromUnsignedLongLong, PyObject, PyTuple_GetItem, PyTuple_Size, PyUnicode_CheckExact,
 };
 use shotclock::Family;
 use shotclock::raw::{exact, numbers};
@@ -18,6 +18,7 @@ use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
 use crate::low_water;
 use crate::object::{Owned, SocketRef, returned};
+use crate::once::Once;
 use crate::stock::stock;
 
 /// The most bytes an option may be asked for.
@@ -124,9 +125,22 @@ fn parse(arguments: *mut PyObject, has_long_values: bool) -> PyResult<(c_int, c_
         let mut value = Buffer::empty();
         let format = c"iiy*:setsockopt".as_ptr();
         if parse_tuple!(arguments, format, &raw mut level, &raw mut name, value.as_mut_ptr()) == 0 {
-            return Err(complain_as_stock(arguments));
+            return Err(if are_plain(arguments) { complain_as_stock(arguments) } else { Raised });
         }
         Ok((level, name, Value::Bytes(value)))
+    }
+}
+
+/// Whether to take the arguments once more runs no code of the program's, which would see itself called twice.
+fn are_plain(arguments: *mut PyObject) -> bool {
+    // SAFETY: the interpreter is held; a tuple, which keeps its items alive.
+    unsafe {
+        (0..PyTuple_Size(arguments)).map(|index| PyTuple_GetItem(arguments, index)).all(|item| {
+            item == Py_None()
+                || PyLong_CheckExact(item) != 0
+                || PyFloat_CheckExact(item) != 0
+                || PyUnicode_CheckExact(item) != 0
+        })
     }
 }
 
@@ -134,13 +148,16 @@ fn parse(arguments: *mut PyObject, has_long_values: bool) -> PyResult<(c_int, c_
 /// is set: that of an object without a descriptor, which finds none only after it has taken the arguments.
 fn complain_as_stock(arguments: *mut PyObject) -> Raised {
     let ours = errors::take(Raised);
+    // Made once: the object has no descriptor, and no state that a call changes.
+    static COMPLAINS: Once<PyObject> = Once::new();
     let ask = || {
-        let probe = stock()?.new_socket()?;
+        let method = COMPLAINS.get_or_make(|| {
+            let probe = stock()?.new_socket()?;
+            // SAFETY: the interpreter is held and the object alive; the name ends with a NUL.
+            Owned::new(unsafe { attr_string(probe.as_ptr(), c"setsockopt".as_ptr()) }).map(Owned::into_ptr)
+        })?;
         // SAFETY: the interpreter is held and the objects are alive: a method, and a tuple.
-        unsafe {
-            let method = Owned::new(attr_string(probe.as_ptr(), c"setsockopt".as_ptr()))?;
-            call(method.as_ptr(), arguments, std::ptr::null_mut())
-        }
+        unsafe { call(method, arguments, std::ptr::null_mut()) }
     };
     // SAFETY: the interpreter is held; a static of it, and an exception with its type.
     unsafe {
