@@ -147,7 +147,8 @@ def test_wrappings_and_groups():
             try:
                 a.recv(1)
             except TimeoutError as error:
-                raise wrap(error) from None
+                # Not "from None", which would take a cause away again.
+                raise wrap(error)
         class Reason(Exception):
             def __init__(self, reason):
                 self.reason = reason

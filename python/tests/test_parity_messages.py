@@ -1,5 +1,6 @@
 """Datagrams and messages on the type in Rust: arguments, values, errors, waits and descriptors as on the stock type."""
 
+import contextlib
 import array
 import collections
 import gc
@@ -546,11 +547,16 @@ def test_a_list_may_shrink_while_it_is_read(pair):
             messages.clear()
             return 0
 
+    # What it held when the call began counts, as in the newest versions of CPython; older ones raise IndexError, or crash.
     messages = [(Shrinking(), 0, b""), (0, 0, b"")] * 20
     copy = on_copy(OWN, pair[1])
-    with pytest.raises(IndexError):
-        copy.sendmsg([b"a"], messages)
-    copy.close()
+    try:
+        # Some families know no such message.
+        with contextlib.suppress(OSError):
+            copy.sendmsg([b"a"], messages)
+    finally:
+        copy.close()
+    assert not messages
 
 
 def test_nothing_leaks(pair):
