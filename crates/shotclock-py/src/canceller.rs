@@ -1,12 +1,12 @@
 //! The type of Python's cancellers, over the core's. As with scopes, entering and leaving is one step each.
 
-use std::ffi::{CStr, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_void};
 use std::ptr;
 
 use pyo3_ffi::{
     METH_FASTCALL, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_ssize_t, Py_tp_alloc, Py_tp_dealloc, Py_tp_doc,
     Py_tp_free, Py_tp_getset, Py_tp_methods, Py_tp_new, PyBool_FromLong, PyGetSetDef, PyMethodDef, PyMethodDefPointer,
-    PyObject, PyType_FromSpec, PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, allocfunc, freefunc,
+    PyObject, PyType_GetSlot, PyTypeObject, allocfunc, freefunc,
 };
 use shotclock::Canceller;
 
@@ -16,6 +16,7 @@ use crate::interpreter::PyResult;
 use crate::link::{LinkRef, method};
 use crate::object::{Owned, returned};
 use crate::once::Once;
+use crate::own_object::heap_type;
 
 #[repr(C)]
 struct CancellerObject {
@@ -45,24 +46,14 @@ pub(crate) fn canceller_type() -> PyResult<*mut PyTypeObject> {
 }
 
 fn make() -> PyResult<Owned> {
-    let slot = |slot: c_int, pfunc: *mut c_void| PyType_Slot { slot, pfunc };
-    let mut slots = [
-        slot(Py_tp_doc, c"A canceller of the core.".as_ptr().cast_mut().cast()),
-        slot(Py_tp_new, new as *mut c_void),
-        slot(Py_tp_dealloc, dealloc as *mut c_void),
-        slot(Py_tp_methods, methods().leak().as_mut_ptr().cast()),
-        slot(Py_tp_getset, attributes().leak().as_mut_ptr().cast()),
-        slot(0, ptr::null_mut()),
+    let slots = [
+        (Py_tp_doc, c"A canceller of the core.".as_ptr().cast_mut().cast()),
+        (Py_tp_new, new as *mut c_void),
+        (Py_tp_dealloc, dealloc as *mut c_void),
+        (Py_tp_methods, methods().leak().as_mut_ptr().cast()),
+        (Py_tp_getset, attributes().leak().as_mut_ptr().cast()),
     ];
-    let mut spec = PyType_Spec {
-        name: c"shotclock._native.Canceller".as_ptr(),
-        basicsize: size_of::<CancellerObject>() as c_int,
-        itemsize: 0,
-        flags: (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE) as c_uint,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: the interpreter is held; it copies the slots, and what they point to lives for ever.
-    Owned::new(unsafe { PyType_FromSpec(&raw mut spec) })
+    heap_type::<CancellerObject>(c"shotclock._native.Canceller", Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, &slots)
 }
 
 fn methods() -> Vec<PyMethodDef> {

@@ -306,25 +306,27 @@ impl Value for Reader {
     }
 }
 
+/// A method that takes a size, or none, on the value in its object.
 macro_rules! with_size {
-    ($name:ident, $call:expr) => {
+    ($name:ident, $of:ty, $call:expr) => {
         unsafe extern "C" fn $name(
             me: *mut PyObject,
             arguments: *mut *mut PyObject,
             count: Py_ssize_t,
         ) -> *mut PyObject {
             // SAFETY: the descriptor has checked the type; all are alive for the call.
-            let (reader, arguments) = unsafe { (value_of::<Reader>(me), Arguments::new(arguments, count)) };
-            returned(size(arguments).and_then(|size| $call(reader, size)))
+            let (value, arguments) = unsafe { (value_of::<$of>(me), Arguments::new(arguments, count)) };
+            returned(size(arguments).and_then(|size| $call(value, size)))
         }
     };
 }
+pub(crate) use with_size;
 
-with_size!(read, Reader::read);
-with_size!(read1, Reader::read_once);
-with_size!(peek, |reader: &Reader, _| reader.peek());
-with_size!(readline, Reader::line);
-with_size!(readlines, |reader: &Reader, hint: Option<usize>| reader
+with_size!(read, Reader, Reader::read);
+with_size!(read1, Reader, Reader::read_once);
+with_size!(peek, Reader, |reader: &Reader, _| reader.peek());
+with_size!(readline, Reader, Reader::line);
+with_size!(readlines, Reader, |reader: &Reader, hint: Option<usize>| reader
     .lines(hint.filter(|&hint| hint > 0).unwrap_or(usize::MAX)));
 
 unsafe extern "C" fn readinto(me: *mut PyObject, room: *mut PyObject) -> *mut PyObject {

@@ -19,7 +19,7 @@ use crate::call::attr_string;
 use crate::call::{call, call_method, call_method_with};
 use crate::caught::Caught;
 use crate::errors;
-use crate::file_reader::{Reader, fast, method, size};
+use crate::file_reader::{Reader, fast, method, size, with_size};
 use crate::gate::Gate;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
@@ -393,23 +393,9 @@ impl Value for Text {
     }
 }
 
-macro_rules! with_size {
-    ($name:ident, $call:expr) => {
-        unsafe extern "C" fn $name(
-            me: *mut PyObject,
-            arguments: *mut *mut PyObject,
-            count: Py_ssize_t,
-        ) -> *mut PyObject {
-            // SAFETY: the descriptor has checked the type; all are alive for the call.
-            let (text, arguments) = unsafe { (value_of::<Text>(me), Arguments::new(arguments, count)) };
-            returned(size(arguments).and_then(|size| $call(text, size)))
-        }
-    };
-}
-
-with_size!(read, Text::read);
-with_size!(readline, Text::line);
-with_size!(readlines, Text::lines);
+with_size!(read, Text, Text::read);
+with_size!(readline, Text, Text::line);
+with_size!(readlines, Text, Text::lines);
 
 /// Whether anything was decoded.
 unsafe extern "C" fn has_read(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {

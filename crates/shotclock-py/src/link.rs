@@ -2,15 +2,15 @@
 //! step in which no Python code runs, so that no signal's handler can come between what is entered and what is left.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
 
 use pyo3_ffi::{
     METH_FASTCALL, METH_NOARGS, METH_O, Py_False, Py_INCREF, Py_None, Py_T_BOOL, Py_T_LONGLONG, Py_TPFLAGS_BASETYPE,
     Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_ssize_t, Py_tp_alloc, Py_tp_clear, Py_tp_dealloc, Py_tp_doc,
     Py_tp_free, Py_tp_getset, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_traverse, PyBool_FromLong, PyCFunction,
-    PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GC_UnTrack, PyType_FromSpec,
-    PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec, PyTypeObject, allocfunc, freefunc, visitproc,
+    PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GC_UnTrack, PyType_GetSlot,
+    PyType_IsSubtype, PyTypeObject, allocfunc, freefunc, visitproc,
 };
 use shotclock::Deadline;
 use shotclock::raw::deadline_nanos;
@@ -20,6 +20,7 @@ use crate::chain;
 use crate::interpreter::PyResult;
 use crate::object::{Owned, returned};
 use crate::once::Once;
+use crate::own_object::heap_type;
 
 /// The end of what has none.
 const NEVER: i64 = i64::MAX;
@@ -180,27 +181,21 @@ pub(crate) fn link_type() -> PyResult<*mut PyTypeObject> {
 }
 
 fn make() -> PyResult<Owned> {
-    let slot = |slot: c_int, pfunc: *mut c_void| PyType_Slot { slot, pfunc };
-    let mut slots = [
-        slot(Py_tp_doc, c"A link of the chain of what is in force around a call.".as_ptr().cast_mut().cast()),
-        slot(Py_tp_new, new as *mut c_void),
-        slot(Py_tp_dealloc, dealloc as *mut c_void),
-        slot(Py_tp_traverse, traverse as *mut c_void),
-        slot(Py_tp_clear, clear as *mut c_void),
-        slot(Py_tp_methods, methods().leak().as_mut_ptr().cast()),
-        slot(Py_tp_members, members().leak().as_mut_ptr().cast()),
-        slot(Py_tp_getset, attributes().leak().as_mut_ptr().cast()),
-        slot(0, ptr::null_mut()),
+    let slots = [
+        (Py_tp_doc, c"A link of the chain of what is in force around a call.".as_ptr().cast_mut().cast()),
+        (Py_tp_new, new as *mut c_void),
+        (Py_tp_dealloc, dealloc as *mut c_void),
+        (Py_tp_traverse, traverse as *mut c_void),
+        (Py_tp_clear, clear as *mut c_void),
+        (Py_tp_methods, methods().leak().as_mut_ptr().cast()),
+        (Py_tp_members, members().leak().as_mut_ptr().cast()),
+        (Py_tp_getset, attributes().leak().as_mut_ptr().cast()),
     ];
-    let mut spec = PyType_Spec {
-        name: c"shotclock._native.Link".as_ptr(),
-        basicsize: size_of::<LinkObject>() as c_int,
-        itemsize: 0,
-        flags: (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC) as c_uint,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: the interpreter is held; it copies the slots, and what they point to lives for ever.
-    Owned::new(unsafe { PyType_FromSpec(&raw mut spec) })
+    heap_type::<LinkObject>(
+        c"shotclock._native.Link",
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+        &slots,
+    )
 }
 
 fn members() -> Vec<PyMemberDef> {

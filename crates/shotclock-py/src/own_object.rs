@@ -59,26 +59,31 @@ pub(crate) unsafe fn value_of<'a, T: Value>(object: *mut PyObject) -> &'a T {
     unsafe { &(*object.cast::<Object<T>>()).value }
 }
 
+/// A new type of objects of the layout `T`. What the slots point to has to live for ever.
+pub(crate) fn heap_type<T>(name: &'static CStr, flags: c_ulong, slots: &[(c_int, *mut c_void)]) -> PyResult<Owned> {
+    let mut slots: Vec<_> = slots.iter().map(|&(slot, pfunc)| PyType_Slot { slot, pfunc }).collect();
+    slots.push(PyType_Slot { slot: 0, pfunc: ptr::null_mut() });
+    let mut spec = PyType_Spec {
+        name: name.as_ptr(),
+        basicsize: size_of::<T>() as c_int,
+        itemsize: 0,
+        flags: flags as c_uint,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: the interpreter is held; it copies the slots, and what they point to lives by the caller's word.
+    Owned::new(unsafe { PyType_FromSpec(&raw mut spec) })
+}
+
 fn make<T: Value>() -> PyResult<*mut PyTypeObject> {
     let mut methods = T::methods();
     methods.push(PyMethodDef::zeroed());
-    let slot = |slot: c_int, pfunc: *mut c_void| PyType_Slot { slot, pfunc };
-    let mut slots = [
-        slot(Py_tp_dealloc, dealloc::<T> as *mut c_void),
-        slot(Py_tp_methods, methods.leak().as_mut_ptr().cast()),
-        slot(Py_tp_iternext, T::next as *mut c_void),
-        slot(pyo3_ffi::Py_tp_iter, iter as *mut c_void),
-        slot(0, ptr::null_mut()),
+    let slots = [
+        (Py_tp_dealloc, dealloc::<T> as *mut c_void),
+        (Py_tp_methods, methods.leak().as_mut_ptr().cast()),
+        (Py_tp_iternext, T::next as *mut c_void),
+        (pyo3_ffi::Py_tp_iter, iter as *mut c_void),
     ];
-    let mut spec = PyType_Spec {
-        name: T::NAME.as_ptr(),
-        basicsize: size_of::<Object<T>>() as c_int,
-        itemsize: 0,
-        flags: (Py_TPFLAGS_DEFAULT | NOT_BY_CALL) as c_uint,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: the interpreter is held; it copies the slots, and what they point to lives for ever.
-    Ok(Owned::new(unsafe { PyType_FromSpec(&raw mut spec) })?.into_ptr().cast())
+    Ok(heap_type::<Object<T>>(T::NAME, Py_TPFLAGS_DEFAULT | NOT_BY_CALL, &slots)?.into_ptr().cast())
 }
 
 unsafe extern "C" fn iter(me: *mut PyObject) -> *mut PyObject {

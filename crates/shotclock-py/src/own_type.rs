@@ -1,6 +1,6 @@
 //! The type `_socket.socket` of our own, with the C layout of the interpreter's, so that `_ssl` takes it for its own.
 
-use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::OnceLock;
@@ -10,8 +10,7 @@ use pyo3_ffi::{
     Py_tp_doc, Py_tp_finalize, Py_tp_getset, Py_tp_init, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
     Py_tp_traverse, PyCapsule_New, PyDescr_NewGetSet, PyErr_ExceptionMatches, PyErr_ResourceWarning,
     PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError, PyExc_Warning, PyGetSetDef,
-    PyMemberDef, PyObject, PyType_FromSpec, PyType_GetSlot, PyType_IsSubtype, PyType_Slot, PyType_Spec, PyTypeObject,
-    PyUnicode_FromFormat, allocfunc, visitproc,
+    PyMemberDef, PyObject, PyType_GetSlot, PyType_IsSubtype, PyTypeObject, PyUnicode_FromFormat, allocfunc, visitproc,
 };
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind, Protocol};
@@ -24,6 +23,7 @@ use crate::errors::{self, Kept};
 use crate::interpreter::{PyResult, Raised, released};
 use crate::low_water;
 use crate::object::{FAMILY, KIND, Owned, PROTOCOL, SocketObject, SocketRef, returned};
+use crate::own_object::heap_type;
 use crate::policy;
 use crate::state;
 use crate::stock::stock;
@@ -95,30 +95,20 @@ pub(crate) fn object_of(fd: OwnedFd, family: c_int, kind: c_int, protocol: c_int
 fn make() -> PyResult<Owned> {
     let stock = stock()?;
     let methods = Definitions::of_methods()?;
-    let slot = |slot: c_int, pfunc: *mut c_void| PyType_Slot { slot, pfunc };
-    let mut slots = [
-        slot(Py_tp_doc, stock.type_documentation()?.into_raw().cast()),
-        slot(Py_tp_new, new as *mut c_void),
-        slot(Py_tp_init, init as *mut c_void),
+    let slots = [
+        (Py_tp_doc, stock.type_documentation()?.into_raw().cast()),
+        (Py_tp_new, new as *mut c_void),
+        (Py_tp_init, init as *mut c_void),
         // No tp_dealloc: the one that a heap type gets calls tp_finalize, frees, and drops the type.
-        slot(Py_tp_finalize, finalize as *mut c_void),
-        slot(Py_tp_traverse, traverse as *mut c_void),
-        slot(Py_tp_repr, repr as *mut c_void),
-        slot(Py_tp_methods, methods.as_mut_ptr().cast()),
-        slot(Py_tp_members, members().as_mut_ptr().cast()),
-        slot(Py_tp_getset, ATTRIBUTES.0.as_ptr().cast_mut().cast()),
-        slot(0, ptr::null_mut()),
+        (Py_tp_finalize, finalize as *mut c_void),
+        (Py_tp_traverse, traverse as *mut c_void),
+        (Py_tp_repr, repr as *mut c_void),
+        (Py_tp_methods, methods.as_mut_ptr().cast()),
+        (Py_tp_members, members().as_mut_ptr().cast()),
+        (Py_tp_getset, ATTRIBUTES.0.as_ptr().cast_mut().cast()),
     ];
     let flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | IMMUTABLE;
-    let mut spec = PyType_Spec {
-        name: c"_socket.socket".as_ptr(),
-        basicsize: size_of::<SocketObject>() as c_int,
-        itemsize: 0,
-        flags: flags as c_uint,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: the interpreter is held; it copies the slots, and what they point to lives for ever.
-    Owned::new(unsafe { PyType_FromSpec(&raw mut spec) })
+    heap_type::<SocketObject>(c"_socket.socket", flags, &slots)
 }
 
 fn members() -> &'static mut [PyMemberDef] {
