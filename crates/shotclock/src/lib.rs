@@ -103,10 +103,11 @@ pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair
 pub use sys::address::RawAddress;
 pub use target::Target;
 
-/// The README's examples, compiled with those of the documentation.
+/// The examples of README and of the crate's page, compiled with those of the documentation.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/rust.md")]
+struct Pages;
 
 /// The guide's examples, which need peers that misbehave.
 #[cfg(all(doctest, feature = "faults"))]
