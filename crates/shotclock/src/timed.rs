@@ -180,6 +180,16 @@ impl From<Pause> for FirstTry {
     }
 }
 
+/// What kept the first system call of an operation from being the whole call: less than a [`FirstTry`] tells, so that
+/// nothing has to be kept for it beside the call.
+#[derive(Clone, Copy)]
+pub(crate) enum FirstCall {
+    /// None was made: the limit is to be looked at before.
+    NotMade,
+    /// The system said no.
+    Failed(Errno),
+}
+
 /// One thing to do, as a value: it can be tried, and it knows what to wait for.
 pub trait Operation {
     /// What it gives when done.
@@ -199,6 +209,21 @@ pub trait Operation {
     fn moves(&self) -> Moves {
         Moves::Nothing
     }
+}
+
+/// An operation whose try is one system call. Who makes the bare call has nothing else to keep until it is known that it
+/// failed; what a failure comes to is asked then, out of the way.
+pub(crate) trait OneCall: Operation {
+    /// The system call, which never waits.
+    fn call(&mut self) -> Result<Self::Output, Errno>;
+    /// What its failure comes to, for a try after a wait that saw this.
+    fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<Self::Output, Pause>;
+}
+
+/// The whole try of an operation that is one call.
+#[inline]
+pub(crate) fn attempt_by_call<O: OneCall>(operation: &mut O, ready: Readiness) -> Result<O::Output, Pause> {
+    operation.call().or_else(|errno| operation.failed(errno, ready))
 }
 
 /// What an operation waits for: any number of descriptors and signals, and a timer of its own.
@@ -343,15 +368,35 @@ pub(crate) fn try_first<O: Operation>(operation: &mut O, limit: &Limit<'_>) -> R
     try_unless_watched(operation, limit.gate)
 }
 
-/// The same for a call that has no limit but its socket's own timeout: none is made where the socket is closed or has a
-/// policy, where nothing was there lately, or where some thread is in a scope. One branch for all, in every call.
+/// The same for a call that has no limit but its socket's own timeout.
 #[inline(always)]
 pub(crate) fn try_unless_watched<O: Operation>(operation: &mut O, gate: Option<&Gate>) -> Result<O::Output, FirstTry> {
-    let takes_what_comes = operation.takes_what_comes();
-    if gate.map_or(0, |gate| gate.look_bits(takes_what_comes)) | scope::open_scopes() != 0 {
+    if is_watched(gate, operation.takes_what_comes()) {
         return Err(FirstTry::NotMade);
     }
     operation.attempt(Readiness::empty()).map_err(FirstTry::Paused)
+}
+
+/// The first system call of an operation that is one, under the same conditions as the first try.
+#[inline(always)]
+pub(crate) fn call_first<O: OneCall>(operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, FirstCall> {
+    if limit.comes_first() { Err(FirstCall::NotMade) } else { call_unless_watched(operation, limit.gate) }
+}
+
+/// The same for a call that has no limit but its socket's own timeout.
+#[inline(always)]
+pub(crate) fn call_unless_watched<O: OneCall>(operation: &mut O, gate: Option<&Gate>) -> Result<O::Output, FirstCall> {
+    if is_watched(gate, operation.takes_what_comes()) {
+        return Err(FirstCall::NotMade);
+    }
+    operation.call().map_err(FirstCall::Failed)
+}
+
+/// Whether something is to be looked at before the first try: the socket is closed or has a policy, nothing was there
+/// lately, or some thread is in a scope. One branch for all, in every call.
+#[inline(always)]
+fn is_watched(gate: Option<&Gate>, takes_what_comes: bool) -> bool {
+    gate.map_or(0, |gate| gate.look_bits(takes_what_comes)) | scope::open_scopes() != 0
 }
 
 /// What [`drive`] does after the first try: the one loop.
@@ -663,6 +708,22 @@ pub(crate) fn run_rest<O: Operation>(
     first: FirstTry,
 ) -> Result<O::Output, Error> {
     wait_out(operation, limit, &mut PollWaiter, first).map_err(|stop| Error::stopped(name, stop))
+}
+
+/// What [`call_first`] leaves to do.
+#[cold]
+#[inline(never)]
+pub(crate) fn run_on<O: OneCall>(
+    name: &'static str,
+    operation: &mut O,
+    limit: &Limit<'_>,
+    first: FirstCall,
+) -> Result<O::Output, Error> {
+    let tried = match first {
+        FirstCall::NotMade => Err(FirstTry::NotMade),
+        FirstCall::Failed(errno) => operation.failed(errno, Readiness::empty()).map_err(FirstTry::Paused),
+    };
+    tried.or_else(|first| run_rest(name, operation, limit, first))
 }
 
 impl Error {

@@ -6,7 +6,7 @@ use crate::constant::MessageFlags;
 use crate::policy::Moves;
 use crate::sys::address::RawAddress;
 use crate::sys::{Errno, Readiness, socket};
-use crate::timed::{Interest, Operation, Pause};
+use crate::timed::{Interest, OneCall, Operation, Pause, attempt_by_call};
 
 /// Receives what is there, once.
 pub struct Recv<'a> {
@@ -23,7 +23,7 @@ impl Operation for Recv<'_> {
 
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<usize, Pause> {
-        or_end(socket::recv(self.fd, self.into, self.flags.0), ready, 0)
+        attempt_by_call(self, ready)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -36,6 +36,18 @@ impl Operation for Recv<'_> {
 
     fn moves(&self) -> Moves {
         Moves::In
+    }
+}
+
+impl OneCall for Recv<'_> {
+    #[inline(always)]
+    fn call(&mut self) -> Result<usize, Errno> {
+        socket::recv(self.fd, self.into, self.flags.0)
+    }
+
+    #[inline]
+    fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<usize, Pause> {
+        or_end(Err(errno), ready, 0)
     }
 }
 
@@ -51,7 +63,7 @@ impl Operation for RecvSpare<'_> {
 
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<usize, Pause> {
-        or_end(socket::recv_spare(self.fd, self.into, self.flags.0), ready, 0)
+        attempt_by_call(self, ready)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -64,6 +76,18 @@ impl Operation for RecvSpare<'_> {
 
     fn moves(&self) -> Moves {
         Moves::In
+    }
+}
+
+impl OneCall for RecvSpare<'_> {
+    #[inline(always)]
+    fn call(&mut self) -> Result<usize, Errno> {
+        socket::recv_spare(self.fd, self.into, self.flags.0)
+    }
+
+    #[inline]
+    fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<usize, Pause> {
+        or_end(Err(errno), ready, 0)
     }
 }
 
@@ -82,7 +106,7 @@ impl Operation for RecvFrom<'_> {
 
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
-        or_end(socket::recvfrom(self.fd, self.into, self.flags.0), ready, (0, None))
+        attempt_by_call(self, ready)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -95,6 +119,18 @@ impl Operation for RecvFrom<'_> {
 
     fn moves(&self) -> Moves {
         Moves::In
+    }
+}
+
+impl OneCall for RecvFrom<'_> {
+    #[inline(always)]
+    fn call(&mut self) -> Result<Self::Output, Errno> {
+        socket::recvfrom(self.fd, self.into, self.flags.0)
+    }
+
+    #[inline]
+    fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<Self::Output, Pause> {
+        or_end(Err(errno), ready, (0, None))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::policy::Moves;
 use crate::sys::address::RawAddress;
 use crate::sys::message::{self, ControlBuffer};
 use crate::sys::{Errno, Readiness, socket};
-use crate::timed::{Interest, Operation, Pause};
+use crate::timed::{Interest, OneCall, Operation, Pause, attempt_by_call};
 
 /// The pause after a try to send that failed. EINPROGRESS stands only in for a wait that a descriptor that never blocks
 /// has not made: TCP Fast Open (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT) connects by sending, and where the first packet could
@@ -31,22 +31,16 @@ pub(super) fn opening(errno: Errno, flags: &mut MessageFlags) -> Pause {
     connecting(errno)
 }
 
-/// The same for a try with flags by value: a try that is done at once then keeps its operation out of memory.
-#[cold]
-fn opening_by_value(errno: Errno, mut flags: MessageFlags) -> (Pause, MessageFlags) {
-    (opening(errno, &mut flags), flags)
-}
-
 /// The flags of a try to open a connection to this address and send. One that leads there already is used: an earlier
 /// call may have begun it, and run out of time. One that leads elsewhere is an error; the system would send there.
 ///
 /// # Errors
 /// EISCONN.
 #[cold]
-pub(super) fn to_open(fd: BorrowedFd<'_>, to: &RawAddress, flags: MessageFlags) -> Result<MessageFlags, Pause> {
+pub(super) fn to_open(fd: BorrowedFd<'_>, to: &RawAddress, flags: MessageFlags) -> Result<MessageFlags, Errno> {
     match socket::getpeername(fd) {
         Ok(Some(peer)) if peer == *to => Ok(opened(flags)),
-        Ok(Some(_)) => Err(Pause::Failed(Errno::ISCONN)),
+        Ok(Some(_)) => Err(Errno::ISCONN),
         _ => Ok(flags),
     }
 }
@@ -70,12 +64,8 @@ impl Operation for Send<'_> {
     type Output = usize;
 
     #[inline]
-    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
-        socket::send(self.fd, self.from, self.flags.0).map_err(|errno| {
-            let (pause, flags) = opening_by_value(errno, self.flags);
-            self.flags = flags;
-            pause
-        })
+    fn attempt(&mut self, ready: Readiness) -> Result<usize, Pause> {
+        attempt_by_call(self, ready)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -84,6 +74,18 @@ impl Operation for Send<'_> {
 
     fn moves(&self) -> Moves {
         Moves::Out
+    }
+}
+
+impl OneCall for Send<'_> {
+    #[inline(always)]
+    fn call(&mut self) -> Result<usize, Errno> {
+        socket::send(self.fd, self.from, self.flags.0)
+    }
+
+    #[inline]
+    fn failed(&mut self, errno: Errno, _: Readiness) -> Result<usize, Pause> {
+        Err(opening(errno, &mut self.flags))
     }
 }
 
@@ -134,12 +136,8 @@ impl Operation for SendTo<'_> {
     type Output = usize;
 
     #[inline]
-    fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
-        if self.flags.contains(MessageFlags::FASTOPEN) {
-            self.flags = to_open(self.fd, self.to, self.flags)?;
-        }
-        let sent = socket::sendto(self.fd, self.from, self.flags.0, self.to);
-        sent.map_err(|errno| opening(errno, &mut self.flags))
+    fn attempt(&mut self, ready: Readiness) -> Result<usize, Pause> {
+        attempt_by_call(self, ready)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -148,6 +146,21 @@ impl Operation for SendTo<'_> {
 
     fn moves(&self) -> Moves {
         Moves::Out
+    }
+}
+
+impl OneCall for SendTo<'_> {
+    #[inline(always)]
+    fn call(&mut self) -> Result<usize, Errno> {
+        if self.flags.contains(MessageFlags::FASTOPEN) {
+            self.flags = to_open(self.fd, self.to, self.flags)?;
+        }
+        socket::sendto(self.fd, self.from, self.flags.0, self.to)
+    }
+
+    #[inline]
+    fn failed(&mut self, errno: Errno, _: Readiness) -> Result<usize, Pause> {
+        Err(opening(errno, &mut self.flags))
     }
 }
 

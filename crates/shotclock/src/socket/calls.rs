@@ -114,7 +114,7 @@ impl Socket {
         if buffer.is_empty() {
             return self.recv_nothing();
         }
-        let tried = self.try_once(ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
+        let tried = self.call_once(ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
         tried.or_else(|first| self.recv_on(buffer, first))
     }
 
@@ -181,7 +181,7 @@ impl Socket {
     #[doc(alias = "recv_from")]
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
-        let tried = self.try_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
+        let tried = self.call_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
         match tried {
             Ok((len, from)) => Ok((len, from.as_ref().map(Address::from_raw))),
             Err(first) => self.recvfrom_on(buffer, first),
@@ -265,7 +265,7 @@ impl Socket {
     /// ```
     #[inline]
     pub fn send(&self, data: &[u8]) -> Result<usize> {
-        let tried = self.try_once(ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE });
+        let tried = self.call_once(ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE });
         tried.or_else(|first| self.send_on(data, first))
     }
 
@@ -307,7 +307,7 @@ impl Socket {
         let target = target.into();
         let Target::Address(address) = target else { return self.view().sendto(data, target) };
         let to = address.to_raw();
-        let tried = self.try_once(ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to });
+        let tried = self.call_once(ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to });
         tried.or_else(|first| self.sendto_on(data, &address, first))
     }
 

@@ -29,7 +29,7 @@ use crate::policy::{ServerPolicy, Watch};
 use crate::sys::address::RawAddress;
 use crate::sys::{Errno, socket as calls_of_system};
 use crate::target::Target;
-use crate::timed::{FirstTry, Limit, Operation, try_unless_watched};
+use crate::timed::{FirstCall, FirstTry, Limit, OneCall, Operation, call_unless_watched, try_unless_watched};
 
 /// The timeout that new sockets begin with.
 static DEFAULT_TIMEOUT: AtomicU64 = AtomicU64::new(Timeout::NEVER.nanos());
@@ -824,18 +824,24 @@ impl Socket {
         try_unless_watched(&mut op, Some(&self.gate))
     }
 
-    #[cold]
-    #[inline(never)]
-    fn recv_on(&self, buffer: &mut [u8], first: FirstTry) -> Result<usize> {
-        let op = ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        self.view().run_rest("recv", op, first)
+    /// The same for what is one system call: of a failure only the error number is kept until the cold half.
+    #[inline(always)]
+    fn call_once<O: OneCall>(&self, mut op: O) -> Result<O::Output, FirstCall> {
+        call_unless_watched(&mut op, Some(&self.gate))
     }
 
     #[cold]
     #[inline(never)]
-    fn recvfrom_on(&self, buffer: &mut [u8], first: FirstTry) -> Result<(usize, Option<Address>)> {
+    fn recv_on(&self, buffer: &mut [u8], first: FirstCall) -> Result<usize> {
+        let op = ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
+        self.view().run_on("recv", op, first)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn recvfrom_on(&self, buffer: &mut [u8], first: FirstCall) -> Result<(usize, Option<Address>)> {
         let op = ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        let (len, from) = self.view().run_rest("recvfrom", op, first)?;
+        let (len, from) = self.view().run_on("recvfrom", op, first)?;
         Ok((len, from.as_ref().map(Address::from_raw)))
     }
 
@@ -848,17 +854,17 @@ impl Socket {
 
     #[cold]
     #[inline(never)]
-    fn send_on(&self, data: &[u8], first: FirstTry) -> Result<usize> {
+    fn send_on(&self, data: &[u8], first: FirstCall) -> Result<usize> {
         let op = ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE };
-        self.view().run_rest("send", op, first)
+        self.view().run_on("send", op, first)
     }
 
     #[cold]
     #[inline(never)]
-    fn sendto_on(&self, data: &[u8], address: &Address, first: FirstTry) -> Result<usize> {
+    fn sendto_on(&self, data: &[u8], address: &Address, first: FirstCall) -> Result<usize> {
         let (view, to) = (self.view(), address.to_raw());
         let op = ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to };
-        view.run_rest("sendto", op, first)
+        view.run_on("sendto", op, first)
             .map_err(|error| view.explain_address(error, Target::Address(*address), address))
     }
 

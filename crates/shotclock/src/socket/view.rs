@@ -15,7 +15,7 @@ use crate::sys::Errno;
 use crate::sys::message::ControlBuffer;
 use crate::sys::socket as calls;
 use crate::target::Target;
-use crate::timed::{FirstTry, Limit, Operation, run, run_rest, try_first};
+use crate::timed::{FirstCall, FirstTry, Limit, OneCall, Operation, call_first, run, run_on, run_rest};
 
 /// A socket seen under more limits than its own timeout, or with message flags: `socket.until(deadline)`,
 /// `socket.within(duration)`, `socket.cancelled_by(&canceller)`, `socket.with_flags(flags)`, in any combination.
@@ -595,11 +595,17 @@ impl<'s> Timed<'s> {
     /// The same for an operation of one step that is worth nothing after a failure. What waiting and failing need is put
     /// together out of the way, so that a call that finds its data keeps everything in registers.
     #[inline(always)]
-    fn run_ready<O: Operation>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
-        match try_first(&mut op, &self.limit) {
+    fn run_ready<O: OneCall>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
+        match call_first(&mut op, &self.limit) {
             Ok(output) => Ok(output),
-            Err(first) => self.run_rest(name, op, first),
+            Err(first) => self.run_on(name, op, first),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn run_on<O: OneCall>(self, name: &'static str, mut op: O, first: FirstCall) -> Result<O::Output> {
+        run_on(name, &mut op, &self.limit, first).map_err(|error| self.name_peer(error))
     }
 
     #[cold]
