@@ -7,8 +7,7 @@ use std::cell::Cell;
 use std::os::fd::RawFd;
 use std::sync::{Mutex, PoisonError};
 
-use pyo3_ffi::{PyEval_GetFrame, PyFrame_GetCode, PyObject};
-
+use crate::capi::{Py_DecRef, PyEval_GetFrame, PyFrame_GetCode, PyObject};
 use crate::object::{Owned, returned};
 
 #[derive(Clone, Copy)]
@@ -67,7 +66,7 @@ fn is_for_socket_py() -> bool {
             return false;
         }
         let code = PyFrame_GetCode(frame).cast::<PyObject>();
-        pyo3_ffi::Py_DecRef(code);
+        Py_DecRef(code);
         code as usize
     };
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner).contains(&code)

@@ -9,12 +9,12 @@ mod unix;
 
 use std::fmt::Display;
 
-use pyo3_ffi::{Py_BuildValue, PyErr_ExceptionMatches, PyExc_OverflowError, PyExc_TypeError, PyObject, PyTuple_Check};
 use shotclock::raw::{Errno, numbers};
 use shotclock::{Family, RawAddress};
 
 pub(crate) use inet::resolve;
 
+use crate::capi::{PyErr_ExceptionMatches, PyExc_OverflowError, PyExc_TypeError, PyObject, PyTuple_Check, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
@@ -93,7 +93,7 @@ fn decode(address: Option<&RawAddress>, protocol: i32, on: Option<Descriptor>) -
 fn unknown(family: Family, fields: &Fields) -> PyResult<Owned> {
     let data = Owned::bytes(&fields.array::<14>(2))?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the reference over.
-    Owned::new(unsafe { Py_BuildValue(c"iN".as_ptr(), family.0, data.into_ptr()) })
+    Owned::new(unsafe { variadic!(Py_BuildValue(c"iN".as_ptr(), family.0, data.into_ptr())) })
 }
 
 /// The bytes of an address, with zeroes after its end.

@@ -5,13 +5,11 @@ use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 use std::slice;
 
-use pyo3_ffi::{
+use crate::capi::{
     Py_buffer, Py_ssize_t, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyBytes_AsString, PyBytes_Size,
     PyExc_OverflowError, PyList_AsTuple, PyList_Check, PyLong_AsLong, PyLong_AsLongAndOverflow, PyObject,
-    PyObject_GetBuffer, PySequence_Fast, PyTuple_GetItem, PyTuple_Size,
+    PyObject_GetBuffer, PySequence_Fast, PyTuple_GetItem, PyTuple_Size, variadic,
 };
-
-use crate::call::parse_keywords;
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -142,7 +140,15 @@ pub(crate) fn room_and_flags(
     // SAFETY: the interpreter is held; the formats' types (`w*|ni`) are those of the pointers, in order.
     let parsed = unsafe {
         let format = format.as_ptr();
-        parse_keywords!(arguments, keywords, format, names.as_mut_ptr(), buffer_to, size_to, flags_to)
+        variadic!(PyArg_ParseTupleAndKeywords(
+            arguments,
+            keywords,
+            format,
+            names.as_mut_ptr(),
+            buffer_to,
+            size_to,
+            flags_to
+        ))
     };
     if parsed == 0 {
         return Err(Raised);

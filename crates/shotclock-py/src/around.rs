@@ -1,12 +1,11 @@
 //! What bounds a call from around it: the scope that ends first, and the cancellers.
 
-use pyo3_ffi::{Py_TYPE, PyErr_Clear, PyErr_SetObject, PyObject};
 use shotclock::raw::deadline_limit;
 use shotclock::{Canceller, Deadline};
 
-use crate::call::attr_string;
 use crate::call::call_method;
 use crate::canceller;
+use crate::capi::{Py_TYPE, PyErr_Clear, PyErr_SetObject, PyObject, PyObject_GetAttrString};
 use crate::chain::{self, Innermost};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
@@ -145,7 +144,7 @@ impl Scope {
     pub(crate) fn name(&self) -> PyResult<Owned> {
         let object: *mut PyObject = self.object.as_ptr();
         // SAFETY: the interpreter is held, the object is alive, the name ends with a NUL.
-        Owned::new(unsafe { attr_string(object, c"_limit".as_ptr()) })
+        Owned::new(unsafe { PyObject_GetAttrString(object, c"_limit".as_ptr()) })
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::ffi::CStr;
 
-use pyo3_ffi::PyObject;
-
 use crate::call::call;
+use crate::capi::PyObject;
 use crate::interpreter::PyResult;
 use crate::object::Owned;
 use crate::stock::stock;

@@ -3,14 +3,14 @@
 use std::ffi::{CStr, c_void};
 use std::ptr;
 
-use pyo3_ffi::{
-    METH_FASTCALL, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_ssize_t, Py_tp_alloc, Py_tp_dealloc, Py_tp_doc,
-    Py_tp_free, Py_tp_getset, Py_tp_methods, Py_tp_new, PyBool_FromLong, PyGetSetDef, PyMethodDef, PyMethodDefPointer,
-    PyObject, PyType_GetSlot, PyTypeObject, allocfunc, freefunc,
-};
 use shotclock::Canceller;
 
-use crate::call::{check_signals, give_back};
+use crate::call::check_signals;
+use crate::capi::{
+    METH_FASTCALL, Py_DecRef, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_ssize_t, Py_tp_dealloc, Py_tp_doc,
+    Py_tp_getset, Py_tp_methods, Py_tp_new, PyBool_FromLong, PyGetSetDef, PyMethodDef, PyMethodDefPointer, PyObject,
+    PyTypeObject, allocate, free,
+};
 use crate::chain;
 use crate::interpreter::PyResult;
 use crate::link::{LinkRef, method};
@@ -85,11 +85,10 @@ fn attributes() -> Vec<PyGetSetDef> {
 }
 
 unsafe extern "C" fn new(of: *mut PyTypeObject, _: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    // SAFETY: every type has tp_alloc, a function of this signature; the object it makes has our layout, zeroed, and
+    // SAFETY: the type is alive; an object of it has our layout, zeroed, and
     // nobody else has it yet.
     unsafe {
-        let allocate = std::mem::transmute::<*mut c_void, allocfunc>(PyType_GetSlot(of, Py_tp_alloc));
-        let object = allocate(of, 0);
+        let object = allocate(of);
         if !object.is_null() {
             (&raw mut (*object.cast::<CancellerObject>()).core).write(Canceller::new());
         }
@@ -103,9 +102,8 @@ unsafe extern "C" fn dealloc(me: *mut PyObject) {
     unsafe {
         (&raw mut (*me.cast::<CancellerObject>()).core).drop_in_place();
         let class = Py_TYPE(me);
-        let free = std::mem::transmute::<*mut c_void, freefunc>(PyType_GetSlot(class, Py_tp_free));
-        free(me.cast());
-        give_back(class.cast());
+        free(class, me);
+        Py_DecRef(class.cast());
     }
 }
 

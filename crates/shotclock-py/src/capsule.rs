@@ -2,8 +2,7 @@
 
 use std::ffi::CStr;
 
-use pyo3_ffi::{PyCapsule_GetPointer, PyCapsule_New, PyObject};
-
+use crate::capi::{PyCapsule_GetPointer, PyCapsule_New, PyObject};
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 

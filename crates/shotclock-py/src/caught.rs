@@ -2,12 +2,10 @@
 
 use std::ffi::CStr;
 
-use pyo3_ffi::{
+use crate::capi::{
     Py_None, Py_TYPE, PyErr_Clear, PyErr_GivenExceptionMatches, PyErr_SetObject, PyLong_AsSize_t, PyObject,
-    PyUnicode_Check, PyUnicode_CompareWithASCIIString,
+    PyObject_GetAttrString, PyObject_SetAttrString, PyUnicode_Check, PyUnicode_CompareWithASCIIString,
 };
-
-use crate::call::{attr_string, set_attr_string};
 use crate::errors;
 use crate::interpreter::Raised;
 use crate::object::Owned;
@@ -72,7 +70,7 @@ impl Caught {
     pub(crate) fn set(&self, name: &CStr, value: &Owned) {
         // SAFETY: the interpreter is held, the objects are alive, the name ends with a NUL.
         unsafe {
-            if set_attr_string(self.0.as_ptr(), name.as_ptr(), value.as_ptr()) != 0 {
+            if PyObject_SetAttrString(self.0.as_ptr(), name.as_ptr(), value.as_ptr()) != 0 {
                 PyErr_Clear();
             }
         }
@@ -89,7 +87,7 @@ impl Caught {
     fn attribute(&self, name: &CStr) -> Option<Owned> {
         // SAFETY: the interpreter is held, the object is alive, the name ends with a NUL.
         unsafe {
-            let Ok(value) = Owned::new(attr_string(self.0.as_ptr(), name.as_ptr())) else {
+            let Ok(value) = Owned::new(PyObject_GetAttrString(self.0.as_ptr(), name.as_ptr())) else {
                 PyErr_Clear();
                 return None;
             };

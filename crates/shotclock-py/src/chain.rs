@@ -1,28 +1,22 @@
 //! What is in force around a call: the scopes, cancellers and shields that a thread or task is in, as links of a chain
 //! that begins in one context variable. What was left does not count any more, whoever still has it in a copied context.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::CStr;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use pyo3_ffi::{Py_None, PyBool_FromLong, PyExc_RuntimeError, PyObject};
 use shotclock::Deadline;
 use shotclock::raw::deadline_nanos;
 
 use crate::call::call_plainly;
+use crate::capi::{
+    Py_None, PyBool_FromLong, PyContextVar_Get, PyContextVar_New, PyContextVar_Set, PyExc_RuntimeError, PyObject,
+};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::link::LinkRef;
 use crate::object::{Owned, returned};
 use crate::once::Once;
-
-// Not in the stable interface, but public and documented since 3.7, exported by every CPython, and of the same
-// signature in all: a call within a scope must not look a method up to read a variable.
-unsafe extern "C" {
-    fn PyContextVar_New(name: *const c_char, default: *mut PyObject) -> *mut PyObject;
-    fn PyContextVar_Get(variable: *mut PyObject, default: *mut PyObject, value: *mut *mut PyObject) -> c_int;
-    fn PyContextVar_Set(variable: *mut PyObject, value: *mut PyObject) -> *mut PyObject;
-}
 
 /// The variable's name.
 const NAME: &CStr = c"shotclock chain";

@@ -3,14 +3,13 @@
 use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 
-use pyo3_ffi::{Py_BuildValue, PyObject};
 use shotclock::raw::{Errno, Moves, Pause, Readiness, Stop, exact};
 use shotclock::{LimitKind, Phase, RawAddress};
 
 use crate::address;
 use crate::arguments::int;
 use crate::audit::audit;
-use crate::call::parse_tuple;
+use crate::capi::{PyObject, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::{Attempt, Call, Descriptor};
@@ -98,7 +97,7 @@ pub(crate) unsafe extern "C" fn listen(me: *mut PyObject, arguments: *mut PyObje
     // SAFETY: as in `accept`; the format's type is that of the pointer.
     let (socket, backlog) = unsafe {
         let mut backlog = BACKLOG;
-        if parse_tuple!(arguments, c"|i:listen".as_ptr(), &raw mut backlog) == 0 {
+        if variadic!(PyArg_ParseTuple(arguments, c"|i:listen".as_ptr(), &raw mut backlog)) == 0 {
             return std::ptr::null_mut();
         }
         (SocketRef::new(me), backlog)
@@ -129,7 +128,7 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     policy::hand_down(socket, fd.as_fd());
     let peer = address::to_python_on(socket, peer.as_ref())?;
     // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.
-    let result = unsafe { Owned::new(Py_BuildValue(c"iN".as_ptr(), fd.as_raw_fd(), peer.into_ptr()))? };
+    let result = unsafe { Owned::new(variadic!(Py_BuildValue(c"iN".as_ptr(), fd.as_raw_fd(), peer.into_ptr())))? };
     // The number is the caller's from here on.
     state::remember_accepted(fd.into_raw_fd(), socket.timeout());
     Ok(result)

@@ -2,14 +2,13 @@
 
 use std::ffi::c_int;
 
-use pyo3_ffi::{Py_BuildValue, Py_ssize_t, PyExc_TypeError, PyObject, PyTuple_Size};
 use shotclock::Phase;
 use shotclock::raw::exact;
 
 use crate::address;
 use crate::arguments::{Buffer, room_and_flags};
 use crate::audit::audit;
-use crate::call::parse_tuple;
+use crate::capi::{Py_ssize_t, PyExc_TypeError, PyObject, PyTuple_Size, variadic};
 use crate::errors;
 use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised};
@@ -42,13 +41,13 @@ pub(crate) unsafe extern "C" fn sendto(me: *mut PyObject, arguments: *mut PyObje
 fn recvfrom_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-    if unsafe { parse_tuple!(arguments, c"n|i:recvfrom".as_ptr(), &raw mut size, &raw mut flags) } == 0 {
+    if unsafe { variadic!(PyArg_ParseTuple(arguments, c"n|i:recvfrom".as_ptr(), &raw mut size, &raw mut flags)) } == 0 {
         return Err(Raised);
     }
     let size = usize::try_from(size).map_err(|_| errors::value_error("negative buffersize in recvfrom"))?;
     let (data, from) = received_bytes(size, flags, |room| receive(socket, room, flags))?;
     // SAFETY: the interpreter is held; "N" takes the references over, also if it fails.
-    Owned::new(unsafe { Py_BuildValue(c"NN".as_ptr(), data.into_ptr(), from.into_ptr()) })
+    Owned::new(unsafe { variadic!(Py_BuildValue(c"NN".as_ptr(), data.into_ptr(), from.into_ptr())) })
 }
 
 fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<Owned> {
@@ -56,7 +55,7 @@ fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
     let (mut buffer, wanted, flags) = room_and_flags(arguments, keywords, c"w*|ni:recvfrom_into", refusals)?;
     let (len, from) = receive(socket, &mut buffer.bytes_mut()[..wanted], flags)?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the reference over.
-    Owned::new(unsafe { Py_BuildValue(c"nN".as_ptr(), len.cast_signed(), from.into_ptr()) })
+    Owned::new(unsafe { variadic!(Py_BuildValue(c"nN".as_ptr(), len.cast_signed(), from.into_ptr())) })
 }
 
 /// Receives once, also into no room at all: a datagram is taken then.
@@ -87,10 +86,10 @@ fn data_flags_and_address(arguments: *mut PyObject) -> PyResult<(Buffer, c_int, 
     // SAFETY: the interpreter is held; each format's types are those of its pointers, in order.
     let parsed = unsafe {
         match PyTuple_Size(arguments) {
-            2 => parse_tuple!(arguments, c"y*O:sendto".as_ptr(), data.as_mut_ptr(), &raw mut to),
+            2 => variadic!(PyArg_ParseTuple(arguments, c"y*O:sendto".as_ptr(), data.as_mut_ptr(), &raw mut to)),
             3 => {
                 let format = c"y*iO:sendto".as_ptr();
-                parse_tuple!(arguments, format, data.as_mut_ptr(), &raw mut flags, &raw mut to)
+                variadic!(PyArg_ParseTuple(arguments, format, data.as_mut_ptr(), &raw mut flags, &raw mut to))
             }
             count => {
                 let text = format!("sendto() takes 2 or 3 arguments ({count} given)");

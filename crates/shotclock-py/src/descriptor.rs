@@ -2,12 +2,11 @@
 
 use std::os::fd::{BorrowedFd, IntoRawFd};
 
-use pyo3_ffi::{Py_BuildValue, PyObject};
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind};
 
 use crate::arguments::descriptor;
-use crate::call::parse_tuple;
+use crate::capi::{PyObject, variadic};
 use crate::interpreter::{Raised, released};
 use crate::object::{Owned, returned};
 use crate::{errors, own_type, state};
@@ -37,7 +36,9 @@ pub(crate) unsafe extern "C" fn socketpair(_: *mut PyObject, arguments: *mut PyO
         let (mut family, mut kind, mut protocol) = (Family::UNIX.0, Kind::STREAM.0, 0);
         let format = c"|iii:socketpair".as_ptr();
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-        if unsafe { parse_tuple!(arguments, format, &raw mut family, &raw mut kind, &raw mut protocol) } == 0 {
+        if unsafe { variadic!(PyArg_ParseTuple(arguments, format, &raw mut family, &raw mut kind, &raw mut protocol)) }
+            == 0
+        {
             return Err(Raised);
         }
         let made = released(|| exact::socketpair(family, kind, protocol));
@@ -45,7 +46,7 @@ pub(crate) unsafe extern "C" fn socketpair(_: *mut PyObject, arguments: *mut PyO
         let one = own_type::object_of(one, family, kind, protocol)?;
         let other = own_type::object_of(other, family, kind, protocol)?;
         // SAFETY: the interpreter is held; "N" takes over each object.
-        Owned::new(unsafe { Py_BuildValue(c"NN".as_ptr(), one.into_ptr(), other.into_ptr()) })
+        Owned::new(unsafe { variadic!(Py_BuildValue(c"NN".as_ptr(), one.into_ptr(), other.into_ptr())) })
     };
     returned(make())
 }

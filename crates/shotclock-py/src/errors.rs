@@ -4,16 +4,16 @@ use std::ffi::CStr;
 use std::ptr;
 use std::time::Duration;
 
-use pyo3_ffi::{
-    Py_TYPE, PyErr_Clear, PyErr_Fetch, PyErr_GivenExceptionMatches, PyErr_NoMemory, PyErr_NormalizeException,
-    PyErr_Occurred, PyErr_Restore, PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError,
-    PyExc_TypeError, PyExc_ValueError, PyException_SetTraceback, PyObject, PyObject_CallFunctionObjArgs,
-};
 use shotclock::raw::{Errno, Failure, address_info_text, describe, host_text};
 use shotclock::{LimitKind, Phase};
 
 use crate::around::Scope;
-use crate::call::{attr_string, set_attr_string};
+use crate::capi::{
+    Py_TYPE, PyErr_Clear, PyErr_Fetch, PyErr_GivenExceptionMatches, PyErr_NoMemory, PyErr_NormalizeException,
+    PyErr_Occurred, PyErr_Restore, PyErr_SetObject, PyErr_SetString, PyExc_OSError, PyExc_TimeoutError,
+    PyExc_TypeError, PyExc_ValueError, PyException_SetTraceback, PyObject, PyObject_GetAttrString,
+    PyObject_SetAttrString, variadic,
+};
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
 use crate::policy;
@@ -181,7 +181,7 @@ pub(crate) fn raise_timed_out(text: &Owned, expiry: &Expiry<'_>) -> Raised {
         // SAFETY: the interpreter is held; every argument is a live object or the null that ends the list.
         unsafe {
             let none = ptr::null_mut::<PyObject>();
-            let error = Owned::new(PyObject_CallFunctionObjArgs(PyExc_TimeoutError, text.as_ptr(), none))?;
+            let error = Owned::new(variadic!(PyObject_CallFunctionObjArgs(PyExc_TimeoutError, text.as_ptr(), none)))?;
             expiry.describe(error.as_ptr())?;
             PyErr_SetObject(PyExc_TimeoutError, error.as_ptr());
         }
@@ -198,7 +198,7 @@ pub(crate) fn describe_timed_out(expiry: &Expiry<'_>) {
         // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
         let is_limit = unsafe {
             PyErr_GivenExceptionMatches(error, PyExc_TimeoutError) != 0
-                && Owned::new(attr_string(error, c"errno".as_ptr())).is_ok_and(|number| number.is_none())
+                && Owned::new(PyObject_GetAttrString(error, c"errno".as_ptr())).is_ok_and(|number| number.is_none())
         };
         // One that takes no attributes goes without.
         if is_limit {
@@ -265,7 +265,7 @@ impl Kept {
 /// Sets an attribute of an exception.
 fn set(error: *mut PyObject, name: &CStr, value: &Owned) -> PyResult<()> {
     // SAFETY: the interpreter is held, both objects are alive, the name ends with a NUL.
-    if unsafe { set_attr_string(error, name.as_ptr(), value.as_ptr()) } == 0 { Ok(()) } else { Err(Raised) }
+    if unsafe { PyObject_SetAttrString(error, name.as_ptr(), value.as_ptr()) } == 0 { Ok(()) } else { Err(Raised) }
 }
 
 /// Raises `type(number, text)`.
@@ -275,7 +275,7 @@ fn raise_numbered(kind: *mut PyObject, number: i32, text: &str) -> Raised {
         unsafe {
             let (number, text) = (Owned::int(number)?, Owned::text(text)?);
             let none = ptr::null_mut::<PyObject>();
-            Owned::new(PyObject_CallFunctionObjArgs(kind, number.as_ptr(), text.as_ptr(), none))
+            Owned::new(variadic!(PyObject_CallFunctionObjArgs(kind, number.as_ptr(), text.as_ptr(), none)))
         }
     };
     if let Ok(error) = make() {

@@ -8,12 +8,11 @@ use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pyo3_ffi::{Py_BuildValue, Py_None, PyDict_New, PyDict_SetItemString, PyExc_RuntimeError, PyObject};
 use shotclock::faults::{DatagramFault, Event, Fault, NameServerFault, Peer, PeerBuilder, StreamFault};
 use shotclock::raw::Errno;
 
 use crate::arguments::Buffer;
-use crate::call::parse_tuple;
+use crate::capi::{Py_None, PyDict_New, PyDict_SetItemString, PyExc_RuntimeError, PyObject, variadic};
 use crate::capsule::{Content, capsule, content};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised, released};
@@ -154,7 +153,9 @@ pub(crate) unsafe extern "C" fn start_peer(_: *mut PyObject, arguments: *mut PyO
         let (peer, host) = (capsule(handle)?, Owned::text(&address.ip().to_string())?);
         let port = Owned::int(address.port())?;
         // SAFETY: the interpreter is held; "N" takes over each object.
-        Owned::new(unsafe { Py_BuildValue(c"NNN".as_ptr(), peer.into_ptr(), host.into_ptr(), port.into_ptr()) })
+        Owned::new(unsafe {
+            variadic!(Py_BuildValue(c"NNN".as_ptr(), peer.into_ptr(), host.into_ptr(), port.into_ptr()))
+        })
     };
     returned(start())
 }
@@ -204,7 +205,7 @@ fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The texts are the
     // arguments' own, which stay alive for the call.
     let (mode, host) = unsafe {
-        let parsed = parse_tuple!(
+        let parsed = variadic!(PyArg_ParseTuple(
             arguments,
             c"sKOpsHKKKKKK:start_peer".as_ptr(),
             &raw mut mode,
@@ -219,7 +220,7 @@ fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
             ptr::from_mut(seed),
             ptr::from_mut(max_connections),
             ptr::from_mut(max_bytes),
-        );
+        ));
         if parsed == 0 {
             return Err(Raised);
         }
@@ -249,7 +250,7 @@ fn event_tuple(event: &Event) -> PyResult<Owned> {
     // SAFETY: the interpreter is held; "N" takes over each object, "K" is a number of 64 bits.
     Owned::new(unsafe {
         let (name, client, query, error) = (name.into_ptr(), client.into_ptr(), query.into_ptr(), error.into_ptr());
-        Py_BuildValue(c"NKNKKNN".as_ptr(), name, number, client, sent, received, query, error)
+        variadic!(Py_BuildValue(c"NKNKKNN".as_ptr(), name, number, client, sent, received, query, error))
     })
 }
 

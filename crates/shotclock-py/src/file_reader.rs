@@ -7,12 +7,11 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::io::BufRead;
 
-use pyo3_ffi::{
-    METH_FASTCALL, METH_NOARGS, METH_O, Py_None, Py_ssize_t, PyCFunction, PyExc_TimeoutError, PyLong_AsSsize_t,
-    PyMethodDef, PyMethodDefPointer, PyObject, PyTypeObject,
-};
-
 use crate::arguments::{Arguments, Buffer};
+use crate::capi::{
+    METH_FASTCALL, METH_NOARGS, METH_O, Py_None, Py_ssize_t, PyCFunction, PyCFunctionFast, PyExc_TimeoutError,
+    PyLong_AsSsize_t, PyMethodDef, PyMethodDefPointer, PyObject, PyTypeObject,
+};
 use crate::caught::Caught;
 use crate::errors;
 use crate::file_receive::receive;
@@ -347,7 +346,7 @@ unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject
     returned(Ok(Owned::none()))
 }
 
-pub(crate) fn fast(name: &'static CStr, call: pyo3_ffi::PyCFunctionFast) -> PyMethodDef {
+pub(crate) fn fast(name: &'static CStr, call: PyCFunctionFast) -> PyMethodDef {
     let ml_meth = PyMethodDefPointer { PyCFunctionFast: call };
     PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: METH_FASTCALL, ml_doc: std::ptr::null() }
 }

@@ -2,13 +2,11 @@
 
 use std::cell::Cell;
 
-use pyo3_ffi::{
-    PyBUF_WRITE, PyCFunction_Check, PyCFunction_GetFunction, PyExc_BlockingIOError, PyLong_AsSize_t,
-    PyMemoryView_FromMemory,
-};
-
-use crate::call::{attr_string, import_module, is_true};
 use crate::call::{call, call_method};
+use crate::capi::{
+    PyBUF_WRITE, PyCFunction_Check, PyCFunction_GetFunction, PyExc_BlockingIOError, PyImport_ImportModule,
+    PyLong_AsSize_t, PyMemoryView_FromMemory, PyObject_GetAttrString, PyObject_IsTrue,
+};
 use crate::caught::Caught;
 use crate::errors::{self, Kept};
 use crate::interpreter::{PyResult, Raised};
@@ -30,7 +28,7 @@ pub(crate) fn receive(
     // SAFETY: the interpreter is held and the objects alive. A function is read as one once it is known to be one, and as
     // a socket what our own method is bound to.
     let outcome = unsafe {
-        let method = Owned::new(attr_string(sock.as_ptr(), c"recv_into".as_ptr()))?;
+        let method = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"recv_into".as_ptr()))?;
         let is_ours = PyCFunction_Check(method.as_ptr()) != 0
             && PyCFunction_GetFunction(method.as_ptr())
                 .is_some_and(|function| (function as *const ()).addr() == (transfer::recv_into as *const ()).addr());
@@ -73,13 +71,13 @@ fn by_tls(sock: &Owned, records: &Records, store: &mut Store, is_spoilt: &Cell<b
 pub(crate) fn ends_the_data(sock: &Owned, error: &Caught) -> PyResult<bool> {
     // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
     unsafe {
-        let module = Owned::new(import_module(c"_ssl".as_ptr()))?;
-        let ended = Owned::new(attr_string(module.as_ptr(), c"SSLEOFError".as_ptr()))?;
+        let module = Owned::new(PyImport_ImportModule(c"_ssl".as_ptr()))?;
+        let ended = Owned::new(PyObject_GetAttrString(module.as_ptr(), c"SSLEOFError".as_ptr()))?;
         if !error.is(ended.as_ptr()) {
             return Ok(false);
         }
-        let suppress = Owned::new(attr_string(sock.as_ptr(), c"suppress_ragged_eofs".as_ptr()))?;
-        Ok(is_true(suppress.as_ptr()) == 1)
+        let suppress = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"suppress_ragged_eofs".as_ptr()))?;
+        Ok(PyObject_IsTrue(suppress.as_ptr()) == 1)
     }
 }
 

@@ -3,12 +3,11 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pyo3_ffi::{PyCFunction_Check, PyCFunction_GetFunction, PyLong_AsSize_t, PyObject};
 use shotclock::raw::{Pause, Readiness, exact};
 use shotclock::{MessageFlags, Phase};
 
-use crate::call::attr_string;
 use crate::call::call_method_with;
+use crate::capi::{PyCFunction_Check, PyCFunction_GetFunction, PyLong_AsSize_t, PyObject, PyObject_GetAttrString};
 use crate::caught::Caught;
 use crate::errors::{self, Moved};
 use crate::interpreter::{PyResult, Raised};
@@ -33,7 +32,7 @@ impl Way {
         // SAFETY: the interpreter is held and the objects alive. A function is read as one once it is known to be one, and
         // as a socket what our own method is bound to.
         unsafe {
-            let send = Owned::new(attr_string(sock.as_ptr(), c"send".as_ptr()))?;
+            let send = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"send".as_ptr()))?;
             if PyCFunction_Check(send.as_ptr()) != 0
                 && PyCFunction_GetFunction(send.as_ptr())
                     .is_some_and(|function| (function as *const ()).addr() == (transfer::send as *const ()).addr())

@@ -6,17 +6,15 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
-use pyo3_ffi::{
-    METH_NOARGS, Py_None, Py_ssize_t, PyExc_TimeoutError, PyExc_UnicodeError, PyMethodDef, PyObject, PyTypeObject,
-    PyUnicode_Append, PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8Stateful, PyUnicode_Find, PyUnicode_FindChar,
-    PyUnicode_GetLength, PyUnicode_Substring,
-};
-
 use shotclock::raw::Errno;
 
 use crate::arguments::Arguments;
-use crate::call::attr_string;
 use crate::call::{call, call_method, call_method_with};
+use crate::capi::{
+    METH_NOARGS, Py_None, Py_ssize_t, PyExc_TimeoutError, PyExc_UnicodeError, PyMethodDef, PyObject,
+    PyObject_GetAttrString, PyTypeObject, PyUnicode_Append, PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8Stateful,
+    PyUnicode_Find, PyUnicode_FindChar, PyUnicode_GetLength, PyUnicode_Substring,
+};
 use crate::caught::Caught;
 use crate::errors;
 use crate::file_reader::{Reader, fast, method, size, with_size};
@@ -327,7 +325,7 @@ fn decode(decoder: &Owned, input: &Owned, is_end: bool) -> PyResult<Owned> {
     let is_end = Owned::int(i32::from(is_end))?;
     // SAFETY: the interpreter is held, all are alive.
     unsafe {
-        let method = Owned::new(attr_string(decoder.as_ptr(), c"decode".as_ptr()))?;
+        let method = Owned::new(PyObject_GetAttrString(decoder.as_ptr(), c"decode".as_ptr()))?;
         let arguments = Owned::tuple([input.as_ptr(), is_end.as_ptr()].into_iter())?;
         call(method.as_ptr(), arguments.as_ptr(), ptr::null_mut())
     }

@@ -6,14 +6,13 @@ use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::ptr;
 
-use pyo3_ffi::{
+use crate::arguments::Arguments;
+use crate::call::{call_method, call_method_with};
+use crate::capi::{
     METH_NOARGS, METH_O, Py_None, Py_ssize_t, PyExc_UnicodeError, PyMethodDef, PyObject, PyTypeObject,
     PyUnicode_AsUTF8AndSize, PyUnicode_Check, PyUnicode_FindChar, PyUnicode_FromStringAndSize, PyUnicode_GetLength,
     PyUnicode_Replace,
 };
-
-use crate::arguments::Arguments;
-use crate::call::{call_method, call_method_with};
 use crate::caught::Caught;
 use crate::errors;
 use crate::file_reader::method;

@@ -5,15 +5,14 @@ use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::sync::atomic::AtomicUsize;
 
-use pyo3_ffi::{
-    METH_NOARGS, METH_O, Py_ssize_t, PyBytes_CheckExact, PyExc_BlockingIOError, PyLong_AsSsize_t, PyMethodDef,
-    PyObject, PyTypeObject,
-};
-
 use shotclock::raw::Errno;
 
 use crate::arguments::{Arguments, Buffer};
 use crate::call::check_signals;
+use crate::capi::{
+    METH_NOARGS, METH_O, Py_ssize_t, PyBytes_CheckExact, PyExc_BlockingIOError, PyExc_OSError, PyLong_AsSsize_t,
+    PyMethodDef, PyObject, PyTypeObject,
+};
 use crate::caught::Caught;
 use crate::errors;
 use crate::file_reader::method;
@@ -170,8 +169,7 @@ impl Writer {
         self.has_ended.set(true);
         let error = Caught::new(raised);
         // SAFETY: statics of the interpreter.
-        let (is_system_s, would_block) =
-            unsafe { (error.is(pyo3_ffi::PyExc_OSError), error.is(PyExc_BlockingIOError)) };
+        let (is_system_s, would_block) = unsafe { (error.is(PyExc_OSError), error.is(PyExc_BlockingIOError)) };
         self.is_spoilt.set(match way {
             Some(Way::Tls(records)) => records.is_unsure.get(),
             Some(Way::Other) => !is_system_s,

@@ -2,10 +2,8 @@
 
 use std::cell::Cell;
 
-use pyo3_ffi::{PyExc_RuntimeError, PyThread_get_thread_ident};
-
 use crate::call::call_method;
-use crate::call::import_module;
+use crate::capi::{PyExc_RuntimeError, PyImport_ImportModule, PyThread_get_thread_ident};
 use crate::errors::{self, Kept};
 use crate::interpreter::PyResult;
 use crate::object::Owned;
@@ -21,7 +19,7 @@ impl Gate {
     pub(crate) fn new() -> PyResult<Self> {
         // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
         let lock = unsafe {
-            let module = Owned::new(import_module(c"_thread".as_ptr()))?;
+            let module = Owned::new(PyImport_ImportModule(c"_thread".as_ptr()))?;
             call_method(&module, c"RLock")?
         };
         Ok(Self { inside: Cell::new(0), lock })

@@ -7,16 +7,14 @@ use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use pyo3_ffi::{
-    METH_FASTCALL, Py_TPFLAGS_HEAPTYPE, Py_TYPE, Py_tp_getset, PyCFunctionFast, PyDescr_NewMethod,
-    PyDict_GetItemString, PyDict_SetItemString, PyErr_Clear, PyExc_ImportError, PyGetSetDef, PyMethodDef,
-    PyMethodDefPointer, PyObject, PyObject_GenericGetDict, PyObject_HasAttrString, PyType_Check, PyType_GetFlags,
-    PyType_GetModule, PyType_GetSlot, PyType_Modified, PyTypeObject, getter,
-};
-
 use crate::arguments::{Arguments, int};
-use crate::call::attr_string;
 use crate::call::call_vector;
+use crate::capi::{
+    METH_FASTCALL, Py_IncRef, Py_TPFLAGS_HEAPTYPE, Py_TYPE, Py_tp_getset, PyBool_FromLong, PyCFunctionFast,
+    PyDescr_NewMethod, PyDict_GetItemString, PyDict_SetItemString, PyErr_Clear, PyExc_ImportError, PyGetSetDef,
+    PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GenericGetDict, PyObject_GetAttrString, PyObject_HasAttrString,
+    PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_Modified, PyTypeObject, getter,
+};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
@@ -76,7 +74,7 @@ pub(crate) unsafe extern "C" fn unguard_tls(_: *mut PyObject, _: *mut PyObject) 
 pub(crate) unsafe extern "C" fn guards_tls(_: *mut PyObject, class: *mut PyObject) -> *mut PyObject {
     let is = all().any(|guarded| guarded.class == class.cast() && guarded.is_in_place());
     // SAFETY: the interpreter is held.
-    unsafe { pyo3_ffi::PyBool_FromLong(is.into()) }
+    unsafe { PyBool_FromLong(is.into()) }
 }
 
 fn all() -> impl Iterator<Item = &'static Guarded> {
@@ -136,7 +134,7 @@ impl Guarded {
                 if call == TlsCall::Sendfile && PyObject_HasAttrString(class.cast(), call.name().as_ptr()) == 0 {
                     continue;
                 }
-                let attribute = Owned::new(attr_string(class.cast(), call.name().as_ptr()))?;
+                let attribute = Owned::new(PyObject_GetAttrString(class.cast(), call.name().as_ptr()))?;
                 if PyDict_GetItemString(dictionary.as_ptr(), call.name().as_ptr()) != attribute.as_ptr() {
                     return Err(unexpected());
                 }
@@ -150,12 +148,13 @@ impl Guarded {
             if module.is_null() {
                 return Err(Raised);
             }
-            let attribute = |of, name: &CStr| Owned::new(attr_string(of, name.as_ptr())).map(Owned::into_ptr);
+            let attribute =
+                |of, name: &CStr| Owned::new(PyObject_GetAttrString(of, name.as_ptr())).map(Owned::into_ptr);
             let (want_read, want_write) =
                 (attribute(module, c"SSLWantReadError")?, attribute(module, c"SSLWantWriteError")?);
             let (version, pending) = (attribute(class.cast(), c"version")?, attribute(class.cast(), c"pending")?);
             let owner = owner_of(class)?;
-            pyo3_ffi::Py_IncRef(class.cast());
+            Py_IncRef(class.cast());
             let next = GUARDED.load(Ordering::Acquire).cast_const();
             Self { class, originals, ours, want_read, want_write, owner, version, pending, next }
         };
@@ -191,7 +190,7 @@ impl Guarded {
     fn is_in_place(&self) -> bool {
         self.calls().all(|call| {
             // SAFETY: the interpreter is held, the class alive; every name is an attribute of it.
-            let found = Owned::new(unsafe { attr_string(self.class.cast(), call.name().as_ptr()) });
+            let found = Owned::new(unsafe { PyObject_GetAttrString(self.class.cast(), call.name().as_ptr()) });
             found.is_ok_and(|found| found.as_ptr() == self.ours[call as usize])
         })
     }

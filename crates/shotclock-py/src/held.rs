@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
-use pyo3_ffi::PyObject;
 use shotclock::raw::interrupt::own_id;
 
+use crate::capi::PyObject;
 use crate::interpreter::released;
 use crate::object::SocketRef;
 

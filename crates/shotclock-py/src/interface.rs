@@ -4,10 +4,9 @@ use std::ffi::{OsStr, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
-use pyo3_ffi::{Py_BuildValue, PyErr_Clear, PyErr_Occurred, PyLong_AsUnsignedLong, PyObject, PyUnicode_FSConverter};
 use shotclock::raw::Errno;
 
-use crate::call::parse_tuple;
+use crate::capi::{PyErr_Clear, PyErr_Occurred, PyLong_AsUnsignedLong, PyObject, PyUnicode_FSConverter, variadic};
 use crate::errors;
 use crate::interpreter::PyResult;
 use crate::object::{Owned, returned};
@@ -36,7 +35,7 @@ pub(crate) unsafe extern "C" fn if_nameindex(_: *mut PyObject, _: *mut PyObject)
     let pair = |interface: shotclock::Interface| {
         let name = Owned::system_text(interface.name.as_bytes())?;
         // SAFETY: the interpreter is held; "N" takes over the object.
-        Owned::new(unsafe { Py_BuildValue(c"IN".as_ptr(), interface.index, name.into_ptr()) })
+        Owned::new(unsafe { variadic!(Py_BuildValue(c"IN".as_ptr(), interface.index, name.into_ptr())) })
     };
     let list = || match shotclock::if_nameindex() {
         Ok(interfaces) => Owned::list(interfaces.into_iter().map(pair)),
@@ -72,7 +71,7 @@ fn index_of(arguments: *mut PyObject) -> PyResult<Option<u32>> {
     let mut name: *mut PyObject = ptr::null_mut();
     let convert = PyUnicode_FSConverter as *mut c_void;
     // SAFETY: the interpreter is held; the converter gives a new bytes object.
-    if unsafe { parse_tuple!(arguments, c"O&:if_nametoindex".as_ptr(), convert, &raw mut name) } == 0 {
+    if unsafe { variadic!(PyArg_ParseTuple(arguments, c"O&:if_nametoindex".as_ptr(), convert, &raw mut name)) } == 0 {
         return Ok(None);
     }
     let name = Owned::new(name)?;

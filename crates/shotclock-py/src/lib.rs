@@ -9,6 +9,7 @@ mod around;
 mod audit;
 mod call;
 mod canceller;
+mod capi;
 mod capsule;
 mod caught;
 mod chain;

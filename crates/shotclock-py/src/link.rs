@@ -5,17 +5,17 @@ use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
 
-use pyo3_ffi::{
-    METH_FASTCALL, METH_NOARGS, METH_O, Py_False, Py_INCREF, Py_None, Py_T_BOOL, Py_T_LONGLONG, Py_TPFLAGS_BASETYPE,
-    Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_ssize_t, Py_tp_alloc, Py_tp_clear, Py_tp_dealloc, Py_tp_doc,
-    Py_tp_free, Py_tp_getset, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_traverse, PyBool_FromLong, PyCFunction,
-    PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GC_UnTrack, PyType_GetSlot,
-    PyType_IsSubtype, PyTypeObject, allocfunc, freefunc, visitproc,
-};
 use shotclock::Deadline;
 use shotclock::raw::deadline_nanos;
 
-use crate::call::{call_method_with, check_signals, give_back};
+use crate::call::{call_method_with, check_signals};
+use crate::capi::{
+    METH_FASTCALL, METH_NOARGS, METH_O, Py_DecRef, Py_False, Py_INCREF, Py_None, Py_T_BOOL, Py_T_LONGLONG,
+    Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_ssize_t, Py_tp_clear, Py_tp_dealloc,
+    Py_tp_doc, Py_tp_getset, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_traverse, PyBool_FromLong, PyCFunction,
+    PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GC_UnTrack, PyType_IsSubtype,
+    PyTypeObject, allocate, free, visitproc,
+};
 use crate::chain;
 use crate::interpreter::PyResult;
 use crate::object::{Owned, returned};
@@ -275,10 +275,9 @@ pub(crate) unsafe fn error_of(arguments: *mut *mut PyObject, count: Py_ssize_t) 
 }
 
 unsafe extern "C" fn new(of: *mut PyTypeObject, _: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    // SAFETY: every type has tp_alloc, a function of this signature; the object it makes has our layout, zeroed.
+    // SAFETY: the type is alive; an object of it has our layout, zeroed.
     unsafe {
-        let allocate = std::mem::transmute::<*mut c_void, allocfunc>(PyType_GetSlot(of, Py_tp_alloc));
-        let object = allocate(of, 0);
+        let object = allocate(of);
         if let Some(link) = object.cast::<LinkObject>().as_mut() {
             (link.deadline, link.duration) = (NEVER, NO_DURATION);
         }
@@ -364,9 +363,8 @@ unsafe extern "C" fn dealloc(me: *mut PyObject) {
         PyObject_GC_UnTrack(me.cast());
         clear(me);
         let class = Py_TYPE(me);
-        let free = std::mem::transmute::<*mut c_void, freefunc>(PyType_GetSlot(class, Py_tp_free));
-        free(me.cast());
-        give_back(class.cast());
+        free(class, me);
+        Py_DecRef(class.cast());
     }
 }
 
@@ -393,7 +391,7 @@ unsafe fn give_back_flat(object: *mut PyObject) {
     let mut next = Some(object);
     while let Some(object) = next {
         // SAFETY: by the caller's promise, now or when it was put there.
-        unsafe { give_back(object) };
+        unsafe { Py_DecRef(object) };
         next = LATER.try_with(|later| later.borrow_mut().as_mut().and_then(Vec::pop)).ok().flatten();
     }
     let _ = LATER.try_with(|later| later.take());

@@ -4,7 +4,6 @@ use std::ffi::c_int;
 use std::io::{IoSlice, IoSliceMut};
 use std::ptr;
 
-use pyo3_ffi::{Py_BuildValue, Py_None, Py_ssize_t, PyErr_WarnEx, PyExc_RuntimeWarning, PyLong_Type, PyObject};
 use shotclock::raw::exact::{ControlSlice, Received};
 use shotclock::raw::{control_messages, exact, numbers};
 use shotclock::{Family, Phase, RawAddress, cmsg_space};
@@ -12,7 +11,7 @@ use shotclock::{Family, Phase, RawAddress, cmsg_space};
 use crate::address;
 use crate::arguments::{Buffer, Items, Keywords, int};
 use crate::audit::audit;
-use crate::call::{parse_keywords, parse_one, parse_tuple};
+use crate::capi::{Py_None, Py_ssize_t, PyErr_WarnEx, PyExc_RuntimeWarning, PyLong_Type, PyObject, variadic};
 use crate::errors;
 use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised};
@@ -59,7 +58,9 @@ fn recvmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     let (mut size, mut control_size, mut flags): (Py_ssize_t, Py_ssize_t, c_int) = (0, 0, 0);
     let format = c"n|ni:recvmsg".as_ptr();
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-    if unsafe { parse_tuple!(arguments, format, &raw mut size, &raw mut control_size, &raw mut flags) } == 0 {
+    if unsafe { variadic!(PyArg_ParseTuple(arguments, format, &raw mut size, &raw mut control_size, &raw mut flags)) }
+        == 0
+    {
         return Err(Raised);
     }
     let size = usize::try_from(size).map_err(|_| errors::value_error("negative buffer size in recvmsg()"))?;
@@ -76,7 +77,10 @@ fn recvmsg_into_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult
     let (mut control_size, mut flags): (Py_ssize_t, c_int) = (0, 0);
     let format = c"O|ni:recvmsg_into".as_ptr();
     // SAFETY: as in `recvmsg_checked`.
-    if unsafe { parse_tuple!(arguments, format, &raw mut buffers, &raw mut control_size, &raw mut flags) } == 0 {
+    if unsafe {
+        variadic!(PyArg_ParseTuple(arguments, format, &raw mut buffers, &raw mut control_size, &raw mut flags))
+    } == 0
+    {
         return Err(Raised);
     }
     let items = Items::of(buffers, c"recvmsg_into() argument 1 must be an iterable")?;
@@ -87,7 +91,7 @@ fn recvmsg_into_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult
         let mut buffer = Buffer::empty();
         let format = c"w*;recvmsg_into() argument 1 must be an iterable of single-segment read-write buffers".as_ptr();
         // SAFETY: the interpreter is held; the format's type is that of the pointer.
-        let parsed = unsafe { parse_one!(item.as_ptr(), format, buffer.as_mut_ptr()) };
+        let parsed = unsafe { variadic!(PyArg_Parse(item.as_ptr(), format, buffer.as_mut_ptr())) };
         if parsed == 0 { Err(Raised) } else { Ok(buffer) }
     })?;
     let size = buffers.iter().map(Buffer::len).fold(0, usize::saturating_add);
@@ -146,7 +150,7 @@ impl Message {
         // SAFETY: the interpreter is held; the format's types are those of the arguments.
         let result = Owned::new(unsafe {
             let (list, address) = (list.as_ptr(), self.address.as_ptr());
-            Py_BuildValue(c"OOiO".as_ptr(), data.as_ptr(), list, self.received.flags, address)
+            variadic!(Py_BuildValue(c"OOiO".as_ptr(), data.as_ptr(), list, self.received.flags, address))
         })?;
         self.is_delivered = true;
         Ok(result)
@@ -172,7 +176,7 @@ fn tuple_of(message: &ControlSlice<'_>) -> PyResult<Owned> {
             }
         }
         let data = Owned::bytes(message.data)?.into_ptr();
-        Owned::new(Py_BuildValue(c"iiN".as_ptr(), message.level, message.kind, data))
+        Owned::new(variadic!(Py_BuildValue(c"iiN".as_ptr(), message.level, message.kind, data)))
     }
 }
 
@@ -181,14 +185,14 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     let mut flags: c_int = 0;
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
     let to = unsafe {
-        let parsed = parse_tuple!(
+        let parsed = variadic!(PyArg_ParseTuple(
             arguments,
             c"O|OiO:sendmsg".as_ptr(),
             &raw mut data,
             &raw mut control,
             &raw mut flags,
             &raw mut to,
-        );
+        ));
         if parsed == 0 {
             return Err(Raised);
         }
@@ -218,7 +222,8 @@ fn control_of(messages: *mut PyObject) -> PyResult<Vec<u8>> {
         let (mut level, mut kind, mut data): (c_int, c_int, _) = (0, 0, Buffer::empty());
         let format = c"(iiy*):[sendmsg() ancillary data items]".as_ptr();
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-        let parsed = unsafe { parse_one!(item.as_ptr(), format, &raw mut level, &raw mut kind, data.as_mut_ptr()) };
+        let parsed =
+            unsafe { variadic!(PyArg_Parse(item.as_ptr(), format, &raw mut level, &raw mut kind, data.as_mut_ptr())) };
         if parsed == 0 { Err(Raised) } else { Ok((level, kind, data)) }
     })?;
     let mut size = 0_usize;
@@ -245,7 +250,7 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order, and PyLong_Type is a
     // static of the interpreter.
     let parsed = unsafe {
-        parse_keywords!(
+        variadic!(PyArg_ParseTupleAndKeywords(
             arguments,
             keywords,
             c"|O$O!y*O!i:sendmsg_afalg".as_ptr(),
@@ -257,7 +262,7 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
             &raw mut PyLong_Type,
             &raw mut associated,
             &raw mut flags,
-        )
+        ))
     };
     if parsed == 0 {
         return Err(Raised);

@@ -3,15 +3,14 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 
-use pyo3_ffi::{
-    METH_FASTCALL, METH_NOARGS, METH_O, METH_VARARGS, Py_BuildValue, Py_TYPE, Py_mod_exec, PyCFunction,
-    PyCFunction_NewEx, PyCFunctionFast, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError,
-    PyInterpreterState_Get, PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModule_AddObjectRef,
-    PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype,
-};
-
 use crate::accepted;
 use crate::arguments::descriptor;
+use crate::capi::{
+    METH_FASTCALL, METH_NOARGS, METH_O, METH_VARARGS, Py_TYPE, Py_mod_exec, PyCFunction, PyCFunction_NewEx,
+    PyCFunctionFast, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyInterpreterState_Get,
+    PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModule_AddObjectRef, PyModuleDef,
+    PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype, variadic,
+};
 use crate::interpreter::{PyResult, Raised};
 use crate::names::patience;
 use crate::object::{Owned, SocketRef, returned};
@@ -104,7 +103,7 @@ unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyO
                 return Err(errors::type_error("layout() takes a socket"));
             }
             let socket = SocketRef::new(object);
-            Owned::new(Py_BuildValue(c"iL".as_ptr(), socket.number(), socket.timeout_field()))
+            Owned::new(variadic!(Py_BuildValue(c"iL".as_ptr(), socket.number(), socket.timeout_field())))
         }
     };
     returned(read())

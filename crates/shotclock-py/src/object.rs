@@ -8,13 +8,11 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
-use pyo3_ffi::{
-    Py_IncRef, Py_None, Py_TYPE, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize, PyFloat_FromDouble, PyList_Append,
-    PyList_New, PyLong_FromLong, PyLong_FromSize_t, PyObject, PyTuple_New, PyTuple_SetItem,
+use crate::capi::{
+    Py_DecRef, Py_IncRef, Py_None, Py_TYPE, PyBytes_AsStringAndSize, PyBytes_FromStringAndSize, PyFloat_FromDouble,
+    PyList_Append, PyList_New, PyLong_FromLong, PyLong_FromSize_t, PyObject, PyTuple_New, PyTuple_SetItem,
     PyUnicode_DecodeFSDefaultAndSize, PyUnicode_FromStringAndSize, PyVarObject,
 };
-
-use crate::call::give_back;
 use crate::held;
 use crate::interpreter::{PyResult, Raised};
 
@@ -269,7 +267,7 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         // SAFETY: the reference is ours, and the interpreter is held wherever an Owned is.
-        unsafe { give_back(self.0.as_ptr()) }
+        unsafe { Py_DecRef(self.0.as_ptr()) }
     }
 }
 

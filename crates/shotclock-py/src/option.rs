@@ -2,17 +2,16 @@
 
 use std::ffi::{c_int, c_uint};
 
-use pyo3_ffi::{
-    Py_None, Py_TYPE, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_OSError, PyFloat_CheckExact,
-    PyLong_CheckExact, PyLong_FromUnsignedLongLong, PyObject, PyTuple_GetItem, PyTuple_Size, PyUnicode_CheckExact,
-};
 use shotclock::Family;
 use shotclock::raw::{exact, numbers};
 
 use crate::arguments::Buffer;
-use crate::call::attr_string;
 use crate::call::call;
-use crate::call::parse_tuple;
+use crate::capi::{
+    Py_None, Py_TYPE, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_OSError, PyFloat_CheckExact,
+    PyLong_CheckExact, PyLong_FromUnsignedLongLong, PyObject, PyObject_GetAttrString, PyTuple_GetItem, PyTuple_Size,
+    PyUnicode_CheckExact, variadic,
+};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
@@ -39,8 +38,15 @@ pub(crate) unsafe extern "C" fn setsockopt(me: *mut PyObject, arguments: *mut Py
 fn get(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     let (mut level, mut name, mut size): (c_int, c_int, c_int) = (0, 0, 0);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-    let parsed =
-        unsafe { parse_tuple!(arguments, c"ii|i:getsockopt".as_ptr(), &raw mut level, &raw mut name, &raw mut size) };
+    let parsed = unsafe {
+        variadic!(PyArg_ParseTuple(
+            arguments,
+            c"ii|i:getsockopt".as_ptr(),
+            &raw mut level,
+            &raw mut name,
+            &raw mut size
+        ))
+    };
     if parsed == 0 {
         return Err(Raised);
     }
@@ -104,27 +110,36 @@ fn parse(arguments: *mut PyObject, has_long_values: bool) -> PyResult<(c_int, c_
         if has_long_values {
             let mut number: u64 = 0;
             let format = c"iiK:setsockopt".as_ptr();
-            if parse_tuple!(arguments, format, &raw mut level, &raw mut name, &raw mut number) == 0 {
+            if variadic!(PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, &raw mut number)) == 0 {
                 return Err(Raised);
             }
             return Ok((level, name, Value::Long(number)));
         }
         let mut number: c_int = 0;
         let format = c"iii:setsockopt".as_ptr();
-        if parse_tuple!(arguments, format, &raw mut level, &raw mut name, &raw mut number) != 0 {
+        if variadic!(PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, &raw mut number)) != 0 {
             return Ok((level, name, Value::Int(number)));
         }
         PyErr_Clear();
         let (mut nothing, mut len): (*mut PyObject, c_uint) = (Py_None(), 0);
         let format = c"iiO!I:setsockopt".as_ptr();
         let of = Py_TYPE(Py_None());
-        if parse_tuple!(arguments, format, &raw mut level, &raw mut name, of, &raw mut nothing, &raw mut len) != 0 {
+        if variadic!(PyArg_ParseTuple(
+            arguments,
+            format,
+            &raw mut level,
+            &raw mut name,
+            of,
+            &raw mut nothing,
+            &raw mut len
+        )) != 0
+        {
             return Ok((level, name, Value::Nothing(len)));
         }
         PyErr_Clear();
         let mut value = Buffer::empty();
         let format = c"iiy*:setsockopt".as_ptr();
-        if parse_tuple!(arguments, format, &raw mut level, &raw mut name, value.as_mut_ptr()) == 0 {
+        if variadic!(PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, value.as_mut_ptr())) == 0 {
             return Err(if are_plain(arguments) { complain_as_stock(arguments) } else { Raised });
         }
         Ok((level, name, Value::Bytes(value)))
@@ -154,7 +169,7 @@ fn complain_as_stock(arguments: *mut PyObject) -> Raised {
         let method = COMPLAINS.get_or_make(|| {
             let probe = stock()?.new_socket()?;
             // SAFETY: the interpreter is held and the object alive; the name ends with a NUL.
-            Owned::new(unsafe { attr_string(probe.as_ptr(), c"setsockopt".as_ptr()) }).map(Owned::into_ptr)
+            Owned::new(unsafe { PyObject_GetAttrString(probe.as_ptr(), c"setsockopt".as_ptr()) }).map(Owned::into_ptr)
         })?;
         // SAFETY: the interpreter is held and the objects are alive: a method, and a tuple.
         unsafe { call(method, arguments, std::ptr::null_mut()) }

@@ -5,13 +5,13 @@ use std::ffi::{CStr, c_char, c_int};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
-use pyo3_ffi::{
-    Py_ssize_t, PyErr_Clear, PyErr_Occurred, PyExc_OverflowError, PyLong_AsUnsignedLong, PyLong_Check, PyObject,
-};
 use shotclock::Family;
 
 use crate::arguments::Buffer;
-use crate::call::parse_tuple;
+use crate::capi::{
+    Py_ssize_t, PyErr_Clear, PyErr_Occurred, PyExc_OverflowError, PyLong_AsUnsignedLong, PyLong_Check, PyObject,
+    variadic,
+};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
@@ -55,7 +55,7 @@ pub(crate) unsafe extern "C" fn inet_aton(
         let mut text: *const c_char = ptr::null();
         // SAFETY: the interpreter is held; the parser lends a C string of the argument's.
         let text = unsafe {
-            if parse_tuple!(arguments, c"s:inet_aton".as_ptr(), &raw mut text) == 0 {
+            if variadic!(PyArg_ParseTuple(arguments, c"s:inet_aton".as_ptr(), &raw mut text)) == 0 {
                 return None;
             }
             CStr::from_ptr(text)
@@ -74,7 +74,7 @@ pub(crate) unsafe extern "C" fn inet_ntoa(
     or_stock(c"inet_ntoa", arguments, keywords, || {
         let mut packed = Buffer::empty();
         // SAFETY: the interpreter is held; the view is ours to fill.
-        if unsafe { parse_tuple!(arguments, c"y*:inet_ntoa".as_ptr(), packed.as_mut_ptr()) } == 0 {
+        if unsafe { variadic!(PyArg_ParseTuple(arguments, c"y*:inet_ntoa".as_ptr(), packed.as_mut_ptr())) } == 0 {
             return None;
         }
         let octets = <[u8; 4]>::try_from(packed.bytes()).ok()?;
@@ -88,7 +88,7 @@ pub(crate) unsafe extern "C" fn inet_pton(_: *mut PyObject, arguments: *mut PyOb
         let (mut family, mut text): (c_int, *const c_char) = (0, ptr::null());
         // SAFETY: as in `inet_aton`.
         let text = unsafe {
-            if parse_tuple!(arguments, c"is:inet_pton".as_ptr(), &raw mut family, &raw mut text) == 0 {
+            if variadic!(PyArg_ParseTuple(arguments, c"is:inet_pton".as_ptr(), &raw mut family, &raw mut text)) == 0 {
                 return None;
             }
             CStr::from_ptr(text)
@@ -106,8 +106,9 @@ pub(crate) unsafe extern "C" fn inet_ntop(_: *mut PyObject, arguments: *mut PyOb
     or_stock(c"inet_ntop", arguments, ptr::null_mut(), || {
         let (mut family, mut packed): (c_int, Buffer) = (0, Buffer::empty());
         // SAFETY: as in `inet_ntoa`.
-        let parsed =
-            unsafe { parse_tuple!(arguments, c"iy*:inet_ntop".as_ptr(), &raw mut family, packed.as_mut_ptr()) };
+        let parsed = unsafe {
+            variadic!(PyArg_ParseTuple(arguments, c"iy*:inet_ntop".as_ptr(), &raw mut family, packed.as_mut_ptr()))
+        };
         if parsed == 0 {
             return None;
         }
@@ -149,7 +150,7 @@ fn or_stock(
 fn short(arguments: *mut PyObject, format: &CStr) -> Option<u16> {
     let mut number: c_int = 0;
     // SAFETY: the interpreter is held; the format's type is that of the pointer.
-    let parsed = unsafe { parse_tuple!(arguments, format.as_ptr(), &raw mut number) };
+    let parsed = unsafe { variadic!(PyArg_ParseTuple(arguments, format.as_ptr(), &raw mut number)) };
     if parsed == 0 { None } else { u16::try_from(number).ok() }
 }
 
@@ -183,7 +184,7 @@ fn control_size(
 ) -> PyResult<Owned> {
     let mut length: Py_ssize_t = 0;
     // SAFETY: as in `short`.
-    if unsafe { parse_tuple!(arguments, format.as_ptr(), &raw mut length) } == 0 {
+    if unsafe { variadic!(PyArg_ParseTuple(arguments, format.as_ptr(), &raw mut length)) } == 0 {
         return Err(Raised);
     }
     let size = usize::try_from(length).ok().and_then(|length| size(length).ok());

@@ -3,12 +3,10 @@
 use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 use std::ptr;
 
-use pyo3_ffi::{
-    Py_TPFLAGS_DEFAULT, Py_TYPE, Py_tp_alloc, Py_tp_dealloc, Py_tp_free, Py_tp_iternext, Py_tp_methods, PyMethodDef,
-    PyObject, PyType_FromSpec, PyType_GetSlot, PyType_Slot, PyType_Spec, PyTypeObject, allocfunc, freefunc,
+use crate::capi::{
+    Py_DecRef, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_tp_dealloc, Py_tp_iter, Py_tp_iternext, Py_tp_methods, PyMethodDef,
+    PyObject, PyType_FromSpec, PyType_Slot, PyType_Spec, PyTypeObject, allocate, free,
 };
-
-use crate::call::give_back;
 use crate::interpreter::PyResult;
 use crate::object::Owned;
 use crate::once::Once;
@@ -40,11 +38,10 @@ pub(crate) trait Value: Sized + 'static {
 /// A new object.
 pub(crate) fn object_with<T: Value>(value: T) -> PyResult<Owned> {
     let of = T::made().get_or_make(make::<T>)?;
-    // SAFETY: every type has tp_alloc, a function of this signature; the object is as large as ours, and its value is
+    // SAFETY: the type is alive; an object of it is as large as ours, and its value is
     // written before anybody sees it.
     unsafe {
-        let allocate = std::mem::transmute::<*mut c_void, allocfunc>(PyType_GetSlot(of, Py_tp_alloc));
-        let object = Owned::new(allocate(of, 0))?;
+        let object = Owned::new(allocate(of))?;
         ptr::write(&raw mut (*object.as_ptr().cast::<Object<T>>()).value, value);
         Ok(object)
     }
@@ -81,7 +78,7 @@ fn make<T: Value>() -> PyResult<*mut PyTypeObject> {
         (Py_tp_dealloc, dealloc::<T> as *mut c_void),
         (Py_tp_methods, methods.leak().as_mut_ptr().cast()),
         (Py_tp_iternext, T::next as *mut c_void),
-        (pyo3_ffi::Py_tp_iter, iter as *mut c_void),
+        (Py_tp_iter, iter as *mut c_void),
     ];
     Ok(heap_type::<Object<T>>(T::NAME, Py_TPFLAGS_DEFAULT | NOT_BY_CALL, &slots)?.into_ptr().cast())
 }
@@ -97,8 +94,7 @@ unsafe extern "C" fn dealloc<T: Value>(me: *mut PyObject) {
     unsafe {
         let of = Py_TYPE(me);
         ptr::drop_in_place(&raw mut (*me.cast::<Object<T>>()).value);
-        let free = std::mem::transmute::<*mut c_void, freefunc>(PyType_GetSlot(of, Py_tp_free));
-        free(me.cast());
-        give_back(of.cast());
+        free(of, me);
+        Py_DecRef(of.cast());
     }
 }

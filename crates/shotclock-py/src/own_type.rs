@@ -5,20 +5,19 @@ use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::OnceLock;
 
-use pyo3_ffi::{
-    Py_None, Py_READONLY, Py_T_INT, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_tp_alloc,
-    Py_tp_doc, Py_tp_finalize, Py_tp_getset, Py_tp_init, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
-    Py_tp_traverse, PyCapsule_New, PyDescr_NewGetSet, PyErr_ExceptionMatches, PyErr_ResourceWarning,
-    PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError, PyExc_TimeoutError, PyExc_Warning, PyGetSetDef,
-    PyMemberDef, PyObject, PyType_GetSlot, PyType_IsSubtype, PyTypeObject, PyUnicode_FromFormat, allocfunc, visitproc,
-};
 use shotclock::raw::{Errno, exact};
 use shotclock::{Family, Kind, Protocol};
 
 use crate::accepted;
 use crate::arguments::{Keywords, descriptor, int};
 use crate::audit::audit;
-use crate::call::parse_keywords;
+use crate::capi::{
+    Py_None, Py_READONLY, Py_T_INT, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_tp_doc,
+    Py_tp_finalize, Py_tp_getset, Py_tp_init, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr, Py_tp_traverse,
+    PyCapsule_New, PyDescr_NewGetSet, PyErr_ExceptionMatches, PyErr_SetFromErrno, PyErr_WriteUnraisable, PyExc_OSError,
+    PyExc_TimeoutError, PyExc_Warning, PyGetSetDef, PyMemberDef, PyObject, PyType_IsSubtype, PyTypeObject, allocate,
+    variadic, visitproc,
+};
 use crate::errors::{self, Kept};
 use crate::interpreter::{PyResult, Raised, released};
 use crate::low_water;
@@ -158,10 +157,9 @@ pub(crate) unsafe fn timeout_descriptor(class: *mut PyTypeObject) -> PyResult<Ow
 }
 
 unsafe extern "C" fn new(of: *mut PyTypeObject, _: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    // SAFETY: every type has tp_alloc, a function of this signature; the object it makes has our layout, zeroed.
+    // SAFETY: the type is alive; an object of it has our layout, zeroed.
     unsafe {
-        let allocate = std::mem::transmute::<*mut c_void, allocfunc>(PyType_GetSlot(of, Py_tp_alloc));
-        let object = allocate(of, 0);
+        let object = allocate(of);
         if !object.is_null() {
             SocketRef::new(object).clear(raise_from_errno);
         }
@@ -192,7 +190,7 @@ fn init_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyOb
     // SAFETY: the format's types are those of the pointers, in order; None lives for ever.
     let fileno = unsafe {
         let mut fileno = Py_None();
-        let parsed = parse_keywords!(
+        let parsed = variadic!(PyArg_ParseTupleAndKeywords(
             arguments,
             keywords,
             c"|OOOO:socket".as_ptr(),
@@ -201,7 +199,7 @@ fn init_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyOb
             ptr::from_mut(kind),
             ptr::from_mut(protocol),
             &raw mut fileno,
-        );
+        ));
         if parsed == 0 {
             return Err(Raised);
         }
@@ -256,7 +254,8 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
             return;
         }
         let kept = Kept::take();
-        if PyErr_ResourceWarning(me, 1, c"unclosed %R".as_ptr(), me) != 0 && PyErr_ExceptionMatches(PyExc_Warning) != 0
+        if variadic!(PyErr_ResourceWarning(me, 1, c"unclosed %R".as_ptr(), me)) != 0
+            && PyErr_ExceptionMatches(PyExc_Warning) != 0
         {
             // The warning is an exception here, and nobody is there to catch it.
             PyErr_WriteUnraisable(me);
@@ -280,13 +279,13 @@ unsafe extern "C" fn repr(me: *mut PyObject) -> *mut PyObject {
     // SAFETY: a live object of this type, the interpreter held; the format's types are those of the numbers.
     unsafe {
         let socket = SocketRef::new(me);
-        PyUnicode_FromFormat(
+        variadic!(PyUnicode_FromFormat(
             c"<socket object, fd=%d, family=%d, type=%d, proto=%d>".as_ptr(),
             socket.number(),
             socket.family(),
             socket.kind(),
             socket.protocol(),
-        )
+        ))
     }
 }
 

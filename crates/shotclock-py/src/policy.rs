@@ -12,15 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use pyo3_ffi::{
-    METH_O, Py_BuildValue, PyCFunction_NewEx, PyErr_Clear, PyLong_AsSize_t, PyMethodDef, PyMethodDefPointer, PyObject,
-    PyWeakref_NewRef,
-};
 use shotclock::raw::{Watch, exact, numbers};
 use shotclock::{Deadline, Kind, LimitKind, Protocol, ServerPolicy, Timeout};
 
 use crate::around;
-use crate::call::parse_tuple;
+use crate::capi::{
+    METH_O, PyCFunction_NewEx, PyErr_Clear, PyLong_AsSize_t, PyMethodDef, PyMethodDefPointer, PyObject,
+    PyWeakref_NewRef, variadic,
+};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
@@ -133,7 +132,7 @@ pub(crate) unsafe extern "C" fn set_policy(_: *mut PyObject, arguments: *mut PyO
         let format = c"OLLL:set_policy".as_ptr();
         let (a, b, c): (*mut i64, *mut i64, *mut i64) = (first_byte, idle, total);
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-        if unsafe { parse_tuple!(arguments, format, &raw mut object, a, b, c) } == 0 {
+        if unsafe { variadic!(PyArg_ParseTuple(arguments, format, &raw mut object, a, b, c)) } == 0 {
             return Err(Raised);
         }
         let [first_byte, idle, total] =
@@ -173,7 +172,7 @@ pub(crate) unsafe extern "C" fn policy(_: *mut PyObject, object: *mut PyObject) 
         let [a, b, c] = [first_byte, idle, total]
             .map(|limit| limit.duration().map_or(-1, |limit| i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX)));
         // SAFETY: the interpreter is held; the format's types are those of the numbers.
-        Owned::new(unsafe { Py_BuildValue(c"LLL".as_ptr(), a, b, c) })
+        Owned::new(unsafe { variadic!(Py_BuildValue(c"LLL".as_ptr(), a, b, c)) })
     }))
 }
 

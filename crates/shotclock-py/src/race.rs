@@ -4,18 +4,16 @@ use std::ffi::c_longlong;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use pyo3_ffi::{
-    PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject, PySequence_GetItem,
-    PySequence_Size,
-};
 use shotclock::raw::{Entrants, Errno, Finish, Operation, Race, Readiness, Stop, Unfit, interleaved};
 use shotclock::{Phase, RawAddress};
 
 use crate::address;
 use crate::audit::audit;
-use crate::call::attr_string;
-use crate::call::parse_tuple;
 use crate::call::{call, call_method};
+use crate::capi::{
+    PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyList_Append, PyLong_AsLong, PyObject, PyObject_GetAttrString,
+    PySequence_GetItem, PySequence_Size, variadic,
+};
 use crate::errors::{self, Expiry, Kept, Moved};
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
@@ -35,7 +33,7 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
     let parsed = unsafe {
         let (a, b, c, d) = (&raw mut infos, &raw mut delay, &raw mut prepare, &raw mut failures);
-        parse_tuple!(arguments, c"OLOO:race".as_ptr(), a, b, c, d)
+        variadic!(PyArg_ParseTuple(arguments, c"OLOO:race".as_ptr(), a, b, c, d))
     };
     if parsed == 0 {
         return Err(Raised);
@@ -95,7 +93,7 @@ fn is_shortage(failure: &Owned) -> bool {
     // SAFETY: the interpreter is held and the exception alive; what has no number, or another object there, is an error
     // that goes no further.
     let number = unsafe {
-        let number = Owned::new(attr_string(failure.as_ptr(), c"errno".as_ptr()));
+        let number = Owned::new(PyObject_GetAttrString(failure.as_ptr(), c"errno".as_ptr()));
         let number = number.map_or(-1, |number| PyLong_AsLong(number.as_ptr()));
         PyErr_Clear();
         number

@@ -2,14 +2,14 @@
 
 use std::ptr;
 
-use pyo3_ffi::{
-    Py_None, PyBUF_WRITE, PyBytes_AsString, PyBytes_FromStringAndSize, PyLong_AsSize_t, PyMemoryView_FromMemory,
-    PyObject,
-};
 use shotclock::raw::drop_elsewhere;
 
 use crate::around;
 use crate::call::{call_method, call_method_with};
+use crate::capi::{
+    Py_None, PyBUF_WRITE, PyBytes_AsString, PyBytes_FromStringAndSize, PyLong_AsSize_t, PyMemoryView_FromMemory,
+    PyObject,
+};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};

@@ -3,11 +3,10 @@
 use std::ffi::{c_int, c_longlong};
 use std::os::fd::BorrowedFd;
 
-use pyo3_ffi::{PyBool_FromLong, PyObject};
 use shotclock::raw::{Moves, Pause, Readiness, Stop};
 use shotclock::{LimitKind, Phase};
 
-use crate::call::parse_tuple;
+use crate::capi::{PyBool_FromLong, PyObject, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Attempt;
@@ -27,7 +26,7 @@ fn wait_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The type of the socket is
     // looked at before it is read as one.
     let socket = unsafe {
-        if parse_tuple!(arguments, format, &raw mut object, &raw mut nanos, &raw mut accepts) == 0 {
+        if variadic!(PyArg_ParseTuple(arguments, format, &raw mut object, &raw mut nanos, &raw mut accepts)) == 0 {
             return Err(Raised);
         }
         if !is_socket(object)? {

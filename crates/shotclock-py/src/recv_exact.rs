@@ -2,11 +2,10 @@
 
 use std::ptr;
 
-use pyo3_ffi::{Py_None, Py_ssize_t, PyObject};
 use shotclock::Phase;
 
 use crate::arguments::Buffer;
-use crate::call::parse_tuple;
+use crate::capi::{Py_None, Py_ssize_t, PyObject, variadic};
 use crate::caught::Caught;
 use crate::errors::{self, Kept, Moved};
 use crate::file_receive::ends_the_data;
@@ -31,7 +30,8 @@ fn checked(arguments: *mut PyObject) -> PyResult<Owned> {
     // looked at before it is read as one; None lives for ever.
     unsafe {
         let count: *mut Py_ssize_t = &raw mut count;
-        if parse_tuple!(arguments, format, &raw mut sock, &raw mut tls, count, partial.as_mut_ptr()) == 0 {
+        if variadic!(PyArg_ParseTuple(arguments, format, &raw mut sock, &raw mut tls, count, partial.as_mut_ptr())) == 0
+        {
             return Err(Raised);
         }
         if !is_socket(sock)? {

@@ -3,11 +3,10 @@
 use std::ffi::{c_int, c_longlong};
 use std::os::fd::{BorrowedFd, RawFd};
 
-use pyo3_ffi::{Py_ssize_t, PyObject};
 use shotclock::Phase;
 use shotclock::raw::{Pause, Readiness, exact};
 
-use crate::call::parse_tuple;
+use crate::capi::{Py_ssize_t, PyObject, variadic};
 use crate::errors::{self, Moved};
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Call;
@@ -53,7 +52,7 @@ fn parse(arguments: *mut PyObject) -> PyResult<Part> {
     // checked before it is read.
     unsafe {
         let (a, b, c, d, e) = (&raw mut object, &raw mut number, &raw mut offset, &raw mut count, &raw mut before);
-        if parse_tuple!(arguments, format, a, b, c, d, e) == 0 {
+        if variadic!(PyArg_ParseTuple(arguments, format, a, b, c, d, e)) == 0 {
             return Err(Raised);
         }
         if !is_socket(object)? {

@@ -7,10 +7,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pyo3_ffi::{PyErr_Clear, PyLong_CheckExact, PyObject};
-
 use crate::arguments::{Arguments, Buffer, int};
-use crate::call::is_true;
+use crate::capi::{PyErr_Clear, PyLong_CheckExact, PyObject, PyObject_IsTrue};
 use crate::guard::Guarded;
 use crate::interpreter::Raised;
 use crate::object::Owned;
@@ -33,7 +31,7 @@ pub(crate) fn room_to_wait(guarded: &Guarded, object: *mut PyObject, arguments: 
 /// A read of the object that was tried here is done.
 pub(crate) fn note(object: *mut PyObject, has_waited: bool, result: &Owned) {
     // SAFETY: the interpreter is held; bytes or a number, of which this runs no code.
-    if has_waited && unsafe { is_true(result.as_ptr()) } == 1 {
+    if has_waited && unsafe { PyObject_IsTrue(result.as_ptr()) } == 1 {
         place(object).store(object.addr(), Ordering::Relaxed);
     } else {
         forget(object);

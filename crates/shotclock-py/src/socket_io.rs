@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use pyo3_ffi::{Py_None, PyExc_BlockingIOError, PyExc_OSError, PyObject};
-
 use crate::arguments::Buffer;
 use crate::around::{self, Around};
-use crate::call::{attr_string, set_attr_string};
 use crate::call::{call_method, call_method_with};
+use crate::capi::{
+    Py_None, PyExc_BlockingIOError, PyExc_OSError, PyObject, PyObject_GetAttrString, PyObject_SetAttrString,
+};
 use crate::capsule::{Content, capsule, content};
 use crate::caught::Caught;
 use crate::errors;
@@ -98,7 +98,7 @@ fn write_counted(file: &Owned, data: *mut PyObject) -> PyResult<Owned> {
     let bytes = Buffer::of(data)?;
     let waits = admits(file, bytes.bytes())?;
     // SAFETY: the file is alive.
-    let sock = Owned::new(unsafe { attr_string(file.as_ptr(), c"_sock".as_ptr()) })?;
+    let sock = Owned::new(unsafe { PyObject_GetAttrString(file.as_ptr(), c"_sock".as_ptr()) })?;
     let sent = AtomicUsize::new(0);
     let way = Way::of(&sock)?;
     let outcome = match (&way, waits || Around::current()?.is_some()) {
@@ -181,7 +181,7 @@ fn told_end(file: &Owned, error: &Caught, way: &Way, sent: usize, data: &[u8]) -
 fn with_ending<T>(file: &Owned, look: impl FnOnce(&mut Ending) -> T) -> PyResult<Option<T>> {
     // SAFETY: the interpreter is held and the objects alive; the content is looked at while the capsule is.
     unsafe {
-        let known = Owned::new(attr_string(file.as_ptr(), ENDING.as_ptr()))?;
+        let known = Owned::new(PyObject_GetAttrString(file.as_ptr(), ENDING.as_ptr()))?;
         if known.as_ptr() == Py_None() {
             return Ok(None);
         }
@@ -199,7 +199,7 @@ fn change_ending(file: &Owned, change: impl FnOnce(&mut Ending)) -> PyResult<()>
         once(&mut ending);
         let made = capsule(RefCell::new(ending))?;
         // SAFETY: the interpreter is held, the objects are alive.
-        if unsafe { set_attr_string(file.as_ptr(), ENDING.as_ptr(), made.as_ptr()) } != 0 {
+        if unsafe { PyObject_SetAttrString(file.as_ptr(), ENDING.as_ptr(), made.as_ptr()) } != 0 {
             return Err(Raised);
         }
     }

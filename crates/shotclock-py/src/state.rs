@@ -4,14 +4,14 @@ use std::ffi::c_int;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use pyo3_ffi::{
-    Py_False, Py_None, Py_True, PyBool_FromLong, PyErr_Clear, PyFloat_AsDouble, PyFloat_CheckExact, PyFloat_FromDouble,
-    PyLong_CheckExact, PyLong_FromLong, PyObject,
-};
 use shotclock::Phase;
 use shotclock::raw::{Errno, Farewell, Stop, exact, numbers};
 
 use crate::accepted;
+use crate::capi::{
+    Py_False, Py_None, Py_True, PyBool_FromLong, PyErr_Clear, PyFloat_AsDouble, PyFloat_CheckExact, PyFloat_FromDouble,
+    PyLong_CheckExact, PyLong_FromLong, PyObject,
+};
 use crate::errors;
 use crate::habit;
 use crate::held;

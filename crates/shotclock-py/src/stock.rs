@@ -4,13 +4,11 @@ use std::ffi::{CStr, CString};
 use std::ptr;
 use std::sync::OnceLock;
 
-use pyo3_ffi::{
-    Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyModule_GetDict, PyObject,
-    PyObject_CallFunctionObjArgs, PyObject_HasAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize,
-};
-
 use crate::call::call;
-use crate::call::{attr_string, import_module};
+use crate::capi::{
+    Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyImport_ImportModule, PyModule_GetDict, PyObject,
+    PyObject_GetAttrString, PyObject_HasAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize, variadic,
+};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -63,7 +61,7 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
         if PyType_Check(socket.as_ptr()) == 0 {
             return Err(errors::type_error("_socket.socket is not a type"));
         }
-        let sys = Owned::new(import_module(c"sys".as_ptr()))?;
+        let sys = Owned::new(PyImport_ImportModule(c"sys".as_ptr()))?;
         let method = |name| attribute(socket.as_ptr(), name).map(Owned::into_ptr);
         let (new, settimeout, setblocking) = (method(c"__new__")?, method(c"settimeout")?, method(c"setblocking")?);
         Stock {
@@ -99,7 +97,7 @@ impl Stock {
         // SAFETY: the interpreter is held; the arguments are live objects and the null that ends them.
         unsafe {
             let end = ptr::null_mut::<PyObject>();
-            Owned::new(PyObject_CallFunctionObjArgs(self.new, self.socket.cast::<PyObject>(), end))
+            Owned::new(variadic!(PyObject_CallFunctionObjArgs(self.new, self.socket.cast::<PyObject>(), end)))
         }
     }
 
@@ -112,7 +110,7 @@ impl Stock {
         // SAFETY: as in `new_socket`.
         unsafe {
             let end = ptr::null_mut::<PyObject>();
-            Owned::new(PyObject_CallFunctionObjArgs(method, socket.as_ptr(), argument, end))
+            Owned::new(variadic!(PyObject_CallFunctionObjArgs(method, socket.as_ptr(), argument, end)))
         }
     }
 
@@ -124,9 +122,9 @@ impl Stock {
 
     /// `call` with one argument.
     pub(crate) fn call_with(&self, name: &CStr, argument: *mut PyObject) -> PyResult<Owned> {
-        let end = ptr::null_mut::<PyObject>();
+        let (function, end) = (self.function(name)?, ptr::null_mut::<PyObject>());
         // SAFETY: the interpreter is held; the argument is alive, and the null ends the list.
-        Owned::new(unsafe { PyObject_CallFunctionObjArgs(self.function(name)?.as_ptr(), argument, end) })
+        Owned::new(unsafe { variadic!(PyObject_CallFunctionObjArgs(function.as_ptr(), argument, end)) })
     }
 
     fn function(&self, name: &CStr) -> PyResult<Owned> {
@@ -160,7 +158,7 @@ impl Stock {
 
 fn attribute(object: *mut PyObject, name: &CStr) -> PyResult<Owned> {
     // SAFETY: the interpreter is held, the object alive.
-    Owned::new(unsafe { attr_string(object, name.as_ptr()) })
+    Owned::new(unsafe { PyObject_GetAttrString(object, name.as_ptr()) })
 }
 
 /// A str's text; `None` for None.

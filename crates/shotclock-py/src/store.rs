@@ -4,15 +4,9 @@
 use std::io::BufRead;
 use std::ptr;
 
-use pyo3_ffi::{Py_REFCNT, Py_ssize_t, PyBytes_AsString, PyBytes_FromStringAndSize, PyObject};
-
+use crate::capi::{_PyBytes_Resize, Py_REFCNT, PyBytes_AsString, PyBytes_FromStringAndSize};
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
-
-unsafe extern "C" {
-    /// Not in the stable interface, and there in every version: nothing else lets go of what is too much without a copy.
-    fn _PyBytes_Resize(bytes: *mut *mut PyObject, size: Py_ssize_t) -> std::ffi::c_int;
-}
 
 /// Up to so many bytes are rather copied.
 const LITTLE: usize = 64 << 10;

@@ -4,11 +4,10 @@ use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 use std::sync::OnceLock;
 
-use pyo3_ffi::{
+use crate::capi::{
     METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, METH_O, METH_VARARGS, PyCFunction, PyCFunctionFast,
     PyCFunctionWithKeywords, PyMethodDef, PyMethodDefPointer, PyObject,
 };
-
 use crate::interpreter::PyResult;
 use crate::names::{address_info, host_name, hosts, services};
 use crate::stock::stock;

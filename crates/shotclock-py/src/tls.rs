@@ -7,11 +7,11 @@
 use std::ffi::CStr;
 use std::time::Duration;
 
-use pyo3_ffi::{Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyExc_TimeoutError, PyObject};
 use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact};
 use shotclock::{Deadline, Phase};
 
 use crate::arguments::{Arguments, Buffer};
+use crate::capi::{Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyExc_TimeoutError, PyObject};
 use crate::chain;
 use crate::errors::{self, Kept, Moved};
 use crate::guard::Guarded;

@@ -6,11 +6,11 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pyo3_ffi::{Py_None, PyBUF_WRITE, PyExc_OSError, PyLong_AsSize_t, PyMemoryView_FromMemory, PyObject};
-
 use crate::arguments::Arguments;
-use crate::call::attr_string;
 use crate::call::call_method;
+use crate::capi::{
+    Py_None, PyBUF_WRITE, PyExc_OSError, PyLong_AsSize_t, PyMemoryView_FromMemory, PyObject, PyObject_GetAttrString,
+};
 use crate::caught::Caught;
 use crate::errors;
 use crate::guard::Guarded;
@@ -39,7 +39,7 @@ impl Records {
     pub(crate) fn of(sock: &Owned) -> Option<Self> {
         // SAFETY: the interpreter is held, the object is alive, the name ends with a NUL; None lives for ever.
         unsafe {
-            let object = Owned::new(attr_string(sock.as_ptr(), c"_sslobj".as_ptr()));
+            let object = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"_sslobj".as_ptr()));
             let object = object.map_err(errors::take).ok().filter(|object| object.as_ptr() != Py_None())?;
             Self::by(object).map_err(errors::take).ok()
         }

@@ -5,16 +5,15 @@ use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use pyo3_ffi::{
-    Py_ssize_t, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear, PyLong_AsSsize_t,
-    PyObject,
-};
 use shotclock::raw::exact;
 use shotclock::{MessageFlags, Phase};
 
 use crate::arguments::{Arguments, Buffer, Data, room_and_flags};
 use crate::call::check_signals;
-use crate::call::parse_tuple;
+use crate::capi::{
+    Py_ssize_t, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear, PyLong_AsSsize_t,
+    PyObject, variadic,
+};
 use crate::errors;
 use crate::first_try::Transfer;
 use crate::interpreter::{PyResult, Raised};
@@ -106,7 +105,7 @@ fn size_and_flags(arguments: Arguments<'_>) -> PyResult<(Py_ssize_t, c_int)> {
         }
         let (mut size, mut flags): (Py_ssize_t, c_int) = (0, 0);
         let tuple = arguments.tuple()?;
-        if parse_tuple!(tuple.as_ptr(), c"n|i:recv".as_ptr(), &raw mut size, &raw mut flags) == 0 {
+        if variadic!(PyArg_ParseTuple(tuple.as_ptr(), c"n|i:recv".as_ptr(), &raw mut size, &raw mut flags)) == 0 {
             return Err(Raised);
         }
         Ok((size, flags))
@@ -183,7 +182,7 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
         }
         let (mut data, mut flags): (Buffer, c_int) = (Buffer::empty(), 0);
         let tuple = arguments.tuple()?;
-        if parse_tuple!(tuple.as_ptr(), format, data.as_mut_ptr(), &raw mut flags) == 0 {
+        if variadic!(PyArg_ParseTuple(tuple.as_ptr(), format, data.as_mut_ptr(), &raw mut flags)) == 0 {
             return Err(Raised);
         }
         Ok((Data::Buffer(data), flags))

@@ -3,11 +3,10 @@
 use std::ffi::{CStr, c_char, c_ushort};
 use std::ptr;
 
-use pyo3_ffi::{Py_BuildValue, PyObject};
 use shotclock::{Family, RawAddress};
 
 use super::{Fields, build, require_tuple};
-use crate::call::parse_tuple;
+use crate::capi::{PyObject, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -25,14 +24,14 @@ pub(super) fn encode(address: *mut PyObject, caller: &str) -> PyResult<RawAddres
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The strings are C
     // strings of the tuple's items, which are alive.
     let (kind, name) = unsafe {
-        let parsed = parse_tuple!(
+        let parsed = variadic!(PyArg_ParseTuple(
             address,
             c"ss|HH;AF_ALG address must be a tuple (type, name[, feat[, mask]])".as_ptr(),
             &raw mut kind,
             &raw mut name,
             &raw mut feat,
             &raw mut mask,
-        );
+        ));
         if parsed == 0 {
             return Err(Raised);
         }
@@ -53,7 +52,7 @@ pub(super) fn decode(fields: &Fields) -> PyResult<Owned> {
     let name = until_nul(&fields.array::<NAME_CAPACITY>(NAME))?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the references over.
     Owned::new(unsafe {
-        Py_BuildValue(c"NNII".as_ptr(), kind.into_ptr(), name.into_ptr(), fields.u32(16), fields.u32(20))
+        variadic!(Py_BuildValue(c"NNII".as_ptr(), kind.into_ptr(), name.into_ptr(), fields.u32(16), fields.u32(20)))
     })
 }
 

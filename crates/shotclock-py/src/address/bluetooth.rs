@@ -3,11 +3,10 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use pyo3_ffi::{Py_BuildValue, PyBytes_AsString, PyBytes_Check, PyObject};
 use shotclock::{Family, RawAddress};
 
 use super::{Fields, build};
-use crate::call::parse_tuple;
+use crate::capi::{PyBytes_AsString, PyBytes_Check, PyObject, variadic};
 use crate::errors;
 use crate::interpreter::PyResult;
 use crate::object::Owned;
@@ -45,7 +44,7 @@ pub(super) fn encode(address: *mut PyObject, protocol: i32, caller: &str) -> PyR
         HCI => {
             let mut adapter: c_int = 0;
             // SAFETY: the interpreter is held; the format's type is that of the pointer.
-            if unsafe { parse_tuple!(address, c"i".as_ptr(), &raw mut adapter) } == 0 {
+            if unsafe { variadic!(PyArg_ParseTuple(address, c"i".as_ptr(), &raw mut adapter)) } == 0 {
                 return Err(wrong_format(caller));
             }
             // Its upper half reaches into the channel, as it does in CPython.
@@ -69,7 +68,7 @@ pub(super) fn decode(fields: &Fields, protocol: i32) -> PyResult<Owned> {
     let with_number = |device: usize, number: c_int| {
         let device = text_of(fields.array(device))?;
         // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the reference over.
-        Owned::new(unsafe { Py_BuildValue(c"Ni".as_ptr(), device.into_ptr(), number) })
+        Owned::new(unsafe { variadic!(Py_BuildValue(c"Ni".as_ptr(), device.into_ptr(), number)) })
     };
     match protocol {
         L2CAP => with_number(4, c_int::from(fields.u16(2))),
@@ -85,7 +84,7 @@ fn device_and_number(address: *mut PyObject, caller: &str) -> PyResult<([u8; 6],
     // SAFETY: the interpreter is held; the format's types are those of the pointers. The device is a C string of the
     // tuple's item, which is alive.
     let device = unsafe {
-        if parse_tuple!(address, c"si".as_ptr(), &raw mut device, &raw mut number) == 0 {
+        if variadic!(PyArg_ParseTuple(address, c"si".as_ptr(), &raw mut device, &raw mut number)) == 0 {
             return Err(wrong_format(caller));
         }
         CStr::from_ptr(device)

@@ -4,16 +4,15 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
-use pyo3_ffi::{
-    Py_BuildValue, Py_CLEANUP_SUPPORTED, Py_ssize_t, PyByteArray_Check, PyBytes_AsString, PyBytes_Check,
-    PyBytes_FromObject, PyBytes_Size, PyErr_Clear, PyExc_TypeError, PyObject, PyUnicode_AsUTF8AndSize, PyUnicode_Check,
-    PyUnicode_CheckExact,
-};
 use shotclock::raw::{AddressRecord, Answer, Hints, Request};
 use shotclock::{Address, AddressInfoFlags, Family, Kind, RawAddress, inet_ntop};
 
 use super::{Fields, build, out_of_range, overflow_error, require_tuple};
-use crate::call::{encoded, parse_tuple};
+use crate::capi::{
+    Py_CLEANUP_SUPPORTED, Py_ssize_t, PyByteArray_Check, PyBytes_AsString, PyBytes_Check, PyBytes_FromObject,
+    PyBytes_Size, PyErr_Clear, PyExc_TypeError, PyObject, PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize,
+    PyUnicode_Check, PyUnicode_CheckExact, variadic,
+};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, type_name};
@@ -27,13 +26,13 @@ pub(super) fn encode_v4(timing: &Timing, address: *mut PyObject, caller: &str) -
     let (mut host, mut port) = (Host::default(), 0);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, and `convert_host` takes a Host.
     let parsed = unsafe {
-        parse_tuple!(
+        variadic!(PyArg_ParseTuple(
             address,
             c"O&i;AF_INET address must be a pair (host, port)".as_ptr(),
             convert_host as Converter,
             &raw mut host,
             &raw mut port,
-        )
+        ))
     };
     if parsed == 0 {
         return Err(out_of_range(port_range(caller)));
@@ -48,7 +47,7 @@ pub(super) fn encode_v6(timing: &Timing, address: *mut PyObject, caller: &str) -
     let (mut host, mut port, mut flowinfo, mut scope): (_, _, c_uint, c_uint) = (Host::default(), 0, 0, 0);
     // SAFETY: as in `encode_v4`.
     let parsed = unsafe {
-        parse_tuple!(
+        variadic!(PyArg_ParseTuple(
             address,
             c"O&i|II;AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])".as_ptr(),
             convert_host as Converter,
@@ -56,7 +55,7 @@ pub(super) fn encode_v6(timing: &Timing, address: *mut PyObject, caller: &str) -
             &raw mut port,
             &raw mut flowinfo,
             &raw mut scope,
-        )
+        ))
     };
     if parsed == 0 {
         return Err(out_of_range(port_range(caller)));
@@ -74,7 +73,7 @@ pub(super) fn encode_v6(timing: &Timing, address: *mut PyObject, caller: &str) -
 pub(super) fn decode_v4(fields: &Fields) -> PyResult<Owned> {
     let host = text_of(Family::INET, &fields.array::<4>(4))?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, and "N" takes the reference over.
-    Owned::new(unsafe { Py_BuildValue(c"Ni".as_ptr(), host.into_ptr(), c_int::from(fields.port(2))) })
+    Owned::new(unsafe { variadic!(Py_BuildValue(c"Ni".as_ptr(), host.into_ptr(), c_int::from(fields.port(2)))) })
 }
 
 pub(super) fn decode_v6(fields: &Fields) -> PyResult<Owned> {
@@ -83,7 +82,7 @@ pub(super) fn decode_v6(fields: &Fields) -> PyResult<Owned> {
     // SAFETY: as in `decode_v4`.
     Owned::new(unsafe {
         let port = c_int::from(fields.port(2));
-        Py_BuildValue(c"NiII".as_ptr(), host.into_ptr(), port, flowinfo, fields.u32(24))
+        variadic!(Py_BuildValue(c"NiII".as_ptr(), host.into_ptr(), port, flowinfo, fields.u32(24)))
     })
 }
 
@@ -219,7 +218,7 @@ fn host_of(object: *mut PyObject) -> PyResult<Host> {
             if let Some(ascii) = ascii_of(object) {
                 (Host { text: ascii.as_ptr().cast(), _bytes: None }, ascii.len().cast_signed())
             } else {
-                let encoded = Owned::new(encoded!(object, c"idna".as_ptr(), ptr::null()))
+                let encoded = Owned::new(PyUnicode_AsEncodedString(object, c"idna".as_ptr(), ptr::null()))
                     .map_err(|Raised| errors::type_error("encoding of hostname failed"))?;
                 Host::in_bytes(encoded)
             }

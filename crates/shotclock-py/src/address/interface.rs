@@ -4,13 +4,12 @@ use std::ffi::{CStr, OsString, c_char, c_int, c_uint, c_ulong, c_ulonglong, c_vo
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
 
-use pyo3_ffi::{Py_BuildValue, PyBytes_AsString, PyBytes_Size, PyObject, PyUnicode_FSConverter};
 use shotclock::raw::{exact, numbers};
 use shotclock::{Family, RawAddress};
 
 use super::{Fields, build, out_of_range, overflow_error, require_tuple};
 use crate::arguments::Buffer;
-use crate::call::parse_tuple;
+use crate::capi::{PyBytes_AsString, PyBytes_Size, PyObject, PyUnicode_FSConverter, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::lent::Descriptor;
@@ -30,7 +29,7 @@ pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The name is a C string
     // of the tuple's item, which is alive.
     let name = unsafe {
-        let parsed = parse_tuple!(
+        let parsed = variadic!(PyArg_ParseTuple(
             address,
             c"si|iiy*;AF_PACKET address must be a tuple of two to five elements".as_ptr(),
             &raw mut name,
@@ -38,7 +37,7 @@ pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &
             &raw mut packet,
             &raw mut link,
             hardware.as_mut_ptr(),
-        );
+        ));
         if parsed == 0 {
             return Err(out_of_range(format_args!("{caller}(): address argument out of range")));
         }
@@ -64,14 +63,14 @@ pub(super) fn decode_packet(fields: &Fields, on: Option<Descriptor>) -> PyResult
     let hardware = Owned::bytes(&fields.0[HARDWARE..HARDWARE + len])?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the references over.
     Owned::new(unsafe {
-        Py_BuildValue(
+        variadic!(Py_BuildValue(
             c"NiiiN".as_ptr(),
             name.into_ptr(),
             c_int::from(fields.port(2)),
             c_int::from(fields.u8(10)),
             c_int::from(fields.u16(8)),
             hardware.into_ptr(),
-        )
+        ))
     })
 }
 
@@ -90,7 +89,8 @@ fn encode_can_plain(socket: SocketRef, address: *mut PyObject, caller: &str) -> 
     let format = c"O&;AF_CAN address must be a tuple (interface, )".as_ptr();
     let mut name = ptr::null_mut();
     // SAFETY: the interpreter is held; the format's types are those of the arguments.
-    let parsed = unsafe { parse_tuple!(address, format, PyUnicode_FSConverter as Converter, &raw mut name) };
+    let parsed =
+        unsafe { variadic!(PyArg_ParseTuple(address, format, PyUnicode_FSConverter as Converter, &raw mut name)) };
     let index = can_index(socket, parsed, name)?;
     build::<24>(Family::CAN, &[(4, &index)])
 }
@@ -100,14 +100,14 @@ fn encode_can_isotp(socket: SocketRef, address: *mut PyObject) -> PyResult<RawAd
     let (mut receive, mut transmit): (c_ulong, c_ulong) = (0, 0);
     // SAFETY: as in `encode_can_plain`.
     let parsed = unsafe {
-        parse_tuple!(
+        variadic!(PyArg_ParseTuple(
             address,
             c"O&kk".as_ptr(),
             PyUnicode_FSConverter as Converter,
             &raw mut name,
             &raw mut receive,
             &raw mut transmit,
-        )
+        ))
     };
     let index = can_index(socket, parsed, name)?;
     // The system's identifiers have 32 bits.
@@ -120,7 +120,7 @@ fn encode_can_j1939(socket: SocketRef, address: *mut PyObject) -> PyResult<RawAd
     let (mut name, mut group, mut node): (c_ulonglong, c_uint, u8) = (0, 0, 0);
     // SAFETY: as in `encode_can_plain`.
     let parsed = unsafe {
-        parse_tuple!(
+        variadic!(PyArg_ParseTuple(
             address,
             c"O&KIB".as_ptr(),
             PyUnicode_FSConverter as Converter,
@@ -128,7 +128,7 @@ fn encode_can_j1939(socket: SocketRef, address: *mut PyObject) -> PyResult<RawAd
             &raw mut name,
             &raw mut group,
             &raw mut node,
-        )
+        ))
     };
     let index = can_index(socket, parsed, interface)?;
     build::<24>(Family::CAN, &[(4, &index), (8, &name.to_ne_bytes()), (16, &group.to_ne_bytes()), (20, &[node])])
@@ -139,12 +139,12 @@ pub(super) fn decode_can(fields: &Fields, protocol: i32, on: Option<Descriptor>)
     // SAFETY: the interpreter is held; the formats' types are those of the arguments, "N" takes the reference over.
     unsafe {
         Owned::new(match protocol {
-            numbers::CAN_ISOTP => Py_BuildValue(c"NII".as_ptr(), name, fields.u32(8), fields.u32(12)),
+            numbers::CAN_ISOTP => variadic!(Py_BuildValue(c"NII".as_ptr(), name, fields.u32(8), fields.u32(12))),
             numbers::CAN_J1939 => {
                 let (own, node) = (c_ulonglong::from_ne_bytes(fields.array(8)), c_int::from(fields.u8(20)));
-                Py_BuildValue(c"NKIi".as_ptr(), name, own, fields.u32(16), node)
+                variadic!(Py_BuildValue(c"NKIi".as_ptr(), name, own, fields.u32(16), node))
             }
-            _ => Py_BuildValue(c"(N)".as_ptr(), name),
+            _ => variadic!(Py_BuildValue(c"(N)".as_ptr(), name)),
         })
     }
 }

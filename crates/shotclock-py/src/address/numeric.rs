@@ -2,11 +2,10 @@
 
 use std::ffi::c_uint;
 
-use pyo3_ffi::{Py_BuildValue, PyObject};
 use shotclock::{Family, RawAddress};
 
 use super::{Fields, QIPCRTR, build, require_tuple};
-use crate::call::parse_tuple;
+use crate::capi::{PyObject, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -53,7 +52,7 @@ pub(super) fn encode_tipc(address: *mut PyObject, caller: &str) -> PyResult<RawA
         (0, 0, 0, 0, TIPC_CLUSTER_SCOPE);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
     let parsed = unsafe {
-        parse_tuple!(
+        variadic!(PyArg_ParseTuple(
             address,
             c"IIII|I;AF_TIPC address must be a tuple (addr_type, v1, v2, v3[, scope])".as_ptr(),
             &raw mut kind,
@@ -61,7 +60,7 @@ pub(super) fn encode_tipc(address: *mut PyObject, caller: &str) -> PyResult<RawA
             &raw mut second,
             &raw mut third,
             &raw mut scope,
-        )
+        ))
     };
     if parsed == 0 {
         return Err(Raised);
@@ -90,13 +89,13 @@ pub(super) fn decode_tipc(fields: &Fields) -> PyResult<Owned> {
         _ => return Err(errors::value_error("Invalid address type")),
     };
     // SAFETY: the interpreter is held; the format's types are those of the arguments.
-    Owned::new(unsafe { Py_BuildValue(c"IIIII".as_ptr(), kind, first, second, third, scope) })
+    Owned::new(unsafe { variadic!(Py_BuildValue(c"IIIII".as_ptr(), kind, first, second, third, scope)) })
 }
 
 fn pair_of(address: *mut PyObject, format: &std::ffi::CStr) -> PyResult<(c_uint, c_uint)> {
     let (mut one, mut other): (c_uint, c_uint) = (0, 0);
     // SAFETY: the interpreter is held; every caller's format is of two unsigned ints.
-    if unsafe { parse_tuple!(address, format.as_ptr(), &raw mut one, &raw mut other) } == 0 {
+    if unsafe { variadic!(PyArg_ParseTuple(address, format.as_ptr(), &raw mut one, &raw mut other)) } == 0 {
         return Err(Raised);
     }
     Ok((one, other))
@@ -104,5 +103,5 @@ fn pair_of(address: *mut PyObject, format: &std::ffi::CStr) -> PyResult<(c_uint,
 
 fn pair(one: u32, other: u32) -> PyResult<Owned> {
     // SAFETY: the interpreter is held; the format's types are those of the arguments.
-    Owned::new(unsafe { Py_BuildValue(c"II".as_ptr(), one, other) })
+    Owned::new(unsafe { variadic!(Py_BuildValue(c"II".as_ptr(), one, other)) })
 }

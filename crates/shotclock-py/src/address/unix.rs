@@ -2,12 +2,11 @@
 
 use std::ffi::CStr;
 
-use pyo3_ffi::{PyObject, PyUnicode_Check, PyUnicode_EncodeFSDefault};
 use shotclock::{Family, RawAddress};
 
 use super::of_bytes;
 use crate::arguments::Buffer;
-use crate::call::parse_one;
+use crate::capi::{PyObject, PyUnicode_Check, PyUnicode_EncodeFSDefault, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
@@ -28,7 +27,7 @@ pub(super) fn encode(address: *mut PyObject) -> PyResult<RawAddress> {
     };
     let mut buffer = Buffer::empty();
     // SAFETY: as above; the format's type is that of the pointer.
-    if unsafe { parse_one!(encoded.as_ptr(), c"y*".as_ptr(), buffer.as_mut_ptr()) } == 0 {
+    if unsafe { variadic!(PyArg_Parse(encoded.as_ptr(), c"y*".as_ptr(), buffer.as_mut_ptr())) } == 0 {
         return Err(Raised);
     }
     let path = buffer.bytes();

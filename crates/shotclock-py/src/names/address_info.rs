@@ -5,17 +5,16 @@ use std::net::SocketAddrV6;
 use std::ptr;
 use std::sync::OnceLock;
 
-use pyo3_ffi::{
-    Py_BuildValue, Py_None, Py_True, PyBytes_AsString, PyBytes_Check, PyErr_Clear, PyErr_ExceptionMatches,
-    PyErr_Occurred, PyExc_OverflowError, PyLong_AsLong, PyLong_Check, PyLong_CheckExact, PyObject, PyTuple_Check,
-    PyTuple_Size, PyUnicode_AsUTF8AndSize, PyUnicode_Check,
-};
 use shotclock::raw::{AddressRecord, Answer, Failure, Hints, Request};
 use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, Phase, RawAddress};
 
 use crate::arguments::Keywords;
 use crate::audit::audit;
-use crate::call::{encoded, parse_keywords, parse_tuple};
+use crate::capi::{
+    Py_None, Py_True, PyBytes_AsString, PyBytes_Check, PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred,
+    PyExc_OverflowError, PyLong_AsLong, PyLong_Check, PyLong_CheckExact, PyObject, PyTuple_Check, PyTuple_Size,
+    PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize, PyUnicode_Check, variadic,
+};
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
 use crate::stock::stock;
@@ -66,7 +65,7 @@ impl Asked {
         let mut hints = Hints { flags: 0, family: Family::UNSPEC.0, kind: 0, protocol: 0 };
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
         let parsed = unsafe {
-            parse_keywords!(
+            variadic!(PyArg_ParseTupleAndKeywords(
                 arguments,
                 keywords,
                 c"OO|iiii:getaddrinfo".as_ptr(),
@@ -77,7 +76,7 @@ impl Asked {
                 &raw mut hints.kind,
                 &raw mut hints.protocol,
                 &raw mut hints.flags,
-            )
+            ))
         };
         if parsed == 0 { Err(Raised) } else { Ok(Self { host, port, hints }) }
     }
@@ -91,7 +90,7 @@ fn host_name(host: *mut PyObject) -> PyResult<Option<CString>> {
             return Ok(None);
         }
         if PyUnicode_Check(host) != 0 {
-            let encoded = Owned::new(encoded!(host, c"idna".as_ptr(), ptr::null()))?;
+            let encoded = Owned::new(PyUnicode_AsEncodedString(host, c"idna".as_ptr(), ptr::null()))?;
             return copied(PyBytes_AsString(encoded.as_ptr())).map(Some);
         }
         if PyBytes_Check(host) != 0 {
@@ -145,7 +144,7 @@ fn takes_kinds_of_int() -> PyResult<bool> {
     }
     // SAFETY: the interpreter is held; True lives for ever, and is no error to convert.
     let takes = unsafe {
-        let arguments = Owned::new(Py_BuildValue(c"sO".as_ptr(), c"127.0.0.1".as_ptr(), Py_True()))?;
+        let arguments = Owned::new(variadic!(Py_BuildValue(c"sO".as_ptr(), c"127.0.0.1".as_ptr(), Py_True())))?;
         let takes = stock()?.call(c"getaddrinfo", arguments.as_ptr(), ptr::null_mut()).is_ok();
         PyErr_Clear();
         takes
@@ -180,14 +179,14 @@ fn entry(record: &AddressRecord, protocol: c_int) -> PyResult<Owned> {
     let sockaddr = address::to_python(Some(&record.address), protocol)?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes over the object.
     Owned::new(unsafe {
-        Py_BuildValue(
+        variadic!(Py_BuildValue(
             c"iiisN".as_ptr(),
             record.family,
             record.kind,
             record.protocol,
             canonical_name.as_ptr(),
             sockaddr.into_ptr(),
-        )
+        ))
     })
 }
 
@@ -195,7 +194,7 @@ fn find_name(arguments: *mut PyObject) -> PyResult<Owned> {
     let (mut sockaddr, mut flags): (*mut PyObject, c_int) = (ptr::null_mut(), 0);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
     let len = unsafe {
-        if parse_tuple!(arguments, c"Oi:getnameinfo".as_ptr(), &raw mut sockaddr, &raw mut flags) == 0 {
+        if variadic!(PyArg_ParseTuple(arguments, c"Oi:getnameinfo".as_ptr(), &raw mut sockaddr, &raw mut flags)) == 0 {
             return Err(Raised);
         }
         if PyTuple_Check(sockaddr) == 0 {
@@ -209,7 +208,7 @@ fn find_name(arguments: *mut PyObject) -> PyResult<Owned> {
     match Timing::of_scope(Phase::Lookup)?.answer(&request)?.map_err(|failure| errors::raise_lookup(&failure))? {
         Answer::HostAndService(host, service) => {
             // SAFETY: the interpreter is held; "s" copies a C string.
-            Owned::new(unsafe { Py_BuildValue(c"ss".as_ptr(), host.as_ptr(), service.as_ptr()) })
+            Owned::new(unsafe { variadic!(Py_BuildValue(c"ss".as_ptr(), host.as_ptr(), service.as_ptr())) })
         }
         _ => Err(errors::raise_lookup(&Failure::NotFound)),
     }
@@ -230,7 +229,15 @@ impl SockaddrParts {
         let format = c"si|II;getnameinfo(): illegal sockaddr argument".as_ptr();
         // SAFETY: as in `find_name`; the string is the argument's own, and copied at once.
         unsafe {
-            if parse_tuple!(sockaddr, format, &raw mut host, &raw mut port, &raw mut flow, &raw mut scope) == 0 {
+            if variadic!(PyArg_ParseTuple(
+                sockaddr,
+                format,
+                &raw mut host,
+                &raw mut port,
+                &raw mut flow,
+                &raw mut scope
+            )) == 0
+            {
                 return Err(Raised);
             }
             if flow > 0xfffff {

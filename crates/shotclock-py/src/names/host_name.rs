@@ -2,11 +2,10 @@
 
 use std::ptr;
 
-use pyo3_ffi::{PyErr_Clear, PyObject, PyUnicode_FSConverter};
 use shotclock::raw::{host_name, set_host_name};
 
 use crate::audit::audit;
-use crate::call::parse_tuple;
+use crate::capi::{PyErr_Clear, PyObject, PyUnicode_FSConverter, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
@@ -36,12 +35,12 @@ fn name_in_bytes(arguments: *mut PyObject) -> PyResult<Owned> {
     let mut name: *mut PyObject = ptr::null_mut();
     // SAFETY: the interpreter is held; the first format lends an object, the second gives a new one.
     unsafe {
-        if parse_tuple!(arguments, c"S:sethostname".as_ptr(), &raw mut name) != 0 {
+        if variadic!(PyArg_ParseTuple(arguments, c"S:sethostname".as_ptr(), &raw mut name)) != 0 {
             return Ok(Owned::borrowed(name));
         }
         PyErr_Clear();
         let convert = PyUnicode_FSConverter as *mut std::ffi::c_void;
-        if parse_tuple!(arguments, c"O&:sethostname".as_ptr(), convert, &raw mut name) == 0 {
+        if variadic!(PyArg_ParseTuple(arguments, c"O&:sethostname".as_ptr(), convert, &raw mut name)) == 0 {
             return Err(Raised);
         }
         Owned::new(name)

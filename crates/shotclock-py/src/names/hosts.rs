@@ -4,13 +4,12 @@ use std::ffi::{CStr, c_char, c_void};
 use std::net::IpAddr;
 use std::ptr::{self, NonNull};
 
-use pyo3_ffi::{Py_BuildValue, PyMem_Free, PyObject, PyTuple_GetItem};
 use shotclock::raw::{Answer, Failure, HostRecord, Request};
 use shotclock::{Address, Family, Phase, RawAddress};
 
 use crate::address;
 use crate::audit::audit;
-use crate::call::parse_tuple;
+use crate::capi::{PyMem_Free, PyObject, PyTuple_GetItem, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
@@ -64,7 +63,7 @@ impl Host {
         // SAFETY: the interpreter is held; `et` takes an encoding and a place for a new C string. With the format
         // fulfilled the tuple has one item, which it keeps alive for the call.
         unsafe {
-            if parse_tuple!(arguments, format.as_ptr(), c"idna".as_ptr(), &raw mut name) == 0 {
+            if variadic!(PyArg_ParseTuple(arguments, format.as_ptr(), c"idna".as_ptr(), &raw mut name)) == 0 {
                 return Err(Raised);
             }
             let name = NonNull::new(name).ok_or(Raised)?;
@@ -105,7 +104,9 @@ fn entry(HostRecord { name, aliases, addresses }: &HostRecord) -> PyResult<Owned
     let aliases = Owned::list(aliases.iter().map(|alias| Owned::utf8_text(alias.to_bytes())))?;
     let addresses = Owned::list(addresses.iter().copied().map(ip_text))?;
     // SAFETY: the interpreter is held; "N" takes over each object.
-    Owned::new(unsafe { Py_BuildValue(c"NNN".as_ptr(), name.into_ptr(), aliases.into_ptr(), addresses.into_ptr()) })
+    Owned::new(unsafe {
+        variadic!(Py_BuildValue(c"NNN".as_ptr(), name.into_ptr(), aliases.into_ptr(), addresses.into_ptr()))
+    })
 }
 
 fn ip_text(address: IpAddr) -> PyResult<Owned> {

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pyo3_ffi::{PyLong_AsUnsignedLongLong, PyObject};
 use shotclock::{Deadline, Timeout};
 
+use crate::capi::{PyLong_AsUnsignedLongLong, PyObject};
 use crate::errors;
 use crate::interpreter::Raised;
 use crate::object::{Owned, returned};

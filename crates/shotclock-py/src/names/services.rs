@@ -3,12 +3,11 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
-use pyo3_ffi::{PyExc_OSError, PyExc_OverflowError, PyObject};
 use shotclock::Phase;
 use shotclock::raw::{Answer, Request};
 
 use crate::audit::audit;
-use crate::call::parse_tuple;
+use crate::capi::{PyExc_OSError, PyExc_OverflowError, PyObject, variadic};
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
@@ -19,8 +18,9 @@ pub(crate) unsafe extern "C" fn getservbyname(_: *mut PyObject, arguments: *mut 
     let find = || {
         let (mut name, mut protocol): (*const c_char, *const c_char) = (ptr::null(), ptr::null());
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
-        let parsed =
-            unsafe { parse_tuple!(arguments, c"s|s:getservbyname".as_ptr(), &raw mut name, &raw mut protocol) };
+        let parsed = unsafe {
+            variadic!(PyArg_ParseTuple(arguments, c"s|s:getservbyname".as_ptr(), &raw mut name, &raw mut protocol))
+        };
         if parsed == 0 {
             return Err(Raised);
         }
@@ -38,8 +38,9 @@ pub(crate) unsafe extern "C" fn getservbyport(_: *mut PyObject, arguments: *mut 
     let find = || {
         let (mut port, mut protocol): (c_int, *const c_char) = (0, ptr::null());
         // SAFETY: as in `getservbyname`.
-        let parsed =
-            unsafe { parse_tuple!(arguments, c"i|s:getservbyport".as_ptr(), &raw mut port, &raw mut protocol) };
+        let parsed = unsafe {
+            variadic!(PyArg_ParseTuple(arguments, c"i|s:getservbyport".as_ptr(), &raw mut port, &raw mut protocol))
+        };
         if parsed == 0 {
             return Err(Raised);
         }
@@ -61,7 +62,7 @@ pub(crate) unsafe extern "C" fn getprotobyname(_: *mut PyObject, arguments: *mut
     let mut name: *const c_char = ptr::null();
     // SAFETY: as in `getservbyname`.
     let name = unsafe {
-        if parse_tuple!(arguments, c"s:getprotobyname".as_ptr(), &raw mut name) == 0 {
+        if variadic!(PyArg_ParseTuple(arguments, c"s:getprotobyname".as_ptr(), &raw mut name)) == 0 {
             return ptr::null_mut();
         }
         text(name).unwrap_or_default()
