@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peers::{LIMIT, Waiting, full_backlog, in_own_process, tcp_pair, times_out, udp};
+use peers::{LIMIT, Waiting, full_backlog, in_own_process, kept_dead_descriptor, tcp_pair, times_out, udp};
 use shotclock::{
     Address, Canceller, Family, Kind, MessageFlags, Result, Shutdown, Socket, SocketOption, UnixAddress, create_server,
     socketpair,
@@ -199,6 +199,57 @@ fn a_close_without_a_descriptor_to_spare_ends_each_wait_as_any_close_does() {
         let error = waits.ended().unwrap_err();
         assert!(error.is_closed(), "{index}: {error}");
     }
+}
+
+/// Closes a listener, and says what has its number then, by name.
+fn closed_number() -> String {
+    let socket = create_server(("127.0.0.1", 0)).unwrap();
+    let address = socket.getsockname().unwrap();
+    socket.close().unwrap();
+    create_server(address).expect("the address is free when close returns");
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.fileno())).unwrap();
+    link.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn after_a_first_close_the_next_need_no_descriptor_to_spare() {
+    if !in_own_process("after_a_first_close_the_next_need_no_descriptor_to_spare") {
+        return;
+    }
+    assert_eq!(closed_number(), "/dev/null");
+    let socket = create_server(("127.0.0.1", 0)).unwrap();
+    let address = socket.getsockname().unwrap();
+    let again = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    let mut hoard = Vec::new();
+    while let Ok(copy) = again.dup() {
+        hoard.push(copy);
+    }
+    let closed = socket.close();
+    let bound = again.bind(address);
+    drop(hoard);
+    closed.unwrap();
+    bound.expect("the address is free when close returns, before the socket is dropped");
+}
+
+#[test]
+fn a_dead_descriptor_that_a_stranger_closed_is_put_over_no_number() {
+    if !in_own_process("a_dead_descriptor_that_a_stranger_closed_is_put_over_no_number") {
+        return;
+    }
+    assert_eq!(closed_number(), "/dev/null");
+    let kept = kept_dead_descriptor();
+    let (file, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    // SAFETY: plain numbers; that it is not ours to take is the point.
+    assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), kept) }, kept);
+    let theirs = std::fs::read_link(format!("/proc/self/fd/{kept}")).unwrap();
+    for _ in 0..3 {
+        assert_eq!(closed_number(), "/", "one is opened each time");
+    }
+    assert_eq!(std::fs::read_link(format!("/proc/self/fd/{kept}")).unwrap(), theirs, "theirs is left alone");
+
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::close(kept) }, 0);
+    assert_eq!(closed_number(), "/");
 }
 
 #[test]

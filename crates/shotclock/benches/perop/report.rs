@@ -118,6 +118,7 @@ fn goals_of(result: &Measured, goals: &mut Vec<Goal>) {
     match scenario {
         Scenario::Accept => count("system calls", calls, 1.0),
         Scenario::Connect => count("system calls", calls, 3.0),
+        Scenario::Close => count("system calls", calls, 3.0),
         Scenario::PingPong | Scenario::PingPongBoth => count("allocations", Some(result.allocations[OURS]), 0.0),
         Scenario::Unix | Scenario::Tcp | Scenario::Udp | Scenario::UdpFrom => {
             count("system calls", calls, 2.0);

@@ -56,10 +56,11 @@ pub(crate) enum Scenario {
     PingPongBoth,
     Accept,
     Connect,
+    Close,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Unix,
         Self::Tcp,
         Self::Udp,
@@ -68,6 +69,7 @@ impl Scenario {
         Self::PingPongBoth,
         Self::Accept,
         Self::Connect,
+        Self::Close,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -80,6 +82,7 @@ impl Scenario {
             Self::PingPongBoth => "ping-pong-both",
             Self::Accept => "accept",
             Self::Connect => "connect",
+            Self::Close => "close",
         }
     }
 
@@ -93,6 +96,7 @@ impl Scenario {
             Self::PingPongBoth => "TCP ping-pong, one core, both ends alike",
             Self::Accept => "TCP accept",
             Self::Connect => "TCP socket + connect",
+            Self::Close => "AF_UNIX close + drop",
         }
     }
 
@@ -143,6 +147,9 @@ pub(crate) fn prepare(scenario: Scenario, variant: Variant) -> Work {
         (Scenario::UdpFrom, variant) => datagrams(variant),
         (Scenario::Accept, variant) => accepting(variant),
         (Scenario::Connect, variant) => connecting(variant),
+        (Scenario::Close, Variant::Raw) => closing(Raw, drop),
+        (Scenario::Close, Variant::Std) => closing(UnixStream::from, drop),
+        (Scenario::Close, Variant::Shotclock) => closing(Socket::from, |socket| socket.close().unwrap()),
     }
 }
 
@@ -300,6 +307,16 @@ fn connecting_by<T: AsFd>(listener: TcpListener, connect: impl Fn() -> T + 'stat
         let _servers: Vec<_> = (0..operations).map(|_| listener.accept().unwrap()).collect();
         clients.iter().for_each(raw::reset_on_close);
         drop(clients);
+    })
+}
+
+/// Ends one end of a pair, without a timeout: under one, a close asks whether the socket lingers.
+fn closing<S: 'static>(own: impl Fn(OwnedFd) -> S + 'static, close: impl Fn(S) + 'static) -> Work {
+    batches(move |operations, meter| {
+        let (ones, others): (Vec<_>, Vec<_>) = (0..operations).map(|_| unix_pair().into()).unzip();
+        let ones: Vec<S> = ones.into_iter().map(&own).collect();
+        meter.measure(|| ones.into_iter().for_each(&close));
+        drop::<Vec<OwnedFd>>(others);
     })
 }
 

@@ -248,9 +248,9 @@ impl Socket {
     ///
     /// Files that [`makefile`](Self::makefile) made go on; the connection ends when they are closed too. The
     /// descriptor's *number* stays taken, by a dead descriptor, until the `Socket` is dropped: no call of another
-    /// thread can hit a stranger's socket. In a process without a descriptor to spare for that, or whose RLIMIT_NOFILE was
-    /// lowered below the number, the connection is shut down, for whoever shares it too, and a bound port is free only
-    /// after the drop.
+    /// thread can hit a stranger's socket. The process keeps the dead descriptor for further closes. In one that had none to
+    /// spare for it, or whose RLIMIT_NOFILE was lowered below the number, the connection is shut down, for whoever shares it
+    /// too, and a bound port is free only after the drop.
     ///
     /// It waits until the calls that it wakes have left, so that an address can be bound again at once, where nobody else
     /// has a copy of the descriptor: no longer than the limit, or a second. With a timeout of zero it does not wait.

@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "this is a test, though clippy sees no #[test] here")]
 
+use std::os::fd::RawFd;
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -98,10 +100,25 @@ pub fn in_own_process(test: &str) -> bool {
     false
 }
 
-/// The number of descriptors this process has open, without the few wake-up ones that it keeps (at most 64).
+/// The number of descriptors this process has open, without the few that it keeps: at most 64 wake-up ones, and a dead one
+/// of /dev/null.
 pub fn open_descriptors() -> usize {
     let links = std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| std::fs::read_link(entry.unwrap().path()));
-    links.filter(|link| link.as_ref().is_ok_and(|link| link.to_str() != Some("anon_inode:[eventfd]"))).count()
+    let is_kept = |link: &Path| ["anon_inode:[eventfd]", "/dev/null"].iter().any(|kept| link == Path::new(kept));
+    links.filter(|link| link.as_ref().is_ok_and(|link| !is_kept(link))).count()
+}
+
+/// The dead descriptor that this process keeps to put over others.
+pub fn kept_dead_descriptor() -> RawFd {
+    let numbers = std::fs::read_dir("/proc/self/fdinfo").unwrap().map(|entry| entry.unwrap().file_name());
+    let mut numbers = numbers.map(|number| number.to_str().unwrap().parse::<RawFd>().unwrap());
+    let is_it = |number: RawFd| {
+        let link = std::fs::read_link(format!("/proc/self/fd/{number}"));
+        // SAFETY: plain numbers.
+        let flags = unsafe { libc::fcntl(number, libc::F_GETFL) };
+        link.is_ok_and(|link| link == Path::new("/dev/null")) && flags & libc::O_PATH != 0
+    };
+    numbers.find(|number| is_it(*number)).expect("one is kept since the first close")
 }
 
 /// The processor time this thread has used.

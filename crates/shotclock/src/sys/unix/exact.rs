@@ -16,10 +16,11 @@ use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
 use super::address::RawAddress;
 use super::{interface, last_errno, message, socket};
 
+pub use super::dead::cover;
 pub use super::message::{ControlSlice, Received, close_received, push_control_message, receive as recvmsg};
 pub use super::socket::{
-    bind, cover, dup, getpeername, getsockname, getsockopt, linger_in_background, lingers, listen,
-    sendfile_by as sendfile, setsockopt, shutdown, take_error,
+    bind, dup, getpeername, getsockname, getsockopt, linger_in_background, lingers, listen, sendfile_by as sendfile,
+    setsockopt, shutdown, take_error,
 };
 
 /// socket(2), close-on-exec; the kind may carry more flags.

@@ -3,11 +3,12 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny, SocketFlags};
 
 use super::address::RawAddress;
+use super::dead::cover_by_kept;
 use super::{last_errno, signal};
 
 /// How many of `send`'s flags are always set: no SIGPIPE, no waiting whatever the descriptor's state.
@@ -225,34 +226,12 @@ pub(crate) fn set_inheritable(fd: BorrowedFd<'_>, inheritable: bool) -> Result<(
     fcntl_setfd(fd, flags)
 }
 
-/// Ends what a number stands for, which stays taken: [`cover`], or, if that cannot be, shutdown(2), for whoever shares the
+/// Ends what a number stands for, which stays taken: [`cover_by_kept`], or, if that cannot be, shutdown(2), for whoever shares the
 /// connection too, and that is no error.
 pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let Err(errno) = cover(fd) else { return Ok(()) };
+    let Err(errno) = cover_by_kept(fd) else { return Ok(()) };
     let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);
     if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::BADF) { Ok(()) } else { Err(errno) }
-}
-
-/// Puts a dead descriptor over the number, atomically: what the number stood for is closed, the number stays taken.
-///
-/// The dead descriptor is one of the root directory opened with O_PATH, which exists in every chroot: every socket call
-/// on it says EBADF. It is opened anew each time; one kept for the process could be closed by strangers (daemons do) and
-/// its number be somebody else's.
-///
-/// # Errors
-/// EMFILE or ENFILE without a descriptor left for the dead one, EBADF for a number above what RLIMIT_NOFILE has become,
-/// over which the system puts nothing.
-pub fn cover(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let dead = open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    // SAFETY: both numbers are open and stay so. The caller owns `fd`'s number; after dup3 it is open still, so that
-    // whoever borrowed it keeps a valid, if dead, descriptor.
-    while unsafe { libc::dup3(dead.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
-        match last_errno() {
-            Errno::BUSY | Errno::INTR => {}
-            errno => return Err(errno),
-        }
-    }
-    Ok(())
 }
 
 pub(super) fn known(address: Option<&SocketAddrAny>) -> Option<RawAddress> {
