@@ -52,6 +52,14 @@ fn made(venv: &Path, interpreter: &str, requirements: &str, profile: &str) -> Re
     Ok(python)
 }
 
+/// The Python of the virtual environment `target/NAME` with what a file of requirements names, and without our package.
+pub(crate) fn tools(target: &Path, name: &str, requirements: &str) -> Result<PathBuf, Failure> {
+    let venv = target.join(name);
+    let python = venv.join("bin").join("python");
+    prepare(&venv, &python, "python3", requirements)?;
+    Ok(python)
+}
+
 /// Builds the package's wheel as it is now into a folder.
 pub(crate) fn wheel(target: &Path, folder: &Path) -> Result<(), Failure> {
     let venv = target.join("venv");
