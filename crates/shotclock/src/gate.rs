@@ -228,9 +228,14 @@ impl Gate {
 
     /// Puts another state in the place of the one that is there, as it is read here; gives that one.
     fn change(&self, next: impl Fn(State) -> State) -> State {
-        let update = |state| Some(next(State(state).here()).0);
-        let (Ok(before) | Err(before)) = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, update);
-        State(before).here()
+        let mut found = self.0.load(Ordering::Acquire);
+        loop {
+            let before = State(found).here();
+            match self.0.compare_exchange_weak(found, next(before).0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return before,
+                Err(other) => found = other,
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::cancel::{Cancellers, Signal};
+use crate::cancel::{Canceller, Cancellers, Signal};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LimitKind, Reason};
 use crate::gate::Gate;
@@ -97,7 +97,7 @@ impl Limit<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.cancellers.is_cancelled()
+        !self.cancellers.is_empty() && self.cancellers.is_cancelled()
     }
 
     /// The earliest end, and its name. A non-blocking socket never waits: no clock concerns it, that of a scope neither.
@@ -263,11 +263,16 @@ impl<'s> Interest<'s> {
         self.backing_off
     }
 
-    /// The keys of the bells that end the wait: the signals', and that of the socket's closing, which rings its gate. A
-    /// wait without a gate has no bell for its descriptors: nobody would ring it.
-    fn keys(&self) -> impl Iterator<Item = usize> {
-        let gates = [self.gate.map(Gate::key), self.left.map(Gate::key_of_desertion)];
-        self.signals.iter().map(|signal| signal.key()).chain(gates.into_iter().flatten())
+    /// Gives the keys of the bells that end the wait: the signals', and that of the socket's closing, which rings its gate.
+    /// A wait without a gate has no bell for its descriptors: nobody would ring it.
+    fn for_each_key(&self, mut take: impl FnMut(usize)) {
+        self.signals.iter().for_each(|signal| take(signal.key()));
+        if let Some(gate) = self.gate {
+            take(gate.key());
+        }
+        if let Some(gate) = self.left {
+            take(gate.key_of_desertion());
+        }
     }
 
     /// Whether something happened that ends the wait before it begins. Ask with the bells in hand, or a ring is lost.
@@ -560,8 +565,8 @@ fn wait_once<O: Operation, W: Waiter>(
 ) -> Result<Readiness, Stop<W::Interrupt>> {
     let mut wanted = Interest::default();
     operation.interest(&mut wanted);
-    for canceller in limit.cancellers.iter() {
-        canceller.signals().for_each(|signal| wanted.signal(signal));
+    if !limit.cancellers.is_empty() {
+        limit.cancellers.iter().flat_map(Canceller::signals).for_each(|signal| wanted.signal(signal));
     }
     wanted.gate = limit.gate;
     if let Some(pause) = lies.pause() {
@@ -653,10 +658,8 @@ impl Waiter for PollWaiter {
             Err(errno) => return Err(Stop::System(errno)),
         }
         let (own, rung) = fds.split_at(own);
-        let held = bells.iter().filter_map(|(key, bell)| Some((*key, bell.as_ref()?)));
-        // Each bell by itself: to retire a silent one would lose its rings.
-        for ((key, bell), _) in held.zip(rung).filter(|(_, fd)| !fd.revents().is_empty()) {
-            wake::retire(key, bell);
+        if rung.iter().any(|fd| !fd.revents().is_empty()) {
+            retire(&bells, rung);
         }
         Ok(own.iter().fold(Readiness::empty(), |all, fd| all | fd.revents()))
     }
@@ -682,14 +685,23 @@ impl Drop for Counted<'_, '_> {
 fn bells(wanted: &Interest<'_>) -> SmallVec<[(usize, Option<wake::Bell>); 2]> {
     let mut taken = 0_u64;
     let mut bells = SmallVec::new();
-    for key in wanted.keys() {
+    wanted.for_each_key(|key| {
         let slot = 1 << wake::slot_of(key);
         if taken & slot == 0 {
             taken |= slot;
             bells.push((key, wake::bell(key)));
         }
-    }
+    });
     bells
+}
+
+/// Throws away the bells that rang, each by itself: to retire a silent one would lose its rings.
+#[cold]
+fn retire(bells: &[(usize, Option<wake::Bell>)], polled: &[PollFd<'_>]) {
+    let held = bells.iter().filter_map(|(key, bell)| Some((*key, bell.as_ref()?)));
+    for ((key, bell), _) in held.zip(polled).filter(|(_, fd)| !fd.revents().is_empty()) {
+        wake::retire(key, bell);
+    }
 }
 
 /// Runs an operation under a limit with the poll waiter, and names it in the error.
@@ -723,7 +735,8 @@ pub(crate) fn run_on<O: OneCall>(
         FirstCall::NotMade => Err(FirstTry::NotMade),
         FirstCall::Failed(errno) => operation.failed(errno, Readiness::empty()).map_err(FirstTry::Paused),
     };
-    tried.or_else(|first| run_rest(name, operation, limit, first))
+    let done = tried.or_else(|first| wait_out(operation, limit, &mut PollWaiter, first));
+    done.map_err(|stop| Error::stopped(name, stop))
 }
 
 impl Error {
