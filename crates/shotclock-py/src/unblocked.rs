@@ -7,54 +7,71 @@
 //! again, which is none of its business.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
 
 use shotclock::raw::{Errno, exact};
 
-/// A try that needs O_NONBLOCK is under way.
-struct Try {
-    id: usize,
-    number: RawFd,
-    /// The file is to block again afterwards.
-    blocks: Arc<AtomicBool>,
-    /// The file is kept to this process, or is about to be.
-    excludes: Arc<AtomicBool>,
-    /// A thread of the parent's makes it, who forked in the middle: it is the parent who puts the flag back.
-    is_parents: bool,
+/// Where a try that needs O_NONBLOCK is noted. Taken and left with the interpreter held, so that there is no lock.
+struct Place {
+    /// Which try it is: a number of its own.
+    turn: AtomicUsize,
+    /// Whose file it is about.
+    number: AtomicI32,
+    marks: AtomicU8,
 }
 
-static TRIES: Mutex<Vec<Try>> = Mutex::new(Vec::new());
+/// The turn of a place that nobody has.
+const FREE: usize = 0;
+/// The number of a try whose own one was closed or given away.
+const GONE: RawFd = -1;
 
-/// How many there are, so that nobody takes the lock where there is none.
+/// The file is to block again afterwards.
+const BLOCKS: u8 = 1;
+/// The file is kept to this process, or is about to be.
+const EXCLUDES: u8 = 2;
+/// A thread of the parent's makes it, who forked in the middle: it is the parent who puts the flag back.
+const PARENTS: u8 = 4;
+
+/// Places for so many tries at once, and where there are more of them. No place ever moves.
+struct Shelf {
+    places: [Place; 64],
+    next: OnceLock<Box<Self>>,
+}
+
+static FIRST: Shelf = Shelf::new();
+
+/// How many tries there are, so that nobody looks for them where there are none.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// How many tries there have been: their ids.
-static TURNS: AtomicUsize = AtomicUsize::new(0);
+/// How many tries there have been.
+static TURNS: AtomicUsize = AtomicUsize::new(FREE);
 
 /// A try that does not wait; what its file was is put back when this is dropped. Made and dropped with the interpreter
 /// held.
 pub(crate) struct Unblocked {
-    id: usize,
-    blocks: Arc<AtomicBool>,
-    excludes: Arc<AtomicBool>,
+    turn: usize,
+    place: &'static Place,
 }
 
 impl Unblocked {
     /// Begins a try on the number, of which nothing is changed yet.
     pub(crate) fn on(number: RawFd) -> Self {
-        let (id, blocks, excludes) = (TURNS.fetch_add(1, Ordering::Relaxed), Arc::default(), Arc::default());
-        let mut all = all();
-        all.push(Try { id, number, blocks: Arc::clone(&blocks), excludes: Arc::clone(&excludes), is_parents: false });
-        COUNT.store(all.len(), Ordering::Relaxed);
-        Self { id, blocks, excludes }
+        let turn = TURNS.load(Ordering::Relaxed).wrapping_add(1).max(FREE + 1);
+        TURNS.store(turn, Ordering::Relaxed);
+        let place = FIRST.free_place();
+        place.number.store(number, Ordering::Relaxed);
+        place.marks.store(0, Ordering::Relaxed);
+        place.turn.store(turn, Ordering::Relaxed);
+        COUNT.store(count() + 1, Ordering::Relaxed);
+        Self { turn, place }
     }
 
     /// Keeps the file to this process for as long as the try lasts; false where another process is in the middle of one,
     /// at whose end the flag goes. For files that block by themselves.
     pub(crate) fn exclude_others(&self, fd: BorrowedFd<'_>) -> bool {
         // Before it does: whoever ends meanwhile leaves it to this one.
-        self.excludes.store(true, Ordering::SeqCst);
+        self.place.mark(EXCLUDES);
         // Where there is no such thing the try is made all the same.
         exact::exclude_others(fd).unwrap_or(true)
     }
@@ -66,7 +83,7 @@ impl Unblocked {
     pub(crate) fn make_sure(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
         if !exact::is_nonblocking(fd)? {
             // Before it does: whoever is told EAGAIN from here on finds out why.
-            self.blocks.store(true, Ordering::SeqCst);
+            self.place.mark(BLOCKS);
             exact::set_nonblocking(fd, true)?;
         }
         Ok(())
@@ -75,12 +92,11 @@ impl Unblocked {
 
 impl Drop for Unblocked {
     fn drop(&mut self) {
-        let mut all = all();
-        // Else the number was given up; or a forked child goes on with a try that its parent began.
-        let Some(index) = all.iter().position(|one| one.id == self.id && !one.is_parents) else { return };
-        let ended = all.swap_remove(index);
-        COUNT.store(all.len(), Ordering::Relaxed);
-        leave(&all, &ended);
+        // Else a forked child goes on with a try that its parent began.
+        if self.place.turn.load(Ordering::Relaxed) == self.turn && !self.place.has(PARENTS) {
+            self.place.end();
+            self.place.turn.store(FREE, Ordering::Relaxed);
+        }
     }
 }
 
@@ -89,30 +105,25 @@ impl Drop for Unblocked {
 /// # Errors
 /// The system's.
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(), Errno> {
-    if COUNT.load(Ordering::Relaxed) == 0 {
+    if count() == 0 {
         return exact::set_nonblocking(fd, nonblocking);
     }
-    let all = all();
     let mut is_left_to_one = false;
-    for one in all.iter().filter(|one| !one.is_parents && is_same_file(one.number, fd)) {
-        let blocks = !nonblocking && !is_left_to_one;
-        one.blocks.store(blocks, Ordering::Relaxed);
-        is_left_to_one |= blocks;
+    for one in under_way().filter(|one| !one.has(PARENTS) && one.is_on_file_of(fd)) {
+        one.unmark(BLOCKS);
+        if !nonblocking && !is_left_to_one {
+            one.mark(BLOCKS);
+            is_left_to_one = true;
+        }
     }
     if is_left_to_one { Ok(()) } else { exact::set_nonblocking(fd, nonblocking) }
 }
 
 /// The number is about to be closed, or given away: what was changed of its file is put back now.
 pub(crate) fn give_up(number: RawFd) {
-    if COUNT.load(Ordering::Relaxed) == 0 {
-        return;
+    if count() != 0 {
+        under_way().filter(|one| one.number() == number).for_each(Place::end);
     }
-    let mut all = all();
-    while let Some(index) = all.iter().position(|one| one.number == number) {
-        let ended = all.swap_remove(index);
-        leave(&all, &ended);
-    }
-    COUNT.store(all.len(), Ordering::Relaxed);
 }
 
 /// What is to be known before a plain call is made, to tell afterwards why it was told EAGAIN.
@@ -125,7 +136,7 @@ pub(crate) struct Before {
 impl Before {
     #[inline]
     pub(crate) fn now() -> Self {
-        Self { turns: TURNS.load(Ordering::Relaxed), count: COUNT.load(Ordering::Relaxed) }
+        Self { turns: TURNS.load(Ordering::Relaxed), count: count() }
     }
 
     /// Whether a call on the file that was told EAGAIN since was so because of a try of another thread. Else it is the
@@ -135,12 +146,11 @@ impl Before {
         if self.count == 0 && self.turns == TURNS.load(Ordering::Relaxed) {
             return false;
         }
-        let mut all = all();
         match exact::is_nonblocking(fd) {
-            Ok(true) => all.iter().any(|one| one.blocks.load(Ordering::Relaxed) && is_same_file(one.number, fd)),
+            Ok(true) => under_way().any(|one| one.has(BLOCKS) && one.is_on_file_of(fd)),
             Ok(false) => {
-                all.retain(|one| !(one.is_parents && is_same_file(one.number, fd)));
-                COUNT.store(all.len(), Ordering::Relaxed);
+                // The parent has put it back.
+                under_way().filter(|one| one.has(PARENTS) && one.is_on_file_of(fd)).for_each(Place::forget);
                 !has_limit(fd)
             }
             Err(_) => false,
@@ -155,10 +165,8 @@ pub(crate) fn is_anothers(fd: BorrowedFd<'_>) -> bool {
     match exact::is_nonblocking(fd) {
         Ok(false) => !has_limit(fd),
         Ok(true) => {
-            let all = all();
             let is_anothers = exact::exclude_others(fd) == Ok(false);
-            let is_ours = |one: &Try| one.excludes.load(Ordering::SeqCst) && is_same_file(one.number, fd);
-            if !is_anothers && !all.iter().any(is_ours) {
+            if !is_anothers && !under_way().any(|one| one.has(EXCLUDES) && one.is_on_file_of(fd)) {
                 // It was only asked for.
                 let _ = exact::share(fd);
             }
@@ -170,35 +178,94 @@ pub(crate) fn is_anothers(fd: BorrowedFd<'_>) -> bool {
 
 /// In a forked child: the threads that are in the middle are the parent's, and so is what they put back.
 pub(crate) fn forget_after_fork() {
-    let mut all = all();
-    all.retain(|one| one.blocks.load(Ordering::Relaxed));
-    for one in all.iter_mut() {
-        one.is_parents = true;
+    for one in under_way() {
+        if one.has(BLOCKS) { one.mark(PARENTS) } else { one.forget() }
     }
-    COUNT.store(all.len(), Ordering::Relaxed);
 }
 
-/// Puts back what a try has changed, or leaves it to another that is under way.
-fn leave(all: &[Try], ended: &Try) {
-    let (blocks, excludes) = (ended.blocks.load(Ordering::Relaxed), ended.excludes.load(Ordering::SeqCst));
-    if !(blocks || excludes) || ended.is_parents {
-        return;
+impl Shelf {
+    const fn new() -> Self {
+        Self { places: [const { Place::free() }; 64], next: OnceLock::new() }
     }
-    // SAFETY: not negative; the program's socket has it, or had it a moment ago, with the interpreter held since.
-    let fd = unsafe { BorrowedFd::borrow_raw(ended.number) };
-    if let Some(other) = all.iter().find(|one| !one.is_parents && is_same_file(one.number, fd)) {
-        other.blocks.fetch_or(blocks, Ordering::Relaxed);
-        other.excludes.fetch_or(excludes, Ordering::SeqCst);
-        return;
+
+    fn free_place(&self) -> &Place {
+        let is_free = |place: &&Place| place.turn.load(Ordering::Relaxed) == FREE;
+        self.places.iter().find(is_free).unwrap_or_else(|| self.next.get_or_init(|| Box::new(Self::new())).free_place())
     }
-    if blocks {
-        // It cannot fail on an open descriptor.
-        let _ = exact::set_nonblocking(fd, false);
+}
+
+impl Place {
+    const fn free() -> Self {
+        Self { turn: AtomicUsize::new(FREE), number: AtomicI32::new(GONE), marks: AtomicU8::new(0) }
     }
-    if excludes {
-        // Of what another process keeps nothing changes.
-        let _ = exact::share(fd);
+
+    fn number(&self) -> RawFd {
+        self.number.load(Ordering::Relaxed)
     }
+
+    fn has(&self, mark: u8) -> bool {
+        self.marks.load(Ordering::SeqCst) & mark != 0
+    }
+
+    fn mark(&self, mark: u8) {
+        self.marks.fetch_or(mark, Ordering::SeqCst);
+    }
+
+    fn unmark(&self, mark: u8) {
+        self.marks.fetch_and(!mark, Ordering::SeqCst);
+    }
+
+    /// Whether a try is noted here that has not ended.
+    fn is_under_way(&self) -> bool {
+        self.turn.load(Ordering::Relaxed) != FREE && self.number() != GONE
+    }
+
+    fn is_on_file_of(&self, fd: BorrowedFd<'_>) -> bool {
+        is_same_file(self.number(), fd)
+    }
+
+    /// Nobody will end the try.
+    fn forget(&self) {
+        self.number.store(GONE, Ordering::Relaxed);
+        self.turn.store(FREE, Ordering::Relaxed);
+        COUNT.store(count() - 1, Ordering::Relaxed);
+    }
+
+    /// Puts back what the try has changed, or leaves it to another that is under way.
+    fn end(&self) {
+        let number = self.number.swap(GONE, Ordering::Relaxed);
+        if number == GONE {
+            return;
+        }
+        COUNT.store(count() - 1, Ordering::Relaxed);
+        let marks = self.marks.load(Ordering::SeqCst);
+        if marks == 0 || marks & PARENTS != 0 {
+            return;
+        }
+        // SAFETY: not negative; the program's socket has it, or had it a moment ago, with the interpreter held since.
+        let fd = unsafe { BorrowedFd::borrow_raw(number) };
+        if let Some(other) = under_way().find(|one| !one.has(PARENTS) && one.is_on_file_of(fd)) {
+            return other.mark(marks);
+        }
+        if marks & BLOCKS != 0 {
+            // It cannot fail on an open descriptor.
+            let _ = exact::set_nonblocking(fd, false);
+        }
+        if marks & EXCLUDES != 0 {
+            // Of what another process keeps nothing changes.
+            let _ = exact::share(fd);
+        }
+    }
+}
+
+fn count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// The tries that have not ended. Nothing is looked at beyond the last of them.
+fn under_way() -> impl Iterator<Item = &'static Place> {
+    let shelves = std::iter::successors(Some(&FIRST), |shelf| shelf.next.get().map(Box::as_ref));
+    shelves.flat_map(|shelf| &shelf.places).filter(|place| place.is_under_way()).take(count())
 }
 
 fn is_same_file(number: RawFd, fd: BorrowedFd<'_>) -> bool {
@@ -210,9 +277,4 @@ fn is_same_file(number: RawFd, fd: BorrowedFd<'_>) -> bool {
 /// Whether the system itself ends calls on the file, by EAGAIN.
 fn has_limit(fd: BorrowedFd<'_>) -> bool {
     [false, true].into_iter().any(|sends| matches!(exact::own_limit(fd, sends), Ok(Some(_))))
-}
-
-/// Taken with the interpreter held, and for a few instructions and looks at a file: fork finds it free.
-fn all() -> MutexGuard<'static, Vec<Try>> {
-    TRIES.lock().unwrap_or_else(PoisonError::into_inner)
 }
