@@ -48,6 +48,41 @@ def test_methods_of_tls_sockets_take_what_is_none(grafted):
     assert ssl.SSLSocket.read(stand_in, 3) == b"xxx"
 
 
+REFUSED = {
+    "read": [(), ("x",), (1, b"fixed"), (1, bytearray(1), 1)],
+    "write": [(), ("x",), (b"x", b"y"), ((b"x",),)],
+    "do_handshake": [(1,)],
+    "shutdown": [(None,)],
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_arguments_are_refused_in_the_interpreter_s_own_words(name):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    here, there = socket.socketpair()
+    with here, there, context.wrap_socket(here, do_handshake_on_connect=False) as sock:
+
+        def refusals():
+            method = getattr(sock._sslobj, name)
+            for arguments in REFUSED[name]:
+                with pytest.raises(TypeError) as refused:
+                    method(*arguments)
+                yield str(refused.value)
+            with pytest.raises(TypeError) as refused:
+                method(unknown=1)
+            yield str(refused.value)
+
+        stock = list(refusals())
+        shotclock.install()
+        try:
+            assert list(refusals()) == stock
+            with shotclock.deadline(60):
+                assert list(refusals()) == stock
+        finally:
+            shotclock.uninstall()
+
+
 BOUNDS = {
     "no timeout": (None, contextlib.nullcontext),
     "a timeout": (60.0, contextlib.nullcontext),

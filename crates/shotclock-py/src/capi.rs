@@ -192,6 +192,17 @@ pub(crate) unsafe fn allocate(of: *mut PyTypeObject) -> *mut PyObject {
     or_sleep(|| unsafe { mem::transmute::<*mut c_void, Allocate>(PyType_GetSlot(of, Py_tp_alloc))(of, 0) })
 }
 
+/// A method of the interpreter's own, called in C.
+///
+/// # Safety
+/// The interpreter is held, and the objects are what the method expects.
+#[inline(always)]
+pub(crate) unsafe fn call_plain(method: PyCFunction, me: *mut PyObject, argument: *mut PyObject) -> *mut PyObject {
+    type Method = unsafe extern "C-unwind" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
+    // SAFETY: the same signature; the rest by the caller's promise.
+    or_sleep(|| unsafe { mem::transmute::<PyCFunction, Method>(method)(me, argument) })
+}
+
 /// The end of an object's memory.
 ///
 /// # Safety

@@ -7,27 +7,28 @@ use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::arguments::{Arguments, int};
-use crate::call::call_vector;
+use crate::arguments::int;
 use crate::capi::{
-    METH_FASTCALL, Py_IncRef, Py_TPFLAGS_HEAPTYPE, Py_TYPE, Py_tp_getset, PyBool_FromLong, PyCFunctionFast,
-    PyDescr_NewMethod, PyDict_GetItemString, PyDict_SetItemString, PyErr_Clear, PyExc_ImportError, PyGetSetDef,
-    PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GenericGetDict, PyObject_GetAttrString, PyObject_HasAttrString,
-    PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_Modified, PyTypeObject, getter,
+    METH_FASTCALL, Py_IncRef, Py_TPFLAGS_HEAPTYPE, Py_TYPE, Py_tp_getset, PyBool_FromLong, PyCFunction,
+    PyCFunctionFast, PyDescr_NewMethod, PyDict_GetItemString, PyDict_SetItemString, PyErr_Clear, PyExc_ImportError,
+    PyGetSetDef, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_GenericGetDict, PyObject_GetAttrString,
+    PyObject_HasAttrString, PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_Modified,
+    PyTypeObject, getter,
 };
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::{Owned, returned};
+use crate::original::{Original, Passed, Plain};
 use crate::stock::stock;
 use crate::tls::{self, TlsCall};
 
-/// By call; null where the class has none.
-type Methods = [*mut PyObject; TlsCall::COUNT];
+/// By call; none where the class has none.
+type Methods = [Option<*mut PyObject>; TlsCall::COUNT];
 
 /// A class of `_ssl`'s objects, with what is in its dictionary at the names of the calls that wait.
 pub(crate) struct Guarded {
     class: *mut PyTypeObject,
-    originals: Methods,
+    originals: [Option<Original>; TlsCall::COUNT],
     ours: Methods,
     /// What its module raises when it would have to wait.
     pub(crate) want_read: *mut PyObject,
@@ -35,8 +36,8 @@ pub(crate) struct Guarded {
     /// The attribute by which an object knows its socket, as the class has it: asked for in every call.
     owner: (getter, *mut c_void),
     /// Methods that only look: None before the handshake is over, and how many bytes were received and not read.
-    version: *mut PyObject,
-    pending: *mut PyObject,
+    version: Original,
+    pending: Original,
     next: *const Guarded,
 }
 
@@ -58,7 +59,7 @@ pub(crate) unsafe extern "C" fn guard_tls(_: *mut PyObject, class: *mut PyObject
             Some(guarded) => guarded,
             None => Guarded::add(class)?,
         };
-        guarded.exchange(&guarded.originals, &guarded.ours)?;
+        guarded.exchange(&guarded.descriptors(), &guarded.ours)?;
         if guarded.is_in_place() { Ok(Owned::none()) } else { Err(unexpected()) }
     };
     returned(guard())
@@ -66,7 +67,7 @@ pub(crate) unsafe extern "C" fn guard_tls(_: *mut PyObject, class: *mut PyObject
 
 /// `_native.unguard_tls()`: puts every class back as it was.
 pub(crate) unsafe extern "C" fn unguard_tls(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let outcome = all().try_for_each(|guarded| guarded.exchange(&guarded.ours, &guarded.originals));
+    let outcome = all().try_for_each(|guarded| guarded.exchange(&guarded.ours, &guarded.descriptors()));
     returned(outcome.map(|()| Owned::none()))
 }
 
@@ -99,9 +100,17 @@ impl Guarded {
 
     /// The interpreter's own method, called.
     #[inline]
-    pub(crate) fn call_original(&self, call: TlsCall, me: *mut PyObject, arguments: &Arguments<'_>) -> PyResult<Owned> {
-        // SAFETY: kept for ever; the arguments are alive.
-        unsafe { call_vector(self.originals[call as usize], me, arguments) }
+    pub(crate) fn call_original(&self, call: TlsCall, me: *mut PyObject, passed: Passed<'_>) -> PyResult<Owned> {
+        let original = self.originals[call as usize].as_ref().ok_or_else(unexpected)?;
+        // SAFETY: the interpreter is held, and the object of this class; the arguments are alive, and what is passed plainly
+        // is so as `plain` says.
+        unsafe { original.call(me, passed) }
+    }
+
+    /// The interpreter's own method, if it takes its arguments as one object.
+    #[inline]
+    pub(crate) fn plain(&self, call: TlsCall) -> PyResult<Plain> {
+        self.originals[call as usize].and_then(|original| original.plain).ok_or_else(unexpected)
     }
 
     /// Whom the object of `_ssl`'s belongs to: the socket, if its bytes go by one.
@@ -116,8 +125,8 @@ impl Guarded {
     /// has not failed, and all that was received was read.
     pub(crate) fn is_idle(&self, object: *mut PyObject) -> bool {
         // SAFETY: kept for ever; the object is alive.
-        let ask = |method| unsafe { call_vector(method, object, &Arguments::NONE) };
-        let look = || Ok(!ask(self.version)?.is_none() && int(ask(self.pending)?.as_ptr())? == 0);
+        let ask = |method: &Original| unsafe { method.ask(object) };
+        let look = || Ok(int(ask(&self.pending)?.as_ptr())? == 0 && !ask(&self.version)?.is_none());
         look().unwrap_or_else(|Raised| {
             // SAFETY: the interpreter is held. A call that tries finds out, too.
             unsafe { PyErr_Clear() };
@@ -126,7 +135,7 @@ impl Guarded {
     }
 
     fn add(class: *mut PyTypeObject) -> PyResult<&'static Self> {
-        let (mut originals, mut ours) = ([ptr::null_mut(); TlsCall::COUNT], [ptr::null_mut(); TlsCall::COUNT]);
+        let (mut originals, mut ours) = ([None; TlsCall::COUNT], [None; TlsCall::COUNT]);
         let dictionary = dictionary(class)?;
         for call in TlsCall::ALL {
             // SAFETY: the interpreter is held, the objects are alive, and names end with a NUL.
@@ -138,8 +147,9 @@ impl Guarded {
                 if PyDict_GetItemString(dictionary.as_ptr(), call.name().as_ptr()) != attribute.as_ptr() {
                     return Err(unexpected());
                 }
-                originals[call as usize] = attribute.into_ptr();
-                ours[call as usize] = method(class, call)?.into_ptr();
+                let original = Original::of(class, call.name(), attribute);
+                originals[call as usize] = Some(original);
+                ours[call as usize] = Some(method(class, call, original.plain)?.into_ptr());
             }
         }
         // SAFETY: as above; the module is borrowed, and the exceptions live as long as their class is kept, for ever.
@@ -152,7 +162,11 @@ impl Guarded {
                 |of, name: &CStr| Owned::new(PyObject_GetAttrString(of, name.as_ptr())).map(Owned::into_ptr);
             let (want_read, want_write) =
                 (attribute(module, c"SSLWantReadError")?, attribute(module, c"SSLWantWriteError")?);
-            let (version, pending) = (attribute(class.cast(), c"version")?, attribute(class.cast(), c"pending")?);
+            let method = |name: &CStr| {
+                let descriptor = Owned::new(PyObject_GetAttrString(class.cast(), name.as_ptr()))?;
+                Ok(Original::of(class, name, descriptor))
+            };
+            let (version, pending) = (method(c"version")?, method(c"pending")?);
             let owner = owner_of(class)?;
             Py_IncRef(class.cast());
             let next = GUARDED.load(Ordering::Acquire).cast_const();
@@ -164,18 +178,23 @@ impl Guarded {
     }
 
     fn calls(&self) -> impl Iterator<Item = TlsCall> {
-        TlsCall::ALL.into_iter().filter(|call| !self.originals[*call as usize].is_null())
+        TlsCall::ALL.into_iter().filter(|call| self.originals[*call as usize].is_some())
+    }
+
+    fn descriptors(&self) -> Methods {
+        self.originals.map(|original| original.map(|original| original.descriptor))
     }
 
     /// Puts methods in the place of others, where those are.
     fn exchange(&self, from: &Methods, to: &Methods) -> PyResult<()> {
         let dictionary = dictionary(self.class)?;
         for call in self.calls() {
-            let (name, index) = (call.name().as_ptr(), call as usize);
+            let name = call.name().as_ptr();
+            let (Some(from), Some(to)) = (from[call as usize], to[call as usize]) else { continue };
             // SAFETY: the interpreter is held, the objects are alive, and names end with a NUL.
             unsafe {
-                if PyDict_GetItemString(dictionary.as_ptr(), name) == from[index]
-                    && PyDict_SetItemString(dictionary.as_ptr(), name, to[index]) != 0
+                if PyDict_GetItemString(dictionary.as_ptr(), name) == from
+                    && PyDict_SetItemString(dictionary.as_ptr(), name, to) != 0
                 {
                     return Err(Raised);
                 }
@@ -191,7 +210,7 @@ impl Guarded {
         self.calls().all(|call| {
             // SAFETY: the interpreter is held, the class alive; every name is an attribute of it.
             let found = Owned::new(unsafe { PyObject_GetAttrString(self.class.cast(), call.name().as_ptr()) });
-            found.is_ok_and(|found| found.as_ptr() == self.ours[call as usize])
+            found.is_ok_and(|found| Some(found.as_ptr()) == self.ours[call as usize])
         })
     }
 }
@@ -218,21 +237,25 @@ fn owner_of(class: *mut PyTypeObject) -> PyResult<(getter, *mut c_void)> {
     Err(unexpected())
 }
 
-/// A method of ours for the class, documented as its own.
-fn method(class: *mut PyTypeObject, call: TlsCall) -> PyResult<Owned> {
-    let code: PyCFunctionFast = match call {
-        TlsCall::Read => tls::guarded::<{ TlsCall::Read as usize }>,
-        TlsCall::Write => tls::guarded::<{ TlsCall::Write as usize }>,
-        TlsCall::Handshake => tls::guarded::<{ TlsCall::Handshake as usize }>,
-        TlsCall::Shutdown => tls::guarded::<{ TlsCall::Shutdown as usize }>,
-        TlsCall::Sendfile => tls::guarded::<{ TlsCall::Sendfile as usize }>,
+/// A method of ours for the class, documented as its own, and taking its arguments like it.
+fn method(class: *mut PyTypeObject, call: TlsCall, like: Option<Plain>) -> PyResult<Owned> {
+    let (plain, vector): (PyCFunction, PyCFunctionFast) = match call {
+        TlsCall::Read => functions::<{ TlsCall::Read as usize }>(),
+        TlsCall::Write => functions::<{ TlsCall::Write as usize }>(),
+        TlsCall::Handshake => functions::<{ TlsCall::Handshake as usize }>(),
+        TlsCall::Shutdown => functions::<{ TlsCall::Shutdown as usize }>(),
+        TlsCall::Sendfile => functions::<{ TlsCall::Sendfile as usize }>(),
     };
-    let definition = PyMethodDef {
-        ml_name: call.name().as_ptr(),
-        ml_meth: PyMethodDefPointer { PyCFunctionFast: code },
-        ml_flags: METH_FASTCALL,
-        ml_doc: stock()?.documentation(class.cast(), call.name())?.into_raw().cast_const(),
+    let (ml_meth, ml_flags) = match like {
+        Some(Plain { flags, .. }) => (PyMethodDefPointer { PyCFunction: plain }, flags),
+        None => (PyMethodDefPointer { PyCFunctionFast: vector }, METH_FASTCALL),
     };
+    let ml_doc = stock()?.documentation(class.cast(), call.name())?.into_raw().cast_const();
+    let definition = PyMethodDef { ml_name: call.name().as_ptr(), ml_meth, ml_flags, ml_doc };
     // SAFETY: the interpreter is held and the class alive; the definition lives for ever.
     Owned::new(unsafe { PyDescr_NewMethod(class, Box::leak(Box::new(definition))) })
+}
+
+fn functions<const CALL: usize>() -> (PyCFunction, PyCFunctionFast) {
+    (tls::guarded_plainly::<CALL>, tls::guarded::<CALL>)
 }

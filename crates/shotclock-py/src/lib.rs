@@ -41,6 +41,7 @@ mod object;
 mod once;
 mod option;
 mod order;
+mod original;
 mod own_object;
 mod own_type;
 mod parts;

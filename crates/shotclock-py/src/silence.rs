@@ -7,11 +7,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::arguments::{Arguments, Buffer, int};
+use crate::arguments::{Buffer, int};
 use crate::capi::{PyErr_Clear, PyLong_CheckExact, PyObject, PyObject_IsTrue};
 use crate::guard::Guarded;
 use crate::interpreter::Raised;
 use crate::object::Owned;
+use crate::original::Passed;
 
 /// The objects, by address, each where that says. Whoever comes later takes the place. Changed with the interpreter held.
 static SILENT: [AtomicUsize; 64] = [const { AtomicUsize::new(NOBODY) }; 64];
@@ -23,9 +24,9 @@ pub(crate) struct Room(pub(crate) Option<Buffer>);
 
 /// For a read that is to wait before it tries.
 #[inline]
-pub(crate) fn room_to_wait(guarded: &Guarded, object: *mut PyObject, arguments: &Arguments<'_>) -> Option<Room> {
+pub(crate) fn room_to_wait(guarded: &Guarded, object: *mut PyObject, passed: Passed<'_>) -> Option<Room> {
     let is_known = place(object).load(Ordering::Relaxed) == object.addr();
-    if is_known && guarded.is_idle(object) { room(arguments) } else { None }
+    if is_known && guarded.is_idle(object) { room(passed) } else { None }
 }
 
 /// A read of the object that was tried here is done.
@@ -53,14 +54,14 @@ fn place(object: *mut PyObject) -> &'static AtomicUsize {
 }
 
 /// The room of a read that has to wait for bytes, whatever they are: `_ssl` finds fault with none of its arguments.
-fn room(arguments: &Arguments<'_>) -> Option<Room> {
-    let size = arguments.get(0).filter(|_| arguments.len() <= 2)?;
+fn room(passed: Passed<'_>) -> Option<Room> {
+    let size = passed.get(0).filter(|_| passed.len() <= 2)?;
     // SAFETY: alive. Of other objects code might run.
     if unsafe { PyLong_CheckExact(size) } == 0 {
         return None;
     }
     let look = || {
-        let buffer = arguments.get(1).map(Buffer::writable).transpose()?;
+        let buffer = passed.get(1).map(Buffer::writable).transpose()?;
         let takes = |buffer: &Buffer| (1..=i32::MAX as usize).contains(&buffer.len());
         Ok((int(size)? > 0 && buffer.as_ref().is_none_or(takes)).then_some(Room(buffer)))
     };

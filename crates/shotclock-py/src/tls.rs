@@ -19,6 +19,7 @@ use crate::held::{self, ByItself, Half, Hold};
 use crate::interpreter::PyResult;
 use crate::lent::Descriptor;
 use crate::object::{Owned, SocketRef, returned};
+use crate::original::Passed;
 use crate::own_type::is_socket;
 use crate::silence::{self, Room};
 use crate::timing::{First, Timing};
@@ -29,6 +30,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What waited for less found it there.
 const AT_ONCE: Duration = Duration::from_micros(5);
+
+/// For what is no call of the program's.
+const NOTHING: Passed<'static> = Passed::Vector(Arguments::NONE);
 
 /// The calls that wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,16 +99,16 @@ impl TlsCall {
     }
 
     /// The argument that `_ssl` reads from or writes to.
-    fn buffer(self, arguments: &Arguments<'_>) -> Option<*mut PyObject> {
+    fn buffer(self, passed: Passed<'_>) -> Option<*mut PyObject> {
         match self {
-            Self::Read => arguments.get(1),
-            Self::Write => arguments.get(0),
+            Self::Read => passed.get(1),
+            Self::Write => passed.get(0),
             Self::Handshake | Self::Shutdown | Self::Sendfile => None,
         }
     }
 }
 
-/// What stands in the place of `_ssl`'s method.
+/// What stands in the place of `_ssl`'s method, where that takes its arguments as a vector.
 pub(crate) unsafe extern "C" fn guarded<const CALL: usize>(
     me: *mut PyObject,
     arguments: *mut *mut PyObject,
@@ -112,7 +116,18 @@ pub(crate) unsafe extern "C" fn guarded<const CALL: usize>(
 ) -> *mut PyObject {
     // SAFETY: the interpreter passes so many live arguments.
     let arguments = unsafe { Arguments::new(arguments, count) };
-    returned(guard(TlsCall::ALL[CALL], me, &arguments))
+    let guard = |guarded| guard(guarded, TlsCall::ALL[CALL], me, Passed::Vector(arguments));
+    returned(Guarded::by_object(me).and_then(guard))
+}
+
+/// The same, where it takes them as one object.
+pub(crate) unsafe extern "C" fn guarded_plainly<const CALL: usize>(
+    me: *mut PyObject,
+    argument: *mut PyObject,
+) -> *mut PyObject {
+    let call = TlsCall::ALL[CALL];
+    let guard = |guarded: &'static Guarded| guard(guarded, call, me, Passed::Plainly(guarded.plain(call)?, argument));
+    returned(Guarded::by_object(me).and_then(guard))
 }
 
 /// Several of `_ssl`'s own calls on an object of its, as one call with one limit: `attempt`, which never waits, again and
@@ -125,7 +140,7 @@ pub(crate) fn in_time(
 ) -> PyResult<()> {
     let attempt = || attempt().map(|is_done| is_done.then(Owned::none));
     match Waits::of(guarded, me, call)? {
-        Some(waits) => waits.in_tries(&waits.timing()?, &Arguments::NONE, attempt).map(drop),
+        Some(waits) => waits.in_tries(&waits.timing()?, NOTHING, attempt).map(drop),
         None => call.unnoticed(me, || until_given(attempt)).map(drop),
     }
 }
@@ -138,17 +153,16 @@ pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyOb
 }
 
 #[inline]
-fn guard(call: TlsCall, me: *mut PyObject, arguments: &Arguments<'_>) -> PyResult<Owned> {
-    let guarded = Guarded::by_object(me)?;
-    let attempt = || guarded.call_original(call, me, arguments);
+fn guard(guarded: &'static Guarded, call: TlsCall, me: *mut PyObject, passed: Passed<'_>) -> PyResult<Owned> {
+    let attempt = || guarded.call_original(call, me, passed);
     let Some(waits) = Waits::of(guarded, me, call)? else { return call.unnoticed(me, attempt) };
     if let Some(timing) = waits.timing_of_tries()? {
-        return waits.in_tries(&timing, arguments, || attempt().map(Some));
+        return waits.in_tries(&timing, passed, || attempt().map(Some));
     }
     let Some(inside) = ByItself::of(waits.socket, call.half()) else { return call.unnoticed(me, attempt) };
     let outcome = waits.descriptor.counted(|| Ok(call.unnoticed(me, attempt))).map_err(errors::raise_errno)?;
     drop(inside);
-    if outcome.is_ok() { outcome } else { waits.after_failure(outcome, arguments, attempt) }
+    if outcome.is_ok() { outcome } else { waits.after_failure(outcome, passed, attempt) }
 }
 
 /// A call on a TLS socket that may wait.
@@ -210,7 +224,7 @@ impl Waits {
     fn after_failure(
         &self,
         outcome: PyResult<Owned>,
-        arguments: &Arguments<'_>,
+        passed: Passed<'_>,
         attempt: impl Fn() -> PyResult<Owned>,
     ) -> PyResult<Owned> {
         if self.wanted_more().is_none() {
@@ -221,7 +235,7 @@ impl Waits {
         // Another thread's try was under way, for which the timeout read 0.
         // SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };
-        self.in_tries(&self.timing()?, arguments, || attempt().map(Some))
+        self.in_tries(&self.timing()?, passed, || attempt().map(Some))
     }
 
     /// Tries until `_ssl` no longer wants to read or write, and something is given, and waits in between. What it reads
@@ -230,14 +244,14 @@ impl Waits {
     fn in_tries(
         &self,
         timing: &Timing,
-        arguments: &Arguments<'_>,
+        passed: Passed<'_>,
         attempt: impl FnMut() -> PyResult<Option<Owned>>,
     ) -> PyResult<Owned> {
         if held::is_by_this_thread(self.socket) {
             return self.call.unnoticed(self.me, || until_given(attempt));
         }
-        let mut tries = Tries::new(self, self.call.buffer(arguments), attempt);
-        let first = tries.begin(arguments);
+        let mut tries = Tries::new(self, self.call.buffer(passed), attempt);
+        let first = tries.begin(passed);
         let outcome = timing.run_python(&mut tries, first);
         if self.call.half() != Half::Sending {
             match &outcome {
@@ -325,12 +339,12 @@ impl<'a, F: FnMut() -> PyResult<Option<Owned>>> Tries<'a, F> {
     }
 
     /// How it begins: with a wait, where the last read had to wait too, and a try would not end without one.
-    fn begin(&mut self, arguments: &Arguments<'_>) -> First {
+    fn begin(&mut self, passed: Passed<'_>) -> First {
         let Waits { call, guarded, me, socket, .. } = *self.waits;
         if call != TlsCall::Read || held::is_in_the_way(socket, call.half()) {
             return First::Try;
         }
-        let Some(Room(buffer)) = silence::room_to_wait(guarded, me, arguments) else { return First::Try };
+        let Some(Room(buffer)) = silence::room_to_wait(guarded, me, passed) else { return First::Try };
         (self.kept, self.soon) = (buffer, Some(Deadline::after(AT_ONCE)));
         First::Tried(Pause::WouldBlock)
     }

@@ -16,6 +16,7 @@ use crate::errors;
 use crate::guard::Guarded;
 use crate::interpreter::{PyResult, Raised};
 use crate::object::Owned;
+use crate::original::Passed;
 use crate::store::Store;
 use crate::tls::{self, TlsCall};
 
@@ -136,7 +137,7 @@ impl Records {
     fn call(&self, call: TlsCall, arguments: &[*mut PyObject]) -> Result<usize, Caught> {
         // SAFETY: the caller's arguments are alive.
         let arguments = unsafe { Arguments::new(arguments.as_ptr().cast_mut(), arguments.len().cast_signed()) };
-        let count = self.guarded.call_original(call, self.object.as_ptr(), &arguments);
+        let count = self.guarded.call_original(call, self.object.as_ptr(), Passed::Vector(arguments));
         count.and_then(|count| count_of(&count)).map_err(Caught::new)
     }
 }
