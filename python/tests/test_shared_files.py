@@ -257,3 +257,92 @@ def test_a_plain_accept_does_not_notice_a_try_of_another_process(run_with_waits)
     assert waiter.result[1] == client.getsockname()
     """
     )
+
+
+# Another process has the file block all the time: between the look at it and the call, too.
+FLIPPER = """
+    import array, signal
+    def flipped(sock):
+        flipper = os.fork()
+        if flipper == 0:
+            number = sock.fileno()
+            signal.alarm(PATIENCE)
+            while os.getppid() == parent:
+                for _ in range(200):
+                    os.set_blocking(number, True)
+            os._exit(0)
+        return flipper
+
+    def rounds(call, sock, seconds=1.5):
+        flipper = flipped(sock)
+        end = time.monotonic() + seconds
+        try:
+            while time.monotonic() < end:
+                began = time.monotonic()
+                waiter = threading.Thread(target=call, daemon=True)
+                waiter.start()
+                waiter.join(PATIENCE / 2)
+                assert not waiter.is_alive(), "it waits in the system"
+                assert time.monotonic() - began < LATE
+        finally:
+            os.kill(flipper, signal.SIGKILL)
+            os.waitpid(flipper, 0)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16) == bytes(16)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16) == bytes(16)
+
+    def ends(call):
+        def run():
+            with contextlib.suppress(TimeoutError):
+                call()
+                faults.append("it did not have to wait")
+        return run
+
+    parent, faults = os.getpid(), []
+    LIMITS = [(lambda sock: sock.settimeout(0.005), contextlib.nullcontext),
+              (lambda sock: sock.settimeout(None), lambda: shotclock.deadline(0.005))]
+    def in_time(sock, call):
+        for set_up, around in LIMITS:
+            set_up(sock)
+            def limited():
+                with around():
+                    call()
+            rounds(ends(limited), sock)
+        assert not faults, faults
+"""
+
+
+def test_an_accept_ends_in_time_on_a_file_that_another_process_has_block(run_with_waits):
+    run_with_waits(
+        FLIPPER
+        + """
+    listener = socket.create_server(("127.0.0.1", 0))
+    in_time(listener, listener.accept)
+    """
+    )
+
+
+def test_a_connect_ends_in_time_on_a_file_that_another_process_has_block(run_with_waits):
+    run_with_waits(
+        FLIPPER
+        + """
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind("")
+    listener.listen(0)
+    full = socket.socket(socket.AF_UNIX)
+    full.connect(listener.getsockname())
+    sock = socket.socket(socket.AF_UNIX)
+    in_time(sock, lambda: sock.connect(listener.getsockname()))
+    """
+    )
+
+
+def test_a_sendfile_ends_in_time_on_a_file_that_another_process_has_block(run_with_waits):
+    run_with_waits(
+        FLIPPER
+        + """
+    here, there = socket.socketpair()
+    file = tempfile.TemporaryFile()
+    file.truncate(1 << 20)
+    in_time(here, lambda: here.sendfile(file))
+    """
+    )

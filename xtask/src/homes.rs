@@ -22,8 +22,8 @@ const RULES: [Rule; 22] = [
     ("park_timeout", &[]),
     ("wait_timeout", &[]),
     ("recv_timeout(", &[]),
-    ("SO_RCVTIMEO", &[]),
-    ("SO_SNDTIMEO", &[]),
+    ("SO_RCVTIMEO", &["crates/shotclock/src/sys/unix/brief.rs"]),
+    ("SO_SNDTIMEO", &["crates/shotclock/src/sys/unix/brief.rs"]),
     // The example of what a conversion takes over from std's types.
     ("set_read_timeout(", &["crates/shotclock/src/socket/convert.rs"]),
     ("set_write_timeout(", &["crates/shotclock/src/socket/convert.rs"]),

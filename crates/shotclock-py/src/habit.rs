@@ -2,7 +2,7 @@
 //! time: what is remembered of a number that is another socket's by now is forgotten within a few calls.
 
 use std::os::fd::{BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use shotclock::raw::exact;
 
@@ -19,6 +19,9 @@ const HERE: u8 = u8::MAX;
 
 static RECEIVES: [AtomicU8; PLACES] = [const { AtomicU8::new(0) }; PLACES];
 static SENDS: [AtomicU8; PLACES] = [const { AtomicU8::new(0) }; PLACES];
+
+/// Numbers whose file was found to block where it was to be tried without a wait.
+static CONTESTED: [AtomicBool; PLACES] = [const { AtomicBool::new(false) }; PLACES];
 
 /// The number on which a thread sends at this moment, with the interpreter held or not; negative if there is none.
 static SENDING: AtomicI32 = AtomicI32::new(-1);
@@ -48,6 +51,17 @@ pub(crate) fn was_ready(number: RawFd) {
 #[inline]
 pub(crate) fn wakes_this_process(number: RawFd) -> bool {
     SENDS[place(number)].load(Ordering::Relaxed) == HERE
+}
+
+/// Whether somebody has had the number's file block between two tries, or lets it block between all of them: `is_now`, by
+/// what this one has found.
+#[inline]
+pub(crate) fn is_contested(number: RawFd, is_now: bool) -> bool {
+    let seen = &CONTESTED[place(number)];
+    if is_now {
+        seen.store(true, Ordering::Relaxed);
+    }
+    is_now || seen.load(Ordering::Relaxed)
 }
 
 /// Lets it be seen, as long as the value lives, that a thread sends on the number.
@@ -84,6 +98,7 @@ pub(crate) fn forget(number: RawFd) {
     if number >= 0 {
         RECEIVES[place(number)].store(0, Ordering::Relaxed);
         SENDS[place(number)].store(0, Ordering::Relaxed);
+        CONTESTED[place(number)].store(false, Ordering::Relaxed);
     }
 }
 

@@ -237,6 +237,7 @@ impl<'a, A: Attempt> On<'a, A> {
     fn once(&mut self, ready: Readiness) -> Result<A::Output, Pause> {
         // Else the file does not block by itself, and nobody takes the flag away.
         let (is_bounded, is_turned_away) = (self.own.is_some(), &mut self.is_turned_away);
+        let sends = self.attempt.toward().contains(Readiness::OUT);
         let (attempt, own) = (&mut *self.attempt, &mut self.own);
         let tries = |fd: BorrowedFd<'_>| match (attempt.attempt(fd, ready), own) {
             (Err(pause @ (Pause::WouldBlock | Pause::Drained)), Some(own)) => own.waits(fd, attempt, pause),
@@ -245,13 +246,16 @@ impl<'a, A: Attempt> On<'a, A> {
         if A::HAS_FLAG || self.is_plain {
             return if self.releases { self.descriptor.released(tries) } else { self.descriptor.held(tries) };
         }
-        let unblocked = self.descriptor.unblocked();
+        let (unblocked, number) = (self.descriptor.unblocked(), self.descriptor.number);
         self.descriptor.released(|fd| {
             *is_turned_away = is_bounded && !unblocked.exclude_others(fd);
             if *is_turned_away {
                 return Err(Pause::WouldBlock);
             }
-            unblocked.make_sure(fd)?;
+            let is_contested = habit::is_contested(number, unblocked.make_sure(fd)?);
+            // Others may have it block before the call. An accept, which is of two calls of the system, takes that into
+            // account once it has been seen to happen.
+            let _brief = if sends || is_contested { exact::Brief::on(fd, sends) } else { None };
             tries(fd)
         })
     }

@@ -76,17 +76,18 @@ impl Unblocked {
         exact::exclude_others(fd).unwrap_or(true)
     }
 
-    /// Makes sure that the file does not block: right before the call, with the interpreter held or not.
+    /// Makes sure that the file does not block: right before the call, with the interpreter held or not. True if it did.
     ///
     /// # Errors
     /// The system's.
-    pub(crate) fn make_sure(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
-        if !exact::is_nonblocking(fd)? {
+    pub(crate) fn make_sure(&self, fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+        let blocks = !exact::is_nonblocking(fd)?;
+        if blocks {
             // Before it does: whoever is told EAGAIN from here on finds out why.
             self.place.mark(BLOCKS);
             exact::set_nonblocking(fd, true)?;
         }
-        Ok(())
+        Ok(blocks)
     }
 }
 

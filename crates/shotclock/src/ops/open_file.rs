@@ -32,3 +32,77 @@ impl<'a> OpenFile<'a> {
         if self.gate.is_nonblocking() { Ok(NonBlocking::known(self.fd)) } else { NonBlocking::make_sure(self.fd) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::ops::{Accept, Connect, SendFile};
+    use crate::raw::timeout_limit;
+    use crate::sys::address::RawAddress;
+    use crate::sys::socket::tests::BETWEEN;
+    use crate::sys::{c, socket};
+    use crate::timed::{Operation, PollWaiter, Stop, drive};
+
+    const LIMIT: Duration = Duration::from_millis(100);
+
+    /// That the operation ends in time, on a file that somebody has block between each look and each call.
+    #[track_caller]
+    fn ends_in_time(mut operation: impl Operation) {
+        BETWEEN.set(Some(|fd| socket::set_nonblocking(fd, false).unwrap()));
+        let began = Instant::now();
+        let outcome = drive(&mut operation, &timeout_limit(Some(LIMIT.as_nanos() as u64)), &mut PollWaiter);
+        let took = began.elapsed();
+        assert!(matches!(outcome, Err(Stop::TimedOut { .. })), "it has waited for {took:?}");
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+
+    fn listener(family: i32, address: &RawAddress) -> (OwnedFd, RawAddress) {
+        let listener = socket::socket(family, c::SOCK_STREAM, 0).unwrap();
+        socket::bind(listener.as_fd(), address).unwrap();
+        socket::listen(listener.as_fd(), 0).unwrap();
+        let address = socket::getsockname(listener.as_fd()).unwrap();
+        (listener, address)
+    }
+
+    fn anywhere(family: i32) -> RawAddress {
+        match family {
+            // The system chooses a name.
+            c::AF_UNIX => RawAddress::new(&(family as u16).to_ne_bytes()).unwrap(),
+            _ => crate::Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).to_raw(),
+        }
+    }
+
+    #[test]
+    fn an_accept_ends_in_time_whatever_others_make_of_the_file() {
+        for family in [c::AF_UNIX, c::AF_INET] {
+            let (listener, _) = listener(family, &anywhere(family));
+            ends_in_time(Accept { from: OpenFile::new(listener.as_fd(), &Gate::of_shared_file()) });
+        }
+    }
+
+    #[test]
+    fn a_connect_ends_in_time_whatever_others_make_of_the_file() {
+        for family in [c::AF_UNIX, c::AF_INET] {
+            let (_listener, address) = listener(family, &anywhere(family));
+            // A full queue.
+            let waiting: Vec<_> = (0..4).map(|_| socket::socket(family, c::SOCK_STREAM, 0).unwrap()).collect();
+            for one in &waiting {
+                let _once_it_is_full_it_waits = socket::connect(NonBlocking::known(one.as_fd()), &address);
+            }
+            let one = socket::socket(family, c::SOCK_STREAM, 0).unwrap();
+            let shared = Gate::of_shared_file();
+            ends_in_time(Connect::new(OpenFile::new(one.as_fd(), &shared), &address));
+        }
+    }
+
+    #[test]
+    fn a_sendfile_ends_in_time_whatever_others_make_of_the_file() {
+        let (one, _other) = socket::socketpair(c::AF_UNIX, c::SOCK_STREAM, 0).unwrap();
+        let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+        let shared = Gate::of_shared_file();
+        ends_in_time(SendFile::new(OpenFile::new(one.as_fd(), &shared), file.as_fd(), 0, None));
+    }
+}

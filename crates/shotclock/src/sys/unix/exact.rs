@@ -14,8 +14,9 @@ use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
 
 use super::address::RawAddress;
-use super::{interface, last_errno, message, socket};
+use super::{brief, interface, last_errno, message, socket};
 
+pub use super::brief::Brief;
 pub use super::dead::cover;
 pub use super::message::{ControlSlice, Received, close_received, push_control_message, receive as recvmsg};
 pub use super::socket::{
@@ -46,8 +47,7 @@ pub fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
 
 /// How long the system lets a call on a descriptor that blocks wait, by the socket's own option, to send or to receive.
 pub fn own_limit(fd: BorrowedFd<'_>, sends: bool) -> Result<Option<Duration>, Errno> {
-    use rustix::net::sockopt::{Timeout, socket_timeout};
-    socket_timeout(fd, if sends { Timeout::Send } else { Timeout::Recv })
+    brief::own_limit(fd, sends)
 }
 
 /// How many bytes a blocking receive waits for: SO_RCVLOWAT.

@@ -1,6 +1,7 @@
 //! Linux with the GNU C library: raw system calls by rustix where they are hot, libc for the rest.
 
 pub(crate) mod address;
+pub(crate) mod brief;
 mod dead;
 pub mod exact;
 pub(crate) mod fork;

@@ -8,8 +8,9 @@ use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny, SocketFlags};
 
 use super::address::RawAddress;
+use super::brief::Brief;
 use super::dead::cover_by_kept;
-use super::{last_errno, signal};
+use super::{brief, last_errno, signal};
 
 /// How many of `send`'s flags are always set: no SIGPIPE, no waiting whatever the descriptor's state.
 const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
@@ -53,41 +54,55 @@ pub fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<(), Errno> {
     net::listen(fd, backlog)
 }
 
-/// A descriptor with O_NONBLOCK set, as far as anybody knows: for the calls that have no flag against waiting.
+/// A descriptor with O_NONBLOCK set, for the calls that have no flag against waiting.
 #[derive(Clone, Copy)]
-pub(crate) struct NonBlocking<'a>(BorrowedFd<'a>);
+pub(crate) struct NonBlocking<'a> {
+    fd: BorrowedFd<'a>,
+    /// Others may take it away before the call.
+    is_shared: bool,
+}
 
 impl<'a> NonBlocking<'a> {
     /// The caller knows it.
     #[inline]
     pub(crate) fn known(fd: BorrowedFd<'a>) -> Self {
-        Self(fd)
+        Self { fd, is_shared: false }
     }
 
     /// Looks, and sets it if it is not set.
     #[cold]
     pub(crate) fn make_sure(fd: BorrowedFd<'a>) -> Result<Self, Errno> {
         set_nonblocking(fd, true)?;
-        Ok(Self(fd))
+        #[cfg(test)]
+        tests::after_the_look(fd);
+        Ok(Self { fd, is_shared: true })
+    }
+
+    /// Sees to it, until what it gives is dropped, that a call which waits all the same does not wait for long.
+    #[inline]
+    fn briefly(self, sends: bool) -> Option<Brief<'a>> {
+        if self.is_shared { Brief::on(self.fd, sends) } else { None }
     }
 }
 
 impl AsFd for NonBlocking<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0
+        self.fd
     }
 }
 
 /// A connection of the queue, non-blocking and close-on-exec from birth, and who connected.
 #[inline]
 pub(crate) fn accept(from: NonBlocking<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
-    let (fd, peer) = net::acceptfrom_with(from.0, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    let _brief = from.briefly(false);
+    let (fd, peer) = net::acceptfrom_with(from.fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
     Ok((fd, known(peer.as_ref())))
 }
 
 /// connect(2).
 pub(crate) fn connect(fd: NonBlocking<'_>, address: &RawAddress) -> Result<(), Errno> {
-    net::connect(fd.0, address)
+    let _brief = fd.briefly(true);
+    net::connect(fd.fd, address)
 }
 
 /// Ends a connection attempt that has failed, so that the next connect begins a new one.
@@ -147,7 +162,8 @@ pub(crate) fn sendfile(
     offset: &mut u64,
     count: usize,
 ) -> Result<usize, Errno> {
-    sendfile_by(to.0, file, offset, count)
+    let _brief = to.briefly(true);
+    sendfile_by(to.fd, file, offset, count)
 }
 
 /// sendfile(2), which waits or not as the descriptor's file says.
@@ -171,7 +187,9 @@ pub fn getsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, into: &mut [u8]) ->
     if unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, into.as_mut_ptr().cast(), &mut len) } < 0 {
         return Err(last_errno());
     }
-    Ok(room.min(len as usize) * unit)
+    let len = room.min(len as usize) * unit;
+    brief::hide(level, name, &mut into[..len]);
+    Ok(len)
 }
 
 /// The error that waits for the socket, which this takes away.
@@ -255,11 +273,23 @@ pub(crate) fn check_is_socket(fd: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::Cell;
     use std::mem::offset_of;
     use std::os::fd::AsFd;
 
     use super::*;
+
+    thread_local! {
+        /// What somebody else does to the file between the look and the call.
+        pub(crate) static BETWEEN: Cell<Option<fn(BorrowedFd<'_>)>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn after_the_look(fd: BorrowedFd<'_>) {
+        if let Some(between) = BETWEEN.get() {
+            between(fd);
+        }
+    }
 
     #[test]
     fn a_filter_is_never_longer_than_the_room_for_it() {

@@ -1,0 +1,112 @@
+//! The moment between the look at O_NONBLOCK and the call that relies on it. Whoever else has the file may have it block
+//! in that moment; then the system's own limit for calls that block, SO_RCVTIMEO or SO_SNDTIMEO, has the call end soon.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_timeout};
+
+use super::socket;
+
+/// How long a call waits that was not to wait at all. An odd number, which no program has a use for: by it a limit of ours
+/// is known, whichever process has set it.
+const LENGTH: Duration = Duration::from_millis(7);
+
+/// Until this is dropped, a call on the file in that direction waits for a moment at most, should it come to wait.
+///
+/// A limit that the program has set in the system is left alone, and ends the call as well. Nobody but who makes the file
+/// block in that very moment has anything of ours: on a file that does not block it counts for nothing. So it is set
+/// after O_NONBLOCK, and taken away before.
+pub struct Brief<'a> {
+    fd: BorrowedFd<'a>,
+    which: Timeout,
+}
+
+impl<'a> Brief<'a> {
+    /// Sets the limit; `None` if the program has one of its own there, or the file is no socket.
+    #[cold]
+    pub fn on(fd: BorrowedFd<'a>, sends: bool) -> Option<Self> {
+        let (which, ours) = (direction(sends), as_told()?);
+        // Another thread's or process's, which will take its own away, may be in the middle as well.
+        let is_free = socket_timeout(fd, which).is_ok_and(|limit| limit.is_none_or(|limit| limit == ours));
+        (is_free && set_socket_timeout(fd, which, Some(LENGTH)).is_ok()).then_some(Self { fd, which })
+    }
+}
+
+impl Drop for Brief<'_> {
+    fn drop(&mut self) {
+        // Else the program has set its own meanwhile, or another has taken this one away.
+        if is_ours(socket_timeout(self.fd, self.which).ok().flatten()) {
+            // As it was before, which cannot fail.
+            let _ = set_socket_timeout(self.fd, self.which, None);
+        }
+    }
+}
+
+/// How long the program lets calls on the file wait that block.
+pub(super) fn own_limit(fd: BorrowedFd<'_>, sends: bool) -> rustix::io::Result<Option<Duration>> {
+    Ok(socket_timeout(fd, direction(sends))?.filter(|limit| !is_ours(Some(*limit))))
+}
+
+/// Has the value of an option say what the program has set: no limit, if it is one of ours.
+pub(super) fn hide(level: i32, name: i32, value: &mut [u8]) {
+    if level != libc::SOL_SOCKET || !matches!(name, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) {
+        return;
+    }
+    if let Some(told) = as_told()
+        && let [seconds, micros] = [0, told.as_micros() as libc::suseconds_t].map(libc::suseconds_t::to_ne_bytes)
+        && *value == [seconds, micros].concat()
+    {
+        value.fill(0);
+    }
+}
+
+fn direction(sends: bool) -> Timeout {
+    if sends { Timeout::Send } else { Timeout::Recv }
+}
+
+fn is_ours(limit: Option<Duration>) -> bool {
+    limit.is_some() && limit == as_told()
+}
+
+/// The length as the system tells it, which counts in ticks of its own; `None` where it cannot be found out now.
+fn as_told() -> Option<Duration> {
+    static MICROS: AtomicU64 = AtomicU64::new(0);
+    let known = MICROS.load(Ordering::Relaxed);
+    if known != 0 {
+        return Some(Duration::from_micros(known));
+    }
+    let asked = socket::socket_of(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0).ok()?;
+    set_socket_timeout(&asked, Timeout::Recv, Some(LENGTH)).ok()?;
+    let told = socket_timeout(asked.as_fd(), Timeout::Recv).ok()??;
+    MICROS.store(u64::try_from(told.as_micros()).ok()?, Ordering::Relaxed);
+    Some(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_program_has_set_stays_and_what_is_ours_goes() {
+        let (one, _other) = socket::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0).unwrap();
+        let fd = one.as_fd();
+        let (brief, beside) = (Brief::on(fd, true).unwrap(), Brief::on(fd, true).unwrap());
+        assert!(socket_timeout(fd, Timeout::Send).unwrap().is_some_and(|limit| limit >= LENGTH));
+        assert_eq!(own_limit(fd, true), Ok(None), "the program has set none");
+        let mut told = [7; 16];
+        assert_eq!(socket::getsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDTIMEO, &mut told), Ok(16));
+        assert_eq!(told, [0; 16], "and is told of none");
+        drop(brief);
+        drop(beside);
+        assert_eq!(socket_timeout(fd, Timeout::Send), Ok(None));
+
+        let brief = Brief::on(fd, false).unwrap();
+        let own = Some(Duration::from_secs(5));
+        set_socket_timeout(fd, Timeout::Recv, own).unwrap();
+        assert!(Brief::on(fd, false).is_none(), "the program's own ends the call as well");
+        drop(brief);
+        assert_eq!(own_limit(fd, false), Ok(own));
+    }
+}
