@@ -17,7 +17,7 @@ Modules that were imported before this one, and took the class out of ``socket``
 
 import socket
 
-from shotclock._on_import import on_import
+from shotclock._install.on_import import on_import
 
 __all__ = ["Timeout", "TimeoutSocket", "getDefaultSocketTimeout", "setDefaultSocketTimeout"]
 

@@ -30,16 +30,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import faults as faults
     from . import socket as socket
-    from ._cancel import Cancelled, Canceller
-    from ._chain import shield
-    from ._dial import get_attempt_delay, set_attempt_delay
-    from ._graft import install, uninstall
-    from ._lookup import get_lookup_timeout, set_lookup_timeout
-    from ._policy import Policy, policy_of, remove_policy
-    from ._recv_exact import IncompleteReadError, recv_exact
-    from ._scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
-    from ._status import Status, status
-    from ._timeout_details import TimeoutDetails, timeout_details
+    from ._bounds.cancel import Cancelled, Canceller
+    from ._bounds.shield import shield
+    from ._install.dial import get_attempt_delay, set_attempt_delay
+    from ._install.graft import install, uninstall
+    from ._bounds.lookup import get_lookup_timeout, set_lookup_timeout
+    from ._bounds.policy import Policy, policy_of, remove_policy
+    from ._bounds.recv_exact import IncompleteReadError, recv_exact
+    from ._bounds.scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
+    from ._program.status import Status, status
+    from ._bounds.timeout_details import TimeoutDetails, timeout_details
 
 __all__ = [
     "Cancelled",
@@ -69,32 +69,32 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Cancelled": "_cancel",
-    "Canceller": "_cancel",
-    "IncompleteReadError": "_recv_exact",
-    "Policy": "_policy",
-    "Scope": "_scope",
-    "Status": "_status",
-    "TimeoutDetails": "_timeout_details",
-    "deadline": "_scope",
-    "deadline_at": "_scope",
-    "expired_scope": "_scope",
+    "Cancelled": "_bounds.cancel",
+    "Canceller": "_bounds.cancel",
+    "IncompleteReadError": "_bounds.recv_exact",
+    "Policy": "_bounds.policy",
+    "Scope": "_bounds.scope",
+    "Status": "_program.status",
+    "TimeoutDetails": "_bounds.timeout_details",
+    "deadline": "_bounds.scope",
+    "deadline_at": "_bounds.scope",
+    "expired_scope": "_bounds.scope",
     "faults": "faults",
-    "get_attempt_delay": "_dial",
-    "get_lookup_timeout": "_lookup",
-    "install": "_graft",
-    "move_on_after": "_scope",
-    "policy_of": "_policy",
-    "recv_exact": "_recv_exact",
-    "remaining": "_scope",
-    "remove_policy": "_policy",
-    "set_attempt_delay": "_dial",
-    "set_lookup_timeout": "_lookup",
-    "shield": "_chain",
+    "get_attempt_delay": "_install.dial",
+    "get_lookup_timeout": "_bounds.lookup",
+    "install": "_install.graft",
+    "move_on_after": "_bounds.scope",
+    "policy_of": "_bounds.policy",
+    "recv_exact": "_bounds.recv_exact",
+    "remaining": "_bounds.scope",
+    "remove_policy": "_bounds.policy",
+    "set_attempt_delay": "_install.dial",
+    "set_lookup_timeout": "_bounds.lookup",
+    "shield": "_bounds.shield",
     "socket": "socket",
-    "status": "_status",
-    "timeout_details": "_timeout_details",
-    "uninstall": "_graft",
+    "status": "_program.status",
+    "timeout_details": "_bounds.timeout_details",
+    "uninstall": "_install.graft",
 }
 
 

@@ -1,6 +1,6 @@
 """``python -m shotclock``: an unmodified program over the ``_socket`` in Rust."""
 
-from ._command import main
+from ._program.command import main
 
 if __name__ == "__main__":
     main()

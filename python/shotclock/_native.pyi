@@ -84,7 +84,7 @@ class Link:
     # How long after entering that is; -1 where it does not count from there.
     _duration_ns: int
     expired: bool
-    # Whether entering it calls what `before_entering` was given.
+    # Whether entering it begins with `reach_every_socket`.
     _reaches: bool
 
     @property
@@ -126,8 +126,8 @@ def leave_all() -> None:
 def links() -> int:
     """Count what is entered in the process."""
 
-def before_entering(reach: Callable[[], object], /) -> None:
-    """Take what is called before a scope or canceller is entered. The first call counts."""
+def reach_every_socket() -> None:
+    """See to it that no limit is without effect; entering a scope or canceller begins with it."""
 
 def monotonic_ns() -> int:
     """Give the system's monotonic clock, which no fake clock replaces."""

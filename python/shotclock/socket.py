@@ -6,7 +6,7 @@ default timeout of its own. ``ssl`` turns its sockets into the interpreter's ``S
 only after ``shotclock.install()``. ``sys.modules["socket"]`` stays as it is.
 """
 
-from ._socket_layer import execute_socket_layer
+from ._install.socket_layer import execute_socket_layer
 
 execute_socket_layer(globals())
 del execute_socket_layer

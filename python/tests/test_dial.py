@@ -387,7 +387,7 @@ def test_install_rebinds_copies_and_undoes_it():
         assert socket.create_connection is theirs
         importlib.reload(socket)
         shotclock.install()
-        assert socket.create_connection.__globals__["__name__"] == "shotclock._dial"
+        assert socket.create_connection.__globals__["__name__"] == "shotclock._install.dial"
         shotclock.uninstall()
         assert socket.create_connection.__globals__ is vars(socket)
     """

@@ -43,7 +43,7 @@ FORK_IN_THE_MIDDLE = """
 """
 
 
-@pytest.mark.parametrize("name", ["shotclock._graft", "shotclock._tls", "shotclock._on_import", "selectors", "socket"])
+@pytest.mark.parametrize("name", ["shotclock._install.graft", "shotclock._install.tls", "shotclock._install.on_import", "selectors", "socket"])
 def test_a_child_can_import_what_another_thread_was_importing(name):
     program = FORK_IN_THE_MIDDLE.format(name=name)
     # That there is another thread is what some versions warn of.

@@ -174,10 +174,10 @@ def test_lookups_that_are_replaced_give_what_they_give(either):
 
 @pytest.mark.parametrize("part", ["_replace_methods", "swap_in_modules"])
 def test_an_install_that_fails_changes_nothing(monkeypatch, part):
-    from shotclock import _graft
+    from shotclock._install import graft
 
     before = everything()
-    owner = _graft if part in vars(_graft) else _graft._Graft
+    owner = graft if part in vars(graft) else graft._Graft
     real = getattr(owner, part)
     calls = []
 

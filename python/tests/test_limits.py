@@ -177,5 +177,5 @@ def test_status_names_them():
 
 
 def test_a_program_without_sockets_pays_nothing_for_a_total():
-    program = "import sys; print('shotclock._native' in sys.modules, 'shotclock._scope' in sys.modules)"
+    program = "import sys; print('shotclock._native' in sys.modules, 'shotclock._bounds.scope' in sys.modules)"
     assert check(program, environment={"SHOTCLOCK": "1", "SHOTCLOCK_TOTAL": "5"}) == "False False\n"

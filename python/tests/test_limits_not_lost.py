@@ -108,7 +108,7 @@ def test_a_fake_clock_changes_nothing(run_mounted, clock):
     run_mounted(
         f"""
         from unittest import mock
-        import signal, shotclock._scope
+        import signal, shotclock._bounds.scope
         signal.alarm(20)
         a, b = socket.socketpair()
         real = time.monotonic

@@ -7,8 +7,8 @@ from interpreter import check
 BOTH = """
 import sys
 import _socket as stock, socket
-from shotclock import _mount
-own = _mount.own_socket_module()
+from shotclock._install import mount
+own = mount.own_socket_module()
 """
 
 
@@ -17,7 +17,7 @@ def test_the_module_has_all_that_the_stock_one_has():
         BOTH
         + """
 assert dir(own) == dir(stock)
-assert own is _mount.own_socket_module() and own is not stock
+assert own is mount.own_socket_module() and own is not stock
 assert own.__name__ == "_socket" and own.__doc__ == stock.__doc__ and not hasattr(own, "__all__")
 assert own.__spec__.name == "_socket" and own.__spec__.loader is own.__loader__
 assert "shotclock" in repr(own)
@@ -70,9 +70,9 @@ def test_the_socket_module_is_beside_the_interpreters_own():
         from shotclock import socket as ours
         assert ours is shotclock.socket is sys.modules["shotclock.socket"]
         import socket, _socket
-        from shotclock import _mount
-        assert sys.modules["_socket"] is _socket is not _mount.own_socket_module()
-        assert socket.socket.__base__ is _socket.socket and ours.socket.__base__ is _mount.own_socket_module().socket
+        from shotclock._install import mount
+        assert sys.modules["_socket"] is _socket is not mount.own_socket_module()
+        assert socket.socket.__base__ is _socket.socket and ours.socket.__base__ is mount.own_socket_module().socket
         assert ours.__name__ == "shotclock.socket" and ours.__spec__.name == "shotclock.socket"
         assert ours.__doc__ == socket.__doc__ and ours.__file__ == socket.__file__
         assert ours.__all__ == socket.__all__
@@ -193,8 +193,8 @@ def test_the_import_of_socket_py_is_an_import_like_any_other():
         importer = socket.__builtins__["__import__"]
         assert importer("os.path", fromlist=["join"], level=0).join and importer(name="os", globals=None).path
         assert importer("_socket") is not real("_socket")
-        assert importer("_on_import", {"__package__": "shotclock"}, None, ["on_import"], 1).on_import
-        assert "os" in asked and "_on_import" in asked
+        assert importer("on_import", {"__package__": "shotclock._install"}, None, ["on_import"], 1).on_import
+        assert "os" in asked and "on_import" in asked
     """)
 
 
@@ -204,8 +204,8 @@ def test_beneath_the_command_everything_is_ours(first):
         f"""
         import {first}
         import _socket, socket
-        from shotclock import _mount
-        assert _socket is _mount.own_socket_module() and _mount.is_mounted()
+        from shotclock._install import mount
+        assert _socket is mount.own_socket_module() and mount.is_mounted()
         assert socket.socket.__base__ is _socket.socket
         assert socket.gethostbyname is _socket.gethostbyname
         assert "shotclock" in socket.socket._sendfile_use_sendfile.__code__.co_filename
@@ -261,9 +261,9 @@ def test_threads_make_one_module():
     check("""
         import sys, threading
         sys.setswitchinterval(1e-6)
-        from shotclock import _mount
+        from shotclock._install import mount
         made = []
-        threads = [threading.Thread(target=lambda: made.append(_mount.own_socket_module())) for _ in range(8)]
+        threads = [threading.Thread(target=lambda: made.append(mount.own_socket_module())) for _ in range(8)]
         for thread in threads: thread.start()
         for thread in threads: thread.join()
         assert len(made) == 8 and len(set(map(id, made))) == 1

@@ -6,7 +6,7 @@ from interpreter import check, run
 # A module that is on no disk, found by a finder of the test's own.
 MADE = """
 import importlib.abc, importlib.machinery, importlib.util, sys, threading
-from shotclock._on_import import on_import
+from shotclock._install.on_import import on_import
 
 class Made(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def __init__(self, name, execute):

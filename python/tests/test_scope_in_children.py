@@ -64,8 +64,9 @@ def test_the_limit_of_the_program_stays(run):
     run(
         """
         import multiprocessing
-        from shotclock import _native, _scope
-        _scope.limit_program(_native.monotonic_ns() + 40 * 10**9)
+        from shotclock import _native
+        from shotclock._bounds import scope
+        scope.limit_program(_native.monotonic_ns() + 40 * 10**9)
         def look(seen):
             assert _native.links() == 1
             seen.send(shotclock.remaining())

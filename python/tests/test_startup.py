@@ -107,7 +107,7 @@ def test_limits_hold_whatever_two_threads_import(interval, first):
 def test_limits_that_cannot_hold_are_said_aloud():
     program = """
         import sys
-        sys.modules["shotclock._graft"] = None
+        sys.modules["shotclock._install.graft"] = None
         import socket
         print(socket.getdefaulttimeout())
     """
@@ -115,7 +115,7 @@ def test_limits_that_cannot_hold_are_said_aloud():
         done = run("-c", textwrap.dedent(program), environment=ON | {limit: "7"})
         assert (done.returncode, done.stdout) == (0, "None\n")
         (line,) = done.stderr.splitlines()
-        assert line.startswith("shotclock: ") and "_graft" in line and line.endswith("its limits do not hold")
+        assert line.startswith("shotclock: ") and "graft" in line and line.endswith("its limits do not hold")
 
 
 @pytest.mark.parametrize(
@@ -137,13 +137,13 @@ def test_what_cannot_be_used_is_a_line_and_no_more(environment, said, printed):
 def test_it_may_run_again():
     program = """
         import sys
-        from shotclock import _startup
+        from shotclock._program import startup
         before = list(sys.meta_path)
-        _startup.run(); _startup.run()
+        startup.run(); startup.run()
         assert sys.meta_path == before
         import socket
         assert "recv" in vars(socket.socket)
-        _startup.run()
+        startup.run()
     """
     check(program, environment=ON)
 

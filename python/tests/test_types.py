@@ -24,10 +24,10 @@ def test_stubs_and_objects_agree(tmp_path):
     allowed = [
         "shotclock.socket.__all__",
         "shotclock._environment.Number",
-        "shotclock._scope.Parameters",
-        "shotclock._scope.Result",
+        "shotclock._bounds.scope.Parameters",
+        "shotclock._bounds.scope.Result",
         "shotclock.pytest_plugin.PeerOfTest@.*",
-        "shotclock._resumable_files.ResumableIO@.*",
+        "shotclock._bounds.resumable_files.ResumableIO@.*",
     ]
     # Which constants there are depends on how the interpreter was built: Debian's has Bluetooth's, most have not.
     allowed += [f"shotclock.socket.{name}" for name, value in vars(socket).items() if isinstance(value, (int, str))]

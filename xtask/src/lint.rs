@@ -1,13 +1,14 @@
 //! `cargo xtask lint`: everything that can be said without running the tests.
 
-use crate::{Failure, homes, msrv, promises, run, skips};
+use crate::{Failure, homes, msrv, promises, rooms, run, skips};
 
 /// One check: its name, and what it does. It may add to the skips.
 type Check = (&'static str, fn(&mut Vec<String>) -> Result<(), Failure>);
 
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 8] = [
     ("format", |_| run::check(&mut run::cargo(["fmt", "--all", "--check"]))),
     ("homes", |_| homes::check()),
+    ("rooms", |_| rooms::check()),
     ("promises", |_| promises::check()),
     ("clippy", |_| clippy()),
     ("documentation", |_| documentation()),

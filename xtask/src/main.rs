@@ -18,6 +18,7 @@ mod nextest;
 mod promises;
 mod python;
 mod pythons;
+mod rooms;
 mod run;
 mod sanitize;
 mod skips;

@@ -10,7 +10,8 @@ use shotclock::raw::deadline_nanos;
 
 use crate::call::call_plainly;
 use crate::capi::{
-    Py_None, PyBool_FromLong, PyContextVar_Get, PyContextVar_New, PyContextVar_Set, PyExc_RuntimeError, PyObject,
+    Py_None, PyBool_FromLong, PyContextVar_Get, PyContextVar_New, PyContextVar_Set, PyExc_RuntimeError,
+    PyImport_ImportModule, PyObject, PyObject_GetAttrString,
 };
 use crate::errors;
 use crate::interpreter::{PyResult, Raised};
@@ -27,7 +28,7 @@ static INNERMOST: Once<PyObject> = Once::new();
 /// What is around every thread, from the outside of the program.
 static OUTERMOST: Once<PyObject> = Once::new();
 
-/// What sees to it that nothing is entered without effect: Python's.
+/// What sees to it that nothing is entered without effect: a function of the package, found when it is first wanted.
 static REACH: Once<PyObject> = Once::new();
 
 /// How many links are entered in the process. After a fork it may count some of threads that are no more, never less.
@@ -75,7 +76,13 @@ pub(crate) fn generation() -> u32 {
 
 /// Lets Python see to it that sockets are reached, before a link that bounds them is entered.
 pub(crate) fn reach_every_socket() -> PyResult<()> {
-    let Some(reach) = REACH.get() else { return Ok(()) };
+    let reach = REACH.get_or_make(|| {
+        // SAFETY: the names end with a NUL; the module lives through the call.
+        unsafe {
+            let module = Owned::new(PyImport_ImportModule(c"shotclock._install.reach".as_ptr()))?;
+            Owned::new(PyObject_GetAttrString(module.as_ptr(), c"reach_every_socket".as_ptr())).map(Owned::into_ptr)
+        }
+    })?;
     // SAFETY: kept for ever.
     unsafe { call_plainly(reach) }.map(|_| ())
 }
@@ -253,10 +260,9 @@ pub(crate) unsafe extern "C" fn count(_: *mut PyObject, _: *mut PyObject) -> *mu
     returned(Owned::size(links()))
 }
 
-/// `_native.before_entering(reach)`: what is called before a link that bounds sockets is entered. The first call counts.
-pub(crate) unsafe extern "C" fn before_entering(_: *mut PyObject, reach: *mut PyObject) -> *mut PyObject {
-    // SAFETY: an argument is alive; the reference is kept for ever.
-    returned(REACH.get_or_make(|| Ok(unsafe { Owned::borrowed(reach) }.into_ptr())).map(|_| Owned::none()))
+/// `_native.reach_every_socket()`: what is called before a link that bounds sockets is entered.
+pub(crate) unsafe extern "C" fn reach(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    returned(reach_every_socket().map(|()| Owned::none()))
 }
 
 /// `_native.monotonic_ns()`: the system's monotonic clock, which nobody replaces.

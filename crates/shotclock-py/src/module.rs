@@ -285,10 +285,10 @@ fn of_limits() -> Vec<PyMethodDef> {
         function(c"leave_all", chain::leave_all, METH_NOARGS, c"leave_all()\n--\n\nNothing entered counts any more."),
         function(c"links", chain::count, METH_NOARGS, c"links()\n--\n\nHow many are entered."),
         function(
-            c"before_entering",
-            chain::before_entering,
-            METH_O,
-            c"before_entering(reach, /)\n--\n\nWhat to call before a link that bounds sockets is entered.",
+            c"reach_every_socket",
+            chain::reach,
+            METH_NOARGS,
+            c"reach_every_socket()\n--\n\nSee to it that no limit is without effect.",
         ),
         function(c"monotonic_ns", chain::monotonic_ns, METH_NOARGS, c"monotonic_ns()\n--\n\nThe system's own clock."),
         function(

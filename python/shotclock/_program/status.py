@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from . import _environment
+from .. import _environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,33 +59,35 @@ class Status:
 def status() -> Status:
     """Say what is replaced and what is not reached."""
     try:
-        from . import _graft, _mount
+        from .._install import graft, mount
+        from .._stock import stock_socket_module
 
-        _mount.stock_socket_module()
+        stock_socket_module()
     except ImportError as error:
         # A subinterpreter, or an interpreter whose socket objects are not what the methods expect.
         return Status(None, (), ("everything",), str(error))
-    if _mount.is_mounted():
-        return Status("type", _mount.replaced(), _strangers(_mount.reaches) + _NEVER_REACHED, limits=_limits())
-    if replaced := _graft.replaced():
-        not_reached = _strangers(_graft.reaches) + _BESIDE_THE_GRAFT + _NEVER_REACHED
+    if mount.is_mounted():
+        return Status("type", mount.replaced(), _strangers(mount.reaches) + _NEVER_REACHED, limits=_limits())
+    if replaced := graft.replaced():
+        not_reached = _strangers(graft.reaches) + _BESIDE_THE_GRAFT + _NEVER_REACHED
         return Status("graft", replaced, not_reached, limits=_limits())
     return Status(None, (), ("everything",))
 
 
 def _limits() -> tuple[str, ...]:
-    from . import _dial, _lookup, _scope
+    from .._bounds import lookup, scope
+    from .._install import dial
 
     def seconds(value: float | None) -> str | None:
         return None if value is None else f"{value:g} s"
 
-    program = _scope.of_program()
-    delay = "one after another" if (pause := _dial.get_attempt_delay()) is None else f"{pause:g} s apart"
+    program = scope.of_program()
+    delay = "one after another" if (pause := dial.get_attempt_delay()) is None else f"{pause:g} s apart"
     limits = {
         "new sockets": seconds(sys.modules["_socket"].getdefaulttimeout()),
-        "each lookup": seconds(_lookup.get_lookup_timeout()),
+        "each lookup": seconds(lookup.get_lookup_timeout()),
         "the whole program": None if program is None else f"{program.remaining():.3f} s left",
-        "connection attempts": None if pause == _dial.USUAL_DELAY else delay,
+        "connection attempts": None if pause == dial.USUAL_DELAY else delay,
     }
     return tuple(f"{what}: {limit}" for what, limit in limits.items() if limit is not None)
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from . import _environment
+from .. import _environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ class Limits:
         if (timeout := self._seconds["--timeout"]) is not None:
             sys.modules["_socket"].setdefaulttimeout(timeout)
         if (lookup_timeout := self._seconds["--lookup-timeout"]) is not None:
-            from . import _lookup
+            from .._bounds import lookup
 
-            _lookup.set_lookup_timeout(lookup_timeout)
+            lookup.set_lookup_timeout(lookup_timeout)
         if self._end_ns is not None:
-            from . import _scope
+            from .._bounds import scope
 
-            _scope.limit_program(self._end_ns)
+            scope.limit_program(self._end_ns)
 
     def hand_on(self) -> None:
         """Have them hold in the children of this process as well, which are to get the methods by the graft."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import _functions, _makefile, _native, _sendfile, _socket_io
+from . import functions, sendfile, socket_io
+from .. import _native
+from .._bounds import makefile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +18,10 @@ def complete(socket_module: ModuleType) -> None:
     is of the very class that the method was made for.
     """
     owner = socket_module.socket
-    _sendfile.replace(socket_module)
-    _makefile.replace(socket_module)
-    _socket_io.replace(socket_module)
-    _functions.replace(socket_module)
+    sendfile.replace(socket_module)
+    makefile.replace(socket_module)
+    socket_io.replace(socket_module)
+    functions.replace(socket_module)
     know_accept(socket_module)
     for name, method in _native.descriptors(owner).items():
         if name not in vars(owner):

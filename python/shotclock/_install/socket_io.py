@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _native
+from .. import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

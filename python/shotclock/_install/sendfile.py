@@ -6,7 +6,7 @@ import errno
 import io
 import os
 
-from . import _native
+from .. import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import functools
 import operator
 import sys
 
-from . import _environment, _native
-from ._cancel import Cancelled
-from ._chain import shield
-from ._scope import MOST_SECONDS, Budget, checked_seconds
+from .. import _environment, _native
+from .._bounds.cancel import Cancelled
+from .._bounds.shield import shield
+from .._bounds.scope import MOST_SECONDS, Budget, checked_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._causes import causes
+from .causes import causes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._scope import Scope
+    from .scope import Scope
 
 
 @dataclass(frozen=True)

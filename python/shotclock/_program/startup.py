@@ -6,7 +6,7 @@ next to nothing for it.
 
 from __future__ import annotations
 
-from . import _environment
+from .. import _environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,17 +36,17 @@ def withdraw() -> None:
 
 
 def _arrange() -> None:
-    from ._limits import Limits
-    from ._on_import import on_import
+    from .limits import Limits
+    from .._install.on_import import on_import
 
     limits = Limits({}, _environment.warn)
     limits.hand_on_end()
 
-    def graft(socket_module: object) -> None:
+    def install(socket_module: object) -> None:
         try:
-            from . import _graft
+            from .._install import graft
 
-            _graft.install()
+            graft.install()
             limits.put_in_place()
         except Exception as error:
             if limits:
@@ -56,4 +56,4 @@ def _arrange() -> None:
                 raise
 
     assert _withdrawals is not None
-    _withdrawals.append(on_import("socket", graft))
+    _withdrawals.append(on_import("socket", install))

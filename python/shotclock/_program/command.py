@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from . import _environment
-from ._limits import OPTIONS, Limits
-from ._program import Program
+from .. import _environment
+from .limits import OPTIONS, Limits
+from .program import Program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def main() -> None:
     if command.program is not None:
         command.program.run()
     else:
-        from ._status import status
+        from .status import status
 
         print(status())
 
@@ -106,20 +106,20 @@ class _Command:
 
 
 def _put_in_place(command: _Command) -> None:
-    from . import _startup
+    from . import startup
 
     # An outer `python -m shotclock` has asked for the graft in this process.
-    _startup.withdraw()
+    startup.withdraw()
     try:
         # Somebody's start-up file may have imported it already: then only the graft reaches everything.
         if command.graft or "socket" in sys.modules:
-            from . import _graft
+            from .._install import graft
 
-            _graft.install()
+            graft.install()
         else:
-            from . import _mount
+            from .._install import mount
 
-            _mount.mount()
+            mount.mount()
     except ImportError as error:
         sys.exit(f"python -m shotclock: {error}")
     command.limits.put_in_place()

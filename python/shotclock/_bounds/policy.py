@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from . import _native
-from ._chain import reach_every_socket
-from ._scope import checked_seconds
+from .. import _native
+from .scope import checked_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class Policy:
         Raises TypeError for what is not a socket object, ValueError for a datagram socket or a client's (of TCP, where
         the system knows it), OSError if it is closed.
         """
-        reach_every_socket()
+        _native.reach_every_socket()
         _native.set_policy(sock, self._first_byte, self._idle, self._total)
 
     def __setattr__(self, name: str, value: object) -> None:

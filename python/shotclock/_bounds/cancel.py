@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from . import _chain as _chain  # which says what is called before one is entered
-from . import _native
+from .. import _native
 
 
 class Canceller(_native.Canceller):

@@ -44,10 +44,10 @@ def method_for(socket_module: ModuleType, original: Callable[..., Any]) -> Calla
             return original(self, mode, buffering, encoding=encoding, errors=errors, newline=newline)
         if buffering == 0:
             raise ValueError("resume=True: expected a buffer, where what has come can stay, not buffering=0")
-        from . import _resumable_files
+        from . import resumable_files
 
         text_options = (encoding, errors, newline)
-        return _resumable_files.make(self, socket_module.SocketIO, mode, buffering, text_options)
+        return resumable_files.make(self, socket_module.SocketIO, mode, buffering, text_options)
 
     functools.update_wrapper(makefile, original)
     # Which would hide the argument that is ours.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import sys
 from importlib.util import find_spec
 
-from . import _mount, _socket_class
-from ._on_import import on_import
+from . import mount, own_class
+from .on_import import on_import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def execute_socket_layer(namespace: dict[str, Any]) -> None:
         # Where inspect and tracebacks find the source.
         namespace["__file__"] = spec.origin
     exec(get_code("socket"), namespace)
-    _socket_class.complete(sys.modules[namespace["__name__"]])
-    on_import("multiprocessing.reduction", _let_sockets_travel)
+    own_class.complete(sys.modules[namespace["__name__"]])
+    on_import("multiprocessing.reduction", functools.partial(_let_sockets_travel, namespace["socket"]))
 
 
 def _import_over_ours(
@@ -38,22 +39,19 @@ def _import_over_ours(
     fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> ModuleType:
-    if name == _mount.NAME and level == 0:
-        return _mount.own_socket_module()
+    if name == mount.NAME and level == 0:
+        return mount.own_socket_module()
     return builtins.__import__(name, globals, locals, fromlist, level)
 
 
-def _let_sockets_travel(reduction: Any) -> None:
+def _let_sockets_travel(socket_class: Any, reduction: Any) -> None:
     """Sockets go to other processes of multiprocessing as those of the interpreter's own class do."""
-    from .socket import socket
 
     def reduce(sock: Any) -> tuple[Any, ...]:
-        return _rebuild, (reduction.DupFd(sock.fileno()), sock.family, sock.type, sock.proto)
+        return _rebuild, (socket_class, reduction.DupFd(sock.fileno()), sock.family, sock.type, sock.proto)
 
-    reduction.register(socket, reduce)
+    reduction.register(socket_class, reduce)
 
 
-def _rebuild(duplicate: Any, family: int, kind: int, protocol: int) -> Any:
-    from .socket import socket
-
-    return socket(family, kind, protocol, fileno=duplicate.detach())
+def _rebuild(socket_class: Any, duplicate: Any, family: int, kind: int, protocol: int) -> Any:
+    return socket_class(family, kind, protocol, fileno=duplicate.detach())

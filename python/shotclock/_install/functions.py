@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from types import FunctionType
 
-from . import _dial, _lookup
+from . import dial
+from .._bounds import lookup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-_MAKERS = {"create_connection": _dial.create_connection_for, "getfqdn": _lookup.getfqdn_for}
+_MAKERS = {"create_connection": dial.create_connection_for, "getfqdn": lookup.getfqdn_for}
 NAMES = tuple(_MAKERS)
 
 
@@ -24,7 +25,7 @@ def replace(socket_module: ModuleType) -> None:
 def replaced() -> tuple[str, ...]:
     """``socket.function`` for each of ours that the module ``socket`` has."""
     module = sys.modules.get("socket")
-    homes = (_dial.__name__, _lookup.__name__)
+    homes = (dial.__name__, lookup.__name__)
     there = {name: getattr(getattr(module, name, None), "__globals__", {}) for name in _MAKERS}
     return tuple(f"socket.{name}" for name, home in there.items() if home.get("__name__") in homes)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 import math
 
-from . import _chain as _chain  # which says what is called before one is entered
-from . import _decorated, _native
-from ._causes import causes
-from ._own_end import is_end_of
+from . import decorated
+from .. import _native
+from .causes import causes
+from .own_end import is_end_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,16 +45,16 @@ class Scope(_native.Link):
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """As a decorator: each call runs in a scope of its own."""
-        wrapped: Callable[Parameters, Result] = _decorated.rewrapped(function, self._limiting)
+        wrapped: Callable[Parameters, Result] = decorated.rewrapped(function, self._limiting)
         return wrapped
 
     def _limiting(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        _decorated.check(function)
+        decorated.check(function)
 
         @functools.wraps(function)
         def limited(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
             with Scope(self._seconds, self.deadline_ns):
-                result: Result = _decorated.checked_result(function(*arguments, **keywords), function)
+                result: Result = decorated.checked_result(function(*arguments, **keywords), function)
                 return result
 
         return limited

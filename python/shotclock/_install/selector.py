@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 import math
 
-from . import _native
-from ._replacements import ClassAttributes
-from ._scope import MOST_SECONDS
+from .. import _native
+from .replacements import ClassAttributes
+from .._bounds.scope import MOST_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

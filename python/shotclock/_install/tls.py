@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import _native
+from .. import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

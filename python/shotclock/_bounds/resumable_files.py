@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import io
 
-from . import _chain, _native
+from .. import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def make(sock: Any, socket_io: type, mode: str, buffering: int | None, text_opti
         raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
     if getattr(sock, "_sslobj", None) is not None:
         # It has to be guarded.
-        _chain.reach_every_socket()
+        _native.reach_every_socket()
     size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
     raw: Any = socket_io(sock, "".join(letter for letter in "rw" if letter in mode) or "r")
     sock._io_refs += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.machinery import ModuleSpec
 
-from ._fork import new_lock
+from .._fork import new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 
-from . import _native, _scope
-from ._chain import reach_every_socket
+from . import scope
+from .. import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def set_lookup_timeout(seconds: float | None) -> None:
     if seconds is None:
         _native.set_lookup_timeout(0)
     else:
-        if _scope.checked_seconds(seconds) == 0:
+        if scope.checked_seconds(seconds) == 0:
             raise ValueError("a lookup timeout of 0 seconds: expected more, or None")
-        reach_every_socket()
+        _native.reach_every_socket()
         _native.set_lookup_timeout(math.ceil(seconds * _SECOND))
     _timeout = seconds
 
@@ -50,11 +50,11 @@ def getfqdn_for(socket_module: ModuleType) -> Callable[[str], str]:
 
     @functools.wraps(stock)
     def getfqdn(name: str = "") -> str:
-        scope = _scope.earliest()
-        if scope is None:
+        ending_first = scope.earliest()
+        if ending_first is None:
             return stock(name)
         # With its end this call has an answer still: the scope has ended nothing that anybody would see.
-        with _scope.Budget(None, scope.deadline_ns):
+        with scope.Budget(None, ending_first.deadline_ns):
             return stock(name)
 
     return getfqdn

@@ -6,10 +6,13 @@ import functools
 from operator import itemgetter
 from types import FunctionType
 
-from . import _functions, _makefile, _mount, _native, _selector, _sendfile, _socket_class, _socket_io, _strangers, _tls
-from ._fork import new_lock
-from ._on_import import on_import
-from ._replacements import ClassAttributes, names_in_modules, swap_in_modules
+from . import functions, mount, selector, sendfile, own_class, socket_io, strangers, tls
+from .. import _native
+from .._bounds import makefile
+from .._fork import new_lock
+from .._stock import stock_socket_module
+from .on_import import on_import
+from .replacements import ClassAttributes, names_in_modules, swap_in_modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,9 +48,9 @@ def install() -> None:
     Raises ImportError if this interpreter's socket objects are not what the methods expect. Then nothing is changed.
     """
     global _installed
-    if _mount.is_mounted():
+    if mount.is_mounted():
         return
-    stock = _mount.stock_socket_module()
+    stock = stock_socket_module()
     import selectors
     import socket
 
@@ -56,7 +59,7 @@ def install() -> None:
             _installed = _Graft(socket, stock)
         else:
             _installed.reach(socket)
-        _selector.install(selectors, stock)
+        selector.install(selectors, stock)
     _watch_ssl()
 
 
@@ -65,8 +68,8 @@ def uninstall() -> None:
     global _installed, _stop_watching_ssl
     with _lock:
         if _installed is not None:
-            _tls.uninstall()
-            _selector.uninstall()
+            tls.uninstall()
+            selector.uninstall()
             _installed.undo()
             _installed = None
         stop_watching, _stop_watching_ssl = _stop_watching_ssl, None
@@ -87,7 +90,7 @@ def is_whole() -> bool:
 def replaced() -> tuple[str, ...]:
     """What is grafted now; empty while nothing is."""
     with _lock:
-        return _installed.names() + _selector.replaced() + _tls.guarded() if _installed is not None else ()
+        return _installed.names() + selector.replaced() + tls.guarded() if _installed is not None else ()
 
 
 def reaches(socket_class: object) -> bool:
@@ -111,7 +114,7 @@ def _watch_ssl() -> None:
 def _guard_ssl(ssl: ModuleType) -> None:
     with _lock:
         if _installed is not None:
-            _tls.install(ssl)
+            tls.install(ssl)
 
 
 class _Graft:
@@ -133,9 +136,9 @@ class _Graft:
 
     def reach(self, socket_module: ModuleType) -> None:
         owner = _class_of_socket_py(socket_module, self._stock)
-        _socket_class.know_accept(socket_module)
+        own_class.know_accept(socket_module)
         self._replace_methods(owner, socket_module)
-        self._swapped += _functions.pairs(socket_module)
+        self._swapped += functions.pairs(socket_module)
         swap_in_modules(self._swapped)
         self._watch(owner, socket_module)
 
@@ -152,7 +155,7 @@ class _Graft:
     def _watch(self, owner: type, socket_module: ModuleType) -> None:
         """Keep what stands where something of ours does, or will once a mock that is there now has gone."""
         places: list[tuple[Any, tuple[str, ...]]] = [(owner, tuple(name for name in self._methods.wanted(owner) if name in _WATCHED))]
-        places += [(socket_module, ("socket", *LOOKUPS, *_functions.NAMES)), (self._stock, LOOKUPS)]
+        places += [(socket_module, ("socket", *LOOKUPS, *functions.NAMES)), (self._stock, LOOKUPS)]
         self._watched = []
         for place, names in places:
             get = itemgetter(*names)
@@ -180,16 +183,16 @@ class _Graft:
             self._methods.want(owner, name)
             if name not in vars(owner):
                 self._methods.set(owner, name, method)
-        for name, function in _sendfile.methods_for(socket_module, owner).items():
+        for name, function in sendfile.methods_for(socket_module, owner).items():
             self._replace_function(owner, name, function, socket_module)
-        if self._may_replace(owner, _makefile.METHOD, socket_module) and _makefile.METHOD in vars(owner):
-            makefile = _makefile.method_for(socket_module, vars(owner)[_makefile.METHOD])
-            self._methods.set(owner, _makefile.METHOD, makefile)
+        if self._may_replace(owner, makefile.METHOD, socket_module) and makefile.METHOD in vars(owner):
+            ours = makefile.method_for(socket_module, vars(owner)[makefile.METHOD])
+            self._methods.set(owner, makefile.METHOD, ours)
         file_type = socket_module.SocketIO
         if not self._methods.reach(file_type):
-            for name, value in _socket_io.kept_for(socket_module).items():
+            for name, value in socket_io.kept_for(socket_module).items():
                 self._methods.add(file_type, name, value)
-        for name, method in _socket_io.methods_for(socket_module).items():
+        for name, method in socket_io.methods_for(socket_module).items():
             if self._may_replace(file_type, name, socket_module):
                 self._methods.set(file_type, name, method)
 
@@ -211,14 +214,14 @@ class _Graft:
 
 def _class_of_socket_py(socket_module: Any, stock: ModuleType) -> type:
     """The class that socket.py defines: ``socket.socket``, or what that is a subclass of by now (timeoutsocket's)."""
-    if (library := _strangers.green(socket_module.socket)) is not None:
-        raise ImportError(_strangers.refusal(library))
+    if (library := strangers.green(socket_module.socket)) is not None:
+        raise ImportError(strangers.refusal(library))
     known: type
     # A function may have its place, too.
     for known in getattr(socket_module.socket, "__mro__", ()):
         if stock.socket in known.__bases__:
             return known
-    if _strangers.is_mock(socket_module.socket):
+    if strangers.is_mock(socket_module.socket):
         # It goes some day. The last one is meant: there are several after importlib.reload(socket).
         for known in reversed(stock.socket.__subclasses__()):
             if getattr(vars(known).get("__init__"), "__globals__", None) is vars(socket_module):

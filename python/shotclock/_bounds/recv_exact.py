@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from . import _chain, _mount, _native
+from .. import _native
+from .._stock import stock_socket_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
         raise TypeError(f"{n!r}: expected a number of bytes")
     if not 0 <= given <= n:
         raise ValueError(f"{n!r} bytes: expected a number from {given}, the length of what is there, up")
-    _mount.stock_socket_module()
+    stock_socket_module()
     if given == n:
         return bytes(partial)
     if (inner := _tls_object(sock)) is not None:
         # It has to be guarded.
-        _chain.reach_every_socket()
+        _native.reach_every_socket()
     got = _native.recv_exact(sock, inner, n, partial if memoryview(partial).c_contiguous else bytes(partial))
     if len(got) < n:
         raise IncompleteReadError(got, n)
