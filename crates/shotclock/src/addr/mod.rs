@@ -75,8 +75,21 @@ impl Address {
     #[must_use]
     #[inline]
     pub fn from_raw(raw: &RawAddress) -> Self {
-        let bytes = raw.as_bytes();
-        let known = match Family(raw.family()) {
+        Self::decode(raw.as_bytes(), || Self::Other(*raw))
+    }
+
+    /// The address that these bytes are; `None` if there are too few for a family, or too many for any.
+    #[inline]
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let fit = (2..=RawAddress::CAPACITY).contains(&bytes.len());
+        fit.then(|| Self::decode(bytes, || RawAddress::new(bytes).map_or(Self::UNSPECIFIED, Self::Other)))
+    }
+
+    /// The address, or another one if it is malformed or of a family that has no type here.
+    #[inline]
+    fn decode(bytes: &[u8], other: impl FnOnce() -> Self) -> Self {
+        let family = field(bytes, 0).map(u16::from_ne_bytes).unwrap_or_default();
+        let known = match Family(family.into()) {
             Family::INET => inet::decode_v4(bytes).map(Self::V4),
             Family::INET6 => inet::decode_v6(bytes).map(Self::V6),
             Family::UNIX => UnixAddress::decode(bytes).map(Self::Unix),
@@ -84,7 +97,7 @@ impl Address {
             Family::PACKET => PacketAddress::decode(bytes).map(Self::Packet),
             _ => None,
         };
-        known.unwrap_or(Self::Other(*raw))
+        known.unwrap_or_else(other)
     }
 
     /// The address in the system's bytes.

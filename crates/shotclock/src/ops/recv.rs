@@ -2,9 +2,9 @@
 
 use std::os::fd::BorrowedFd;
 
+use crate::addr::Address;
 use crate::constant::MessageFlags;
 use crate::policy::Moves;
-use crate::sys::address::RawAddress;
 use crate::sys::{Errno, Readiness, socket};
 use crate::timed::{Interest, OneCall, Operation, Pause, attempt_by_call};
 
@@ -102,7 +102,7 @@ pub struct RecvFrom<'a> {
 }
 
 impl Operation for RecvFrom<'_> {
-    type Output = (usize, Option<RawAddress>);
+    type Output = (usize, Option<Address>);
 
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
@@ -125,7 +125,7 @@ impl Operation for RecvFrom<'_> {
 impl OneCall for RecvFrom<'_> {
     #[inline(always)]
     fn call(&mut self) -> Result<Self::Output, Errno> {
-        socket::recvfrom(self.fd, self.into, self.flags.0)
+        socket::recvfrom(self.fd, self.into, self.flags.0, Address::from_bytes)
     }
 
     #[inline]

@@ -182,10 +182,7 @@ impl Socket {
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
         let tried = self.call_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
-        match tried {
-            Ok((len, from)) => Ok((len, from.as_ref().map(Address::from_raw))),
-            Err(first) => self.recvfrom_on(buffer, first),
-        }
+        tried.or_else(|first| self.recvfrom_on(buffer, first))
     }
 
     /// Receives up to `size` bytes, with up to `ancillary_size` bytes of control messages; [`cmsg_space`] tells how

@@ -841,8 +841,7 @@ impl Socket {
     #[inline(never)]
     fn recvfrom_on(&self, buffer: &mut [u8], first: FirstCall) -> Result<(usize, Option<Address>)> {
         let op = ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        let (len, from) = self.view().run_on("recvfrom", op, first)?;
-        Ok((len, from.as_ref().map(Address::from_raw)))
+        self.view().run_on("recvfrom", op, first)
     }
 
     #[cold]

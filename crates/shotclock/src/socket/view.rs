@@ -262,8 +262,7 @@ impl<'s> Timed<'s> {
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
         let mut op = ops::RecvFrom { fd: self.fd(), into: buffer, flags: self.flags };
-        let (len, from) = self.run("recvfrom", &mut op)?;
-        Ok((len, from.as_ref().map(Address::from_raw)))
+        self.run("recvfrom", &mut op)
     }
 
     /// Receives a message and its control messages; see [`Socket::recvmsg`].

@@ -105,10 +105,15 @@ impl RawAddress {
 
     #[inline]
     pub(crate) fn from_system(address: &SocketAddrAny) -> Option<Self> {
+        Self::new(Self::bytes_of(address))
+    }
+
+    /// The bytes of an address where the system has put them.
+    #[inline]
+    pub(super) fn bytes_of(address: &SocketAddrAny) -> &[u8] {
         // SAFETY: SocketAddrAny keeps its first addr_len() bytes initialised (its stated invariant), and they live as
         // long as the borrow.
-        let bytes = unsafe { std::slice::from_raw_parts(address.as_ptr().cast::<u8>(), address.addr_len() as usize) };
-        Self::new(bytes)
+        unsafe { std::slice::from_raw_parts(address.as_ptr().cast::<u8>(), address.addr_len() as usize) }
     }
 }
 

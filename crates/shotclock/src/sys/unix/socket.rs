@@ -139,10 +139,16 @@ pub(crate) fn recv_spare(fd: BorrowedFd<'_>, into: &mut Vec<u8>, flags: i32) -> 
     Ok(net::recv(fd, spare_capacity(into), receive_flags(flags & !libc::MSG_TRUNC))?.1)
 }
 
+/// One receive, and what `read` makes of the sender's address, if the system gives one: the bytes are copied nowhere.
 #[inline]
-pub(crate) fn recvfrom(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<(usize, Option<RawAddress>), Errno> {
+pub(crate) fn recvfrom<A>(
+    fd: BorrowedFd<'_>,
+    into: &mut [u8],
+    flags: i32,
+    read: impl FnOnce(&[u8]) -> Option<A>,
+) -> Result<(usize, Option<A>), Errno> {
     let (_, len, from) = net::recvfrom(fd, into, receive_flags(flags))?;
-    Ok((len, known(from.as_ref())))
+    Ok((len, from.as_ref().and_then(|from| read(RawAddress::bytes_of(from)))))
 }
 
 #[inline]
