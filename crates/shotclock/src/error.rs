@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::deadline::Timeout;
 use crate::phase::Phase;
-use crate::scope::ScopeId;
+use crate::scope_id::ScopeId;
 use crate::sys::{self, Errno};
 
 /// The crate's result.

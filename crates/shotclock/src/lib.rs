@@ -49,6 +49,8 @@ mod error;
 mod phase;
 mod policy;
 mod scope;
+mod scope_id;
+mod seconds;
 
 mod cancel;
 mod gate;
@@ -98,7 +100,8 @@ pub use option::{Credentials, Membership, Membership6, OptionValue, SocketOption
 pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};
 pub use phase::Phase;
 pub use policy::ServerPolicy;
-pub use scope::{DeadlineScope, Scope, ScopeId, remaining, shield, with_deadline, with_deadline_at};
+pub use scope::{DeadlineScope, Scope, remaining, shield, with_deadline, with_deadline_at};
+pub use scope_id::ScopeId;
 pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair};
 pub use sys::address::RawAddress;
 pub use target::Target;

@@ -10,11 +10,12 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use smallvec::SmallVec;
 
 use crate::deadline::{Deadline, Timeout};
+use crate::scope_id::ScopeId;
 
 /// Runs `work` with a deadline for all its waits together: every call of this crate that this thread makes in it, on
 /// whatever socket, lookups and files included, ends at the latest so long from now.
@@ -201,39 +202,7 @@ impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let State { id, deadline, .. } = &*self.0;
         let mut scope = f.debug_struct("Scope");
-        scope.field("id", &id.0).field("deadline", deadline).field("expired", &self.expired()).finish()
-    }
-}
-
-/// Which scope: a number that no other scope of this process has.
-///
-/// ```
-/// use shotclock::DeadlineScope;
-/// let guard = DeadlineScope::enter(None);
-/// assert_eq!(guard.scope().id().to_string(), guard.scope().id().number().to_string());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ScopeId(u64);
-
-impl ScopeId {
-    fn next() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
-    }
-
-    /// The number; the first scope of a process is 1.
-    ///
-    /// ```
-    /// assert!(shotclock::DeadlineScope::enter(None).scope().id().number() > 0);
-    /// ```
-    pub fn number(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for ScopeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        scope.field("id", &id.number()).field("deadline", deadline).field("expired", &self.expired()).finish()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddrV4, SocketAddrV6};
 
-use super::{family_bytes, field};
+use super::bytes::{family_bytes, field};
 use crate::constant::Family;
 use crate::sys::address::RawAddress;
 

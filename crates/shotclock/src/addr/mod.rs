@@ -2,17 +2,20 @@
 //!
 //! Nothing here allocates, looks a name up, or fails on strange bytes from the system.
 
+mod bytes;
 mod inet;
 mod netlink;
 mod packet;
 mod unix;
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 pub use netlink::NetlinkAddress;
 pub use packet::PacketAddress;
 pub use unix::UnixAddress;
+
+use bytes::field;
 
 use crate::constant::Family;
 use crate::error::Error;
@@ -286,36 +289,11 @@ fn wrong_family(address: &Address, expected: &str) -> Error {
     Error::invalid("try_from", format!("{address} ({}): expected {expected}", address.family()))
 }
 
-/// The first two bytes of an address.
-fn family_bytes(family: Family) -> [u8; 2] {
-    // The families of this module are small positive numbers.
-    (family.0 as u16).to_ne_bytes()
-}
-
-/// The `N` bytes that begin at `start`, if there are so many.
-fn field<const N: usize>(bytes: &[u8], start: usize) -> Option<[u8; N]> {
-    bytes.get(start..)?.first_chunk().copied()
-}
-
-/// Writes bytes as text: what a terminal could stumble over, and a backslash, as an escape.
-fn write_escaped(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '\'' | '"' => f.write_char(character)?,
-                '\0'..='\x1f' | '\x7f' => write!(f, "\\x{:02x}", u32::from(character))?,
-                _ => write!(f, "{}", character.escape_debug())?,
-            }
-        }
-        chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
+    use super::bytes::family_bytes;
     use super::*;
 
     fn with_family(family: Family, rest: &[u8]) -> RawAddress {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{family_bytes, field};
+use super::bytes::{family_bytes, field};
 use crate::constant::Family;
 use crate::sys::address::RawAddress;
 

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr as StdAddress;
 use std::path::Path;
 
-use super::{family_bytes, write_escaped};
+use super::bytes::{family_bytes, write_escaped};
 use crate::constant::Family;
 use crate::error::{Error, Result};
 use crate::sys::address::RawAddress;

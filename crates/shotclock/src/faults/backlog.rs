@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::bind::own_address;
 use crate::constant::Kind;
 use crate::deadline::Timeout;
 use crate::dial::ServerBuilder;
@@ -17,7 +18,7 @@ const MOST: usize = 16;
 /// A listener that accepts nobody, and the clients that fill its queue; the listener is the first of them.
 pub(super) fn full_backlog(address: SocketAddr) -> Result<(SocketAddr, Vec<Socket>)> {
     let listener = ServerBuilder::new().backlog(0).listen(address)?;
-    let address = super::peer::own_address(&listener)?;
+    let address = own_address(&listener)?;
     let mut held = vec![listener];
     while held.len() <= MOST {
         let client = Socket::new(crate::Address::from(address).family(), Kind::STREAM)?;

@@ -21,6 +21,7 @@
 
 mod accept;
 mod backlog;
+mod bind;
 mod connection;
 mod datagram;
 mod dns;

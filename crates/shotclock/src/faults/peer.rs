@@ -9,17 +9,14 @@ use std::thread::JoinHandle;
 
 use super::accept::Acceptor;
 use super::backlog::full_backlog;
+use super::bind::{both, datagrams, listen, own_address};
 use super::connection::Connection;
 use super::datagram::{self, DatagramServer};
 use super::event::Event;
 use super::fault::{Fault, NameServerFault, StreamFault};
 use super::name_server::NameServer;
 use super::terms::{Selection, Terms};
-use crate::addr::Address;
 use crate::cancel::Canceller;
-use crate::constant::Kind;
-use crate::deadline::Timeout;
-use crate::dial::ServerBuilder;
 use crate::error::{Error, Reason, Result};
 use crate::option::SocketOption;
 use crate::socket::Socket;
@@ -30,8 +27,6 @@ const LINE: &[u8; 16] = b"0123456789abcde\n";
 const LINES: usize = 4096;
 /// As small as the system allows, for peers that do not read.
 const SMALL_BUFFER: i32 = 1;
-/// How often a port that the system chose for TCP may turn out to be taken for UDP.
-const TRIES: usize = 16;
 
 /// A peer that misbehaves in threads of its own until it is dropped, and then leaves nothing behind: dropping closes
 /// its sockets and waits for its threads, which takes no time worth mentioning. The threads take no signals.
@@ -377,12 +372,6 @@ impl fmt::Debug for PeerBuilder {
     }
 }
 
-/// The address a socket got.
-pub(super) fn own_address(socket: &Socket) -> Result<SocketAddr> {
-    let address = socket.getsockname()?;
-    address.as_inet().ok_or_else(|| Error::invalid("faults", format!("{address}: expected an internet address")))
-}
-
 fn start_stream(peer: &mut Peer, fault: StreamFault, terms: Arc<Terms>) -> Result<()> {
     let listener = listen(peer.address)?;
     if matches!(fault, StreamFault::NeverRead | StreamFault::Sip { .. }) {
@@ -403,30 +392,4 @@ fn start_name_server(peer: &mut Peer, fault: NameServerFault, terms: Arc<Terms>)
     let acceptor = Acceptor::new(listener, Arc::clone(&terms), serve);
     peer.spawn(move || acceptor.run())?;
     peer.spawn(move || DatagramServer::new(socket, terms, move |query: &[u8]| server.react(query)).run())
-}
-
-/// A TCP listener and a UDP socket on one port.
-fn both(address: SocketAddr) -> Result<(Socket, Socket)> {
-    let mut tries = if address.port() == 0 { TRIES } else { 1 };
-    loop {
-        let listener = listen(address)?;
-        tries -= 1;
-        match datagrams(own_address(&listener)?) {
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && tries > 0 => {}
-            bound => return Ok((listener, bound?)),
-        }
-    }
-}
-
-fn listen(address: SocketAddr) -> Result<Socket> {
-    let listener = ServerBuilder::new().listen(address)?;
-    listener.set_timeout(Timeout::NEVER);
-    Ok(listener)
-}
-
-fn datagrams(address: SocketAddr) -> Result<Socket> {
-    let socket = Socket::new(Address::from(address).family(), Kind::DGRAM)?;
-    socket.set_timeout(Timeout::NEVER);
-    socket.bind(address)?;
-    Ok(socket)
 }

@@ -4,8 +4,7 @@ use std::ffi::CString;
 use std::fmt;
 
 use super::Lookup;
-use super::c_string;
-use super::host_name::{HostName, Shown};
+use super::host_name::{HostName, Shown, c_string};
 use super::request::{Answer, Request};
 use crate::addr::Address;
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags, Protocol};

@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{c_string, idna};
+use super::idna;
 use crate::error::{Error, Result};
 use crate::order::inet_aton;
 
@@ -65,6 +65,12 @@ impl fmt::Display for Shown<'_> {
         }
         if self.0.chars().nth(LETTERS).is_some() { f.write_str("...") } else { Ok(()) }
     }
+}
+
+/// A name for the system; one with a NUL in it is an error that shows the name.
+pub(super) fn c_string(operation: &'static str, what: &str, text: &str) -> Result<CString> {
+    let refused = |_| Error::invalid(operation, format!("the {what} {text:?} contains a NUL character"));
+    CString::new(text).map_err(refused)
 }
 
 #[cfg(test)]

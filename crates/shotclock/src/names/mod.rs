@@ -6,19 +6,14 @@
 //! Python source: <https://docs.python.org/3/library/socket.html>. C sources: getaddrinfo(3), getnameinfo(3),
 //! gethostbyname(3), getservent(3), getprotoent(3), nsswitch.conf(5).
 
-use std::ffi::CString;
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
 
-use crate::addr::Address;
 use crate::cancel::Canceller;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LookupCode, Reason, Result};
-use crate::sys::Readiness;
-use crate::sys::address::RawAddress;
 use crate::sys::resolver::{self, Failure};
-use crate::timed::{self, Interest, Limit, Operation, Pause};
+use crate::timed::{self, Limit};
 
 mod address_info;
 mod fqdn;
@@ -35,6 +30,7 @@ pub use hosts::{HostEntry, gethostbyaddr, gethostbyname, gethostbyname_ex, getho
 pub use services::{getprotobyname, getservbyname, getservbyport};
 pub use workers::{LOOKUP_WORKERS, LOOKUP_WORKERS_AT_MOST};
 
+use request::Immediate;
 pub use request::{Answer, Request, Unanswered, answer};
 use workers::Outcome;
 
@@ -194,19 +190,6 @@ impl fmt::Debug for Lookup<'_> {
     }
 }
 
-/// A request that never waits; the loop still sees to it that a limit that has passed is kept.
-struct Immediate<'r>(&'r Request);
-
-impl Operation for Immediate<'_> {
-    type Output = Result<Answer, Failure>;
-
-    fn attempt(&mut self, _ready: Readiness) -> Result<Self::Output, Pause> {
-        Ok(self.0.run())
-    }
-
-    fn interest<'s>(&'s self, _wanted: &mut Interest<'s>) {}
-}
-
 fn failed(operation: &'static str, failure: Failure, no_such: String) -> Error {
     let reason = match failure {
         Failure::AddressInfo(code, errno) => {
@@ -219,20 +202,6 @@ fn failed(operation: &'static str, failure: Failure, no_such: String) -> Error {
         Failure::System(errno) => Reason::System(errno),
     };
     Error::new(operation, reason)
-}
-
-/// A name for the system; one with a NUL in it is an error that shows the name.
-fn c_string(operation: &'static str, what: &str, text: &str) -> Result<CString> {
-    let refused = |_| Error::invalid(operation, format!("the {what} {text:?} contains a NUL character"));
-    CString::new(text).map_err(refused)
-}
-
-fn ip_address(address: &RawAddress) -> Option<IpAddr> {
-    match Address::from_raw(address) {
-        Address::V4(address) => Some(IpAddr::V4(*address.ip())),
-        Address::V6(address) => Some(IpAddr::V6(*address.ip())),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

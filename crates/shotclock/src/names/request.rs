@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::host_name::numeric;
 use super::workers::{Crew, Left, Pool};
+use crate::addr::Address;
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags};
 use crate::error::LimitKind;
 use crate::sys::address::RawAddress;
 use crate::sys::fork::PerProcess;
 use crate::sys::resolver::{self, AddressRecord, Failure, Hints, HostRecord};
-use crate::sys::{c, thread};
-use crate::timed::{Limit, Stop, Waiter, drive};
+use crate::sys::{Readiness, c, thread};
+use crate::timed::{Interest, Limit, Operation, Pause, Stop, Waiter, drive};
 
 /// What is asked of the system. Two equal requests have the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -145,7 +146,7 @@ fn is_decimal(service: &CString) -> bool {
 fn first_address(name: &CStr) -> Result<IpAddr, Failure> {
     let hints = Hints { flags: 0, family: Family::UNSPEC.0, kind: Kind::STREAM.0, protocol: 0 };
     let records = resolver::address_info(Some(name), None, &hints)?;
-    let first = records.first().and_then(|record| super::ip_address(&record.address));
+    let first = records.first().and_then(|record| ip_address(&record.address));
     first.ok_or(Failure::AddressInfo(c::EAI_NONAME, None))
 }
 
@@ -178,7 +179,7 @@ pub fn answer<W: Waiter>(
     waiter: &mut W,
 ) -> Result<Result<Answer, Failure>, Unanswered<W::Interrupt>> {
     if request.is_immediate() {
-        return drive(&mut super::Immediate(request), limit, waiter).map_err(Unanswered::Stopped);
+        return drive(&mut Immediate(request), limit, waiter).map_err(Unanswered::Stopped);
     }
     match workers().ask_by(request.clone(), limit, waiter) {
         Ok(outcome) => outcome.answered().map_err(Unanswered::Failed),
@@ -205,4 +206,25 @@ fn make_workers() -> Arc<LookupPool> {
 
 extern "C" fn forget_workers() {
     WORKERS.forget();
+}
+
+/// A request that never waits; the loop still sees to it that a limit that has passed is kept.
+pub(super) struct Immediate<'r>(pub(super) &'r Request);
+
+impl Operation for Immediate<'_> {
+    type Output = Result<Answer, Failure>;
+
+    fn attempt(&mut self, _ready: Readiness) -> Result<Self::Output, Pause> {
+        Ok(self.0.run())
+    }
+
+    fn interest<'s>(&'s self, _wanted: &mut Interest<'s>) {}
+}
+
+fn ip_address(address: &RawAddress) -> Option<IpAddr> {
+    match Address::from_raw(address) {
+        Address::V4(address) => Some(IpAddr::V4(*address.ip())),
+        Address::V6(address) => Some(IpAddr::V6(*address.ip())),
+        _ => None,
+    }
 }

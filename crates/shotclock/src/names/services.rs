@@ -2,9 +2,9 @@
 
 use std::ffi::CString;
 
-use super::host_name::Shown;
+use super::Lookup;
+use super::host_name::{Shown, c_string};
 use super::request::{Answer, Request};
-use super::{Lookup, c_string};
 use crate::constant::Protocol;
 use crate::error::Result;
 use crate::sys::resolver::shown;
