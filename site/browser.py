@@ -6,6 +6,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -35,7 +36,7 @@ class Browser:
 
     def __init__(self, program):
         self._numbers, self._buffer, self.events = itertools.count(1), b"", []
-        self._profile = tempfile.TemporaryDirectory(prefix="site-browser")
+        self._profile = tempfile.TemporaryDirectory(prefix="site-browser", ignore_cleanup_errors=True)
         # It reads commands from descriptor 3 and writes to 4.
         theirs_in, self._commands = os.pipe()
         self._answers, theirs_out = os.pipe()
@@ -45,6 +46,8 @@ class Browser:
         self._process = subprocess.Popen(
             ["bash", "-c", script, "bash", str(theirs_in), str(theirs_out), *words],
             pass_fds=[theirs_in, theirs_out],
+            # So that its helpers end with it.
+            start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -63,7 +66,10 @@ class Browser:
         with contextlib.suppress(OSError, EOFError, TimeoutError):
             self._session = None
             self._call("Browser.close")
-        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=PATIENCE / 4)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         os.close(self._commands)
         os.close(self._answers)

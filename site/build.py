@@ -62,7 +62,8 @@ def build(into, rustdoc):
     settings = into / "mkdocs.yml"
     own = (HERE / "mkdocs.yml").read_text(encoding="utf-8")
     settings.write_text(f"{own}docs_dir: {staged}\nsite_dir: {site}\n", encoding="utf-8")
-    subprocess.run([sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "-f", settings], check=True)
+    if subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "-f", settings]).returncode:
+        sys.exit("MkDocs finds the pages wrong, see above")
     return site
 
 

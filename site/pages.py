@@ -1,11 +1,12 @@
 """The pages of the site: those of the repository, in the same places, and what they link to."""
 
+import os
 import pathlib
 import re
 import shutil
 
 ROOT = pathlib.Path(__file__).parents[1]
-LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"(?<=\]\()([^)\s#]+)")
 # rustdoc's attributes after the language, which Python-Markdown takes for no code at all.
 ATTRIBUTES = re.compile(r"^(```rust),\S+$", re.MULTILINE)
 
@@ -17,38 +18,36 @@ def sources():
 
 def stage(into):
     """Write them all, and whatever they link to, into a folder with the repository's own layout."""
-    for page in sources():
-        text = page.read_text(encoding="utf-8")
-        copy = _place(page, into)
-        copy.write_text(ATTRIBUTES.sub(r"\1", text), encoding="utf-8")
-        for link in LINK.findall(text):
-            target = (page.parent / link).resolve()
-            if target.suffix != ".md" and target.exists() and target.is_relative_to(ROOT):
-                _stage_file(target, into)
-    # Links to folders lead to their lists, which is another place in Markdown.
-    for page in sources():
-        copy = _place(page, into)
-        copy.write_text(LINK.sub(lambda link: _to_list(page, link), copy.read_text(encoding="utf-8")), encoding="utf-8")
+    pages = sources()
+    for page in pages:
+
+        def staged(link, page=page):
+            target = (page.parent / link[1]).resolve()
+            if target in pages or not target.exists() or not target.is_relative_to(ROOT):
+                return link[1]
+            return os.path.relpath(_stage(target, into), _place(page, into).parent)
+
+        text = ATTRIBUTES.sub(r"\1", page.read_text(encoding="utf-8"))
+        _place(page, into).write_text(LINK.sub(staged, text), encoding="utf-8")
 
 
-def _stage_file(target, into):
+def _stage(target, into):
+    """Put what is no page beside the pages: a folder as the list of its files. Gives where a link is to lead."""
     if target.is_file():
-        shutil.copyfile(target, _place(target, into))
-        return
+        place = _place(target, into)
+        # A template is Markdown for somebody else: here it is shown as it is.
+        place = place.with_suffix(".txt") if place.suffix == ".md" else place
+        shutil.copyfile(target, place)
+        return place
     files = sorted(file for file in target.iterdir() if file.is_file())
-    for file in files:
-        shutil.copyfile(file, _place(file, into))
-    lines = [f"# {target.relative_to(ROOT)}", "", *(f"- [{file.name}]({file.name})" for file in files), ""]
-    _place(target / "index.md", into).write_text("\n".join(lines), encoding="utf-8")
-
-
-def _to_list(page, link):
-    if (page.parent / link[1]).is_dir():
-        return link[0].replace(link[1], f"{link[1].rstrip('/')}/index.md")
-    return link[0]
+    lines = [f"- [{file.name}]({_stage(file, into).name})\n" for file in files]
+    place = _place(target / "index.md", into)
+    place.write_text(f"# {target.relative_to(ROOT)}\n\n{''.join(lines)}", encoding="utf-8")
+    return place
 
 
 def _place(path, into):
-    place = into / path.relative_to(ROOT)
+    # What begins with a dot is no part of a site.
+    place = into.joinpath(*(part.lstrip(".") for part in path.relative_to(ROOT).parts))
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
