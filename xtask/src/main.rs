@@ -18,6 +18,7 @@ mod nextest;
 mod promises;
 mod python;
 mod pythons;
+mod release;
 mod rooms;
 mod run;
 mod sanitize;
@@ -56,6 +57,8 @@ enum Chore {
     Lint,
     /// Build the documentation
     Docs(docs::Arguments),
+    /// Build what a release uploads, install it in empty places, and try it there
+    Release(release::Arguments),
     /// Run a benchmark and print its table
     Bench(bench::Arguments),
     /// Try every operation that can block at every fault that can befall it, beside other sockets
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Chore::Pythons(arguments) => pythons::run(&arguments),
         Chore::Lint => lint::run(),
         Chore::Docs(arguments) => docs::run(&arguments),
+        Chore::Release(arguments) => release::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Matrix(arguments) => matrix::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),

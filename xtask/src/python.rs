@@ -69,6 +69,12 @@ pub(crate) fn wheel(target: &Path, folder: &Path) -> Result<(), Failure> {
     run::check(pip.arg(folder).arg("."))
 }
 
+/// Packs the package's sources as they are now into a folder.
+pub(crate) fn source_distribution(target: &Path, folder: &Path) -> Result<(), Failure> {
+    let python = tools(target, "venv", REQUIREMENTS)?;
+    run::check(run::command(&python.to_string_lossy(), ["-m", "maturin", "sdist", "--out"]).arg(folder))
+}
+
 /// An interpreter's version, such as 3.13.0.
 pub(crate) fn version(interpreter: &str) -> Result<String, Failure> {
     let mut command = run::command(interpreter, ["-c", "import platform; print(platform.python_version())"]);

@@ -108,11 +108,11 @@ pub use target::Target;
 
 /// The examples of README and of the crate's page, compiled with those of the documentation.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-#[doc = include_str!("../../../docs/rust.md")]
+#[doc = include_str!("../docs/README.md")]
+#[doc = include_str!("../docs/rust.md")]
 struct Pages;
 
 /// The guide's examples, which need peers that misbehave.
 #[cfg(all(doctest, feature = "faults"))]
-#[doc = include_str!("../../../docs/timeouts-that-hold.md")]
+#[doc = include_str!("../docs/timeouts-that-hold.md")]
 struct TimeoutsThatHold;

@@ -1,0 +1,63 @@
+//! Crate and command as crates.io would have them, in a workspace of their own, and what a user writes beside.
+
+use std::fs;
+use std::path::Path;
+
+use super::{chapter, metadata};
+use crate::{Failure, run, workspace};
+
+const PROGRAMS: [&str; 4] = ["echo_tcp_client", "echo_tcp_server", "echo_udp_client", "echo_udp_server"];
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+
+pub(crate) fn try_out(target: &Path, place: &Path) -> Result<(), Failure> {
+    // Not verified by cargo: what is unpacked below is built, and used too.
+    let packages = ["package", "--no-verify", "--package=shotclock", "--package=shotclock-cli"];
+    run::check(&mut run::cargo(packages))?;
+    let version = metadata::version()?;
+    let folder = place.join("crates");
+    fs::create_dir(&folder)?;
+    for name in ["shotclock", "shotclock-cli"] {
+        let package = format!("{name}-{version}");
+        let archive = target.join("package").join(format!("{package}.crate"));
+        run::check(run::command("tar", ["-xzf"]).arg(archive).arg("-C").arg(&folder))?;
+        fs::rename(folder.join(&package), folder.join(name))?;
+        for licence in LICENCES {
+            let size = fs::metadata(folder.join(name).join(licence)).map_err(|error| format!("{licence}: {error}"))?;
+            if size.len() < 1000 {
+                return Err(format!("{package}: {licence} is no licence").into());
+            }
+        }
+    }
+    write_user(&folder, &version)?;
+    let mut build = run::cargo(["build", "--workspace", "--bins", "--examples", "--exclude=shotclock"]);
+    let built = target.join("release-check");
+    run::check(build.current_dir(&folder).env("CARGO_TARGET_DIR", &built))?;
+    run::check(run::command(&built.join("debug/shotclock").to_string_lossy(), ["demo"]).current_dir(place))?;
+    chapter::run(|name| {
+        let mut program = run::command(&built.join("debug/examples").join(name).to_string_lossy(), []);
+        program.current_dir(place);
+        program
+    })
+}
+
+/// A project that uses the packaged crate, with the chapter programs as its own; and the workspace of all three.
+fn write_user(folder: &Path, version: &str) -> Result<(), Failure> {
+    let user = folder.join("user");
+    fs::create_dir_all(user.join("examples/common"))?;
+    fs::create_dir_all(user.join("src"))?;
+    let examples = workspace::root().join("crates/shotclock/examples");
+    for name in PROGRAMS {
+        fs::copy(examples.join(name).with_extension("rs"), user.join("examples").join(name).with_extension("rs"))?;
+    }
+    fs::copy(examples.join("common/mod.rs"), user.join("examples/common/mod.rs"))?;
+    fs::write(user.join("src/lib.rs"), "")?;
+    let manifest = format!(
+        "[package]\nname = \"user\"\nedition = \"2024\"\n\n[dependencies]\n\
+         shotclock = {{ version = \"{version}\", path = \"../shotclock\", features = [\"faults\", \"idna\"] }}\n"
+    );
+    fs::write(user.join("Cargo.toml"), manifest)?;
+    // The command asks crates.io for the crate, which is not there yet.
+    let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"shotclock\", \"shotclock-cli\", \"user\"]\n\n\
+                     [patch.crates-io]\nshotclock = { path = \"shotclock\" }\n";
+    Ok(fs::write(folder.join("Cargo.toml"), workspace)?)
+}
