@@ -346,3 +346,56 @@ def test_a_sendfile_ends_in_time_on_a_file_that_another_process_has_block(run_wi
     in_time(here, lambda: here.sendfile(file))
     """
     )
+
+
+# A thread that sends files in a scope, whose tries make the file non-blocking for their length, and somebody who reads.
+BESIDE_SENDFILE = """
+    here, there = socket.socketpair()
+    file = tempfile.TemporaryFile()
+    file.truncate(1 << 26)
+    SIZE = 1 << 20
+    begun = threading.Event()
+
+    def forever(call):
+        def run():
+            while True:
+                call()
+        threading.Thread(target=run, daemon=True).start()
+
+    def send_file():
+        with shotclock.deadline(PATIENCE):
+            file.seek(0)
+            here.sendfile(file)
+
+    def drain():
+        there.recv(1 << 18)
+        begun.set()
+
+    forever(drain)
+    forever(send_file)
+    begun.wait()
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "here.send(bytes(SIZE))",
+        "here.sendmsg([bytes(SIZE)])",
+        "len(here.recv(SIZE, socket.MSG_WAITALL))",
+        "here.recv_into(bytearray(SIZE), SIZE, socket.MSG_WAITALL)",
+        "here.recvmsg_into([bytearray(SIZE)], 0, socket.MSG_WAITALL)[0]",
+        "here.recvfrom_into(bytearray(SIZE), SIZE, socket.MSG_WAITALL)[0]",
+    ],
+)
+def test_a_plain_call_moves_all_it_promises_beside_a_try_of_another_thread(run_with_waits, call):
+    run_with_waits(
+        BESIDE_SENDFILE
+        + f"""
+    forever(lambda: there.sendall(bytes(1 << 16)))
+    end, moved = time.monotonic() + 0.7, []
+    while time.monotonic() < end or len(moved) < 10:
+        moved.append({call})
+    assert set(moved) == {{SIZE}}, sorted(set(moved))
+    """
+    )

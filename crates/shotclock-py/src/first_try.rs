@@ -55,14 +55,18 @@ impl Transfer {
     ) -> Result<(usize, M), Box<Ended>> {
         let number = self.socket.number();
         if self.flags == 0 && habit::waits_first(number) && self.socket.timeout() > 0 {
-            return self.receive_on(Some(Errno::AGAIN), part);
+            return self.receive_on(Err(Some(Errno::AGAIN)), part);
         }
-        match self.first_try(|fd, flags| part(fd, 0, flags)) {
+        let before = Before::now();
+        match self.first_try(before, |fd, flags| part(fd, 0, flags)) {
+            Ok(received) if received.0 < self.bytes && self.may_be_cut_short(before) => {
+                self.receive_on(Ok(received), part)
+            }
             Ok(received) => {
                 habit::was_ready(number);
                 Ok(received)
             }
-            Err(failed) => self.receive_on(failed, part),
+            Err(failed) => self.receive_on(Err(failed), part),
         }
     }
 
@@ -70,7 +74,7 @@ impl Transfer {
     #[inline(never)]
     fn receive_on<M: Beside>(
         self,
-        failed: Option<Errno>,
+        tried: Result<(usize, M), Option<Errno>>,
         part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Errno> + Send,
     ) -> Result<(usize, M), Box<Ended>> {
         let timing = match self.timing() {
@@ -80,12 +84,20 @@ impl Transfer {
                 return Err(Box::new(Ended { timing, stop: Stop::Interrupt(raised), filled: 0 }));
             }
         };
-        if failed == Some(Errno::AGAIN) {
-            habit::had_to_wait(self.socket.number());
-        }
-        let is_unmarked = timing.manner() != Manner::Bounded || low_water::is_one(self.socket);
-        let mut receiving = Receiving::new(timing.manner(), self.bytes, self.flags, is_unmarked, part);
-        let outcome = timing.run(&mut receiving, after(&timing, failed));
+        let keeps_to_mark = matches!(timing.manner(), Manner::Plain | Manner::Bounded);
+        let is_unmarked = !keeps_to_mark || low_water::is_one(self.socket);
+        let receiving = Receiving::new(timing.manner(), self.bytes, self.flags, is_unmarked, part);
+        let (mut receiving, first) = match tried {
+            Ok(first) if keeps_to_mark => (receiving.after(first), First::Tried(Pause::Again)),
+            Ok(first) => return Ok(first),
+            Err(failed) => {
+                if failed == Some(Errno::AGAIN) {
+                    habit::had_to_wait(self.socket.number());
+                }
+                (receiving, after(&timing, failed))
+            }
+        };
+        let outcome = timing.run(&mut receiving, first);
         let filled = receiving.filled;
         outcome.map_err(|stop| Box::new(Ended { timing, stop, filled }))
     }
@@ -96,9 +108,12 @@ impl Transfer {
         self,
         mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
     ) -> PyResult<usize> {
-        match self.first_try(|fd, flags| part(fd, 0, flags)) {
-            Ok(sent) if sent == self.bytes || !(ALL || around::is_any_open()) => Ok(sent),
-            tried => self.send_on::<ALL>(tried, part),
+        let before = Before::now();
+        match self.first_try(before, |fd, flags| part(fd, 0, flags)) {
+            Ok(sent) if sent == self.bytes || !(ALL || around::is_any_open() || self.may_be_cut_short(before)) => {
+                Ok(sent)
+            }
+            tried => self.send_on::<ALL>(before, tried, part),
         }
     }
 
@@ -108,35 +123,45 @@ impl Transfer {
         timing: &mut Timing,
         mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
     ) -> PyResult<usize> {
+        let before = Before::now();
         // What a lookup took is gone, so that the limit is to be looked at before anything is tried.
-        let tried = if timing.has_begun() { Err(None) } else { self.first_try(|fd, flags| part(fd, 0, flags)) };
+        let tried = if timing.has_begun() { Err(None) } else { self.first_try(before, |fd, flags| part(fd, 0, flags)) };
         if self.never_waits() {
             timing.never_wait();
         }
-        self.send_on_by::<false>(timing, tried, part)
+        self.send_on_by::<false>(timing, before, tried, part)
     }
 
     #[cold]
     #[inline(never)]
     fn send_on<const ALL: bool>(
         self,
+        before: Before,
         tried: Result<usize, Option<Errno>>,
         part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
     ) -> PyResult<usize> {
-        self.send_on_by::<ALL>(&self.timing()?, tried, part)
+        self.send_on_by::<ALL>(&self.timing()?, before, tried, part)
     }
 
     fn send_on_by<const ALL: bool>(
         self,
         timing: &Timing,
+        before: Before,
         tried: Result<usize, Option<Errno>>,
         part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
     ) -> PyResult<usize> {
         let connects = timing.manner() == Manner::Bounded && tried == Err(Some(Errno::INPROGRESS));
+        let promises_all = match timing.manner() {
+            Manner::Plain => self.may_be_cut_short(before),
+            manner => manner == Manner::Bounded,
+        };
         let (sent, first) = match tried {
             Err(_) if connects => (0, First::Tried(Pause::WouldBlock)),
-            Ok(sent) if sent == self.bytes || !(ALL || timing.manner() == Manner::Bounded) => return Ok(sent),
-            Ok(sent) => (sent, First::Tried(if ALL { Pause::Progress } else { Pause::Drained })),
+            Ok(sent) if sent == self.bytes || !(ALL || promises_all) => return Ok(sent),
+            Ok(sent) if ALL => (sent, First::Tried(Pause::Progress)),
+            Ok(sent) => {
+                (sent, First::Tried(if timing.manner() == Manner::Plain { Pause::Again } else { Pause::Drained }))
+            }
             Err(failed) => (0, after(timing, failed)),
         };
         let mut sending = Sending::<_, ALL>::new(timing.manner(), self.bytes, sent, self.flags, part);
@@ -150,12 +175,13 @@ impl Transfer {
     #[inline(always)]
     fn first_try<T: Send>(
         self,
+        before: Before,
         call: impl FnOnce(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
     ) -> Result<T, Option<Errno>> {
         let waits_for_ever = self.socket.timeout() < 0;
         let is_plain = if around::is_any_open() { self.is_plain().ok_or(None)? } else { waits_for_ever };
         let flags = if is_plain { self.flags } else { self.flags | MessageFlags::DONTWAIT.0 };
-        let (descriptor, before) = (Descriptor::of(self.socket), Before::now());
+        let descriptor = Descriptor::of(self.socket);
         let (sends, number) = (self.phase == Phase::Send && !is_plain, self.socket.number());
         let _sending = sends.then(|| habit::Sending::on(number));
         // Who waits for these very bytes wants the interpreter as soon as they are there.
@@ -166,6 +192,22 @@ impl Transfer {
         };
         let was_in_the_way = |errno| is_plain && errno == Errno::AGAIN && descriptor.was_unblocked_since(before);
         outcome.map_err(|errno| if was_in_the_way(errno) { None } else { Some(errno) })
+    }
+
+    /// Whether a plain call that moved less than there is room for, or has come, may be so because of a try of another
+    /// thread, during which the file did not block, and it promises more than what it has moved.
+    #[inline]
+    fn may_be_cut_short(self, before: Before) -> bool {
+        before.is_disturbed() && self.is_cut_short(before)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_cut_short(self, before: Before) -> bool {
+        let takes_less = || self.flags & MessageFlags::WAITALL.0 == 0 && low_water::is_one(self.socket);
+        let is_plain = self.socket.timeout() < 0 && !self.never_waits();
+        let promises_more = is_plain && (self.phase == Phase::Send || !takes_less());
+        promises_more && Descriptor::of(self.socket).was_unblocked_since(before)
     }
 
     /// Whether the first try is one that may wait by itself, while something is around some call, which may be this one;

@@ -207,7 +207,12 @@ pub(crate) struct On<'a, A> {
     own: Option<OwnLimit>,
     /// Another process was in the middle of a try that changes what the file is.
     is_turned_away: bool,
+    /// A plain call was cut short by a try of somebody else's, which does not wait.
+    is_cut_short: bool,
 }
+
+/// How soon a call that was cut short is made again, if nothing announces more for it before.
+const CUT_SHORT: Duration = Duration::from_millis(10);
 
 /// How soon a call that was turned away comes back: the other process needs no more than a moment, and announces nothing.
 const ANOTHERS_TRY: Duration = Duration::from_millis(1);
@@ -219,7 +224,7 @@ impl<'a, A: Attempt> On<'a, A> {
         // It takes less time to move a little than to release the interpreter.
         let releases = is_plain || attempt.bytes() > SMALL;
         let own = (manner == Manner::Bounded).then_some(OwnLimit { length: Timeout::NEVER, end: None });
-        Self { descriptor, attempt, releases, is_plain, own, is_turned_away: false }
+        Self { descriptor, attempt, releases, is_plain, own, is_turned_away: false, is_cut_short: false }
     }
 
     /// For a call that is to wait at once.
@@ -267,21 +272,22 @@ impl<A: Attempt> Operation for On<'_, A> {
 
     fn attempt(&mut self, ready: Readiness) -> Result<A::Output, Pause> {
         let before = Before::now();
-        match self.once(ready) {
-            // What was in the way is over soon. Who asked not to wait is not made to.
-            Err(Pause::Failed(Errno::AGAIN)) if self.is_plain && self.descriptor.was_unblocked_since(before) => {
-                Err(if A::HAS_FLAG { Pause::Again } else { Pause::WouldBlock })
-            }
-            // It began without one, and so it goes on.
-            Err(Pause::Failed(Errno::AGAIN)) if self.is_plain && self.descriptor.has_timeout_by_now() => {
-                Err(Pause::WouldBlock)
-            }
-            Err(Pause::Failed(Errno::AGAIN))
-                if self.is_plain && !A::HAS_FLAG && self.descriptor.was_unblocked_elsewhere() =>
-            {
-                Err(Pause::WouldBlock)
-            }
-            outcome => outcome,
+        let outcome = self.once(ready);
+        let has_nothing = matches!(outcome, Err(Pause::Failed(Errno::AGAIN)));
+        // A part of what it promises, and a plain call ends with that unless it was cut short.
+        let has_part = matches!(outcome, Err(Pause::Drained));
+        if !(self.is_plain && (has_nothing || has_part)) {
+            return outcome;
+        }
+        self.is_cut_short = self.descriptor.was_unblocked_since(before);
+        // It began without a timeout, and so it goes on.
+        let goes_on = self.is_cut_short || has_nothing && self.descriptor.has_timeout_by_now();
+        if goes_on || self.descriptor.was_unblocked_elsewhere() {
+            Err(Pause::WouldBlock)
+        } else if has_part {
+            self.attempt.run_out()
+        } else {
+            outcome
         }
     }
 
@@ -291,6 +297,10 @@ impl<A: Attempt> Operation for On<'_, A> {
             return;
         }
         self.descriptor.wait_for(self.attempt.toward(), wanted);
+        if self.is_cut_short {
+            // The system may have a limit of its own for the call, which only the call itself keeps.
+            wanted.timer(Deadline::after(CUT_SHORT));
+        }
         if let Some(OwnLimit { end: Some(end), .. }) = self.own {
             wanted.timer(end);
         }

@@ -77,9 +77,14 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
         Self { manner, flags, room, part, filled: 0, beside, promised, is_unannounced: false, is_unmarked }
     }
 
+    /// Goes on after a first part.
+    pub(crate) fn after(self, (filled, beside): (usize, M)) -> Self {
+        Self { filled, beside: Some(beside), ..self }
+    }
+
     /// Whether it is done with so many bytes.
     fn is_enough(&mut self, fd: BorrowedFd<'_>, filled: usize) -> bool {
-        self.manner != Manner::Bounded || filled >= self.room || filled >= self.promise(fd)
+        matches!(self.manner, Manner::Once | Manner::Timed) || filled >= self.room || filled >= self.promise(fd)
     }
 
     /// What one blocking call of these flags would wait for. Only streams are glued together.
@@ -92,6 +97,11 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
         let is_glued = promised > 1 && exact::is_stream(fd).unwrap_or(false);
         self.is_unannounced = is_glued && mark > 1;
         *self.promised.insert(if is_glued { promised } else { 0 })
+    }
+
+    /// Whether what has come, if anything has, is enough.
+    fn is_complete(&mut self, fd: BorrowedFd<'_>) -> bool {
+        self.beside.is_some() && self.is_enough(fd, self.filled)
     }
 
     fn done(&mut self) -> Result<(usize, M), Pause> {
@@ -108,7 +118,7 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
             return Ok((filled, beside));
         }
         (self.filled, self.beside) = (filled, Some(beside));
-        Err(Pause::WouldBlock)
+        Err(if self.manner == Manner::Plain { Pause::Drained } else { Pause::WouldBlock })
     }
 }
 
@@ -118,22 +128,28 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
     type Output = (usize, M);
 
     fn attempt(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<(usize, M), Pause> {
-        if self.manner != Manner::Bounded {
+        if matches!(self.manner, Manner::Once | Manner::Timed) {
             let flags = self.manner.flags(self.flags);
             return (self.part)(fd, 0, flags).map_err(|errno| self.manner.pause(errno));
         }
         if self.flags & MessageFlags::PEEK.0 != 0 {
             return self.peek(fd, ready);
         }
+        // What has come before this call's limit was looked at may be all.
+        if self.beside.as_ref().is_some_and(|beside| !beside.joins() || self.filled == 0) || self.is_complete(fd) {
+            return self.done();
+        }
         // An error that comes after the bytes is the next call's, which the system tells of it once.
         if self.filled > 0 && ready.contains(Readiness::ERR) {
             return self.done();
         }
-        let flags = self.manner.flags(self.flags & !MessageFlags::WAITALL.0);
+        let waits_by_itself = if self.manner == Manner::Plain { MessageFlags::WAITALL.0 } else { 0 };
+        let flags = self.manner.flags(self.flags & (!MessageFlags::WAITALL.0 | waits_by_itself));
         let (part, beside) = match (self.part)(fd, self.filled, flags) {
             Ok(part) => part,
             Err(errno) => {
                 return match self.manner.pause(errno) {
+                    Pause::Failed(Errno::AGAIN) if self.filled > 0 => Err(Pause::Drained),
                     Pause::Failed(_) if self.filled > 0 => self.done(),
                     pause => Err(pause),
                 };
@@ -209,12 +225,13 @@ impl<F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send, cons
             }
             Err(errno) => {
                 return match self.manner.pause(errno) {
+                    Pause::Failed(Errno::AGAIN) if may_stop => Err(Pause::Drained),
                     Pause::Failed(_) if may_stop => Ok(self.sent),
                     pause => Err(pause),
                 };
             }
         }
-        let promises_all = ALL || self.manner == Manner::Bounded;
+        let promises_all = ALL || matches!(self.manner, Manner::Plain | Manner::Bounded);
         match self.sent >= self.whole || !promises_all {
             true => Ok(self.sent),
             // The handlers of signals run between the parts of a sendall, as in CPython.

@@ -140,11 +140,17 @@ impl Before {
         Self { turns: TURNS.load(Ordering::Relaxed), count: count() }
     }
 
+    /// Whether there has been a try since, on whatever file.
+    #[inline]
+    pub(crate) fn is_disturbed(self) -> bool {
+        self.count != 0 || self.turns != TURNS.load(Ordering::Relaxed)
+    }
+
     /// Whether a call on the file that was told EAGAIN since was so because of a try of another thread. Else it is the
     /// program's own doing, or that of a timeout in the system.
     #[cold]
     pub(crate) fn was_in_the_way_of(self, fd: BorrowedFd<'_>) -> bool {
-        if self.count == 0 && self.turns == TURNS.load(Ordering::Relaxed) {
+        if !self.is_disturbed() {
             return false;
         }
         match exact::is_nonblocking(fd) {
