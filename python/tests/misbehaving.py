@@ -60,7 +60,7 @@ def drip(head, each=b"x", every=0.02):
 """ + "\n".join(inspect.getsource(tool) for tool in (full_backlog, full_pipe))
 
 # The matrix's peers say it, too.
-FLIGHT = pathlib.Path(__file__).parents[1].joinpath("matrix", "flight.py").read_text()
+FLIGHT = pathlib.Path(__file__).parents[2].joinpath("matrix", "flight.py").read_text()
 
 # Web servers, and their clients: with the arguments CERTIFICATE and AUTHORITY, the fixture `certificates`.
 SERVERS = FLIGHT + """

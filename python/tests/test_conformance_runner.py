@@ -14,7 +14,7 @@ import pytest
 import shotclock
 from shotclock import _native
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "conformance"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "conformance"))
 
 import outcomes
 import proof

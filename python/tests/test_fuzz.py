@@ -1,4 +1,4 @@
-"""A short run of each check of `python/fuzz`; the long ones are `cargo xtask fuzz python`."""
+"""A short run of each check of `fuzz/python`; the long ones are `cargo xtask fuzz python`."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-ARGUMENTS = pathlib.Path(__file__).resolve().parents[1] / "fuzz" / "arguments.py"
+ARGUMENTS = pathlib.Path(__file__).resolve().parents[2] / "fuzz" / "python" / "arguments.py"
 # Chosen once: a run that fails here fails everywhere.
 SEED = 20261123
 

@@ -12,17 +12,17 @@ import xml.etree.ElementTree
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-MATRIX = ROOT / "python" / "matrix"
+MATRIX = ROOT / "matrix"
 FAST = "recv: silent"
 
 
 @pytest.fixture(scope="module")
 def rust_cells():
     """The program with the Rust cells."""
-    examples = os.environ.get("SHOTCLOCK_EXAMPLES")
-    if not examples:
-        pytest.fail("SHOTCLOCK_EXAMPLES is not set: `cargo xtask test` builds the examples and names their folder")
-    return pathlib.Path(examples) / "matrix"
+    command = os.environ.get("SHOTCLOCK_BIN")
+    if not command:
+        pytest.fail("SHOTCLOCK_BIN is not set: `cargo xtask test` builds the programs and names one of them")
+    return pathlib.Path(command).with_name("shotclock-matrix")
 
 
 @pytest.fixture(scope="module")

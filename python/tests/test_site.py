@@ -45,8 +45,8 @@ def test_no_markup_of_docstrings_is_left(name):
 def test_what_pages_link_to_is_staged_with_them(tmp_path):
     pages.stage(tmp_path)
     assert (tmp_path / "python/examples/protected_http_server.py").exists()
-    assert "](python/matrix/cells/index.md)" in (tmp_path / "COMPARE.md").read_text(encoding="utf-8")
-    assert "[" in (tmp_path / "python/matrix/cells/index.md").read_text(encoding="utf-8")
+    assert "](matrix/cells/index.md)" in (tmp_path / "COMPARE.md").read_text(encoding="utf-8")
+    assert "[" in (tmp_path / "matrix/cells/index.md").read_text(encoding="utf-8")
     assert "](github/ISSUE_TEMPLATE/fault.txt)" in (tmp_path / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert "```rust,no_run" not in (tmp_path / "README.md").read_text(encoding="utf-8")
 

@@ -36,7 +36,7 @@ struct PythonArguments {
     /// Under memcheck
     #[arg(long)]
     valgrind: bool,
-    /// More for python/fuzz/arguments.py
+    /// More for fuzz/python/arguments.py
     #[arg(last = true)]
     more: Vec<String>,
 }
@@ -74,7 +74,7 @@ fn run_python(arguments: &PythonArguments) -> Result<(), Failure> {
     let profile = if arguments.valgrind { "dev" } else { "release" };
     let python = python::environment_with(&workspace::target()?, &venv, &arguments.python, profile)?;
     let calls = arguments.calls.unwrap_or(if arguments.valgrind { 2_000 } else { 60_000 });
-    let mut fuzz = run::command(&python.to_string_lossy(), ["python/fuzz/arguments.py", "--calls", &calls.to_string()]);
+    let mut fuzz = run::command(&python.to_string_lossy(), ["fuzz/python/arguments.py", "--calls", &calls.to_string()]);
     if let Some(seed) = arguments.seed {
         fuzz.args(["--seed", &seed.to_string()]);
     }

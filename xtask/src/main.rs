@@ -1,9 +1,6 @@
 //! Every chore of the project by name: `cargo xtask --help`.
 
 mod bench;
-mod bench_cancellation;
-mod bench_overshoot;
-mod bench_python;
 mod conformance;
 mod debian;
 mod docs;

@@ -3,9 +3,9 @@
 use crate::{Failure, python, run, workspace};
 
 /// What is compared with, and drawn by.
-const REQUIREMENTS: &str = "python/matrix/requirements.txt";
+const REQUIREMENTS: &str = "matrix/requirements.txt";
 const PAGE: &str = "COMPARE.md";
-const PICTURES: &str = "compare";
+const PICTURES: &str = "matrix/pictures";
 /// One run may take so long before it is ended, in seconds; each trial has a watchdog of its own.
 const RUN_LIMIT: u32 = 1800;
 
@@ -34,12 +34,12 @@ pub(crate) struct Arguments {
 /// Builds all contestants, and fails unless we hold in every cell.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let target = workspace::target()?;
-    run::check(&mut run::cargo(["build", "--release", "--package=shotclock", "--example=matrix"]))?;
+    run::check(&mut run::cargo(["build", "--release", "--package=shotclock-matrix"]))?;
     run::check(&mut run::cargo(["build", "--release", "--package=shotclock-cli"]))?;
     let python = python::environment_of(&target, "matrix", &arguments.python, REQUIREMENTS)?;
     let built = target.join("release");
-    let mut matrix = run::command(&python.to_string_lossy(), ["-B", "python/matrix"]);
-    matrix.arg("--command").arg(built.join("shotclock")).arg("--rust").arg(built.join("examples/matrix"));
+    let mut matrix = run::command(&python.to_string_lossy(), ["-B", "matrix"]);
+    matrix.arg("--command").arg(built.join("shotclock")).arg("--rust").arg(built.join("shotclock-matrix"));
     let results = target.join("matrix-results");
     matrix.arg("--work").arg(&results);
     matrix.args([format!("--runs={}", arguments.runs), format!("--at-once={}", arguments.at_once)]);

@@ -10,9 +10,9 @@ use crate::{Failure, python, run, skips, summary, workspace};
 use interpreter::Interpreter;
 
 /// Runs the suites on one interpreter and compares them.
-const RUNNER: &str = "python/conformance/run.py";
+const RUNNER: &str = "conformance/run.py";
 /// Makes the network namespaces; fails if it cannot.
-const NAMESPACE: &str = "python/conformance/loopback_only.py";
+const NAMESPACE: &str = "conformance/loopback_only.py";
 /// The runner may take so long, in seconds. Each suite has a watchdog of its own; this one is for the runner itself.
 const RUNNER_LIMIT: u32 = 3 * 3600;
 /// The same for the core, which every change waits for.

@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let venv = format!("bench-{}", python::version(&arguments.python)?);
     let interpreter = python::environment(&workspace::target()?, &venv, &arguments.python)?;
     let in_python = ["type", "graft"].map(|mount| {
-        let program = ["python/bench/cancellation.py", "--mount", mount, &times];
+        let program = ["bench/cancellation.py", "--mount", mount, &times];
         let mut bench = run::command(&interpreter.to_string_lossy(), program);
         // No cache files in the tree.
         bench.env("PYTHONDONTWRITEBYTECODE", "1");

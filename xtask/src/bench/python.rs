@@ -51,7 +51,7 @@ fn measure(python: &Path, mount: Mount, rounds: Option<u32>) -> Result<(), Failu
         Mount::Type => "type",
         Mount::Graft => "graft",
     };
-    let mut bench = run::command(&python.to_string_lossy(), ["python/bench", "--mount", mount]);
+    let mut bench = run::command(&python.to_string_lossy(), ["bench", "--mount", mount]);
     if let Some(rounds) = rounds {
         bench.arg(format!("--rounds={rounds}"));
     }

@@ -1,6 +1,10 @@
 //! `cargo xtask bench NAME`: the benchmarks. Each ends itself if it hangs, and fails where a count misses its goal.
 
-use crate::{Failure, bench_cancellation, bench_overshoot, bench_python, run};
+mod cancellation;
+mod overshoot;
+mod python;
+
+use crate::{Failure, run};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -15,13 +19,13 @@ enum Name {
     /// How late a wait of the core ends after its limit
     Lateness(Rest),
     /// How soon a wait ends after cancel or close, in Rust and in Python
-    Cancellation(bench_cancellation::Arguments),
+    Cancellation(cancellation::Arguments),
     /// By how much waits from 1 ms to 1 s overshoot their limits, of the core and of the Python package
-    Overshoot(bench_overshoot::Arguments),
+    Overshoot(overshoot::Arguments),
     /// What a close costs beside thousands of threads that wait for something else
     IdleWaiters(Rest),
     /// What the Python package's calls cost beside the interpreter's own
-    Python(bench_python::Arguments),
+    Python(python::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -37,9 +41,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Name::Perop(Rest { rest }) => of_the_core("perop", rest),
         Name::Lateness(Rest { rest }) => of_the_core("lateness", rest),
         Name::IdleWaiters(Rest { rest }) => of_the_core("idle_waiters", rest),
-        Name::Cancellation(arguments) => bench_cancellation::run(arguments),
-        Name::Overshoot(arguments) => bench_overshoot::run(arguments),
-        Name::Python(arguments) => bench_python::run(arguments),
+        Name::Cancellation(arguments) => cancellation::run(arguments),
+        Name::Overshoot(arguments) => overshoot::run(arguments),
+        Name::Python(arguments) => python::run(arguments),
     }
 }
 

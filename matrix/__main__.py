@@ -1,4 +1,4 @@
-"""Every operation that can block at every fault that can befall it, by everybody: ``python python/matrix``.
+"""Every operation that can block at every fault that can befall it, by everybody: ``python matrix``.
 
 Needs the package installed in the interpreter that runs it, and what requirements.txt names; ``cargo xtask matrix`` sees
 to that. Exit code 1 unless shotclock holds in every cell that was run.

@@ -1,10 +1,10 @@
 """Fuzzes the argument surface: every method and function of the Rust `_socket`, with arguments good and bad.
 
-    python python/fuzz/arguments.py --calls 100000 --seed 1
-    python python/fuzz/arguments.py --seed 1 --mount type --only 4711     # one call again
-    python python/fuzz/arguments.py --parity                              # against the interpreter's own
-    python python/fuzz/arguments.py --leaks                               # every name twice, memory compared
-    python python/fuzz/arguments.py --valgrind --calls 300
+    python fuzz/python/arguments.py --calls 100000 --seed 1
+    python fuzz/python/arguments.py --seed 1 --mount type --only 4711     # one call again
+    python fuzz/python/arguments.py --parity                              # against the interpreter's own
+    python fuzz/python/arguments.py --leaks                               # every name twice, memory compared
+    python fuzz/python/arguments.py --valgrind --calls 300
 
 The package `shotclock` must be importable. The calls run in a child process in network and host name namespaces of
 their own, of which only loopback is up: nothing leaves the machine. Ends with 1 if there were findings.

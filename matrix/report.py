@@ -110,7 +110,7 @@ def _section(results: Results, language: str) -> str:
     lines = [
         f"### {language}",
         "",
-        f"![When each operation ended, by contestant](compare/{language.lower()}.svg)",
+        f"![When each operation ended, by contestant](matrix/pictures/{language.lower()}.svg)",
         "",
         _row("operation", "fault", *(column.name for column in columns)),
         _row(*["---"] * (2 + len(columns))),

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-TESTS = pathlib.Path(__file__).parents[1] / "tests"
+TESTS = pathlib.Path(__file__).parents[1] / "python" / "tests"
 sys.path.insert(0, os.fspath(TESTS))
 
 import dead_name_server

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn of_python(interpreter: &Path, mount: &[&str], told: &[String]) -> Result<(), Failure> {
     let mut bench = run::command(&interpreter.to_string_lossy(), []);
-    bench.args(mount).arg("python/bench/overshoot.py").args(told);
+    bench.args(mount).arg("bench/overshoot.py").args(told);
     // No cache files in the tree.
     run::check(bench.env("PYTHONDONTWRITEBYTECODE", "1"))
 }

@@ -1,4 +1,4 @@
-"""What the calls of the socket module cost beside the interpreter's own, in one process: ``python python/bench``.
+"""What the calls of the socket module cost beside the interpreter's own, in one process: ``python bench``.
 
 Needs the package installed in the interpreter that runs it; ``cargo xtask bench python`` sees to that.
 """
