@@ -128,6 +128,35 @@ for kind in (tcp, unix, datagrams):
     )
 
 
+def test_the_low_water_mark_with_a_timeout(run_with_waits):
+    run_with_waits("""
+        # What stock says where it has a mark of 3 and a timeout, whatever its calls before had to wait for.
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 3)
+        for around in (contextlib.nullcontext, lambda: shotclock.deadline(PATIENCE)):
+            there = socket.create_connection(listener.getsockname())
+            here, _ = listener.accept()
+            room = bytearray(9)
+            calls = [lambda: here.recv(9), lambda: here.recv_into(room), lambda: here.recvfrom(9),
+                     lambda: here.recvmsg(9), lambda: here.recv(9, socket.MSG_PEEK)]
+            for call in calls * 2:
+                there.sendall(b"ab")
+                with around():
+                    here.settimeout(0.05)
+                    try:
+                        call()
+                        raise AssertionError("it took less")
+                    except TimeoutError as error:
+                        assert error.limit == "timeout"
+                    there.sendall(b"cd")
+                    here.settimeout(PATIENCE)
+                    call()
+                    here.setblocking(False)
+                    with contextlib.suppress(BlockingIOError):
+                        assert here.recv(9) == b"abcd"
+    """)
+
+
 def test_an_error_after_some_bytes_waits_for_the_next_call(run_with_waits):
     run_with_waits(
         SCENARIOS

@@ -54,7 +54,8 @@ impl Transfer {
         mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Errno> + Send,
     ) -> Result<(usize, M), Box<Ended>> {
         let number = self.socket.number();
-        if self.flags == 0 && habit::waits_first(number) && self.socket.timeout() > 0 {
+        let waits_first = || self.flags == 0 && habit::waits_first(number) || low_water::waits_first(self.socket);
+        if self.socket.timeout() > 0 && waits_first() {
             return self.receive_on(Err(Some(Errno::AGAIN)), part);
         }
         let before = Before::now();
@@ -85,7 +86,11 @@ impl Transfer {
             }
         };
         let keeps_to_mark = matches!(timing.manner(), Manner::Plain | Manner::Bounded);
-        let is_unmarked = !keeps_to_mark || low_water::is_one(self.socket);
+        let is_unmarked = match timing.manner() {
+            Manner::Plain | Manner::Bounded => low_water::is_one(self.socket),
+            Manner::Timed => !low_water::waits_first(self.socket),
+            Manner::Once => true,
+        };
         let receiving = Receiving::new(timing.manner(), self.bytes, self.flags, is_unmarked, part);
         let (mut receiving, first) = match tried {
             Ok(first) if keeps_to_mark => (receiving.after(first), First::Tried(Pause::Again)),

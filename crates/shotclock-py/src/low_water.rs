@@ -2,7 +2,7 @@
 //! which one that never waits in the system does not: within a scope it is asked for once a socket.
 
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use shotclock::raw::{exact, numbers};
 
@@ -13,6 +13,16 @@ use crate::object::SocketRef;
 static KNOWN: [AtomicU64; 64] = [const { AtomicU64::new(NOBODY) }; 64];
 
 const NOBODY: u64 = 0;
+
+/// Whether the program has ever set a mark: else none is above 1, and nobody asks. What it accepts has its listener's.
+static IS_ANY_SET: AtomicBool = AtomicBool::new(false);
+
+/// Whether a receive with a timeout waits first: for as much as the mark says, as the interpreter's own, which polls before
+/// it tries. One that tried first would take less.
+#[inline]
+pub(crate) fn waits_first(socket: SocketRef) -> bool {
+    IS_ANY_SET.load(Ordering::Relaxed) && !is_one(socket)
+}
 
 /// Whether the mark is 1.
 #[inline]
@@ -38,6 +48,12 @@ pub(crate) fn forget(socket: SocketRef, number: c_int) {
     if place.load(Ordering::Relaxed) == key {
         place.store(NOBODY, Ordering::Relaxed);
     }
+}
+
+/// The program sets a mark.
+pub(crate) fn changes() {
+    IS_ANY_SET.store(true, Ordering::Relaxed);
+    forget_all();
 }
 
 /// Somebody changes a mark, or may have.

@@ -89,7 +89,7 @@ fn set(socket: SocketRef, arguments: *mut PyObject) -> PyResult<()> {
     let (level, name, value) = parse(arguments, socket.family() == Family::VSOCK.0)?;
     if (level, name) == (numbers::SOL_SOCKET, numbers::SO_RCVLOWAT) {
         // Before it is set: from then on nobody goes by what was known.
-        low_water::forget_all();
+        low_water::changes();
     }
     let descriptor = Descriptor::of(socket);
     let set_to = |bytes: &[u8]| descriptor.held(|fd| exact::setsockopt(fd, level, name, bytes));

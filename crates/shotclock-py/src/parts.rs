@@ -66,7 +66,7 @@ pub(crate) struct Receiving<F, M> {
     promised: Option<usize>,
     /// The low water mark keeps the rest of what it promises from being announced.
     is_unannounced: bool,
-    /// The low water mark is known to be 1.
+    /// The low water mark is known to be 1, or nothing to this call.
     is_unmarked: bool,
 }
 
@@ -128,6 +128,10 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
     type Output = (usize, M);
 
     fn attempt(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<(usize, M), Pause> {
+        if self.manner == Manner::Timed && !self.is_unmarked && ready.is_empty() {
+            // What is there is less than the mark, which the wait would have said.
+            return Err(Pause::WouldBlock);
+        }
         if matches!(self.manner, Manner::Once | Manner::Timed) {
             let flags = self.manner.flags(self.flags);
             return (self.part)(fd, 0, flags).map_err(|errno| self.manner.pause(errno));
