@@ -2,8 +2,8 @@
 
     python build.py --into FOLDER --rustdoc FOLDER
 
-`cargo xtask docs --site` runs it in an environment with requirements.txt. It fails on a page that is not in the contents, a
-link that leads nowhere, and a page that a headless browser finds broken; without a browser it says so.
+`cargo xtask docs --site` runs it in an environment with requirements.txt. It fails on a link that
+leads nowhere, and on a page that a headless browser finds broken; without a browser it says so.
 """
 
 import argparse
