@@ -2,64 +2,16 @@
 //! interpreter's own `socket.socket`. All waiting is the core's; this crate converts arguments, results and errors.
 #![allow(unsafe_code, reason = "every line here speaks to the interpreter's C interface")]
 
-mod accepted;
+mod ffi;
+mod socket;
+mod wait;
+
 mod address;
-mod arguments;
-mod around;
-mod audit;
-mod call;
-mod canceller;
-mod capi;
-mod capsule;
-mod caught;
-mod chain;
-mod connection;
-mod datagram;
-mod descriptor;
-mod errors;
-mod faults;
-mod file_reader;
-mod file_receive;
-mod file_send;
-mod file_text;
-mod file_text_writer;
-mod file_writer;
-mod first_try;
-mod gate;
-mod guard;
-mod habit;
-mod held;
-mod interface;
-mod interpreter;
-mod lent;
-mod link;
-mod low_water;
-mod message;
-pub mod module;
+
+mod files;
+mod functions;
+mod methods;
 mod names;
-mod object;
-mod once;
-mod option;
-mod order;
-mod original;
-mod own_object;
-mod own_type;
-mod parts;
-mod policy;
-mod race;
-mod read_all;
-mod readable;
-mod recv_exact;
-mod sendfile;
-mod silence;
-mod socket_io;
-mod state;
-mod stock;
-mod store;
-mod table;
-mod timing;
 mod tls;
-mod tls_records;
-mod transfer;
-mod unblocked;
-mod waiting;
+
+pub mod mount;

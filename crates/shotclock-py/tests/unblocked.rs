@@ -4,7 +4,7 @@
 #![allow(unsafe_code, reason = "numbers are turned into descriptors, as the Python crate does")]
 
 #[allow(dead_code, reason = "not all of it is tested without an interpreter")]
-#[path = "../src/unblocked.rs"]
+#[path = "../src/socket/unblocked.rs"]
 mod unblocked;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

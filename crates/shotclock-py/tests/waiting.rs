@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 #![allow(unsafe_code, reason = "numbers are turned into descriptors, as the Python crate does")]
 
-#[path = "../src/waiting.rs"]
+#[path = "../src/socket/waiting.rs"]
 mod waiting;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};

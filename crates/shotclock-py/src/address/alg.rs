@@ -5,11 +5,11 @@ use std::ptr;
 
 use shotclock::{Family, RawAddress};
 
-use super::{Fields, build, require_tuple};
-use crate::capi::{PyObject, variadic};
-use crate::errors;
-use crate::interpreter::{PyResult, Raised};
-use crate::object::Owned;
+use super::fields::{Fields, build, require_tuple};
+use crate::ffi::capi::{PyObject, variadic};
+use crate::ffi::exception;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::{PyResult, Raised};
 
 /// Where `struct sockaddr_alg` of linux/if_alg.h has its strings, each ended by a NUL, and how long they are.
 const TYPE: usize = 2;
@@ -38,10 +38,10 @@ pub(super) fn encode(address: *mut PyObject, caller: &str) -> PyResult<RawAddres
         (CStr::from_ptr(kind).to_bytes(), CStr::from_ptr(name).to_bytes())
     };
     if kind.len() >= TYPE_CAPACITY {
-        return Err(errors::value_error("AF_ALG type too long."));
+        return Err(exception::value_error("AF_ALG type too long."));
     }
     if name.len() >= NAME_CAPACITY {
-        return Err(errors::value_error("AF_ALG name too long."));
+        return Err(exception::value_error("AF_ALG name too long."));
     }
     let (feat, mask) = (u32::from(feat).to_ne_bytes(), u32::from(mask).to_ne_bytes());
     build::<88>(Family::ALG, &[(TYPE, kind), (16, &feat), (20, &mask), (NAME, name)])

@@ -5,12 +5,12 @@ use std::ptr;
 
 use shotclock::{Family, RawAddress};
 
-use super::{Fields, build};
-use crate::capi::{PyBytes_AsString, PyBytes_Check, PyObject, variadic};
-use crate::errors;
-use crate::interpreter::PyResult;
-use crate::object::Owned;
-use crate::stock::stock;
+use super::fields::{Fields, build};
+use crate::ffi::capi::{PyBytes_AsString, PyBytes_Check, PyObject, variadic};
+use crate::ffi::exception;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::PyResult;
+use crate::socket::stock::stock;
 
 /// Protocols: bluetooth/bluetooth.h.
 const L2CAP: i32 = 0;
@@ -26,7 +26,7 @@ pub(super) fn is_known() -> PyResult<bool> {
 pub(super) fn check_protocol(protocol: i32) -> PyResult<()> {
     match protocol {
         L2CAP | HCI | SCO | RFCOMM => Ok(()),
-        _ => Err(errors::os_error("getsockaddrlen: unknown BT protocol")),
+        _ => Err(exception::os_error("getsockaddrlen: unknown BT protocol")),
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn encode(address: *mut PyObject, protocol: i32, caller: &str) -> PyR
             };
             build::<8>(Family::BLUETOOTH, &[(2, &device_of(device)?)])
         }
-        _ => Err(errors::os_error(&format!("{caller}(): unknown Bluetooth protocol"))),
+        _ => Err(exception::os_error(&format!("{caller}(): unknown Bluetooth protocol"))),
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn decode(fields: &Fields, protocol: i32) -> PyResult<Owned> {
         RFCOMM => with_number(2, c_int::from(fields.u8(8))),
         HCI => Owned::int(fields.u16(2)),
         SCO => text_of(fields.array(2)),
-        _ => Err(errors::value_error("Unknown Bluetooth protocol")),
+        _ => Err(exception::value_error("Unknown Bluetooth protocol")),
     }
 }
 
@@ -95,7 +95,7 @@ fn device_and_number(address: *mut PyObject, caller: &str) -> PyResult<([u8; 6],
 /// Six bytes out of `XX:XX:XX:XX:XX:XX`, in the system's order: the last one first. Numbers are read as scanf's %X
 /// reads them, with blanks and `0x` before them.
 fn device_of(text: &CStr) -> PyResult<[u8; 6]> {
-    let bad = || errors::os_error("bad bluetooth address");
+    let bad = || exception::os_error("bad bluetooth address");
     let text = text.to_str().map_err(|_| bad())?;
     let mut device = [0; 6];
     let mut parts = text.split(':');
@@ -112,6 +112,6 @@ fn text_of(device: [u8; 6]) -> PyResult<Owned> {
     Owned::text(&format!("{f:02X}:{e:02X}:{d:02X}:{c:02X}:{b:02X}:{a:02X}"))
 }
 
-fn wrong_format(caller: &str) -> crate::interpreter::Raised {
-    errors::os_error(&format!("{caller}(): wrong format"))
+fn wrong_format(caller: &str) -> crate::ffi::raised::Raised {
+    exception::os_error(&format!("{caller}(): wrong format"))
 }

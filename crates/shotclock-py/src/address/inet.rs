@@ -7,16 +7,17 @@ use std::ptr;
 use shotclock::raw::{AddressRecord, Answer, Hints, Request};
 use shotclock::{Address, AddressInfoFlags, Family, Kind, RawAddress, inet_ntop};
 
-use super::{Fields, build, out_of_range, overflow_error, require_tuple};
-use crate::capi::{
+use super::fields::{Fields, build, out_of_range, overflow_error, require_tuple};
+use crate::ffi::capi::{
     Py_CLEANUP_SUPPORTED, Py_ssize_t, PyByteArray_Check, PyBytes_AsString, PyBytes_Check, PyBytes_FromObject,
     PyBytes_Size, PyErr_Clear, PyExc_TypeError, PyObject, PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize,
     PyUnicode_Check, PyUnicode_CheckExact, variadic,
 };
-use crate::errors;
-use crate::interpreter::{PyResult, Raised};
-use crate::object::{Owned, type_name};
-use crate::timing::Timing;
+use crate::ffi::exception;
+use crate::ffi::owned::{Owned, type_name};
+use crate::ffi::raised::{PyResult, Raised};
+use crate::wait::lookup_failure;
+use crate::wait::timing::Timing;
 
 /// The largest flow label and traffic class together.
 const FLOWINFO_MOST: c_uint = 0xf_ffff;
@@ -94,7 +95,7 @@ pub(crate) fn resolve(timing: &Timing, host: &CStr, family: i32) -> PyResult<Raw
         b"" => any(timing, family),
         b"<broadcast>" | b"255.255.255.255" => match family {
             Family::INET | Family::UNSPEC => Ok(Address::from((Ipv4Addr::BROADCAST, 0)).to_raw()),
-            _ => Err(errors::os_error("address family mismatched")),
+            _ => Err(exception::os_error("address family mismatched")),
         },
         _ => match number(host, family) {
             Some(ip) => Ok(Address::from((ip, 0)).to_raw()),
@@ -120,8 +121,8 @@ fn any(timing: &Timing, family: Family) -> PyResult<RawAddress> {
     let records = look_up(timing, &Request::AddressInfo { host: None, service: Some(c"0".to_owned()), hints })?;
     match records.as_slice() {
         [only] if is_ip(only) => Ok(only.address),
-        [first, ..] if is_ip(first) => Err(errors::os_error("wildcard resolved to multiple address")),
-        _ => Err(errors::os_error("unsupported address family")),
+        [first, ..] if is_ip(first) => Err(exception::os_error("wildcard resolved to multiple address")),
+        _ => Err(exception::os_error("unsupported address family")),
     }
 }
 
@@ -129,14 +130,14 @@ fn by_name(timing: &Timing, host: &CStr, family: Family) -> PyResult<RawAddress>
     let hints = Hints { flags: 0, family: family.0, kind: 0, protocol: 0 };
     let records = look_up(timing, &Request::AddressInfo { host: Some(CString::from(host)), service: None, hints })?;
     let first = records.first().filter(|first| is_ip(first));
-    first.map(|first| first.address).ok_or_else(|| errors::os_error("unknown address family"))
+    first.map(|first| first.address).ok_or_else(|| exception::os_error("unknown address family"))
 }
 
 fn look_up(timing: &Timing, request: &Request) -> PyResult<Vec<AddressRecord>> {
     match timing.answer(request)? {
         Ok(Answer::Addresses(records)) => Ok(records),
         Ok(_) => Ok(Vec::new()),
-        Err(failure) => Err(errors::raise_lookup(&failure)),
+        Err(failure) => Err(lookup_failure::raise_lookup(&failure)),
     }
 }
 
@@ -145,7 +146,7 @@ fn is_ip(record: &AddressRecord) -> bool {
 }
 
 fn text_of(family: Family, ip: &[u8]) -> PyResult<Owned> {
-    let text = inet_ntop(family, ip).map_err(|error| errors::os_error(&error.to_string()))?;
+    let text = inet_ntop(family, ip).map_err(|error| exception::os_error(&error.to_string()))?;
     Owned::text(&text)
 }
 
@@ -219,15 +220,15 @@ fn host_of(object: *mut PyObject) -> PyResult<Host> {
                 (Host { text: ascii.as_ptr().cast(), _bytes: None }, ascii.len().cast_signed())
             } else {
                 let encoded = Owned::new(PyUnicode_AsEncodedString(object, c"idna".as_ptr(), ptr::null()))
-                    .map_err(|Raised| errors::type_error("encoding of hostname failed"))?;
+                    .map_err(|Raised| exception::type_error("encoding of hostname failed"))?;
                 Host::in_bytes(encoded)
             }
         } else {
             let text = format!("str, bytes or bytearray expected, not {}", type_name(object));
-            return Err(errors::raise_text(PyExc_TypeError, &text));
+            return Err(exception::raise_text(PyExc_TypeError, &text));
         };
         if CStr::from_ptr(host.text).count_bytes().cast_signed() != len {
-            return Err(errors::type_error("host name must not contain null character"));
+            return Err(exception::type_error("host name must not contain null character"));
         }
         Ok(host)
     }

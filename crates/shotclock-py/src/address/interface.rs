@@ -7,13 +7,14 @@ use std::ptr;
 use shotclock::raw::{exact, numbers};
 use shotclock::{Family, RawAddress};
 
-use super::{Fields, build, out_of_range, overflow_error, require_tuple};
-use crate::arguments::Buffer;
-use crate::capi::{PyBytes_AsString, PyBytes_Size, PyObject, PyUnicode_FSConverter, variadic};
-use crate::errors;
-use crate::interpreter::{PyResult, Raised};
-use crate::lent::Descriptor;
-use crate::object::{Owned, SocketRef};
+use super::fields::{Fields, build, out_of_range, overflow_error, require_tuple};
+use crate::ffi::arguments::Buffer;
+use crate::ffi::capi::{PyBytes_AsString, PyBytes_Size, PyObject, PyUnicode_FSConverter, variadic};
+use crate::ffi::exception;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::object::SocketRef;
+use crate::wait::lent::Descriptor;
 
 /// The most bytes of a hardware address in `struct sockaddr_ll`, and where they begin.
 const HARDWARE_CAPACITY: usize = 8;
@@ -46,7 +47,7 @@ pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &
     let index = interface_index(socket, name)?;
     let hardware = hardware.bytes();
     if hardware.len() > HARDWARE_CAPACITY {
-        return Err(errors::value_error("Hardware address must be 8 bytes or less"));
+        return Err(exception::value_error("Hardware address must be 8 bytes or less"));
     }
     let Ok(protocol) = u16::try_from(protocol) else {
         return Err(overflow_error(format_args!("{caller}(): proto must be 0-65535.")));
@@ -80,7 +81,7 @@ pub(super) fn encode_can(socket: SocketRef, address: *mut PyObject, caller: &str
         numbers::CAN_RAW | numbers::CAN_BCM => encode_can_plain(socket, address, caller),
         numbers::CAN_ISOTP => encode_can_isotp(socket, address),
         numbers::CAN_J1939 => encode_can_j1939(socket, address),
-        _ => Err(errors::os_error(&format!("{caller}(): unsupported CAN protocol"))),
+        _ => Err(exception::os_error(&format!("{caller}(): unsupported CAN protocol"))),
     }
 }
 
@@ -166,7 +167,7 @@ fn can_index(socket: SocketRef, parsed: c_int, name: *mut PyObject) -> PyResult<
         return Ok([0; 4]);
     }
     if name.len() >= NAME_CAPACITY {
-        return Err(errors::os_error("AF_CAN interface name too long"));
+        return Err(exception::os_error("AF_CAN interface name too long"));
     }
     let index = interface_index(socket, name)?;
     Ok(index.to_ne_bytes())
@@ -174,7 +175,7 @@ fn can_index(socket: SocketRef, parsed: c_int, name: *mut PyObject) -> PyResult<
 
 /// The index of the interface of this name, in the network that the socket belongs to.
 fn interface_index(socket: SocketRef, name: &[u8]) -> PyResult<c_int> {
-    Descriptor::of(socket).held(|fd| exact::interface_index(fd, name)).map_err(errors::raise_errno)
+    Descriptor::of(socket).held(|fd| exact::interface_index(fd, name)).map_err(exception::raise_errno)
 }
 
 /// The name of the interface, which both families have by its index at the same place; empty if there is none.

@@ -4,11 +4,11 @@ use std::ffi::c_uint;
 
 use shotclock::{Family, RawAddress};
 
-use super::{Fields, QIPCRTR, build, require_tuple};
-use crate::capi::{PyObject, variadic};
-use crate::errors;
-use crate::interpreter::{PyResult, Raised};
-use crate::object::Owned;
+use super::fields::{Fields, QIPCRTR, build, require_tuple};
+use crate::ffi::capi::{PyObject, variadic};
+use crate::ffi::exception;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::{PyResult, Raised};
 
 /// How a TIPC address names a socket, and how far by default: linux/tipc.h.
 const TIPC_ADDR_NAMESEQ: c_uint = 1;
@@ -70,7 +70,7 @@ pub(super) fn encode_tipc(address: *mut PyObject, caller: &str) -> PyResult<RawA
         TIPC_ADDR_NAME => [first, second, 0],
         // The system has the node after the reference.
         TIPC_ADDR_ID => [second, first, 0],
-        _ => return Err(errors::type_error("Invalid address type")),
+        _ => return Err(exception::type_error("Invalid address type")),
     };
     let [first, second, third] = values.map(c_uint::to_ne_bytes);
     // Of both numbers the system has a byte.
@@ -86,7 +86,7 @@ pub(super) fn decode_tipc(fields: &Fields) -> PyResult<Owned> {
         TIPC_ADDR_NAMESEQ => [first, second, third],
         TIPC_ADDR_NAME => [first, second, second],
         TIPC_ADDR_ID => [second, first, 0],
-        _ => return Err(errors::value_error("Invalid address type")),
+        _ => return Err(exception::value_error("Invalid address type")),
     };
     // SAFETY: the interpreter is held; the format's types are those of the arguments.
     Owned::new(unsafe { variadic!(Py_BuildValue(c"IIIII".as_ptr(), kind, first, second, third, scope)) })

@@ -4,12 +4,12 @@ use std::ffi::CStr;
 
 use shotclock::{Family, RawAddress};
 
-use super::of_bytes;
-use crate::arguments::Buffer;
-use crate::capi::{PyObject, PyUnicode_Check, PyUnicode_EncodeFSDefault, variadic};
-use crate::errors;
-use crate::interpreter::{PyResult, Raised};
-use crate::object::Owned;
+use super::fields::of_bytes;
+use crate::ffi::arguments::Buffer;
+use crate::ffi::capi::{PyObject, PyUnicode_Check, PyUnicode_EncodeFSDefault, variadic};
+use crate::ffi::exception;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::{PyResult, Raised};
 
 /// Where the path begins, and how long it may be: `struct sockaddr_un`.
 const PATH: usize = 2;
@@ -35,7 +35,7 @@ pub(super) fn encode(address: *mut PyObject) -> PyResult<RawAddress> {
     // for any.
     let end = usize::from(path.first().is_some_and(|first| *first != 0));
     if path.len() + end > CAPACITY {
-        return Err(errors::os_error("AF_UNIX path too long"));
+        return Err(exception::os_error("AF_UNIX path too long"));
     }
     let mut bytes = [0; PATH + CAPACITY];
     bytes[..PATH].copy_from_slice(&(Family::UNIX.0 as u16).to_ne_bytes());

@@ -8,18 +8,20 @@ use std::sync::OnceLock;
 use shotclock::raw::{AddressRecord, Answer, Failure, Hints, Request};
 use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, Phase, RawAddress};
 
-use crate::arguments::Keywords;
-use crate::audit::audit;
-use crate::capi::{
+use crate::address;
+use crate::ffi::arguments::Keywords;
+use crate::ffi::capi::{
     Py_None, Py_True, PyBytes_AsString, PyBytes_Check, PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred,
     PyExc_OverflowError, PyLong_AsLong, PyLong_Check, PyLong_CheckExact, PyObject, PyTuple_Check, PyTuple_Size,
     PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize, PyUnicode_Check, variadic,
 };
-use crate::interpreter::{PyResult, Raised};
-use crate::object::{Owned, returned};
-use crate::stock::stock;
-use crate::timing::Timing;
-use crate::{address, errors};
+use crate::ffi::exception;
+use crate::ffi::owned::{Owned, returned};
+use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::audit::audit;
+use crate::socket::stock::stock;
+use crate::wait::lookup_failure;
+use crate::wait::timing::Timing;
 
 /// `_socket.getaddrinfo(host, port, family=0, type=0, proto=0, flags=0)`.
 pub(crate) unsafe extern "C" fn getaddrinfo(
@@ -96,7 +98,7 @@ fn host_name(host: *mut PyObject) -> PyResult<Option<CString>> {
         if PyBytes_Check(host) != 0 {
             return copied(PyBytes_AsString(host)).map(Some);
         }
-        Err(errors::type_error("getaddrinfo() argument 1 must be string or None"))
+        Err(exception::type_error("getaddrinfo() argument 1 must be string or None"))
     }
 }
 
@@ -131,7 +133,7 @@ fn service(port: *mut PyObject) -> PyResult<Port> {
         if port == Py_None() {
             return Ok(Port::None);
         }
-        Err(errors::os_error("Int or String expected"))
+        Err(exception::os_error("Int or String expected"))
     }
 }
 
@@ -167,9 +169,9 @@ fn decimal(number: &impl ToString) -> CString {
 }
 
 fn addresses(request: &Request) -> PyResult<Vec<AddressRecord>> {
-    match Timing::of_scope(Phase::Lookup)?.answer(request)?.map_err(|failure| errors::raise_lookup(&failure))? {
+    match Timing::of_scope(Phase::Lookup)?.answer(request)?.map_err(|failure| lookup_failure::raise_lookup(&failure))? {
         Answer::Addresses(records) => Ok(records),
-        _ => Err(errors::raise_lookup(&Failure::NotFound)),
+        _ => Err(lookup_failure::raise_lookup(&Failure::NotFound)),
     }
 }
 
@@ -198,19 +200,22 @@ fn find_name(arguments: *mut PyObject) -> PyResult<Owned> {
             return Err(Raised);
         }
         if PyTuple_Check(sockaddr) == 0 {
-            return Err(errors::type_error("getnameinfo() argument 1 must be a tuple"));
+            return Err(exception::type_error("getnameinfo() argument 1 must be a tuple"));
         }
         PyTuple_Size(sockaddr)
     };
     let parts = SockaddrParts::of(sockaddr)?;
     audit(c"socket.getnameinfo", &[sockaddr])?;
     let request = Request::NameInfo { address: parts.address(len)?, flags: NameInfoFlags(flags) };
-    match Timing::of_scope(Phase::Lookup)?.answer(&request)?.map_err(|failure| errors::raise_lookup(&failure))? {
+    match Timing::of_scope(Phase::Lookup)?
+        .answer(&request)?
+        .map_err(|failure| lookup_failure::raise_lookup(&failure))?
+    {
         Answer::HostAndService(host, service) => {
             // SAFETY: the interpreter is held; "s" copies a C string.
             Owned::new(unsafe { variadic!(Py_BuildValue(c"ss".as_ptr(), host.as_ptr(), service.as_ptr())) })
         }
-        _ => Err(errors::raise_lookup(&Failure::NotFound)),
+        _ => Err(lookup_failure::raise_lookup(&Failure::NotFound)),
     }
 }
 
@@ -241,7 +246,7 @@ impl SockaddrParts {
                 return Err(Raised);
             }
             if flow > 0xfffff {
-                return Err(errors::raise(PyExc_OverflowError, c"getnameinfo(): flowinfo must be 0-1048575."));
+                return Err(exception::raise(PyExc_OverflowError, c"getnameinfo(): flowinfo must be 0-1048575."));
             }
             Ok(Self { host: copied(host)?, port, flow, scope })
         }
@@ -254,10 +259,10 @@ impl SockaddrParts {
         let (host, service) = (Some(self.host.clone()), Some(decimal(&self.port)));
         let records = addresses(&Request::AddressInfo { host, service, hints })?;
         let [record] = records.as_slice() else {
-            return Err(errors::os_error("sockaddr resolved to multiple addresses"));
+            return Err(exception::os_error("sockaddr resolved to multiple addresses"));
         };
         match Address::from_raw(&record.address) {
-            Address::V4(_) if len != 2 => Err(errors::os_error("IPv4 sockaddr must be 2 tuple")),
+            Address::V4(_) if len != 2 => Err(exception::os_error("IPv4 sockaddr must be 2 tuple")),
             Address::V6(address) => {
                 let (ip, port) = (*address.ip(), address.port());
                 Ok(Address::V6(SocketAddrV6::new(ip, port, self.flow.to_be(), self.scope)).to_raw())

@@ -4,17 +4,17 @@ use std::ptr;
 
 use shotclock::raw::{host_name, set_host_name};
 
-use crate::audit::audit;
-use crate::capi::{PyErr_Clear, PyObject, PyUnicode_FSConverter, variadic};
-use crate::errors;
-use crate::interpreter::{PyResult, Raised};
-use crate::object::{Owned, returned};
+use crate::ffi::capi::{PyErr_Clear, PyObject, PyUnicode_FSConverter, variadic};
+use crate::ffi::exception;
+use crate::ffi::owned::{Owned, returned};
+use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::audit::audit;
 
 /// `_socket.gethostname()`.
 pub(crate) unsafe extern "C" fn gethostname(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     let ask = || {
         audit(c"socket.gethostname", &[])?;
-        let name = host_name().map_err(errors::raise_errno)?;
+        let name = host_name().map_err(exception::raise_errno)?;
         Owned::system_text(name.to_bytes())
     };
     returned(ask())
@@ -25,7 +25,7 @@ pub(crate) unsafe extern "C" fn sethostname(_: *mut PyObject, arguments: *mut Py
     let set = || {
         let name = name_in_bytes(arguments)?;
         audit(c"socket.sethostname", &[name.as_ptr()])?;
-        set_host_name(name.as_bytes()?).map_err(errors::raise_errno)
+        set_host_name(name.as_bytes()?).map_err(exception::raise_errno)
     };
     returned(set().map(|()| Owned::none()))
 }

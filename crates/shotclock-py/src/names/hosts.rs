@@ -8,12 +8,13 @@ use shotclock::raw::{Answer, Failure, HostRecord, Request};
 use shotclock::{Address, Family, Phase, RawAddress};
 
 use crate::address;
-use crate::audit::audit;
-use crate::capi::{PyMem_Free, PyObject, PyTuple_GetItem, variadic};
-use crate::errors;
-use crate::interpreter::{PyResult, Raised};
-use crate::object::{Owned, returned};
-use crate::timing::Timing;
+use crate::ffi::capi::{PyMem_Free, PyObject, PyTuple_GetItem, variadic};
+use crate::ffi::exception;
+use crate::ffi::owned::{Owned, returned};
+use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::audit::audit;
+use crate::wait::lookup_failure;
+use crate::wait::timing::Timing;
 
 /// `_socket.gethostbyname(host)`: an IPv4 address.
 pub(crate) unsafe extern "C" fn gethostbyname(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
@@ -88,14 +89,14 @@ fn ip_of(address: &RawAddress) -> PyResult<IpAddr> {
     match Address::from_raw(address) {
         Address::V4(address) => Ok((*address.ip()).into()),
         Address::V6(address) => Ok((*address.ip()).into()),
-        _ => Err(errors::os_error("unsupported address family")),
+        _ => Err(exception::os_error("unsupported address family")),
     }
 }
 
 fn entry_of(timing: &Timing, request: &Request) -> PyResult<Owned> {
-    match timing.answer(request)?.map_err(|failure| errors::raise_lookup(&failure))? {
+    match timing.answer(request)?.map_err(|failure| lookup_failure::raise_lookup(&failure))? {
         Answer::Host(record) => entry(&record),
-        _ => Err(errors::raise_lookup(&Failure::NotFound)),
+        _ => Err(lookup_failure::raise_lookup(&Failure::NotFound)),
     }
 }
 

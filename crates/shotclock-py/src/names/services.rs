@@ -6,12 +6,12 @@ use std::ptr;
 use shotclock::Phase;
 use shotclock::raw::{Answer, Request};
 
-use crate::audit::audit;
-use crate::capi::{PyExc_OSError, PyExc_OverflowError, PyObject, variadic};
-use crate::errors;
-use crate::interpreter::{PyResult, Raised};
-use crate::object::{Owned, returned};
-use crate::timing::Timing;
+use crate::ffi::capi::{PyExc_OSError, PyExc_OverflowError, PyObject, variadic};
+use crate::ffi::exception;
+use crate::ffi::owned::{Owned, returned};
+use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::audit::audit;
+use crate::wait::timing::Timing;
 
 /// `_socket.getservbyname(name[, protocol])`: the port.
 pub(crate) unsafe extern "C" fn getservbyname(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
@@ -46,7 +46,7 @@ pub(crate) unsafe extern "C" fn getservbyport(_: *mut PyObject, arguments: *mut 
         }
         let Ok(number) = u16::try_from(port) else {
             // SAFETY: a static of the interpreter.
-            return Err(errors::raise(unsafe { PyExc_OverflowError }, c"getservbyport: port must be 0-65535."));
+            return Err(exception::raise(unsafe { PyExc_OverflowError }, c"getservbyport: port must be 0-65535."));
         };
         // SAFETY: as in `getservbyname`.
         let protocol = unsafe { text(protocol) };
@@ -76,7 +76,7 @@ fn answer_to(request: &Request, not_found: &CStr) -> PyResult<Owned> {
         Ok(Answer::Number(number)) => Owned::int(number),
         Ok(Answer::Name(name)) => Owned::utf8_text(name.to_bytes()),
         // SAFETY: a static of the interpreter.
-        _ => Err(errors::raise(unsafe { PyExc_OSError }, not_found)),
+        _ => Err(exception::raise(unsafe { PyExc_OSError }, not_found)),
     }
 }
 

@@ -1,0 +1,209 @@
+//! What `SocketIO`, the raw file of socket.py, gets in the place of its own: a write that tells what has moved, so that
+//! the buffer above it sends no byte twice, and a `readall` whose end costs the same however much had come.
+//!
+//! They are C's for the buffers: no handler of a signal comes between what the system has taken and the count of it.
+
+use std::cell::RefCell;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::ffi::arguments::Buffer;
+use crate::ffi::call::{call_method, call_method_with};
+use crate::ffi::capi::{
+    Py_None, PyExc_BlockingIOError, PyExc_OSError, PyObject, PyObject_GetAttrString, PyObject_SetAttrString,
+};
+use crate::ffi::capsule::{Content, capsule, content};
+use crate::ffi::caught::Caught;
+use crate::ffi::exception;
+use crate::ffi::owned::{Owned, returned};
+use crate::ffi::raised::{PyResult, Raised};
+use crate::files::send;
+use crate::files::send::Way;
+use crate::files::tls_records::RECORD;
+use crate::wait::around::Around;
+use crate::wait::open;
+
+/// Whether a limit of ours has ever ended a write of a file: before that there is no state to look for.
+static ANY_ENDED: AtomicBool = AtomicBool::new(false);
+
+/// The attribute with an [`Ending`] in it, which the class has as None.
+pub(crate) const ENDING: &CStr = c"_write_ending";
+
+/// What the ends of its writes mean for the next ones of a raw file.
+#[derive(Default)]
+struct Ending {
+    /// A limit of ours has ended one: from then on it waits only within a scope or a canceller.
+    by_limit: bool,
+    /// The buffer's finalizer is at work: nobody is there to be told, and nothing is to wait.
+    is_finalizing: bool,
+    /// How much has moved of what a buffer is sending, and where the rest of that begins in memory.
+    part: Option<(usize, usize)>,
+    record: Record,
+}
+
+impl Ending {
+    /// So much of these bytes has moved; the next write is to go on with their rest.
+    fn add_part(&mut self, sent: usize, data: &[u8]) {
+        self.part = Some((self.take_part(data) + sent, data.as_ptr().addr() + sent));
+    }
+
+    /// How much had moved before these bytes, where they are the rest of what a write began with.
+    fn take_part(&mut self, data: &[u8]) -> usize {
+        self.part.take().filter(|&(_, at)| at == data.as_ptr().addr()).map_or(0, |(moved, _)| moved)
+    }
+}
+
+/// Where TLS stands.
+#[derive(Default)]
+enum Record {
+    /// Between two records.
+    #[default]
+    None,
+    /// OpenSSL has begun this one, and goes on with it where it is given the same bytes; in the place of others it would
+    /// send what it has.
+    Begun(Owned),
+    /// A handler's exception came in the moment of a try: nobody knows.
+    Unknown,
+}
+
+impl Content for RefCell<Ending> {
+    const NAME: &'static CStr = c"shotclock.ending";
+}
+
+/// `SocketIO.write(b)`.
+pub(crate) unsafe extern "C" fn write(me: *mut PyObject, data: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the descriptor has checked the type; both are alive for the call.
+    let file = unsafe { Owned::borrowed(me) };
+    if open::is_any_open() || ANY_ENDED.load(Ordering::Relaxed) {
+        return returned(write_counted(&file, data));
+    }
+    // SAFETY: as above.
+    returned(unsafe { call_method_with(&file, c"_write_by_socket_py", data) })
+}
+
+/// `SocketIO._dealloc_warn(source)`, by which the interpreter's buffers say that it is their finalizer that closes them.
+pub(crate) unsafe extern "C" fn dealloc_warn(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    let note = || {
+        if ANY_ENDED.load(Ordering::Relaxed) {
+            // SAFETY: the descriptor has checked the type; it is alive for the call.
+            let file = unsafe { Owned::borrowed(me) };
+            with_ending(&file, |ending| ending.is_finalizing = true)?;
+        }
+        Ok(Owned::none())
+    };
+    returned(note())
+}
+
+fn write_counted(file: &Owned, data: *mut PyObject) -> PyResult<Owned> {
+    call_method(file, c"_checkClosed")?;
+    call_method(file, c"_checkWritable")?;
+    let bytes = Buffer::of(data)?;
+    let waits = admits(file, bytes.bytes())?;
+    // SAFETY: the file is alive.
+    let sock = Owned::new(unsafe { PyObject_GetAttrString(file.as_ptr(), c"_sock".as_ptr()) })?;
+    let sent = AtomicUsize::new(0);
+    let way = Way::of(&sock)?;
+    let outcome = match (&way, waits || Around::current()?.is_some()) {
+        (Way::Plain(socket), true) => send::in_time(*socket, bytes.bytes(), &sent),
+        (Way::Plain(socket), false) => send::now(*socket, bytes.bytes(), &sent),
+        (_, false) => return Ok(Owned::none()),
+        (Way::Tls(records), true) => records.send(bytes.bytes(), &sent),
+        (Way::Other, true) => send::by_method(&sock, data, &sent),
+    };
+    match outcome {
+        Ok(()) => told_part(file, sent.load(Ordering::Relaxed), bytes.bytes()),
+        Err(raised) => told_end(file, &Caught::new(raised), &way, sent.load(Ordering::Relaxed), bytes.bytes()),
+    }
+}
+
+/// Whether a write of these bytes may wait where nothing bounds it; an error where they would spoil what TLS has begun.
+fn admits(file: &Owned, data: &[u8]) -> PyResult<bool> {
+    if !ANY_ENDED.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
+    let (waits, is_fit) = with_ending(file, |ending| {
+        let is_fit = match &ending.record {
+            Record::None => true,
+            Record::Begun(record) => record.as_bytes().is_ok_and(|record| data.starts_with(record)),
+            Record::Unknown => false,
+        };
+        (!ending.by_limit && !ending.is_finalizing, is_fit)
+    })?
+    .unwrap_or((true, true));
+    if is_fit {
+        return Ok(waits);
+    }
+    let why = "a write over TLS has ended within a record, which other bytes would spoil: close the connection";
+    Err(exception::os_error(why))
+}
+
+fn told_part(file: &Owned, sent: usize, data: &[u8]) -> PyResult<Owned> {
+    if sent < data.len() {
+        change_ending(file, |ending| ending.add_part(sent, data))?;
+    } else if ANY_ENDED.load(Ordering::Relaxed) {
+        with_ending(file, |ending| (ending.part, ending.record) = (None, Record::None))?;
+    }
+    Owned::size(sent)
+}
+
+/// What has moved counts, and the next write raises what ended this one; where nothing has, the exception is raised.
+fn told_end(file: &Owned, error: &Caught, way: &Way, sent: usize, data: &[u8]) -> PyResult<Owned> {
+    // SAFETY: statics of the interpreter.
+    let (is_system_s, would_block) = unsafe { (error.is(PyExc_OSError), error.is(PyExc_BlockingIOError)) };
+    let by_limit = error.is_by_limit();
+    let rest = &data[sent.min(data.len())..];
+    let mut before = 0;
+    if by_limit || sent > 0 || matches!(way, Way::Tls(_)) {
+        let record = match way {
+            Way::Tls(records) if records.is_unsure.get() => Record::Unknown,
+            Way::Tls(_) => Record::Begun(Owned::bytes(&rest[..rest.len().min(RECORD)])?),
+            _ => Record::None,
+        };
+        change_ending(file, |ending| {
+            ending.by_limit |= by_limit;
+            ending.record = record;
+            if sent > 0 && is_system_s {
+                ending.add_part(sent, data);
+            } else {
+                before = ending.take_part(data);
+            }
+        })?;
+    }
+    if is_system_s && sent > 0 {
+        return Owned::size(sent);
+    }
+    if would_block {
+        return Ok(Owned::none());
+    }
+    error.add_sent(before);
+    Err(error.raise())
+}
+
+/// What is known of the ends of the file's writes, if any has ended so that it matters.
+fn with_ending<T>(file: &Owned, look: impl FnOnce(&mut Ending) -> T) -> PyResult<Option<T>> {
+    // SAFETY: the interpreter is held and the objects alive; the content is looked at while the capsule is.
+    unsafe {
+        let known = Owned::new(PyObject_GetAttrString(file.as_ptr(), ENDING.as_ptr()))?;
+        if known.as_ptr() == Py_None() {
+            return Ok(None);
+        }
+        Ok(Some(look(&mut content::<RefCell<Ending>>(known.as_ptr())?.borrow_mut())))
+    }
+}
+
+/// The same, from the first time on.
+fn change_ending(file: &Owned, change: impl FnOnce(&mut Ending)) -> PyResult<()> {
+    ANY_ENDED.store(true, Ordering::Relaxed);
+    let mut change = Some(change);
+    let mut once = |ending: &mut Ending| change.take().map_or((), |change| change(ending));
+    if with_ending(file, &mut once)?.is_none() {
+        let mut ending = Ending::default();
+        once(&mut ending);
+        let made = capsule(RefCell::new(ending))?;
+        // SAFETY: the interpreter is held, the objects are alive.
+        if unsafe { PyObject_SetAttrString(file.as_ptr(), ENDING.as_ptr(), made.as_ptr()) } != 0 {
+            return Err(Raised);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! Bytes that have come and were not handed out yet, in one object of the interpreter's, so that all of them can be
+//! handed out, or shown in an exception, without being copied.
+
+use std::io::BufRead;
+use std::ptr;
+
+use crate::ffi::capi::{_PyBytes_Resize, Py_REFCNT, PyBytes_AsString, PyBytes_FromStringAndSize};
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::{PyResult, Raised};
+
+/// Up to so many bytes are rather copied.
+const LITTLE: usize = 64 << 10;
+
+/// A bytes object, written from the front and read from the front.
+#[derive(Default)]
+pub(crate) struct Store {
+    /// Written only where nobody else has it.
+    bytes: Option<Owned>,
+    capacity: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Store {
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// What is there.
+    pub(crate) fn all(&self) -> &[u8] {
+        let Some(bytes) = &self.bytes else { return &[] };
+        // SAFETY: the object has `capacity` bytes, of which those up to `end` are written; nobody writes them while this
+        // is borrowed.
+        unsafe {
+            let first = PyBytes_AsString(bytes.as_ptr()).cast::<u8>().add(self.start);
+            std::slice::from_raw_parts(first, self.len())
+        }
+    }
+
+    /// How long the first line is, with its end; `from` bytes are known to have none.
+    pub(crate) fn line(&self, from: usize) -> Option<usize> {
+        let mut rest = &self.all()[from..];
+        let len = from + rest.skip_until(b'\n').unwrap_or(0);
+        (len > from && self.all()[len - 1] == b'\n').then_some(len)
+    }
+
+    /// Room for so many more bytes at least, after those that are there.
+    pub(crate) fn room(&mut self, wanted: usize) -> PyResult<&mut [u8]> {
+        self.make_room(wanted)?;
+        let bytes = self.bytes.as_ref().ok_or(Raised)?;
+        // SAFETY: the object has `capacity` bytes, and nobody else has it, so it may be written. What the room holds is
+        // never read before it is.
+        unsafe {
+            let first = PyBytes_AsString(bytes.as_ptr()).cast::<u8>();
+            Ok(std::slice::from_raw_parts_mut(first.add(self.end), self.capacity - self.end))
+        }
+    }
+
+    /// So many bytes of the room were written.
+    pub(crate) fn add(&mut self, count: usize) {
+        self.end = self.capacity.min(self.end + count);
+    }
+
+    /// So many bytes from the front were handed out.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.start = self.end.min(self.start + count);
+        if self.start == self.end && self.is_ours_alone() {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Hands out so many bytes.
+    pub(crate) fn take(&mut self, count: usize) -> PyResult<Owned> {
+        if count == self.len() && count > LITTLE && self.start == 0 {
+            self.trim()?;
+            let whole = self.bytes.take().ok_or(Raised)?;
+            *self = Self::default();
+            return Ok(whole);
+        }
+        let taken = Owned::bytes(&self.all()[..count])?;
+        self.skip(count);
+        Ok(taken)
+    }
+
+    /// Shows everything, which stays there.
+    pub(crate) fn show(&mut self) -> PyResult<Owned> {
+        if self.len() <= LITTLE {
+            return Owned::bytes(self.all());
+        }
+        if self.start > 0 {
+            self.make_room(0)?;
+            self.move_to_front();
+        }
+        self.trim()?;
+        // SAFETY: alive.
+        self.bytes.as_ref().map(|bytes| unsafe { Owned::borrowed(bytes.as_ptr()) }).ok_or(Raised)
+    }
+
+    /// Somebody may write to the object whenever they like: it is never freed, and never used again.
+    pub(crate) fn keep_for_ever(&mut self) {
+        if let Some(bytes) = std::mem::take(self).bytes {
+            let _ = bytes.into_ptr();
+        }
+    }
+
+    fn is_ours_alone(&self) -> bool {
+        // SAFETY: alive.
+        self.bytes.as_ref().is_some_and(|bytes| unsafe { Py_REFCNT(bytes.as_ptr()) } == 1)
+    }
+
+    fn make_room(&mut self, wanted: usize) -> PyResult<()> {
+        if !self.is_ours_alone() {
+            return self.renew(wanted);
+        }
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        if self.capacity - self.end >= wanted {
+            return Ok(());
+        }
+        // What is moved was paid for by what was handed out, or is little.
+        if self.start >= self.len() || self.len() <= LITTLE {
+            self.move_to_front();
+        }
+        let least = self.end + wanted;
+        if self.capacity < least {
+            self.resize(least.max(self.capacity + self.capacity / 2))?;
+        }
+        Ok(())
+    }
+
+    /// Another object with the same content: somebody else has this one, and bytes never change.
+    fn renew(&mut self, wanted: usize) -> PyResult<()> {
+        let capacity = self.len() + wanted;
+        // SAFETY: the interpreter is held.
+        let new = Owned::new(unsafe { PyBytes_FromStringAndSize(ptr::null(), capacity.cast_signed()) })?;
+        let all = self.all();
+        // SAFETY: the new object is ours alone, and long enough.
+        unsafe { ptr::copy_nonoverlapping(all.as_ptr(), PyBytes_AsString(new.as_ptr()).cast(), all.len()) };
+        *self = Self { end: all.len(), bytes: Some(new), capacity, start: 0 };
+        Ok(())
+    }
+
+    fn move_to_front(&mut self) {
+        let (start, len) = (self.start, self.len());
+        if let Some(bytes) = self.bytes.as_ref().filter(|_| start > 0) {
+            // SAFETY: within the object, which is ours alone where this is called.
+            unsafe {
+                let first = PyBytes_AsString(bytes.as_ptr()).cast::<u8>();
+                ptr::copy(first.add(start), first, len);
+            }
+            (self.start, self.end) = (0, len);
+        }
+    }
+
+    /// Gives the room after what is there back.
+    fn trim(&mut self) -> PyResult<()> {
+        if self.capacity == self.end || !self.is_ours_alone() {
+            // Else it is somebody's already who was shown it whole.
+            return if self.capacity == self.end { Ok(()) } else { self.renew(0) };
+        }
+        self.resize(self.end)
+    }
+
+    fn resize(&mut self, capacity: usize) -> PyResult<()> {
+        let Some(bytes) = self.bytes.take() else { return Err(Raised) };
+        let mut object = bytes.into_ptr();
+        // SAFETY: the interpreter is held, and the reference is the only one. Where it fails it has given the object up.
+        if unsafe { _PyBytes_Resize(&raw mut object, capacity.cast_signed()) } != 0 {
+            *self = Self::default();
+            return Err(Raised);
+        }
+        self.bytes = Some(Owned::new(object)?);
+        self.capacity = capacity;
+        Ok(())
+    }
+}

@@ -1,0 +1,358 @@
+//! The extension module `shotclock._native`.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::ptr;
+
+use crate::ffi::arguments::descriptor;
+use crate::ffi::capi::{
+    METH_FASTCALL, METH_NOARGS, METH_O, METH_VARARGS, Py_TYPE, Py_mod_exec, PyCFunction, PyCFunction_NewEx,
+    PyCFunctionFast, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyInterpreterState_Get,
+    PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModule_AddObjectRef, PyModuleDef,
+    PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype, variadic,
+};
+use crate::ffi::exception;
+use crate::ffi::owned::{Owned, returned};
+use crate::ffi::raised::{PyResult, Raised};
+use crate::files::{reader, recv_exact, text, text_writer, writer};
+use crate::functions::race;
+use crate::methods::{readable, sendfile};
+use crate::mount::table::Definitions;
+use crate::mount::{faults, own_type};
+use crate::socket::object::SocketRef;
+use crate::socket::stock::stock;
+use crate::socket::{accepted, kinds, stock, waiting};
+use crate::tls::{guard, tries};
+use crate::wait::{canceller, chain, link_type, lookup_limit, low_water, policy};
+
+/// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
+unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
+    returned(stock::prepare(module).map(|()| Owned::none()))
+}
+
+/// `_native.descriptors(class)`: `{name: descriptor}`, of the methods and of `timeout`, for this subclass of
+/// `_socket.socket`, the interpreter's or ours.
+///
+/// All of them: which go onto the class, and which beneath a method that socket.py has there, Python decides. For the
+/// subclass, since the interpreter's fast path for calls takes a descriptor only if the object is of the descriptor's
+/// very type.
+unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut PyObject {
+    let make = || {
+        // SAFETY: the objects are alive; what is not a type is not read as one.
+        unsafe {
+            if PyType_Check(class) == 0 || !kinds::is_class_of_sockets(class.cast())? {
+                return Err(exception::type_error("descriptors() takes a class of sockets"));
+            }
+        }
+        let definitions = Definitions::of_methods()?.iter();
+        // SAFETY: the type is alive, the definition lives for ever.
+        let make = |definition| unsafe { PyDescr_NewMethod(class.cast(), definition) };
+        let all = dict_of(definitions, make)?;
+        // SAFETY: the dict and the class are alive.
+        let set = unsafe {
+            let timeout = own_type::timeout_descriptor(class.cast())?;
+            PyDict_SetItemString(all.as_ptr(), own_type::TIMEOUT.as_ptr(), timeout.as_ptr())
+        };
+        // While the interpreter's own methods were in place nobody said what they set.
+        low_water::forget_all();
+        if set == 0 { Ok(all) } else { Err(Raised) }
+    };
+    returned(make())
+}
+
+/// `_native.file_descriptors(class)`: `{name: descriptor}`, of what `SocketIO` of socket.py gets in the place of its own.
+unsafe extern "C" fn file_descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut PyObject {
+    let make = || {
+        // SAFETY: alive.
+        if unsafe { PyType_Check(class) } == 0 {
+            return Err(exception::type_error("file_descriptors() takes a class"));
+        }
+        // SAFETY: the type is alive, the definition lives for ever.
+        let make = |definition| unsafe { PyDescr_NewMethod(class.cast(), definition) };
+        dict_of(Definitions::of_file_methods().iter(), make)
+    };
+    returned(make())
+}
+
+/// `_native.functions(module)`: `{name: function}`, the functions of `_socket`, as members of that module.
+unsafe extern "C" fn functions(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
+    let make = || {
+        let name = Owned::text("_socket")?;
+        // SAFETY: module and name are alive, the definition lives for ever.
+        let make = |definition| unsafe { PyCFunction_NewEx(definition, module, name.as_ptr()) };
+        dict_of(Definitions::of_functions()?.iter(), make)
+    };
+    returned(make())
+}
+
+/// `_native.socket_type()`: the type of our own.
+unsafe extern "C" fn socket_type(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the type is alive.
+    returned(kinds::socket_type().map(|made| unsafe { Owned::borrowed(made.cast()) }))
+}
+
+/// `_native.capi()`: the capsule `_socket.CAPI` that holds it.
+unsafe extern "C" fn capi(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    returned(own_type::capsule())
+}
+
+/// `_native.layout(sock)`: descriptor and timeout in nanoseconds, as read at the offsets the methods use.
+unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyObject {
+    let read = || {
+        let stock = stock()?;
+        // SAFETY: the interpreter is held, both objects are alive.
+        unsafe {
+            if PyType_IsSubtype(Py_TYPE(object), stock.socket) == 0 {
+                return Err(exception::type_error("layout() takes a socket"));
+            }
+            let socket = SocketRef::new(object);
+            Owned::new(variadic!(Py_BuildValue(c"iL".as_ptr(), socket.number(), socket.timeout_field())))
+        }
+    };
+    returned(read())
+}
+
+/// `_native.waiters(number)`: how many threads use the descriptor of this number at this moment.
+unsafe extern "C" fn waiters(_: *mut PyObject, number: *mut PyObject) -> *mut PyObject {
+    let count = || match descriptor(number)? {
+        number if number < 0 => Err(exception::value_error("negative file descriptor")),
+        number => Owned::size(waiting::waiters(number)),
+    };
+    returned(count())
+}
+
+fn dict_of(
+    definitions: impl Iterator<Item = (&'static CStr, *mut PyMethodDef)>,
+    make: impl Fn(*mut PyMethodDef) -> *mut PyObject,
+) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held; names end with a NUL.
+    unsafe {
+        let dict = Owned::new(PyDict_New())?;
+        for (name, definition) in definitions {
+            let made = Owned::new(make(definition))?;
+            if PyDict_SetItemString(dict.as_ptr(), name.as_ptr(), made.as_ptr()) != 0 {
+                return Err(Raised);
+            }
+        }
+        Ok(dict)
+    }
+}
+
+/// Only the main interpreter: types and exceptions are kept for the process.
+unsafe extern "C" fn execute(module: *mut PyObject) -> c_int {
+    // SAFETY: the interpreter is held during import.
+    unsafe {
+        if PyInterpreterState_GetID(PyInterpreterState_Get()) == 0 {
+            kinds::made_by(own_type::make);
+            return if add_types(module).is_ok() { 0 } else { -1 };
+        }
+        let Raised =
+            exception::raise(PyExc_ImportError, c"shotclock works in the main interpreter, not in subinterpreters");
+        -1
+    }
+}
+
+/// The types of what bounds calls.
+fn add_types(module: *mut PyObject) -> PyResult<()> {
+    chain::prepare()?;
+    for (name, made) in [(c"Link", link_type::link_type()?), (c"Canceller", canceller::canceller_type()?)] {
+        // SAFETY: the interpreter is held, the objects are alive, the name ends with a NUL.
+        if unsafe { PyModule_AddObjectRef(module, name.as_ptr(), made.cast()) } != 0 {
+            return Err(Raised);
+        }
+    }
+    Ok(())
+}
+
+/// The module's own functions, and the empty definition that ends them.
+fn definitions() -> Vec<PyMethodDef> {
+    let mut all = of_sockets();
+    all.extend(of_files());
+    all.extend(of_limits());
+    all.extend(of_peers());
+    all.push(PyMethodDef::zeroed());
+    all
+}
+
+/// Those of files that survive.
+fn of_files() -> Vec<PyMethodDef> {
+    vec![
+        fast(
+            c"file_reader",
+            reader::file_reader,
+            c"file_reader(sock, size, /)\n--\n\nThe reading half of a file that survives.",
+        ),
+        fast(
+            c"file_writer",
+            writer::file_writer,
+            c"file_writer(sock, size, /)\n--\n\nThe writing half of a file that survives.",
+        ),
+        fast(
+            c"file_text",
+            text::file_text,
+            c"file_text(reader, errors, decoder, newlines, newline, /)\n--\n\nText over such a reading half.",
+        ),
+        fast(
+            c"file_text_writer",
+            text_writer::file_text_writer,
+            c"file_text_writer(writer, encoder, newline, /)\n--\n\nText over such a writing half.",
+        ),
+    ]
+}
+
+/// Those of sockets.
+fn of_sockets() -> Vec<PyMethodDef> {
+    vec![
+        function(
+            c"prepare",
+            prepare,
+            METH_O,
+            c"prepare(stock, /)\n--\n\nTake what is needed from the interpreter's own _socket.",
+        ),
+        function(c"descriptors", descriptors, METH_O, c"descriptors(class, /)\n--\n\nMethods for a class of sockets."),
+        function(
+            c"file_descriptors",
+            file_descriptors,
+            METH_O,
+            c"file_descriptors(class, /)\n--\n\nMethods for SocketIO of socket.py.",
+        ),
+        function(c"functions", functions, METH_O, c"functions(module, /)\n--\n\nThe functions of _socket."),
+        function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
+        function(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),
+        function(
+            c"sendfile",
+            sendfile::sendfile,
+            METH_VARARGS,
+            c"sendfile(sock, file, offset, count, before=0, /)\n--\n\nOne part of a file, in time.",
+        ),
+        function(
+            c"recv_exact",
+            recv_exact::recv_exact,
+            METH_VARARGS,
+            c"recv_exact(sock, tls, count, partial, /)\n--\n\nSo many bytes, in time.",
+        ),
+        function(
+            c"wait_readable",
+            readable::wait_readable,
+            METH_VARARGS,
+            c"wait_readable(sock, nanoseconds, accepts, /)\n--\n\nWhether the socket is readable in time.",
+        ),
+        function(
+            c"race",
+            race::race,
+            METH_VARARGS,
+            c"race(infos, delay, prepare, failures, /)\n--\n\nThe first of several sockets to be connected.",
+        ),
+        function(
+            c"know_accept",
+            accepted::know_accept,
+            METH_O,
+            c"know_accept(code, /)\n--\n\nThe code of a socket.py's own accept.",
+        ),
+        function(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
+        function(c"guard_tls", guard::guard_tls, METH_O, c"guard_tls(class, /)\n--\n\nGuard _ssl's calls that wait."),
+        function(c"unguard_tls", guard::unguard_tls, METH_NOARGS, c"unguard_tls()\n--\n\nAs if none had been guarded."),
+        function(c"guards_tls", guard::guards_tls, METH_O, c"guards_tls(class, /)\n--\n\nWhether they are guarded."),
+        function(
+            c"forget_after_fork",
+            tries::forget_after_fork,
+            METH_NOARGS,
+            c"forget_after_fork()\n--\n\nFor os.register_at_fork.",
+        ),
+        function(
+            c"layout",
+            layout,
+            METH_O,
+            c"layout(sock, /)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
+        ),
+    ]
+}
+
+/// Those of what bounds calls.
+fn of_limits() -> Vec<PyMethodDef> {
+    vec![
+        function(
+            c"set_lookup_timeout",
+            lookup_limit::set_lookup_timeout,
+            METH_O,
+            c"set_lookup_timeout(nanoseconds, /)\n--\n\nThe limit on each lookup; 0 is none.",
+        ),
+        function(c"earliest", chain::earliest, METH_O, c"earliest(link, /)\n--\n\nThe scope that ends first, or None."),
+        function(c"is_bounded", chain::is_bounded, METH_NOARGS, c"is_bounded()\n--\n\nWhether anything counts here."),
+        function(
+            c"put_outermost",
+            chain::put_outermost,
+            METH_O,
+            c"put_outermost(link, /)\n--\n\nFor ever, everywhere.",
+        ),
+        function(c"outermost", chain::get_outermost, METH_NOARGS, c"outermost()\n--\n\nThe link around all, or None."),
+        function(c"leave_all", chain::leave_all, METH_NOARGS, c"leave_all()\n--\n\nNothing entered counts any more."),
+        function(c"links", chain::count, METH_NOARGS, c"links()\n--\n\nHow many are entered."),
+        function(
+            c"reach_every_socket",
+            chain::reach,
+            METH_NOARGS,
+            c"reach_every_socket()\n--\n\nSee to it that no limit is without effect.",
+        ),
+        function(c"monotonic_ns", chain::monotonic_ns, METH_NOARGS, c"monotonic_ns()\n--\n\nThe system's own clock."),
+        function(
+            c"set_policy",
+            policy::set_policy,
+            METH_VARARGS,
+            c"set_policy(sock, first_byte, idle, total, /)\n--\n\nIn nanoseconds, -1 for no limit.",
+        ),
+        function(c"remove_policy", policy::remove_policy, METH_O, c"remove_policy(sock, /)\n--\n\nPut it under none."),
+        function(c"policy", policy::policy, METH_O, c"policy(sock, /)\n--\n\nAs set_policy takes it, or None."),
+        function(c"policies", policy::policies, METH_NOARGS, c"policies()\n--\n\nHow many sockets are under one."),
+    ]
+}
+
+/// Those of misbehaving peers.
+fn of_peers() -> Vec<PyMethodDef> {
+    vec![
+        function(c"peer_modes", faults::peer_modes, METH_NOARGS, c"peer_modes()\n--\n\nHow a peer can misbehave."),
+        function(
+            c"start_peer",
+            faults::start_peer,
+            METH_VARARGS,
+            c"start_peer(mode, amount, content, when_asked, host, port, skip, take, every, seed, \
+              max_connections, max_bytes, /)\n--\n\nA misbehaving peer, and where it listens.",
+        ),
+        function(c"stop_peer", faults::stop_peer, METH_O, c"stop_peer(peer, /)\n--\n\nEnd it."),
+        function(c"peer_events", faults::peer_events, METH_O, c"peer_events(peer, /)\n--\n\nWhat happened so far."),
+    ]
+}
+
+/// Loads the module.
+///
+/// # Safety
+/// To be called by the interpreter's import machinery alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
+    let slots = [
+        PyModuleDef_Slot { slot: Py_mod_exec, value: execute as *mut c_void },
+        PyModuleDef_Slot { slot: 0, value: ptr::null_mut() },
+    ];
+    let definition = Box::leak(Box::new(PyModuleDef {
+        m_base: PyModuleDef_HEAD_INIT,
+        m_name: c"shotclock._native".as_ptr(),
+        m_doc: c"CPython's _socket in Rust.".as_ptr(),
+        m_size: 0,
+        m_methods: definitions().leak().as_mut_ptr(),
+        m_slots: Box::leak(Box::new(slots)).as_mut_ptr(),
+        m_traverse: None,
+        m_clear: None,
+        m_free: None,
+    }));
+    // SAFETY: the interpreter is held during import; the definition lives for ever.
+    unsafe { PyModuleDef_Init(definition) }
+}
+
+const fn function(name: &'static CStr, call: PyCFunction, flags: c_int, doc: &'static CStr) -> PyMethodDef {
+    let ml_meth = PyMethodDefPointer { PyCFunction: call };
+    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: flags, ml_doc: doc.as_ptr() }
+}
+
+const fn fast(name: &'static CStr, call: PyCFunctionFast, doc: &'static CStr) -> PyMethodDef {
+    let ml_meth = PyMethodDefPointer { PyCFunctionFast: call };
+    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: METH_FASTCALL, ml_doc: doc.as_ptr() }
+}

@@ -1,0 +1,195 @@
+//! The tables of methods and functions, and the definitions the interpreter wants of them.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+use std::sync::OnceLock;
+
+use crate::ffi::capi::{
+    METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, METH_O, METH_VARARGS, PyCFunction, PyCFunctionFast,
+    PyCFunctionWithKeywords, PyMethodDef, PyMethodDefPointer, PyObject,
+};
+use crate::ffi::raised::PyResult;
+use crate::files::{read_all, socket_io};
+use crate::functions::{descriptor, interface, order};
+use crate::methods::{connection, datagram, message, option, state, transfer};
+use crate::names::{address_info, host_name, hosts, services};
+use crate::socket::stock::stock;
+
+/// One method or function.
+pub(crate) struct Entry {
+    name: &'static CStr,
+    call: PyMethodDefPointer,
+    flags: c_int,
+}
+
+/// Every method of socket objects.
+pub(crate) const METHODS: [Entry; 28] = [
+    none(c"_accept", connection::accept),
+    one(c"bind", connection::bind),
+    none(c"close", state::close),
+    one(c"connect", connection::connect),
+    one(c"connect_ex", connection::connect_ex),
+    none(c"detach", state::detach),
+    none(c"fileno", state::fileno),
+    none(c"getblocking", state::getblocking),
+    none(c"getpeername", connection::getpeername),
+    none(c"getsockname", connection::getsockname),
+    tuple(c"getsockopt", option::getsockopt),
+    none(c"gettimeout", state::gettimeout),
+    tuple(c"listen", connection::listen),
+    fast(c"recv", transfer::recv),
+    keywords(c"recv_into", transfer::recv_into),
+    tuple(c"recvfrom", datagram::recvfrom),
+    keywords(c"recvfrom_into", datagram::recvfrom_into),
+    tuple(c"recvmsg", message::recvmsg),
+    tuple(c"recvmsg_into", message::recvmsg_into),
+    fast(c"send", transfer::send),
+    fast(c"sendall", transfer::sendall),
+    tuple(c"sendmsg", message::sendmsg),
+    keywords(c"sendmsg_afalg", message::sendmsg_afalg),
+    tuple(c"sendto", datagram::sendto),
+    one(c"setblocking", state::setblocking),
+    tuple(c"setsockopt", option::setsockopt),
+    one(c"settimeout", state::settimeout),
+    one(c"shutdown", connection::shutdown),
+];
+
+/// Every function of the module `_socket`.
+pub(crate) const FUNCTIONS: [Entry; 28] = [
+    tuple(c"CMSG_LEN", order::cmsg_len),
+    tuple(c"CMSG_SPACE", order::cmsg_space),
+    one(c"close", descriptor::close),
+    one(c"dup", descriptor::dup),
+    keywords(c"getaddrinfo", address_info::getaddrinfo),
+    none(c"getdefaulttimeout", state::getdefaulttimeout),
+    tuple(c"gethostbyaddr", hosts::gethostbyaddr),
+    tuple(c"gethostbyname", hosts::gethostbyname),
+    tuple(c"gethostbyname_ex", hosts::gethostbyname_ex),
+    none(c"gethostname", host_name::gethostname),
+    tuple(c"getnameinfo", address_info::getnameinfo),
+    tuple(c"getprotobyname", services::getprotobyname),
+    tuple(c"getservbyname", services::getservbyname),
+    tuple(c"getservbyport", services::getservbyport),
+    one(c"htonl", order::htonl),
+    keywords(c"htons", order::htons),
+    one(c"if_indextoname", interface::if_indextoname),
+    none(c"if_nameindex", interface::if_nameindex),
+    keywords(c"if_nametoindex", interface::if_nametoindex),
+    keywords(c"inet_aton", order::inet_aton),
+    keywords(c"inet_ntoa", order::inet_ntoa),
+    tuple(c"inet_ntop", order::inet_ntop),
+    tuple(c"inet_pton", order::inet_pton),
+    one(c"ntohl", order::ntohl),
+    keywords(c"ntohs", order::ntohs),
+    one(c"setdefaulttimeout", state::setdefaulttimeout),
+    tuple(c"sethostname", host_name::sethostname),
+    tuple(c"socketpair", descriptor::socketpair),
+];
+
+/// What the raw file of socket.py gets in the place of its own.
+pub(crate) const FILE_METHODS: [Entry; 3] = [
+    one(c"write", socket_io::write),
+    none(c"readall", read_all::readall),
+    one(c"_dealloc_warn", socket_io::dealloc_warn),
+];
+
+/// What the interpreter wants of a table, with the empty definition that ends it. The interpreter keeps pointers into
+/// it in every descriptor and function that it makes, and anybody may keep those: so it lives for ever.
+#[derive(Clone, Copy)]
+pub(crate) struct Definitions {
+    first: *mut PyMethodDef,
+    names: &'static [Entry],
+}
+
+// SAFETY: definitions are written once, before they are shared, and only read afterwards.
+unsafe impl Send for Definitions {}
+// SAFETY: as above.
+unsafe impl Sync for Definitions {}
+
+impl Definitions {
+    /// Of all methods, with the documentation of the interpreter's own.
+    pub(crate) fn of_methods() -> PyResult<Self> {
+        static MADE: OnceLock<Definitions> = OnceLock::new();
+        let stock = stock()?;
+        Self::once(&MADE, &METHODS, stock.socket.cast())
+    }
+
+    /// Of all functions.
+    pub(crate) fn of_functions() -> PyResult<Self> {
+        static MADE: OnceLock<Definitions> = OnceLock::new();
+        Self::once(&MADE, &FUNCTIONS, stock()?.module)
+    }
+
+    /// Of the methods of the raw file.
+    pub(crate) fn of_file_methods() -> Self {
+        static MADE: OnceLock<Definitions> = OnceLock::new();
+        *MADE.get_or_init(|| {
+            let docs = [
+                c"write($self, b, /)\n--\n\nSend bytes; give how many went out, or None if the socket would have to wait.",
+                c"readall($self, /)\n--\n\nRead until the end of the data.",
+                c"_dealloc_warn($self, source, /)\n--\n\nThe finalizer of a buffer above closes it.",
+            ];
+            let define = |(entry, doc): (&Entry, &CStr)| entry.define_as(doc.as_ptr());
+            let mut all: Vec<_> = FILE_METHODS.iter().zip(docs).map(define).collect();
+            all.push(PyMethodDef::zeroed());
+            Self { first: all.leak().as_mut_ptr(), names: &FILE_METHODS }
+        })
+    }
+
+    /// The C array.
+    pub(crate) fn as_mut_ptr(self) -> *mut PyMethodDef {
+        self.first
+    }
+
+    /// Each with its name.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'static CStr, *mut PyMethodDef)> {
+        let first = self.first;
+        self.names.iter().enumerate().map(move |(index, entry)| (entry.name, first.wrapping_add(index)))
+    }
+
+    fn once(made: &OnceLock<Self>, names: &'static [Entry], of: *mut PyObject) -> PyResult<Self> {
+        if let Some(made) = made.get() {
+            return Ok(*made);
+        }
+        let mut all = names.iter().map(|entry| entry.define(of)).collect::<PyResult<Vec<_>>>()?;
+        all.push(PyMethodDef::zeroed());
+        Ok(*made.get_or_init(|| Self { first: all.leak().as_mut_ptr(), names }))
+    }
+}
+
+impl Entry {
+    fn define(&self, of: *mut PyObject) -> PyResult<PyMethodDef> {
+        let doc = stock()?.documentation(of, self.name)?;
+        let ml_doc = if doc.is_empty() { ptr::null() } else { doc.into_raw().cast_const() };
+        Ok(self.define_as(ml_doc))
+    }
+
+    fn define_as(&self, ml_doc: *const c_char) -> PyMethodDef {
+        PyMethodDef { ml_name: self.name.as_ptr(), ml_meth: self.call, ml_flags: self.flags, ml_doc }
+    }
+}
+
+/// Without arguments.
+const fn none(name: &'static CStr, call: PyCFunction) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_NOARGS }
+}
+
+/// With one argument.
+const fn one(name: &'static CStr, call: PyCFunction) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_O }
+}
+
+/// With a tuple of arguments.
+const fn tuple(name: &'static CStr, call: PyCFunction) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_VARARGS }
+}
+
+/// With a tuple of arguments and a dict of keywords.
+const fn keywords(name: &'static CStr, call: PyCFunctionWithKeywords) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunctionWithKeywords: call }, flags: METH_VARARGS | METH_KEYWORDS }
+}
+
+/// With the arguments where they lie.
+const fn fast(name: &'static CStr, call: PyCFunctionFast) -> Entry {
+    Entry { name, call: PyMethodDefPointer { PyCFunctionFast: call }, flags: METH_FASTCALL }
+}

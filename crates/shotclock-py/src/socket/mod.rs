@@ -1,0 +1,11 @@
+//! Socket objects: their layout, what stands beside them, whose O_NONBLOCK is, who waits on which number.
+
+pub(crate) mod accepted;
+pub(crate) mod audit;
+pub(crate) mod habit;
+pub(crate) mod held;
+pub(crate) mod kinds;
+pub(crate) mod object;
+pub(crate) mod stock;
+pub(crate) mod unblocked;
+pub(crate) mod waiting;

@@ -1,0 +1,352 @@
+//! TLS on the clock: the calls of `_ssl`'s objects that wait are guarded, beneath all that ssl.py does with them.
+//!
+//! Where no limit of ours is in force a call goes straight to the interpreter's own, which waits by itself. Else `_ssl`
+//! only tries, and the core waits between its tries. What is tried again is OpenSSL's call on the object that it began
+//! with, whatever other threads have made of the socket since: it never goes on in plaintext.
+
+use std::time::Duration;
+
+use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact};
+use shotclock::{Deadline, Phase};
+
+use crate::ffi::arguments::{Arguments, Buffer};
+use crate::ffi::capi::{Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyExc_TimeoutError, PyObject};
+use crate::ffi::exception;
+use crate::ffi::exception::Kept;
+use crate::ffi::owned::{Owned, returned};
+use crate::ffi::raised::PyResult;
+use crate::socket::held::{ByItself, Half, Hold};
+use crate::socket::kinds::is_socket;
+use crate::socket::object::SocketRef;
+use crate::socket::{held, unblocked};
+use crate::tls::guarded::Guarded;
+use crate::tls::original::Passed;
+use crate::tls::silence;
+use crate::tls::silence::Room;
+use crate::tls::tls_call::TlsCall;
+use crate::wait::expiry::Moved;
+use crate::wait::lent::Descriptor;
+use crate::wait::open;
+use crate::wait::timing::{First, Timing};
+
+/// How long a call that another one is in the way of waits before it looks again: nobody tells it.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// What waited for less found it there.
+const AT_ONCE: Duration = Duration::from_micros(5);
+
+/// For what is no call of the program's.
+const NOTHING: Passed<'static> = Passed::Vector(Arguments::NONE);
+
+/// What stands in the place of `_ssl`'s method, where that takes its arguments as a vector.
+pub(crate) unsafe extern "C" fn guarded<const CALL: usize>(
+    me: *mut PyObject,
+    arguments: *mut *mut PyObject,
+    count: Py_ssize_t,
+) -> *mut PyObject {
+    // SAFETY: the interpreter passes so many live arguments.
+    let arguments = unsafe { Arguments::new(arguments, count) };
+    let guard = |guarded| guard(guarded, TlsCall::ALL[CALL], me, Passed::Vector(arguments));
+    returned(Guarded::by_object(me).and_then(guard))
+}
+
+/// The same, where it takes them as one object.
+pub(crate) unsafe extern "C" fn guarded_plainly<const CALL: usize>(
+    me: *mut PyObject,
+    argument: *mut PyObject,
+) -> *mut PyObject {
+    let call = TlsCall::ALL[CALL];
+    let guard = |guarded: &'static Guarded| guard(guarded, call, me, Passed::Plainly(guarded.plain(call)?, argument));
+    returned(Guarded::by_object(me).and_then(guard))
+}
+
+/// Several of `_ssl`'s own calls on an object of its, as one call with one limit: `attempt`, which never waits, again and
+/// again until it says that all is done.
+pub(crate) fn in_time(
+    guarded: &'static Guarded,
+    me: *mut PyObject,
+    call: TlsCall,
+    mut attempt: impl FnMut() -> PyResult<bool>,
+) -> PyResult<()> {
+    let attempt = || attempt().map(|is_done| is_done.then(Owned::none));
+    match Waits::of(guarded, me, call)? {
+        Some(waits) => waits.in_tries(&waits.timing()?, NOTHING, attempt).map(drop),
+        None => unnoticed(call, me, || until_given(attempt)).map(drop),
+    }
+}
+
+/// `_native.forget_after_fork()`: for os.register_at_fork.
+pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    held::forget_after_fork();
+    unblocked::forget_after_fork();
+    returned(Ok(Owned::none()))
+}
+
+#[inline]
+fn guard(guarded: &'static Guarded, call: TlsCall, me: *mut PyObject, passed: Passed<'_>) -> PyResult<Owned> {
+    let attempt = || guarded.call_original(call, me, passed);
+    let Some(waits) = Waits::of(guarded, me, call)? else { return unnoticed(call, me, attempt) };
+    if let Some(timing) = waits.timing_of_tries()? {
+        return waits.in_tries(&timing, passed, || attempt().map(Some));
+    }
+    let Some(inside) = ByItself::of(waits.socket, call.half()) else { return unnoticed(call, me, attempt) };
+    let outcome = waits.descriptor.counted(|| Ok(unnoticed(call, me, attempt))).map_err(exception::raise_errno)?;
+    drop(inside);
+    if outcome.is_ok() { outcome } else { waits.after_failure(outcome, passed, attempt) }
+}
+
+/// A call on a TLS socket that may wait.
+struct Waits {
+    guarded: &'static Guarded,
+    /// `_ssl`'s object.
+    me: *mut PyObject,
+    call: TlsCall,
+    /// The socket beneath, which the object of `_ssl`'s knows as its owner.
+    socket: SocketRef,
+    descriptor: Descriptor,
+    _alive: Owned,
+    /// The program's, in nanoseconds; negative is none.
+    timeout: i64,
+}
+
+impl Waits {
+    /// `None` where it is only tried: the program does not wait, or the bytes do not go by a socket, or a call of ours is
+    /// in the middle of its try and has come back here.
+    #[inline]
+    fn of(guarded: &'static Guarded, me: *mut PyObject, call: TlsCall) -> PyResult<Option<Self>> {
+        let owner = guarded.owner(me)?;
+        // SAFETY: alive; the type is looked at before the object is read as a socket.
+        let socket = unsafe {
+            if !is_socket(owner.as_ptr())? {
+                return Ok(None);
+            }
+            SocketRef::new(owner.as_ptr())
+        };
+        let timeout = socket.timeout();
+        if timeout == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self { guarded, me, call, socket, descriptor: Descriptor::of(socket), _alive: owner, timeout }))
+    }
+
+    /// How it waits, unless that is left to `_ssl`. It is not where a limit of ours is in force; nor, with a timeout, where
+    /// `_ssl` would wait in the system: on a file that somebody has made one that blocks, or before a write, for which it
+    /// polls first.
+    #[inline]
+    fn timing_of_tries(&self) -> PyResult<Option<Timing>> {
+        let would_poll = self.timeout > 0 && self.call.phase() == Phase::Send;
+        if would_poll || open::is_any_open() {
+            let timing = self.timing()?;
+            if would_poll || timing.is_bounded() {
+                return Ok(Some(timing));
+            }
+        }
+        let blocks = || self.descriptor.held(exact::is_nonblocking).map(|is| !is);
+        if self.timeout > 0 && blocks().map_err(exception::raise_errno)? {
+            return self.timing().map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Goes on after a call in which `_ssl` waited by itself, and which has raised.
+    #[cold]
+    #[inline(never)]
+    fn after_failure(
+        &self,
+        outcome: PyResult<Owned>,
+        passed: Passed<'_>,
+        attempt: impl Fn() -> PyResult<Owned>,
+    ) -> PyResult<Owned> {
+        if self.wanted_more().is_none() {
+            let outcome = self.unless_closed(outcome);
+            self.describe_timed_out()?;
+            return outcome;
+        }
+        // Another thread's try was under way, for which the timeout read 0.
+        // SAFETY: the interpreter is held.
+        unsafe { PyErr_Clear() };
+        self.in_tries(&self.timing()?, passed, || attempt().map(Some))
+    }
+
+    /// Tries until `_ssl` no longer wants to read or write, and something is given, and waits in between. What it reads
+    /// from or writes to stays in place meanwhile.
+    #[inline(never)]
+    fn in_tries(
+        &self,
+        timing: &Timing,
+        passed: Passed<'_>,
+        attempt: impl FnMut() -> PyResult<Option<Owned>>,
+    ) -> PyResult<Owned> {
+        if held::is_by_this_thread(self.socket) {
+            return unnoticed(self.call, self.me, || until_given(attempt));
+        }
+        let mut tries = Tries::new(self, self.call.buffer(passed), attempt);
+        let first = tries.begin(passed);
+        let outcome = timing.run_python(&mut tries, first);
+        if self.call.half() != Half::Sending {
+            match &outcome {
+                Ok(Ok(result)) if self.call == TlsCall::Read => silence::note(self.me, tries.has_waited, result),
+                Ok(_) => silence::forget(self.me),
+                // It has not ended, so no try of it has received the end.
+                Err(_) => {}
+            }
+        }
+        // How much of a write went out OpenSSL does not tell.
+        let moved = if self.call.phase() == Phase::Send { Moved::Unknown } else { Moved::Nothing };
+        let text = || Owned::text(self.call.timed_out(tries.toward.unwrap_or(Readiness::IN)));
+        outcome.map_err(|stop| timing.raise_as(stop, moved, text))?
+    }
+
+    fn timing(&self) -> PyResult<Timing> {
+        Timing::with_timeout(self.socket, self.timeout, self.call.phase())
+    }
+
+    /// Has an exception that says that the socket's timeout is over tell what there is to know of it.
+    #[cold]
+    fn describe_timed_out(&self) -> PyResult<()> {
+        // SAFETY: the interpreter is held; a static of its.
+        if self.timeout > 0 && unsafe { PyErr_ExceptionMatches(PyExc_TimeoutError) } != 0 {
+            let raised = Kept::take();
+            let timing = self.timing()?;
+            raised.restore();
+            timing.describe_timed_out();
+        }
+        Ok(())
+    }
+
+    /// Which way `_ssl` would have had to wait, if that is what it raised.
+    fn wanted_more(&self) -> Option<Readiness> {
+        // SAFETY: the interpreter is held, the types are alive; an exception is set.
+        unsafe {
+            if PyErr_ExceptionMatches(self.guarded.want_read) != 0 {
+                Some(Readiness::IN)
+            } else {
+                (PyErr_ExceptionMatches(self.guarded.want_write) != 0).then_some(Readiness::OUT)
+            }
+        }
+    }
+
+    /// What a call on a socket that was closed under it ends with is EBADF.
+    fn unless_closed<T>(&self, outcome: PyResult<T>) -> PyResult<T> {
+        // SAFETY: the interpreter is held; a static of its.
+        if outcome.is_err() && self.descriptor.check().is_err() && unsafe { PyErr_ExceptionMatches(PyExc_OSError) } != 0
+        {
+            // SAFETY: as above.
+            unsafe { PyErr_Clear() };
+            return Err(exception::raise_errno(Errno::BADF));
+        }
+        outcome
+    }
+}
+
+fn until_given(mut attempt: impl FnMut() -> PyResult<Option<Owned>>) -> PyResult<Owned> {
+    loop {
+        if let Some(given) = attempt()? {
+            return Ok(given);
+        }
+    }
+}
+
+/// A call into `_ssl`, tried with the interpreter held: it is Python's.
+struct Tries<'a, F> {
+    waits: &'a Waits,
+    /// What it waits for; `None` while another thread is in the way, which `_ssl` has wait by itself.
+    toward: Option<Readiness>,
+    attempt: F,
+    buffer: Option<*mut PyObject>,
+    /// Its memory, once there was a wait.
+    kept: Option<Buffer>,
+    /// Whether nothing was there at once.
+    has_waited: bool,
+    /// Where it waits before its first try: a wait that ends before that was none.
+    soon: Option<Deadline>,
+}
+
+impl<'a, F: FnMut() -> PyResult<Option<Owned>>> Tries<'a, F> {
+    fn new(waits: &'a Waits, buffer: Option<*mut PyObject>, attempt: F) -> Self {
+        let toward = Some(Readiness::IN);
+        Self { waits, toward, attempt, buffer, kept: None, has_waited: false, soon: None }
+    }
+
+    /// How it begins: with a wait, where the last read had to wait too, and a try would not end without one.
+    fn begin(&mut self, passed: Passed<'_>) -> First {
+        let Waits { call, guarded, me, socket, .. } = *self.waits;
+        if call != TlsCall::Read || held::is_in_the_way(socket, call.half()) {
+            return First::Try;
+        }
+        let Some(Room(buffer)) = silence::room_to_wait(guarded, me, passed) else { return First::Try };
+        (self.kept, self.soon) = (buffer, Some(Deadline::after(AT_ONCE)));
+        First::Tried(Pause::WouldBlock)
+    }
+
+    fn once(&mut self) -> Result<PyResult<Option<Owned>>, Errno> {
+        let descriptor = self.waits.descriptor;
+        let _held = Hold::of(self.waits.socket);
+        let outcome = descriptor.counted(|| {
+            let unblocked = descriptor.unblocked();
+            descriptor.held(|fd| unblocked.make_sure(fd))?;
+            Ok::<_, Errno>((self.attempt)())
+        })?;
+        Ok(self.waits.unless_closed(outcome))
+    }
+
+    fn keep_buffer(&mut self) {
+        if self.kept.is_none()
+            && let Some(buffer) = self.buffer
+        {
+            self.kept = Buffer::of(buffer).ok();
+            // SAFETY: the interpreter is held. `_ssl` says what is wrong with an object that is no buffer.
+            unsafe { PyErr_Clear() };
+        }
+    }
+}
+
+impl<F: FnMut() -> PyResult<Option<Owned>>> Operation for Tries<'_, F> {
+    type Output = PyResult<Owned>;
+
+    fn attempt(&mut self, _: Readiness) -> Result<PyResult<Owned>, Pause> {
+        if held::is_in_the_way(self.waits.socket, self.waits.call.half()) {
+            self.toward = None;
+            return Err(Pause::WouldBlock);
+        }
+        if let Some(soon) = self.soon.take() {
+            self.has_waited = Deadline::now() >= soon;
+        }
+        let raised = match self.once().map_err(Pause::Failed)? {
+            Ok(Some(given)) => return Ok(Ok(given)),
+            Ok(None) => return Err(Pause::Progress),
+            Err(raised) => raised,
+        };
+        self.toward = self.waits.wanted_more();
+        if self.toward.is_none() {
+            return Ok(Err(raised));
+        }
+        // SAFETY: the interpreter is held.
+        unsafe { PyErr_Clear() };
+        self.keep_buffer();
+        self.has_waited = true;
+        // OpenSSL reads and writes until the system says that it would have to wait.
+        Err(Pause::Drained)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        match self.toward {
+            Some(toward) => self.waits.descriptor.wait_for(toward, wanted),
+            None => wanted.timer(Deadline::after(LOOK_AGAIN)),
+        }
+    }
+
+    fn moves(&self) -> Moves {
+        if self.toward == Some(Readiness::OUT) { Moves::Out } else { Moves::In }
+    }
+}
+
+/// Makes the call without a look at what it gives.
+#[inline]
+fn unnoticed(call: TlsCall, me: *mut PyObject, attempt: impl FnOnce() -> PyResult<Owned>) -> PyResult<Owned> {
+    let outcome = attempt();
+    if call.half() != Half::Sending {
+        silence::forget(me);
+    }
+    outcome
+}

@@ -1,0 +1,156 @@
+//! What bounds a call from around it: the scope that ends first, and the cancellers.
+
+use shotclock::raw::deadline_limit;
+use shotclock::{Canceller, Deadline};
+
+use crate::ffi::call::call_method;
+use crate::ffi::capi::{Py_TYPE, PyErr_Clear, PyErr_SetObject, PyObject, PyObject_GetAttrString};
+use crate::ffi::exception;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::{PyResult, Raised};
+use crate::wait::chain::Innermost;
+use crate::wait::link::LinkRef;
+use crate::wait::{canceller, chain, open};
+
+/// What bounds a call from around it: the scope that ends first, and all cancellers.
+pub(crate) struct Around {
+    scope: Option<Scope>,
+    /// Python's, the innermost first. Where there are several the others follow.
+    first: Option<Owned>,
+    others: Vec<Owned>,
+    /// All of them in one.
+    canceller: Option<Canceller>,
+}
+
+/// A deadline scope.
+pub(crate) struct Scope {
+    /// Its end, in nanoseconds of the system's monotonic clock.
+    pub(crate) deadline: u64,
+    /// Python's.
+    pub(crate) object: Owned,
+}
+
+/// What a call that would like to begin with its first try finds around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// Nothing.
+    Free,
+    /// It is bounded, and may go on now.
+    Bounded,
+    /// A scope has ended, or a canceller was used.
+    Over,
+}
+
+impl Around {
+    /// What bounds a call made now. Asks no Python code.
+    #[inline]
+    pub(crate) fn current() -> PyResult<Option<Self>> {
+        if open::links() == 0 { Ok(None) } else { Self::ask() }
+    }
+
+    fn ask() -> PyResult<Option<Self>> {
+        let innermost = chain::innermost()?;
+        let (mut earliest, mut first, mut others): (Option<(u64, LinkRef)>, _, _) = (None, None, Vec::new());
+        chain::in_force(innermost.as_ref().map(Innermost::link), |link| {
+            if let Some(canceller) = link.canceller() {
+                // SAFETY: alive as its link is, for as long as that counts.
+                let canceller = unsafe { Owned::borrowed(canceller.as_ptr()) };
+                if first.is_none() { first = Some(canceller) } else { others.push(canceller) }
+            } else if let Some(deadline) = link.deadline()
+                && earliest.is_none_or(|(known, _)| deadline < known)
+            {
+                earliest = Some((deadline, link));
+            }
+        });
+        if earliest.is_none() && first.is_none() {
+            return Ok(None);
+        }
+        let scope = earliest.map(|(deadline, link)| Scope { deadline, object: link.owned() });
+        let canceller = combined(first.as_ref(), &others);
+        Ok(Some(Self { scope, first, others, canceller }))
+    }
+
+    /// The scope that ends first.
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
+    /// The canceller that stands for all.
+    pub(crate) fn canceller(&self) -> Option<&Canceller> {
+        self.canceller.as_ref()
+    }
+
+    /// Raises what the innermost canceller that was cancelled has its calls raise.
+    pub(crate) fn raise_cancelled(&self) -> Raised {
+        let raise = || {
+            for canceller in self.first.iter().chain(&self.others) {
+                if canceller::core_of(canceller).is_cancelled() {
+                    let error = call_method(canceller, c"_error")?;
+                    // SAFETY: the interpreter is held, the exception and its type are alive.
+                    unsafe { PyErr_SetObject(Py_TYPE(error.as_ptr()).cast(), error.as_ptr()) };
+                    return Ok(());
+                }
+            }
+            Err(exception::os_error("cancelled"))
+        };
+        let _: PyResult<()> = raise();
+        Raised
+    }
+}
+
+impl Outlook {
+    /// Of a call made now. Asks no Python code, and keeps nothing.
+    pub(crate) fn now() -> Self {
+        if open::links() == 0 {
+            return Self::Free;
+        }
+        let Ok(innermost) = chain::innermost() else {
+            // It will be said to who asks for more.
+            // SAFETY: the interpreter is held.
+            unsafe { PyErr_Clear() };
+            return Self::Over;
+        };
+        let (mut is_bounded, mut is_over, mut end) = (false, false, u64::MAX);
+        chain::in_force(innermost.as_ref().map(Innermost::link), |link| {
+            is_bounded = true;
+            match link.canceller() {
+                // SAFETY: alive as its link is.
+                Some(canceller) => is_over |= unsafe { canceller::core(canceller.as_ptr()) }.is_cancelled(),
+                None => end = end.min(link.deadline().unwrap_or(u64::MAX)),
+            }
+        });
+        is_over = is_over || end != u64::MAX && Deadline::now() >= deadline_limit(None, end).deadline;
+        match (is_over, is_bounded) {
+            (true, _) => Self::Over,
+            (false, true) => Self::Bounded,
+            (false, false) => Self::Free,
+        }
+    }
+}
+
+impl Scope {
+    /// Tells it that it has ended a call.
+    pub(crate) fn expire(&self) -> PyResult<()> {
+        // SAFETY: alive, and a link.
+        if let Some(link) = unsafe { LinkRef::of(self.object.as_ptr())? } {
+            link.expire();
+        }
+        Ok(())
+    }
+
+    /// What the end of a call by it says for `limit`.
+    pub(crate) fn name(&self) -> PyResult<Owned> {
+        let object: *mut PyObject = self.object.as_ptr();
+        // SAFETY: the interpreter is held, the object is alive, the name ends with a NUL.
+        Owned::new(unsafe { PyObject_GetAttrString(object, c"_limit".as_ptr()) })
+    }
+}
+
+fn combined(first: Option<&Owned>, others: &[Owned]) -> Option<Canceller> {
+    let first = canceller::core_of(first?);
+    if others.is_empty() {
+        return Some(first.clone());
+    }
+    let cores: Vec<_> = std::iter::once(first).chain(others.iter().map(canceller::core_of)).cloned().collect();
+    Some(Canceller::any_of(&cores))
+}

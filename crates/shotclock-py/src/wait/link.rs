@@ -1,0 +1,159 @@
+//! The links of the chain: a scope's end, a canceller's `with`, or a shield.
+
+use std::ffi::c_char;
+use std::ptr::{self, NonNull};
+
+use shotclock::Deadline;
+use shotclock::raw::deadline_nanos;
+
+use crate::ffi::capi::{Py_TYPE, PyObject, PyType_IsSubtype, PyTypeObject};
+use crate::ffi::once::Once;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::PyResult;
+use crate::wait::open;
+
+/// The type `_native.Link`, once it is made.
+pub(super) static TYPE: Once<PyTypeObject> = Once::new();
+
+/// The end of what has none.
+pub(super) const NEVER: i64 = i64::MAX;
+
+/// Of a link whose time does not count from entering it.
+pub(super) const NO_DURATION: i64 = -1;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum State {
+    New,
+    Open,
+    Left,
+}
+
+/// A link. All of it is used with the interpreter held.
+#[repr(C)]
+pub(super) struct LinkObject {
+    head: PyObject,
+    /// Its end, in nanoseconds of the system's monotonic clock; [`NEVER`] for cancellers and shields.
+    pub(super) deadline: i64,
+    /// How long after entering that is, or [`NO_DURATION`].
+    pub(super) duration: i64,
+    /// The canceller that it puts a block under, or null; a reference.
+    pub(super) canceller: *mut PyObject,
+    /// The next link outside of it, or null; a reference.
+    pub(super) outer: *mut PyObject,
+    /// When it was entered, as `open::generation` counts.
+    pub(super) generation: u32,
+    pub(super) state: State,
+    /// Whether it has ended a call.
+    pub(super) expired: c_char,
+    /// Whether it is there to bound sockets, so that entering it looks whether it reaches them.
+    pub(super) reaches: c_char,
+}
+
+/// A link that somebody else keeps alive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LinkRef(NonNull<LinkObject>);
+
+impl LinkRef {
+    /// The object as a link; `None` if it is something else.
+    ///
+    /// # Safety
+    /// `object` must be alive, and stay so for as long as this is used.
+    pub(crate) unsafe fn of(object: *mut PyObject) -> PyResult<Option<Self>> {
+        // Before the type is made there is no link.
+        let Some(link_type) = TYPE.get() else { return Ok(None) };
+        // SAFETY: alive, hence its type.
+        let is_link = unsafe { PyType_IsSubtype(Py_TYPE(object), link_type) } != 0;
+        // SAFETY: just looked at.
+        Ok(if is_link { Some(unsafe { Self::new(object) }) } else { None })
+    }
+
+    /// # Safety
+    /// `object` must be a live link, and stay so for as long as this is used.
+    pub(super) unsafe fn new(object: *mut PyObject) -> Self {
+        // SAFETY: alive, hence not null.
+        Self(unsafe { NonNull::new_unchecked(object.cast()) })
+    }
+
+    pub(crate) fn as_object(self) -> *mut PyObject {
+        self.0.as_ptr().cast()
+    }
+
+    /// One more reference to it.
+    pub(crate) fn owned(self) -> Owned {
+        // SAFETY: alive.
+        unsafe { Owned::borrowed(self.as_object()) }
+    }
+
+    /// Its end, if it is a scope, in nanoseconds.
+    pub(crate) fn deadline(self) -> Option<u64> {
+        let deadline = self.get().deadline;
+        (deadline != NEVER).then(|| u64::try_from(deadline).unwrap_or(0))
+    }
+
+    /// The canceller's object, if it is a canceller's link.
+    pub(crate) fn canceller(self) -> Option<NonNull<PyObject>> {
+        NonNull::new(self.get().canceller)
+    }
+
+    /// Whether it hides what is outside of it.
+    pub(crate) fn is_shield(self) -> bool {
+        let link = self.get();
+        link.deadline == NEVER && link.canceller.is_null()
+    }
+
+    /// Whether it was entered and not left. What was entered before the process left all (`chain::leave_all`) was left.
+    pub(crate) fn is_open(self) -> bool {
+        let link = self.get();
+        link.state == State::Open && link.generation == open::generation()
+    }
+
+    /// Whether it was never entered.
+    pub(crate) fn is_new(self) -> bool {
+        self.get().state == State::New
+    }
+
+    /// The next link outside of it.
+    pub(crate) fn outer(self) -> Option<Self> {
+        NonNull::new(self.get().outer.cast()).map(Self)
+    }
+
+    /// Says that it has ended a call.
+    pub(crate) fn expire(self) {
+        // SAFETY: alive, the interpreter is held, and no reference into it lives on.
+        unsafe { (*self.0.as_ptr()).expired = 1 };
+    }
+
+    /// Begins: its time runs, and `outer` is what is around it.
+    pub(crate) fn open(self, outer: Option<Owned>) {
+        // SAFETY: as in `expire`.
+        let link = unsafe { &mut *self.0.as_ptr() };
+        if link.duration >= 0 {
+            let now = i64::try_from(deadline_nanos(Deadline::now())).unwrap_or(NEVER);
+            link.deadline = now.saturating_add(link.duration).min(NEVER - 1);
+        }
+        link.outer = outer.map_or(ptr::null_mut(), Owned::into_ptr);
+        link.generation = open::generation();
+        link.state = State::Open;
+        open::count_opened();
+    }
+
+    /// Ends; false if it had not begun, or had ended.
+    pub(crate) fn close(self) -> bool {
+        let was_open = self.is_open();
+        if was_open {
+            open::count_closed();
+        }
+        // SAFETY: as in `expire`.
+        let link = unsafe { &mut *self.0.as_ptr() };
+        if link.state == State::Open {
+            link.state = State::Left;
+        }
+        was_open
+    }
+
+    pub(super) fn get(&self) -> &LinkObject {
+        // SAFETY: alive, and the interpreter is held; who changes it keeps no reference.
+        unsafe { self.0.as_ref() }
+    }
+}

@@ -1,0 +1,77 @@
+//! Whether a receive takes what is there, however little. A call without a timeout waits for as much as SO_RCVLOWAT says,
+//! which one that never waits in the system does not: within a scope it is asked for once a socket.
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use shotclock::raw::{exact, numbers};
+
+use crate::socket::object::SocketRef;
+use crate::wait::lent::Descriptor;
+
+/// Sockets with the mark 1, which all begin with, each where its key says. Whoever comes later takes the place.
+static KNOWN: [AtomicU64; 64] = [const { AtomicU64::new(NOBODY) }; 64];
+
+const NOBODY: u64 = 0;
+
+/// Whether the program has ever set a mark: else none is above 1, and nobody asks. What it accepts has its listener's.
+static IS_ANY_SET: AtomicBool = AtomicBool::new(false);
+
+/// Whether a receive with a timeout waits first: for as much as the mark says, as the interpreter's own, which polls before
+/// it tries. One that tried first would take less.
+#[inline]
+pub(crate) fn waits_first(socket: SocketRef) -> bool {
+    IS_ANY_SET.load(Ordering::Relaxed) && !is_one(socket)
+}
+
+/// Whether the mark is 1.
+#[inline]
+pub(crate) fn is_one(socket: SocketRef) -> bool {
+    let (place, key) = place_of(socket);
+    if key != NOBODY && place.load(Ordering::Relaxed) == key {
+        return true;
+    }
+    let mut mark = [0; 4];
+    let ask =
+        |fd: std::os::fd::BorrowedFd<'_>| exact::getsockopt(fd, numbers::SOL_SOCKET, numbers::SO_RCVLOWAT, &mut mark);
+    let is_one = Descriptor::of(socket).held(ask).is_ok() && c_int::from_ne_bytes(mark) == 1;
+    if is_one {
+        place.store(key, Ordering::Relaxed);
+    }
+    is_one
+}
+
+/// The socket gives its number up.
+#[inline]
+pub(crate) fn forget(socket: SocketRef, number: c_int) {
+    let (place, key) = place_for(socket, number);
+    if place.load(Ordering::Relaxed) == key {
+        place.store(NOBODY, Ordering::Relaxed);
+    }
+}
+
+/// The program sets a mark.
+pub(crate) fn changes() {
+    IS_ANY_SET.store(true, Ordering::Relaxed);
+    forget_all();
+}
+
+/// Somebody changes a mark, or may have.
+pub(crate) fn forget_all() {
+    KNOWN.iter().for_each(|place| place.store(NOBODY, Ordering::Relaxed));
+}
+
+fn place_of(socket: SocketRef) -> (&'static AtomicU64, u64) {
+    place_for(socket, socket.number())
+}
+
+/// The key is the object's address with the number: both are the same again only for another socket.
+fn place_for(socket: SocketRef, number: c_int) -> (&'static AtomicU64, u64) {
+    const BITS: u32 = 20;
+    let address = (socket.as_object().addr() as u64) >> 4;
+    let key = match u64::try_from(number) {
+        Ok(number) if number < 1 << BITS => address << BITS | number,
+        _ => NOBODY,
+    };
+    (&KNOWN[(address as usize ^ number as usize) % KNOWN.len()], key)
+}

@@ -1,0 +1,19 @@
+//! How a call waits: its limits, the one way into the loop, and what ended it as an exception.
+
+pub(crate) mod around;
+pub(crate) mod canceller;
+pub(crate) mod chain;
+pub(crate) mod expiry;
+pub(crate) mod first_try;
+pub(crate) mod lent;
+pub(crate) mod link;
+pub(crate) mod link_type;
+pub(crate) mod lookup_failure;
+pub(crate) mod lookup_limit;
+pub(crate) mod low_water;
+pub(crate) mod manner;
+pub(crate) mod open;
+pub(crate) mod parts;
+pub(crate) mod policy;
+pub(crate) mod timing;
+pub(crate) mod waiter;

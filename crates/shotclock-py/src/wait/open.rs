@@ -1,0 +1,50 @@
+//! How many scopes, cancellers and policies there are, in the whole process: with none a call looks at one number.
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+/// How many links are entered in the process. After a fork it may count some of threads that are no more, never less.
+static LINKS: AtomicUsize = AtomicUsize::new(0);
+
+/// These, and the sockets that are under a policy, so that a call without any pays for one look at a number.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// How often the process has left all that it was in.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// Whether any link is entered, or any socket under a policy.
+#[inline]
+pub(crate) fn is_any_open() -> bool {
+    OPEN.load(Ordering::Relaxed) != 0
+}
+
+/// So many sockets are under a policy now, and were before.
+pub(crate) fn count_policies(before: usize, now: usize) {
+    // Wraps around where they have become fewer.
+    OPEN.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
+}
+
+pub(crate) fn count_opened() {
+    LINKS.fetch_add(1, Ordering::Relaxed);
+    OPEN.fetch_add(1, Ordering::Relaxed);
+}
+
+pub(crate) fn count_closed() {
+    LINKS.fetch_sub(1, Ordering::Relaxed);
+    OPEN.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// How often the process has left all: a link of another generation is not open.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// How many links are entered in the process.
+pub(crate) fn links() -> usize {
+    LINKS.load(Ordering::Relaxed)
+}
+
+/// What was entered is open no more.
+pub(crate) fn leave_all() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    OPEN.fetch_sub(LINKS.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+}

@@ -1,0 +1,285 @@
+//! How one call on a socket waits: its limits, and the one way into the loop.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use shotclock::raw::{
+    Answer, Cancellers, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch, answer,
+    deadline_limit, drive, timeout_limit, wait_out,
+};
+use shotclock::{Deadline, LimitKind, Phase};
+
+use crate::ffi::call::released;
+use crate::ffi::exception;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::object::SocketRef;
+use crate::wait::around::{Around, Scope};
+use crate::wait::expiry::{Expiry, Moved};
+use crate::wait::lent::{Attempt, Descriptor, On};
+use crate::wait::manner::Manner;
+use crate::wait::waiter::{CountedWaiter, InterpreterWaiter};
+use crate::wait::{expiry, lookup_failure, lookup_limit, open, policy};
+
+/// How a call comes into the loop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum First {
+    /// With a first try.
+    Try,
+    /// With what a first try has said, or would say.
+    Tried(Pause),
+}
+
+/// How one call waits. Timeout, descriptor and what is around it are read once, so that all parts of the call agree.
+pub(crate) struct Timing {
+    descriptor: Option<Descriptor>,
+    /// In nanoseconds; `None` is for ever.
+    timeout: Option<u64>,
+    around: Option<Around>,
+    /// The socket's policy, if it has one.
+    policy: Option<Arc<Watch>>,
+    /// What it does, a lookup before it aside.
+    phase: Phase,
+    /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
+    begun: Cell<Option<Limit<'static>>>,
+    /// When its lookups must have ended, whatever it may take as a whole.
+    lookups_end: Cell<Option<Deadline>>,
+}
+
+impl Timing {
+    /// By the socket's own timeout, and the scopes and cancellers around the call.
+    pub(crate) fn of(socket: SocketRef, phase: Phase) -> PyResult<Self> {
+        Self::with_timeout(socket, socket.timeout(), phase)
+    }
+
+    /// By a timeout in nanoseconds instead; negative is none.
+    pub(crate) fn with_timeout(socket: SocketRef, timeout: i64, phase: Phase) -> PyResult<Self> {
+        let descriptor = Descriptor::of(socket);
+        let timeout = u64::try_from(timeout).ok();
+        // A socket that does not wait has no use for a limit.
+        let around = if timeout == Some(0) { None } else { Around::current()? };
+        let mut timing = Self::new(Some(descriptor), timeout, around, phase);
+        if open::is_any_open() && moves_bytes(phase) {
+            timing.policy = policy::of(socket);
+        }
+        Ok(timing)
+    }
+
+    /// By the scopes and cancellers alone, for what has no socket.
+    pub(crate) fn of_scope(phase: Phase) -> PyResult<Self> {
+        Ok(Self::new(None, None, Around::current()?, phase))
+    }
+
+    fn new(descriptor: Option<Descriptor>, timeout: Option<u64>, around: Option<Around>, phase: Phase) -> Self {
+        let (begun, lookups_end) = (Cell::new(None), Cell::new(None));
+        Self { descriptor, timeout, around, policy: None, phase, begun, lookups_end }
+    }
+
+    /// Whether a scope, a canceller or a policy bounds it.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.around.is_some() || self.policy.is_some()
+    }
+
+    pub(crate) fn manner(&self) -> Manner {
+        match self.timeout {
+            Some(0) => Manner::Once,
+            Some(_) => Manner::Timed,
+            None if self.is_bounded() => Manner::Bounded,
+            None => Manner::Plain,
+        }
+    }
+
+    /// For what ends before there is anything to wait for.
+    pub(crate) fn without_limit(phase: Phase) -> Self {
+        Self::new(None, None, None, phase)
+    }
+
+    /// From here on it waits for nothing: its flags say so.
+    pub(crate) fn never_wait(&mut self) {
+        (self.timeout, self.around, self.begun) = (Some(0), None, Cell::new(None));
+    }
+
+    /// Whether a lookup has taken some of its time.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.get().is_some()
+    }
+
+    /// Runs an attempt on the socket to its end, or to its limit's; what ended it is not raised yet, since only the caller
+    /// knows how much had moved.
+    pub(crate) fn run<A: Attempt>(&self, attempt: &mut A, first: First) -> Result<A::Output, Stop<Raised>> {
+        self.run_by(attempt, first, &mut self.waiter())
+    }
+
+    /// The same of an attempt that counts in `moved` what it moves: a signal that comes after something has ends it well,
+    /// and its handlers run once the interpreter is back in Python code.
+    pub(crate) fn run_counted<A: Attempt<Output = ()>>(
+        &self,
+        attempt: &mut A,
+        first: First,
+        moved: &AtomicUsize,
+    ) -> Result<(), Stop<Raised>> {
+        match self.run_by(attempt, first, &mut CountedWaiter { inner: self.waiter(), moved }) {
+            Err(Stop::Interrupt(Raised)) if moved.load(Ordering::Relaxed) > 0 => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn run_by<A: Attempt, W: Waiter<Interrupt = Raised>>(
+        &self,
+        attempt: &mut A,
+        first: First,
+        waiter: &mut W,
+    ) -> Result<A::Output, Stop<Raised>> {
+        let Some(descriptor) = self.descriptor else { return Err(Stop::System(Errno::BADF)) };
+        let manner = self.manner();
+        let mut operation = On::new(descriptor, attempt, manner);
+        let limit = self.limit();
+        match first {
+            First::Try => drive(&mut operation, &limit, waiter),
+            First::Tried(said) => {
+                if matches!(said, Pause::WouldBlock | Pause::Drained) {
+                    operation.begin();
+                }
+                wait_out(&mut operation, &limit, waiter, said)
+            }
+        }
+    }
+
+    /// Runs an operation of Python's own, which needs the interpreter for each try and takes care of its descriptors.
+    pub(crate) fn run_python<O: Operation>(&self, operation: &mut O, first: First) -> Result<O::Output, Stop<Raised>> {
+        let (limit, mut waiter) = (self.limit(), self.waiter());
+        match first {
+            First::Try => drive(operation, &limit, &mut waiter),
+            First::Tried(said) => wait_out(operation, &limit, &mut waiter, said),
+        }
+    }
+
+    /// Asks the resolver: on this thread, or on a worker where a limit is to end it.
+    pub(crate) fn answer(&self, request: &Request) -> PyResult<Result<Answer, Failure>> {
+        let lookups_end = self.lookups_end.get().unwrap_or_else(lookup_limit::end);
+        self.lookups_end.set(Some(lookups_end));
+        if !self.manner().is_timed() && lookups_end == Deadline::NEVER {
+            return Ok(released(|| request.run()));
+        }
+        // A socket that never waits bounds no lookup, and a policy none at all.
+        let mut limit = timeout_limit(None);
+        if self.manner().is_timed() {
+            self.begun.set(Some(self.time_limit().begun(Deadline::now())));
+            limit = Limit { policy: None, ..self.limit() };
+        }
+        let is_for_lookups = lookups_end < limit.deadline;
+        limit.deadline = limit.deadline.min(lookups_end);
+        let passed = |limit, elapsed, why: &str| {
+            if is_for_lookups {
+                return lookup_failure::raise_lookup_noting(
+                    &request.try_again(),
+                    &format!(": {}{why}", lookup_limit::passed()),
+                );
+            }
+            self.raise_passed(self.expiry(Phase::Lookup, limit, elapsed), || Owned::text(&format!("timed out{why}")))
+        };
+        answer(request, &limit, &mut InterpreterWaiter { descriptor: None }).map_err(|unanswered| match unanswered {
+            Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => passed(limit, elapsed, ""),
+            Unanswered::Stopped(stop) => self.raise(stop),
+            Unanswered::AllBusy { limit, elapsed, workers } => {
+                passed(limit, elapsed, &format!(": all {workers} lookup workers are busy with lookups that hang"))
+            }
+            Unanswered::Failed(why) => exception::os_error(&why),
+        })
+    }
+
+    /// Raises what ended an operation.
+    pub(crate) fn raise(&self, stop: Stop<Raised>) -> Raised {
+        self.raise_as(stop, Moved::Nothing, timed_out)
+    }
+
+    /// The same, of an operation that had moved so much by then, which the exception says, unless it is the program's own.
+    pub(crate) fn raise_after(&self, stop: Stop<Raised>, moved: Moved<'_>) -> Raised {
+        match stop {
+            Stop::Interrupt(raised) => raised,
+            stop => self.raise_after_all(stop, moved),
+        }
+    }
+
+    /// The same, which the exception says whoever raised it: for a function that promises so.
+    pub(crate) fn raise_after_all(&self, stop: Stop<Raised>, moved: Moved<'_>) -> Raised {
+        let is_told = matches!(stop, Stop::TimedOut { .. });
+        let raised = self.raise_as(stop, moved, timed_out);
+        if !is_told {
+            expiry::annotate(moved);
+        }
+        raised
+    }
+
+    /// The same, with other words for the end of time.
+    pub(crate) fn raise_as(
+        &self,
+        stop: Stop<Raised>,
+        moved: Moved<'_>,
+        timed_out: impl FnOnce() -> PyResult<Owned>,
+    ) -> Raised {
+        match stop {
+            Stop::TimedOut { limit, elapsed } => {
+                self.raise_passed(Expiry { moved, ..self.expiry(self.phase, limit, elapsed) }, timed_out)
+            }
+            Stop::Interrupt(raised) => raised,
+            Stop::WouldBlock => exception::raise_errno(Errno::AGAIN),
+            Stop::System(errno) => exception::raise_errno(errno),
+            Stop::Cancelled => {
+                self.around.as_ref().map_or_else(|| exception::os_error("cancelled"), Around::raise_cancelled)
+            }
+            Stop::Closed => exception::raise_errno(Errno::BADF),
+            // All are joined into one before.
+            Stop::TooManyCancellers => exception::os_error("too many cancellers"),
+        }
+    }
+
+    /// Puts into the TimeoutError that is set what there is to know of the end of the socket's timeout, which the
+    /// interpreter's own code has waited for.
+    pub(crate) fn describe_timed_out(&self) {
+        let Some(nanos) = self.timeout else { return };
+        let timeout = Duration::from_nanos(nanos);
+        expiry::describe_timed_out(&self.expiry(self.phase, LimitKind::SocketTimeout(timeout.into()), timeout));
+    }
+
+    /// Raises the end of a limit: the scope's, the policy's, or the socket's own.
+    fn raise_passed(&self, expiry: Expiry<'_>, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
+        let expired = expiry.scope.map_or(Ok(()), Scope::expire);
+        let raise = |text: Owned| expiry::raise_timed_out(&text, &expiry);
+        expired.and_then(|()| text()).map_or_else(|raised| raised, raise)
+    }
+
+    fn expiry(&self, phase: Phase, limit: LimitKind, elapsed: Duration) -> Expiry<'_> {
+        let around = self.around.as_ref().filter(|_| limit == LimitKind::CallDeadline);
+        Expiry { phase, limit, elapsed, moved: Moved::Nothing, scope: around.and_then(Around::scope) }
+    }
+
+    fn waiter(&self) -> InterpreterWaiter {
+        InterpreterWaiter { descriptor: self.descriptor }
+    }
+
+    /// All that bounds it.
+    pub(crate) fn limit(&self) -> Limit<'_> {
+        let cancellers = Cancellers::just(self.around.as_ref().and_then(Around::canceller));
+        Limit { cancellers, policy: self.policy.as_deref(), ..self.time_limit() }
+    }
+
+    fn time_limit(&self) -> Limit<'static> {
+        self.begun.get().unwrap_or_else(|| match self.around.as_ref().and_then(Around::scope) {
+            None => timeout_limit(self.timeout),
+            Some(scope) => deadline_limit(self.timeout, scope.deadline),
+        })
+    }
+}
+
+/// Whether a policy bounds it, which counts from when bytes can move.
+fn moves_bytes(phase: Phase) -> bool {
+    !matches!(phase, Phase::Lookup | Phase::Connect | Phase::Accept)
+}
+
+/// CPython's words for it.
+fn timed_out() -> PyResult<Owned> {
+    Owned::text("timed out")
+}

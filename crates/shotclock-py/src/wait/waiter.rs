@@ -1,0 +1,108 @@
+//! The waiter of this face: it leaves the interpreter for each wait, and lets handlers of signals run.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use shotclock::Deadline;
+use shotclock::raw::{Interest, PollWaiter, Readiness, Stop, Waiter, deadline_nanos};
+
+use crate::ffi::call::{check_signals, released};
+use crate::ffi::raised::Raised;
+use crate::wait::lent::Descriptor;
+
+/// In fewer nanoseconds nobody has been asleep: what was waited for was there before.
+const AT_ONCE: u64 = 3_000;
+
+/// Waits with the interpreter released, and lets signal handlers run afterwards.
+pub(crate) struct InterpreterWaiter {
+    /// What is waited on, unless it is no socket.
+    pub(crate) descriptor: Option<Descriptor>,
+}
+
+impl InterpreterWaiter {
+    fn wait_released(&self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        let wait = || PollWaiter.wait(wanted, now, until);
+        let outcome = match self.descriptor {
+            Some(descriptor) => descriptor.released(|_| Ok(wait())).map_err(Stop::System)?,
+            None => released(wait),
+        };
+        outcome.map_err(|stop| match stop {
+            Stop::System(errno) => Stop::System(errno),
+            // The poll waiter has no other way to fail.
+            _ => Stop::Closed,
+        })
+    }
+
+    /// That the socket was not closed meanwhile, by a handler or another thread.
+    fn check_open(&self) -> Result<(), Stop<Raised>> {
+        self.descriptor.map_or(Ok(()), Descriptor::check).map_err(Stop::System)
+    }
+}
+
+impl Waiter for InterpreterWaiter {
+    type Interrupt = Raised;
+
+    fn now(&self) -> Deadline {
+        Deadline::now()
+    }
+
+    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        let ready = self.wait_released(wanted, now, until)?;
+        if ready.is_empty() {
+            check_signals().map_err(Stop::Interrupt)?;
+        } else if let Some(descriptor) = self.descriptor
+            && deadline_nanos(Deadline::now()).saturating_sub(deadline_nanos(now)) < AT_ONCE
+        {
+            descriptor.was_ready();
+        }
+        self.check_open()?;
+        Ok(ready)
+    }
+
+    fn interrupted(&mut self) -> Result<(), Stop<Raised>> {
+        check_signals().map_err(Stop::Interrupt)?;
+        self.check_open()
+    }
+
+    fn progressed(&mut self) -> Result<(), Stop<Raised>> {
+        self.interrupted()
+    }
+}
+
+/// The same for a call that counts what it moves. Once something has moved, whatever would have handlers of signals run
+/// ends the call instead, without an exception, as the system ends its own then: they run when the count is safe.
+pub(crate) struct CountedWaiter<'a> {
+    pub(crate) inner: InterpreterWaiter,
+    pub(crate) moved: &'a AtomicUsize,
+}
+
+impl CountedWaiter<'_> {
+    fn has_moved(&self) -> bool {
+        self.moved.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Waiter for CountedWaiter<'_> {
+    type Interrupt = Raised;
+
+    fn now(&self) -> Deadline {
+        self.inner.now()
+    }
+
+    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        if !self.has_moved() {
+            return self.inner.wait(wanted, now, until);
+        }
+        let ready = self.inner.wait_released(wanted, now, until)?;
+        self.inner.check_open()?;
+        // At the end of a limit the loop says which.
+        if ready.is_empty() && self.now() < until { Err(Stop::Interrupt(Raised)) } else { Ok(ready) }
+    }
+
+    fn interrupted(&mut self) -> Result<(), Stop<Raised>> {
+        if self.has_moved() { Err(Stop::Interrupt(Raised)) } else { self.inner.interrupted() }
+    }
+
+    fn progressed(&mut self) -> Result<(), Stop<Raised>> {
+        self.inner.check_open()
+    }
+}
