@@ -35,22 +35,22 @@ const RULES: [Rule; 22] = [
         "borrow_raw(",
         &[
             "crates/shotclock/src/sys/",
-            "crates/shotclock-py/src/lent.rs",
-            "crates/shotclock-py/src/descriptor.rs",
-            "crates/shotclock-py/src/habit.rs",
-            "crates/shotclock-py/src/own_type.rs",
-            "crates/shotclock-py/src/policy.rs",
-            "crates/shotclock-py/src/sendfile.rs",
-            "crates/shotclock-py/src/unblocked.rs",
-            "crates/shotclock-py/src/waiting.rs",
+            "crates/shotclock-py/src/wait/lent.rs",
+            "crates/shotclock-py/src/functions/descriptor.rs",
+            "crates/shotclock-py/src/socket/habit.rs",
+            "crates/shotclock-py/src/mount/own_type.rs",
+            "crates/shotclock-py/src/wait/policy.rs",
+            "crates/shotclock-py/src/methods/sendfile.rs",
+            "crates/shotclock-py/src/socket/unblocked.rs",
+            "crates/shotclock-py/src/socket/waiting.rs",
         ],
     ),
     ("BorrowedFd<'static>", &[]),
     // Up to 3.13 the interpreter ends a thread that comes back to it at its end by unwinding, which `capi.rs` stops for
     // each function in which that can happen: so no other file has the bindings, or declares a function by itself.
-    ("pyo3_ffi", &["crates/shotclock-py/src/capi.rs"]),
+    ("pyo3_ffi", &["crates/shotclock-py/src/ffi/capi.rs"]),
     ("extern \"C\" {", &["crates/shotclock/src/sys/"]),
-    ("extern \"C-unwind\" {", &["crates/shotclock-py/src/capi.rs"]),
+    ("extern \"C-unwind\" {", &["crates/shotclock-py/src/ffi/capi.rs"]),
 ];
 
 /// Looks through the sources of all crates.
@@ -123,7 +123,7 @@ mod tests {
         assert!(strays("crates/shotclock/src/sys/unix/mod.rs", "libc::poll(a)").is_empty());
         assert_eq!(strays("crates/shotclock/src/sys/unix/wake.rs", "libc::poll(a)").len(), 1);
         let bindings = "use pyo3_ffi::PyObject_Str;\nunsafe extern \"C\" {\n    fn PyObject_Repr();\n}";
-        assert_eq!(strays("crates/shotclock-py/src/link.rs", bindings).len(), 2);
+        assert_eq!(strays("crates/shotclock-py/src/wait/link.rs", bindings).len(), 2);
     }
 
     #[test]
