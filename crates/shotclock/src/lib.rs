@@ -47,14 +47,10 @@ mod sys;
 mod deadline;
 mod error;
 mod phase;
-mod policy;
-mod scope;
 mod scope_id;
 mod seconds;
 
-mod cancel;
-mod gate;
-mod timed;
+mod wait;
 
 mod constant;
 
@@ -84,7 +80,6 @@ pub mod raw;
 
 pub use addr::{Address, NetlinkAddress, PacketAddress, UnixAddress};
 pub use ancillary::{Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
-pub use cancel::Canceller;
 pub use constant::{AddressInfoFlags, Family, Kind, MessageFlags, NameInfoFlags, Protocol, Shutdown};
 pub use deadline::{Deadline, Timeout};
 pub use dial::{Connector, ServerBuilder, create_connection, create_server, has_dualstack_ipv6};
@@ -99,12 +94,11 @@ pub use names::{
 pub use option::{Credentials, Membership, Membership6, OptionValue, SocketOption};
 pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};
 pub use phase::Phase;
-pub use policy::ServerPolicy;
-pub use scope::{DeadlineScope, Scope, remaining, shield, with_deadline, with_deadline_at};
 pub use scope_id::ScopeId;
 pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair};
 pub use sys::address::RawAddress;
 pub use target::Target;
+pub use wait::{Canceller, DeadlineScope, Scope, ServerPolicy, remaining, shield, with_deadline, with_deadline_at};
 
 /// The examples of README and of the crate's page, compiled with those of the documentation.
 #[cfg(doctest)]

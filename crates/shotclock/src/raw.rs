@@ -4,20 +4,19 @@ use std::os::fd::BorrowedFd;
 
 use crate::deadline::{Deadline, Timeout};
 
-pub use crate::cancel::{Cancellers, Signal};
 pub use crate::dial::{Entrants, Finish, Race, Unfit, interleaved};
-pub use crate::gate::Gate;
 pub use crate::names::{Answer, Request, Unanswered, answer};
 pub use crate::ops::{Accept, Connect, OpenFile, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
-pub use crate::policy::{Moves, Watch};
-pub use crate::scope::open_scopes;
 pub use crate::socket::Farewell;
 pub use crate::sys::fork::PerProcess;
 pub use crate::sys::resolver::{
     AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
 };
 pub use crate::sys::{Errno, Readiness, exact, interrupt};
-pub use crate::timed::{FirstTry, Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive, wait_out};
+pub use crate::wait::{
+    Cancellers, FirstTry, Gate, Interest, Limit, Moves, Operation, Pause, PollWaiter, Signal, Stop, Waiter, Watch,
+    drive, open_scopes, wait_out,
+};
 
 /// C's numbers that only the Python face needs.
 pub mod numbers {

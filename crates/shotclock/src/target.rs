@@ -9,7 +9,7 @@ use crate::error::{Error, Reason, Result};
 use crate::names::{AddressInfoHints, Lookup};
 use crate::order::{inet_aton, inet_pton};
 use crate::sys::address::RawAddress;
-use crate::timed::Limit;
+use crate::wait::Limit;
 
 /// Where to bind, connect or send: an address, or a host's name and a port.
 ///

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::race::{Entrants, Finish, Race, Unfit, interleaved};
 use crate::addr::Address;
-use crate::cancel::{Canceller, Cancellers};
 use crate::constant::{AddressInfoFlags, Kind, Protocol};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
@@ -15,7 +14,7 @@ use crate::socket::{Socket, default_timeout};
 use crate::sys::Errno;
 use crate::sys::address::RawAddress;
 use crate::target::Target;
-use crate::timed::{Limit, PollWaiter, Stop, drive};
+use crate::wait::{Canceller, Cancellers, Limit, PollWaiter, Stop, drive};
 
 /// The pause between two attempts. Source: RFC 8305, section 8, "Connection Attempt Delay".
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);

@@ -7,7 +7,7 @@ use super::*;
 use crate::constant::Family;
 use crate::dial::{ServerBuilder, create_server};
 use crate::error::LimitKind;
-use crate::scope::DeadlineScope;
+use crate::wait::DeadlineScope;
 
 const PAUSE: Duration = Duration::from_millis(60);
 /// Beyond what a busy machine adds; an address that never answers would hold up for as long as the budget.

@@ -8,7 +8,7 @@ use crate::ops::Connecting;
 use crate::sys::address::RawAddress;
 use crate::sys::socket::NonBlocking;
 use crate::sys::{Errno, Readiness};
-use crate::timed::{Interest, Operation, Pause};
+use crate::wait::{Interest, Operation, Pause};
 
 /// The most attempts under way at one time; the next then begins when one of them fails. At the usual pace that is 8 s
 /// of silence, with a descriptor each.

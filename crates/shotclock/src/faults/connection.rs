@@ -10,13 +10,12 @@ use super::fault::StreamFault;
 use super::garbage::Garbage;
 use super::terms::Terms;
 use super::tls;
-use crate::cancel::Cancellers;
 use crate::constant::{MessageFlags, Shutdown};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::option::SocketOption;
 use crate::socket::Socket;
-use crate::timed::{Limit, run};
+use crate::wait::{Cancellers, Limit, run};
 
 pub(super) struct Connection {
     pub(super) socket: Socket,

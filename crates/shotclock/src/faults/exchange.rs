@@ -6,7 +6,7 @@ use crate::constant::MessageFlags;
 use crate::deadline::{Deadline, Timeout};
 use crate::ops;
 use crate::sys::{Readiness, c, socket};
-use crate::timed::{Interest, Operation, Pause};
+use crate::wait::{Interest, Operation, Pause};
 
 const BUFFER: usize = 16 << 10;
 

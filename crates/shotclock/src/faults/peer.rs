@@ -16,11 +16,11 @@ use super::event::Event;
 use super::fault::{Fault, NameServerFault, StreamFault};
 use super::name_server::NameServer;
 use super::terms::{Selection, Terms};
-use crate::cancel::Canceller;
 use crate::error::{Error, Reason, Result};
 use crate::option::SocketOption;
 use crate::socket::Socket;
 use crate::sys;
+use crate::wait::Canceller;
 
 /// What a peer sends if nobody says what: 64 KiB of lines.
 const LINE: &[u8; 16] = b"0123456789abcde\n";

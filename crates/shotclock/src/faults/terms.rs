@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use super::event::Event;
-use crate::cancel::{Canceller, Cancellers};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::sys::Readiness;
-use crate::timed::{Interest, Limit, Operation, Pause, run};
+use crate::wait::{Canceller, Cancellers, Interest, Limit, Operation, Pause, run};
 
 pub(super) type Report = Box<dyn Fn(Event) + Send + Sync>;
 

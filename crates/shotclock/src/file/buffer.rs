@@ -7,10 +7,9 @@ use super::LINE_LIMIT;
 use crate::constant::MessageFlags;
 use crate::error::{Error, Reason, Result};
 use crate::ops::{SendAll, SendVectored};
-use crate::policy::Moves;
 use crate::socket::Timed;
 use crate::sys::{Readiness, socket};
-use crate::timed::{Interest, Operation, Pause, run};
+use crate::wait::{Interest, Moves, Operation, Pause, run};
 
 /// The buffers' size, in bytes; the reading one grows to hold a longer line.
 const SIZE: usize = 8 << 10;

@@ -9,11 +9,10 @@
 use std::fmt;
 use std::io;
 
-use crate::cancel::Canceller;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LookupCode, Reason, Result};
 use crate::sys::resolver::{self, Failure};
-use crate::timed::{self, Limit};
+use crate::wait::{Canceller, Limit, run};
 
 mod address_info;
 mod fqdn;
@@ -166,7 +165,7 @@ impl<'c> Lookup<'c> {
         if self.limit.is_none() {
             Ok(Outcome::Answer(request.run()))
         } else if request.is_immediate() {
-            timed::run(operation, &mut Immediate(&request), &self.limit).map(Outcome::Answer)
+            run(operation, &mut Immediate(&request), &self.limit).map(Outcome::Answer)
         } else {
             request::workers().ask(operation, request, &self.limit)
         }

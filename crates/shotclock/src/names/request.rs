@@ -14,7 +14,7 @@ use crate::sys::address::RawAddress;
 use crate::sys::fork::PerProcess;
 use crate::sys::resolver::{self, AddressRecord, Failure, Hints, HostRecord};
 use crate::sys::{Readiness, c, thread};
-use crate::timed::{Interest, Limit, Operation, Pause, Stop, Waiter, drive};
+use crate::wait::{Interest, Limit, Operation, Pause, Stop, Waiter, drive};
 
 /// What is asked of the system. Two equal requests have the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

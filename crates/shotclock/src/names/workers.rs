@@ -14,11 +14,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::cancel::Signal;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason};
 use crate::sys::{Errno, Readiness};
-use crate::timed::{Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive};
+use crate::wait::{Interest, Limit, Operation, Pause, PollWaiter, Signal, Stop, Waiter, drive};
 
 /// How many threads look names up at one time, in the whole process, before a further lookup queues. Those that have been
 /// at one name for over a second do not count: a name server that is dead for some names keeps no others out.

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::cancel::{Canceller, Cancellers};
 use crate::deadline::Deadline;
 use crate::error::LimitKind;
+use crate::wait::{Canceller, Cancellers};
 
 const SHORT: Duration = Duration::from_millis(60);
 const PATIENT: Duration = Duration::from_secs(20);

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use super::OpenFile;
 use crate::sys::address::RawAddress;
 use crate::sys::{Errno, Readiness, socket};
-use crate::timed::{Interest, Operation, Pause};
+use crate::wait::{Interest, Operation, Pause};
 
 /// Takes the first connection of the queue.
 pub struct Accept<'a> {

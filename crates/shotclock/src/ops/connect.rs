@@ -8,7 +8,7 @@ use crate::constant::Kind;
 use crate::sys::address::RawAddress;
 use crate::sys::socket::NonBlocking;
 use crate::sys::{Errno, Readiness, c, socket};
-use crate::timed::{Interest, Operation, Pause};
+use crate::wait::{Interest, Operation, Pause};
 
 /// Connects, or sets a datagram socket's peer.
 pub struct Connect<'a> {

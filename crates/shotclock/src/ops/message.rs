@@ -6,11 +6,10 @@ use std::os::fd::BorrowedFd;
 use super::recv::{is_plain, or_end, receive_readiness};
 use super::send::{opening, to_open};
 use crate::constant::MessageFlags;
-use crate::policy::Moves;
 use crate::sys::Readiness;
 use crate::sys::address::RawAddress;
 use crate::sys::message::{self, ControlBuffer, RawMessage};
-use crate::timed::{Interest, Operation, Pause};
+use crate::wait::{Interest, Moves, Operation, Pause};
 
 /// Sends one message with control data.
 pub(crate) struct SendMessage<'a> {

@@ -1,4 +1,4 @@
-//! The operations: values with one non-blocking try each, all driven by [`timed::drive`](crate::timed::drive).
+//! The operations: values with one non-blocking try each, all driven by [`drive`](crate::wait::drive).
 
 mod accept;
 mod connect;

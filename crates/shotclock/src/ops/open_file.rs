@@ -2,9 +2,9 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::gate::Gate;
 use crate::sys::Errno;
 use crate::sys::socket::NonBlocking;
+use crate::wait::Gate;
 
 /// A socket's descriptor, with its gate, which knows whether anybody else may have its open file.
 #[derive(Clone, Copy)]
@@ -44,7 +44,7 @@ mod tests {
     use crate::sys::address::RawAddress;
     use crate::sys::socket::tests::BETWEEN;
     use crate::sys::{c, socket};
-    use crate::timed::{Operation, PollWaiter, Stop, drive};
+    use crate::wait::{Operation, PollWaiter, Stop, drive};
 
     const LIMIT: Duration = Duration::from_millis(100);
 

@@ -4,9 +4,8 @@ use std::os::fd::BorrowedFd;
 
 use crate::addr::Address;
 use crate::constant::MessageFlags;
-use crate::policy::Moves;
 use crate::sys::{Errno, Readiness, socket};
-use crate::timed::{Interest, OneCall, Operation, Pause, attempt_by_call};
+use crate::wait::{Interest, Moves, OneCall, Operation, Pause, attempt_by_call};
 
 /// Receives what is there, once.
 pub struct Recv<'a> {

@@ -4,11 +4,10 @@ use std::io::IoSlice;
 use std::os::fd::BorrowedFd;
 
 use crate::constant::MessageFlags;
-use crate::policy::Moves;
 use crate::sys::address::RawAddress;
 use crate::sys::message::{self, ControlBuffer};
 use crate::sys::{Errno, Readiness, socket};
-use crate::timed::{Interest, OneCall, Operation, Pause, attempt_by_call};
+use crate::wait::{Interest, Moves, OneCall, Operation, Pause, attempt_by_call};
 
 /// The pause after a try to send that failed. EINPROGRESS stands only in for a wait that a descriptor that never blocks
 /// has not made: TCP Fast Open (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT) connects by sending, and where the first packet could

@@ -4,9 +4,8 @@ use std::os::fd::BorrowedFd;
 
 use super::OpenFile;
 use super::send::connecting;
-use crate::policy::Moves;
 use crate::sys::{Errno, Readiness, socket};
-use crate::timed::{Interest, Operation, Pause};
+use crate::wait::{Interest, Moves, Operation, Pause};
 
 /// The most that one try hands to the system; between tries the limit is looked at.
 const PIECE: usize = 1 << 20;

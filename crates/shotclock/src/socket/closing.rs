@@ -5,13 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Timed;
-use crate::cancel::Signal;
 use crate::deadline::Deadline;
 use crate::error::Result;
-use crate::gate::{Closing, Gate, Visit};
-use crate::policy::Moves;
 use crate::sys::{Readiness, socket as calls, thread};
-use crate::timed::{Interest, Limit, Operation, Pause, run};
+use crate::wait::{Closing, Gate, Interest, Limit, Moves, Operation, Pause, Signal, Visit, run};
 
 /// The longest that a close waits for the calls of other threads to leave. They are woken, so it takes what the
 /// scheduler takes.

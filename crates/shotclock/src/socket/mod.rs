@@ -17,19 +17,19 @@ pub(crate) use stream::{formatted, no_text};
 pub use view::Timed;
 
 use crate::addr::Address;
-use crate::cancel::Canceller;
 use crate::constant::{Family, Kind, MessageFlags, Protocol, Shutdown};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::file::{SocketFile, SocketReader, SocketWriter};
-use crate::gate::Gate;
 use crate::ops;
 use crate::option::{self, OptionValue, SocketOption};
-use crate::policy::{ServerPolicy, Watch};
 use crate::sys::address::RawAddress;
 use crate::sys::{Errno, socket as calls_of_system};
 use crate::target::Target;
-use crate::timed::{FirstCall, FirstTry, Limit, OneCall, Operation, call_unless_watched, try_unless_watched};
+use crate::wait::{
+    Canceller, FirstCall, FirstTry, Gate, Limit, OneCall, Operation, ServerPolicy, Watch, call_unless_watched,
+    try_unless_watched,
+};
 
 /// The timeout that new sockets begin with.
 static DEFAULT_TIMEOUT: AtomicU64 = AtomicU64::new(Timeout::NEVER.nanos());

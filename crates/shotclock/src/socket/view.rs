@@ -6,7 +6,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::Socket;
 use crate::addr::Address;
 use crate::ancillary::{self, Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
-use crate::cancel::Canceller;
 use crate::constant::{Family, MessageFlags};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
@@ -15,7 +14,7 @@ use crate::sys::Errno;
 use crate::sys::message::ControlBuffer;
 use crate::sys::socket as calls;
 use crate::target::Target;
-use crate::timed::{FirstCall, FirstTry, Limit, OneCall, Operation, call_first, run, run_on, run_rest};
+use crate::wait::{Canceller, FirstCall, FirstTry, Limit, OneCall, Operation, call_first, run, run_on, run_rest};
 
 /// A socket seen under more limits than its own timeout, or with message flags: `socket.until(deadline)`,
 /// `socket.within(duration)`, `socket.cancelled_by(&canceller)`, `socket.with_flags(flags)`, in any combination.

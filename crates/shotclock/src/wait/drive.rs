@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::cancel::{Canceller, Cancellers, Signal};
+use super::scope;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LimitKind, Reason};
-use crate::gate::Gate;
-use crate::policy::{Moves, Watch};
-use crate::scope;
 use crate::sys::{self, Errno, PollFd, Readiness, wake};
+use crate::wait::{Canceller, Cancellers, Gate, Moves, Signal, Watch};
 
 /// Everything that can end a wait.
 #[derive(Clone, Copy)]
@@ -758,5 +756,5 @@ impl Error {
 }
 
 #[cfg(test)]
-#[path = "timed_tests.rs"]
+#[path = "drive_tests.rs"]
 mod tests;

@@ -4,9 +4,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Barrier;
 
 use super::*;
-use crate::cancel::Canceller;
-use crate::policy::ServerPolicy;
 use crate::sys::socket;
+use crate::wait::{Canceller, ServerPolicy};
 
 /// An operation that answers from a list; it must not be tried more often than the list is long.
 struct Script {
