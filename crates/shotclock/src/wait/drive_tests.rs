@@ -5,7 +5,7 @@ use std::sync::Barrier;
 
 use super::*;
 use crate::sys::socket;
-use crate::wait::{Canceller, ServerPolicy};
+use crate::wait::{Canceller, Cancellers, ServerPolicy, Watch};
 
 /// An operation that answers from a list; it must not be tried more often than the list is long.
 struct Script {

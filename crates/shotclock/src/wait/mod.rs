@@ -1,18 +1,30 @@
 //! Waiting: what there is to do, what bounds it, and the one loop that tries and waits.
 
+mod backoff;
 mod cancel;
 mod drive;
+mod first_try;
 mod gate;
+mod limit;
+mod operation;
 mod policy;
+mod run;
 mod scope;
+mod stop;
+mod waiter;
 
 pub use cancel::{Canceller, Cancellers, Signal};
-pub use drive::{FirstTry, Interest, Limit, Operation, Pause, PollWaiter, Stop, Waiter, drive, wait_out};
+pub use drive::{drive, wait_out};
+pub use first_try::FirstTry;
 pub use gate::Gate;
-pub use policy::{Moves, ServerPolicy, Watch};
+pub use limit::Limit;
+pub use operation::{Interest, Moves, Operation, Pause};
+pub use policy::{ServerPolicy, Watch};
 pub use scope::{DeadlineScope, Scope, open_scopes, remaining, shield, with_deadline, with_deadline_at};
+pub use stop::Stop;
+pub use waiter::{PollWaiter, Waiter};
 
-pub(crate) use drive::{
-    FirstCall, OneCall, attempt_by_call, call_first, call_unless_watched, run, run_on, run_rest, try_unless_watched,
-};
+pub(crate) use first_try::{FirstCall, call_first, call_unless_watched, try_unless_watched};
 pub(crate) use gate::{Closing, Visit};
+pub(crate) use operation::{OneCall, attempt_by_call};
+pub(crate) use run::{run, run_on, run_rest};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::operation::Moves;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::LimitKind;
 
@@ -98,17 +99,6 @@ impl ServerPolicy {
         self.total = limit.into();
         self
     }
-}
-
-/// Which way an operation moves bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moves {
-    /// None: it makes a connection, or asks something.
-    Nothing,
-    /// It receives.
-    In,
-    /// It sends.
-    Out,
 }
 
 /// What is known of one socket under a policy. Several threads may use it at once; each value is by itself.

@@ -1,0 +1,146 @@
+//! What there is to do, as a value: [`Operation`], why a try of it gave no result, and what it then waits for.
+
+use std::os::fd::BorrowedFd;
+
+use smallvec::SmallVec;
+
+use super::cancel::Signal;
+use super::gate::Gate;
+use crate::deadline::Deadline;
+use crate::sys::{Errno, Readiness};
+
+/// Why a try did not give a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// It would have to wait.
+    WouldBlock,
+    /// It took all there was, and would have to wait for more: what woke it was no lie, and something has moved.
+    Drained,
+    /// It moved some bytes: try again at once, if the limit allows.
+    Progress,
+    /// It moved nothing, and the next try may be another thing: try again at once, if the limit allows.
+    Again,
+    /// A signal interrupted it: try again at once, if the limit and the waiter allow.
+    Interrupted,
+    /// The system said no.
+    Failed(Errno),
+}
+
+impl From<Errno> for Pause {
+    #[inline]
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::AGAIN => Self::WouldBlock,
+            Errno::INTR => Self::Interrupted,
+            errno => Self::Failed(errno),
+        }
+    }
+}
+
+/// Which way an operation moves bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moves {
+    /// None: it makes a connection, or asks something.
+    Nothing,
+    /// It receives.
+    In,
+    /// It sends.
+    Out,
+}
+
+/// One thing to do, as a value: it can be tried, and it knows what to wait for.
+pub trait Operation {
+    /// What it gives when done.
+    type Output;
+    /// Whether it is made of many steps: then the timeout runs from its start, and bounds them all together.
+    const COMPOSITE: bool = false;
+    /// One try that never waits. `ready` is what the last wait saw, empty at the first try.
+    fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause>;
+    /// Names what to wait for. Asked only after a try that would have had to wait. Once a signal it names is set, a try
+    /// must not say that it would have to wait: it would be tried again and again.
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>);
+    /// Whether it takes what comes, if anything: on a socket on which nothing was there lately it may wait before it tries.
+    fn takes_what_comes(&self) -> bool {
+        false
+    }
+    /// Which way it moves bytes, at this moment. What moves none is no business of a policy's.
+    fn moves(&self) -> Moves {
+        Moves::Nothing
+    }
+}
+
+/// An operation whose try is one system call. Who makes the bare call has nothing else to keep until it is known that it
+/// failed; what a failure comes to is asked then, out of the way.
+pub(crate) trait OneCall: Operation {
+    /// The system call, which never waits.
+    fn call(&mut self) -> Result<Self::Output, Errno>;
+    /// What its failure comes to, for a try after a wait that saw this.
+    fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<Self::Output, Pause>;
+}
+
+/// The whole try of an operation that is one call.
+#[inline]
+pub(crate) fn attempt_by_call<O: OneCall>(operation: &mut O, ready: Readiness) -> Result<O::Output, Pause> {
+    operation.call().or_else(|errno| operation.failed(errno, ready))
+}
+
+/// What an operation waits for: any number of descriptors and signals, and a timer of its own.
+#[derive(Default)]
+pub struct Interest<'s> {
+    pub(super) fds: SmallVec<[(BorrowedFd<'s>, Readiness); 2]>,
+    pub(super) signals: SmallVec<[&'s Signal; 2]>,
+    pub(super) until: Option<Deadline>,
+    pub(super) gate: Option<&'s Gate>,
+    left: Option<&'s Gate>,
+    pub(super) backing_off: bool,
+}
+
+impl<'s> Interest<'s> {
+    /// Wait until the descriptor is ready in one of these ways.
+    pub fn readiness(&mut self, fd: BorrowedFd<'s>, ready: Readiness) {
+        self.fds.push((fd, ready));
+    }
+
+    /// Wait until the signal is set.
+    pub fn signal(&mut self, signal: &'s Signal) {
+        self.signals.push(signal);
+    }
+
+    /// Wait until no call waits on the socket any more, which was closed.
+    pub(crate) fn desertion(&mut self, gate: &'s Gate) {
+        self.left = Some(gate);
+    }
+
+    /// Wake up at this moment, whatever happens.
+    pub fn timer(&mut self, at: Deadline) {
+        self.until = Some(self.until.map_or(at, |until| until.min(at)));
+    }
+
+    /// Whether readiness has lied too often, so that this wait leaves the descriptors out (their bells still count).
+    pub fn is_backing_off(&self) -> bool {
+        self.backing_off
+    }
+
+    /// Gives the keys of the bells that end the wait: the signals', and that of the socket's closing, which rings its gate.
+    /// A wait without a gate has no bell for its descriptors: nobody would ring it.
+    pub(super) fn for_each_key(&self, mut take: impl FnMut(usize)) {
+        self.signals.iter().for_each(|signal| take(signal.key()));
+        if let Some(gate) = self.gate {
+            take(gate.key());
+        }
+        if let Some(gate) = self.left {
+            take(gate.key_of_desertion());
+        }
+    }
+
+    /// Whether something happened that ends the wait before it begins. Ask with the bells in hand, or a ring is lost.
+    pub(super) fn is_called_off(&self) -> bool {
+        let is_closed = self.gate.is_some_and(Gate::is_closed);
+        is_closed || self.left.is_some_and(Gate::is_deserted) || self.signals.iter().any(|signal| signal.is_set())
+    }
+
+    /// The descriptors, with what they are waited for.
+    pub fn descriptors(&self) -> &[(BorrowedFd<'s>, Readiness)] {
+        &self.fds
+    }
+}

@@ -1,0 +1,140 @@
+//! Whoever can wait: [`Waiter`], and [`PollWaiter`], which waits by the system's poll.
+
+use std::convert::Infallible;
+use std::os::fd::AsFd;
+
+use smallvec::SmallVec;
+
+use super::cancel::Signal;
+use super::operation::Interest;
+use super::stop::Stop;
+use crate::deadline::{Deadline, Timeout};
+use crate::sys::{self, Errno, PollFd, Readiness, wake};
+
+/// Whoever can wait: [`PollWaiter`], a script with its own clock in tests, another face's own.
+pub trait Waiter {
+    /// What may break in.
+    type Interrupt;
+    /// The time.
+    fn now(&self) -> Deadline;
+    /// It is `now`, or was a moment ago. Returns at readiness, at `until`, when a bell rings, or for no reason: [`wait_out`] copes with each alike.
+    ///
+    /// # Errors
+    /// Its own interrupt, or the system's refusal to wait.
+    fn wait(
+        &mut self,
+        wanted: &Interest<'_>,
+        now: Deadline,
+        until: Deadline,
+    ) -> Result<Readiness, Stop<Self::Interrupt>>;
+
+    /// A signal interrupted a try: the moment to let its handler run, and to break in.
+    ///
+    /// # Errors
+    /// Its own interrupt.
+    fn interrupted(&mut self) -> Result<(), Stop<Self::Interrupt>> {
+        Ok(())
+    }
+
+    /// Some bytes have moved, and more are to: the same moment in a call of many steps.
+    ///
+    /// # Errors
+    /// Its own interrupt.
+    fn progressed(&mut self) -> Result<(), Stop<Self::Interrupt>> {
+        Ok(())
+    }
+}
+
+/// Waits by ppoll(2), with the bells of the gate and the signals beside the descriptors.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PollWaiter;
+
+impl PollWaiter {
+    /// How often a wait that could not get its bell (no descriptors left) looks for itself.
+    const WITHOUT_A_BELL: Timeout = Timeout::from_nanos(50_000_000);
+    /// Above this the kernel ends a wait up to 0.1 % late on purpose, to save wake-ups; below by its usual 50 us.
+    const SLACK_GROWS: Timeout = Timeout::from_nanos(50_000_000);
+
+    /// A little less than a long wait, so that its slack ends before its end; the loop waits for the rest, in a short one.
+    fn without_slack(left: Timeout) -> Timeout {
+        if left > Self::SLACK_GROWS { Timeout::from_nanos(left.nanos() - left.nanos() / 256) } else { left }
+    }
+}
+
+impl Waiter for PollWaiter {
+    type Interrupt = Infallible;
+
+    fn now(&self) -> Deadline {
+        Deadline::now()
+    }
+
+    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, mut until: Deadline) -> Result<Readiness, Stop> {
+        let _counted = Counted::on(&wanted.signals);
+        let bells = bells(wanted);
+        // Only now, with the bells in hand: what was set before this line is seen, what is set after it rings.
+        if wanted.is_called_off() {
+            return Ok(Readiness::empty());
+        }
+        let mut fds: SmallVec<[PollFd<'_>; 4]> = SmallVec::new();
+        if !wanted.backing_off {
+            wanted.fds.iter().for_each(|(fd, ready)| fds.push(PollFd::from_borrowed_fd(*fd, *ready)));
+        }
+        let own = fds.len();
+        for (_, bell) in &bells {
+            match bell {
+                Some(bell) => fds.push(PollFd::from_borrowed_fd(bell.as_fd(), Readiness::IN)),
+                None => until = until.min(now.plus(Self::WITHOUT_A_BELL)),
+            }
+        }
+        let left = (until != Deadline::NEVER).then(|| Self::without_slack(until.since(now)));
+        match sys::poll(&mut fds, left.map(Timeout::nanos)) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(Readiness::empty()),
+            Err(errno) => return Err(Stop::System(errno)),
+        }
+        let (own, rung) = fds.split_at(own);
+        if rung.iter().any(|fd| !fd.revents().is_empty()) {
+            retire(&bells, rung);
+        }
+        Ok(own.iter().fold(Readiness::empty(), |all, fd| all | fd.revents()))
+    }
+}
+
+/// A waiter's signals, which know of it until this is dropped.
+struct Counted<'w, 's>(&'w [&'s Signal]);
+
+impl<'w, 's> Counted<'w, 's> {
+    fn on(signals: &'w [&'s Signal]) -> Self {
+        signals.iter().for_each(|signal| signal.enter());
+        Self(signals)
+    }
+}
+
+impl Drop for Counted<'_, '_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|signal| signal.leave());
+    }
+}
+
+/// The bells of a wait, each once, with one of the keys that ring it. Keys share bells: a thousand of them are 64.
+fn bells(wanted: &Interest<'_>) -> SmallVec<[(usize, Option<wake::Bell>); 2]> {
+    let mut taken = 0_u64;
+    let mut bells = SmallVec::new();
+    wanted.for_each_key(|key| {
+        let slot = 1 << wake::slot_of(key);
+        if taken & slot == 0 {
+            taken |= slot;
+            bells.push((key, wake::bell(key)));
+        }
+    });
+    bells
+}
+
+/// Throws away the bells that rang, each by itself: to retire a silent one would lose its rings.
+#[cold]
+fn retire(bells: &[(usize, Option<wake::Bell>)], polled: &[PollFd<'_>]) {
+    let held = bells.iter().filter_map(|(key, bell)| Some((*key, bell.as_ref()?)));
+    for ((key, bell), _) in held.zip(polled).filter(|(_, fd)| !fd.revents().is_empty()) {
+        wake::retire(key, bell);
+    }
+}
