@@ -11,7 +11,7 @@ type Rule = (&'static str, &'static [&'static str]);
 
 const RULES: [Rule; 22] = [
     // The loop asks its waiter, whose one home is beside it.
-    ("poll(", &["crates/shotclock/src/sys/unix/mod.rs", "crates/shotclock/src/wait/drive.rs"]),
+    ("poll(", &["crates/shotclock/src/sys/unix/mod.rs", "crates/shotclock/src/wait/waiter.rs"]),
     ("ppoll", &["crates/shotclock/src/sys/unix/mod.rs"]),
     ("epoll_wait", &[]),
     ("epoll_pwait", &[]),

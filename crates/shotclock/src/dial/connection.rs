@@ -14,7 +14,7 @@ use crate::socket::{Socket, default_timeout};
 use crate::sys::Errno;
 use crate::sys::address::RawAddress;
 use crate::target::Target;
-use crate::wait::{Canceller, Cancellers, Limit, PollWaiter, Stop, drive};
+use crate::wait::{Canceller, Cancellers, Limit, Stop, ambient, drive};
 
 /// The pause between two attempts. Source: RFC 8305, section 8, "Connection Attempt Delay".
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -211,7 +211,7 @@ impl<'c> Connector<'c> {
         let candidates =
             if pause == Timeout::NEVER { candidates } else { interleaved(candidates, |it| it.address.family()) };
         let mut race = Race::new(Attempts(self.local_address), candidates, pause).patient(limit.is_bounded());
-        let ran_out = match drive(&mut race, &limit, &mut PollWaiter) {
+        let ran_out = match drive(&mut race, &limit, &mut ambient::waiter()) {
             Ok(Finish::Won(socket)) => {
                 socket.set_timeout(self.timeout);
                 return Ok(socket);

@@ -3,10 +3,10 @@
 use std::os::fd::BorrowedFd;
 
 use crate::constant::MessageFlags;
-use crate::deadline::{Deadline, Timeout};
+use crate::deadline::Deadline;
 use crate::ops;
 use crate::sys::{Readiness, c, socket};
-use crate::wait::{Interest, Operation, Pause};
+use crate::wait::{Interest, Operation, Pause, backoff};
 
 const BUFFER: usize = 16 << 10;
 
@@ -143,7 +143,6 @@ impl Operation for Acknowledged<'_> {
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        let pause = 1_000_000 << self.looks.saturating_sub(1).min(5);
-        wanted.timer(Deadline::now().plus(Timeout::from_nanos(pause)));
+        wanted.timer(Deadline::now().plus(backoff::pause_after(self.looks.saturating_sub(1))));
     }
 }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason};
 use crate::sys::{Errno, Readiness};
-use crate::wait::{Interest, Limit, Operation, Pause, PollWaiter, Signal, Stop, Waiter, drive};
+use crate::wait::{Interest, Limit, Operation, Pause, Signal, Stop, Waiter, ambient, drive};
 
 /// How many threads look names up at one time, in the whole process, before a further lookup queues. Those that have been
 /// at one name for over a second do not count: a name server that is dead for some names keeps no others out.
@@ -163,7 +163,7 @@ where
             // It cannot be answered in one try: do not bother a worker.
             return Err(Error::new(operation, Reason::WouldBlock));
         }
-        self.ask_by(request, limit, &mut PollWaiter).map_err(|left| match (left.stop, left.all_busy) {
+        self.ask_by(request, limit, &mut ambient::waiter()).map_err(|left| match (left.stop, left.all_busy) {
             (Stop::TimedOut { limit, elapsed }, Some(workers)) => {
                 Error::new(operation, Reason::WorkerLimit { limit, elapsed, workers })
             }

@@ -86,7 +86,7 @@ fn answer(outcome: crate::error::Result<Outcome<String>>) -> String {
 /// Waits for the answer that a share was taken of.
 fn wait_for(pool: &TestPool, share: Share<&'static str, String>, limit: &Limit<'_>) -> Outcome<String> {
     let mut asking = Asking { pool, request: share.job.request, share: Some(share) };
-    drive(&mut asking, limit, &mut PollWaiter).expect("in time")
+    drive(&mut asking, limit, &mut ambient::waiter()).expect("in time")
 }
 
 /// Every worker ends when there is nothing left to do; that is soon, but not at a moment that can be waited for.

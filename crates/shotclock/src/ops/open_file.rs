@@ -44,7 +44,7 @@ mod tests {
     use crate::sys::address::RawAddress;
     use crate::sys::socket::tests::BETWEEN;
     use crate::sys::{c, socket};
-    use crate::wait::{Operation, PollWaiter, Stop, drive};
+    use crate::wait::{Operation, Stop, ambient, drive};
 
     const LIMIT: Duration = Duration::from_millis(100);
 
@@ -53,7 +53,7 @@ mod tests {
     fn ends_in_time(mut operation: impl Operation) {
         BETWEEN.set(Some(|fd| socket::set_nonblocking(fd, false).unwrap()));
         let began = Instant::now();
-        let outcome = drive(&mut operation, &timeout_limit(Some(LIMIT.as_nanos() as u64)), &mut PollWaiter);
+        let outcome = drive(&mut operation, &timeout_limit(Some(LIMIT.as_nanos() as u64)), &mut ambient::waiter());
         let took = began.elapsed();
         assert!(matches!(outcome, Err(Stop::TimedOut { .. })), "it has waited for {took:?}");
         assert!(took < Duration::from_secs(2), "{took:?}");

@@ -27,8 +27,7 @@ use crate::sys::address::RawAddress;
 use crate::sys::{Errno, socket as calls_of_system};
 use crate::target::Target;
 use crate::wait::{
-    Canceller, FirstCall, FirstTry, Gate, Limit, OneCall, Operation, ServerPolicy, Watch, call_unless_watched,
-    try_unless_watched,
+    Canceller, FirstCall, FirstTry, Gate, Limit, OneCall, Operation, ServerPolicy, Watch, call_first, try_first,
 };
 
 /// The timeout that new sockets begin with.
@@ -821,13 +820,13 @@ impl Socket {
     /// being only after it, out of the way of a call that finds its data.
     #[inline(always)]
     fn try_once<O: Operation>(&self, mut op: O) -> Result<O::Output, FirstTry> {
-        try_unless_watched(&mut op, Some(&self.gate))
+        try_first(&mut op, &self.gate)
     }
 
     /// The same for what is one system call: of a failure only the error number is kept until the cold half.
     #[inline(always)]
     fn call_once<O: OneCall>(&self, mut op: O) -> Result<O::Output, FirstCall> {
-        call_unless_watched(&mut op, Some(&self.gate))
+        call_first(&mut op, &self.gate)
     }
 
     #[cold]

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::backoff::Lies;
+use super::ambient;
+use super::backoff::FalseWakes;
 use super::cancel::Canceller;
 use super::first_try::{FirstTry, try_first};
-use super::gate::Gate;
+use super::gate::{Gate, Visit};
 use super::limit::Limit;
 use super::operation::{Interest, Moves, Operation, Pause};
-use super::scope;
+use super::policy::Watch;
 use super::stop::Stop;
 use super::waiter::Waiter;
 use crate::deadline::{Deadline, Timeout};
@@ -72,79 +73,143 @@ fn wait_and_try<O: Operation, W: Waiter>(
     limit: &Limit<'_>,
     waiter: &mut W,
     mut pause: Pause,
-    mut now: Deadline,
+    now: Deadline,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
-    let watch = limit.policy_for(operation.moves());
-    let end_of_call = limit.end(now);
-    let started = if limit.since == Deadline::NEVER { now } else { limit.since };
-    // What moves no bytes has been idle since its call began.
-    let mut moved = if operation.moves() == Moves::Nothing { started } else { now };
-    let (mut lies, mut looked, mut visit) = (Lies::default(), false, None);
+    let mut call = Call::begun(operation, limit, now);
     loop {
-        let waits = matches!(pause, Pause::WouldBlock | Pause::Drained);
-        let (deadline, kind) = if limit.is_absolute() {
-            end_of_call
-        } else {
-            limit.end_by_now(end_of_call, operation.moves(), waits.then_some(moved))
-        };
-        if limit.is_closed() {
-            return Err(Stop::Closed);
-        }
-        if limit.is_cancelled() {
-            return Err(Stop::Cancelled);
-        }
-        if limit.cancellers.are_too_many() {
-            return Err(Stop::TooManyCancellers);
-        }
-        // Whose wait is over before it begins may still find what has come meanwhile.
-        let may_look = !looked && waits && matches!(kind, LimitKind::FirstByte(_) | LimitKind::Idle(_));
-        if deadline != Deadline::NEVER && now >= deadline && !may_look {
-            if let LimitKind::Scope(scope) = kind {
-                scope::expire(scope);
-            }
-            let elapsed = now.since(started).duration().unwrap_or(Duration::MAX);
-            return Err(Stop::TimedOut { limit: kind, elapsed });
-        }
-        let mut ready = Readiness::empty();
+        let until = call.look(operation.moves(), pause)?;
         match pause {
             Pause::Interrupted => waiter.interrupted()?,
             Pause::Progress => waiter.progressed()?,
             _ => {}
         }
-        if waits {
-            if limit.timeout == Timeout::ZERO {
-                return Err(Stop::WouldBlock);
-            }
-            // Counted until the call ends, so that whoever closes can wait for that.
-            visit = visit.or_else(|| limit.gate.map(Gate::enter));
-            ready = wait_once(operation, limit, waiter, &lies, now, deadline)?;
-            looked = true;
-            // A close that found no descriptor to put under the number has shut the connection down: a try would find that.
-            if limit.is_closed() {
-                return Err(Stop::Closed);
-            }
-        }
+        let ready = if pause.waits() { call.wait(operation, waiter, until)? } else { Readiness::empty() };
         match operation.attempt(ready) {
             Ok(output) => {
-                if let Some(watch) = watch {
-                    watch.note(operation.moves(), waiter.now());
-                }
-                note_silence(operation, limit, looked);
+                call.note_end(operation, waiter);
                 return Ok(output);
             }
             Err(Pause::Failed(errno)) => return Err(failed(errno, limit)),
             Err(again) => pause = again,
         }
-        let before = std::mem::replace(&mut now, waiter.now());
+        call.note_try(operation.moves(), pause, ready, waiter.now());
+    }
+}
+
+/// What the loop knows of one call, from try to try.
+struct Call<'l> {
+    limit: &'l Limit<'l>,
+    /// The socket's policy, if it concerns this call.
+    policy: Option<&'l Watch>,
+    started: Deadline,
+    /// The earliest of the ends that are known from the start.
+    end: (Deadline, LimitKind),
+    /// When it was last looked at the clock.
+    now: Deadline,
+    /// When something last moved. What moves no bytes has been idle since its call began.
+    moved: Deadline,
+    has_waited: bool,
+    false_wakes: FalseWakes,
+    /// Counted from the first wait until the call ends, so that whoever closes can wait for that.
+    visit: Option<Visit<'l>>,
+}
+
+impl<'l> Call<'l> {
+    fn begun<O: Operation>(operation: &O, limit: &'l Limit<'l>, now: Deadline) -> Self {
+        let moves = operation.moves();
+        let started = if limit.since == Deadline::NEVER { now } else { limit.since };
+        Self {
+            limit,
+            policy: limit.policy_for(moves),
+            started,
+            end: limit.end(now),
+            now,
+            moved: if moves == Moves::Nothing { started } else { now },
+            has_waited: false,
+            false_wakes: FalseWakes::default(),
+            visit: None,
+        }
+    }
+
+    /// Looks at all that may end the call; gives the moment by which a wait must end.
+    ///
+    /// # Errors
+    /// What has ended it.
+    fn look<I>(&self, moves: Moves, pause: Pause) -> Result<Deadline, Stop<I>> {
+        let waits = pause.waits();
+        let (end, kind) = if self.limit.is_absolute() {
+            self.end
+        } else {
+            self.limit.end_by_now(self.end, moves, waits.then_some(self.moved))
+        };
+        if self.limit.is_closed() {
+            return Err(Stop::Closed);
+        }
+        if self.limit.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        if self.limit.cancellers.are_too_many() {
+            return Err(Stop::TooManyCancellers);
+        }
+        // Whose wait is over before it begins may still find what has come meanwhile.
+        let may_look = !self.has_waited && waits && matches!(kind, LimitKind::FirstByte(_) | LimitKind::Idle(_));
+        if end != Deadline::NEVER && self.now >= end && !may_look {
+            ambient::note_end(kind);
+            let elapsed = self.now.since(self.started).duration().unwrap_or(Duration::MAX);
+            return Err(Stop::TimedOut { limit: kind, elapsed });
+        }
+        Ok(end)
+    }
+
+    /// One wait; a timeout of zero allows none.
+    fn wait<O: Operation, W: Waiter>(
+        &mut self,
+        operation: &O,
+        waiter: &mut W,
+        end: Deadline,
+    ) -> Result<Readiness, Stop<W::Interrupt>> {
+        let limit = self.limit;
+        if limit.timeout == Timeout::ZERO {
+            return Err(Stop::WouldBlock);
+        }
+        if self.visit.is_none() {
+            self.visit = limit.gate.map(Gate::enter);
+        }
+        let mut wanted = Interest::default();
+        operation.interest(&mut wanted);
+        limit.cancellers.iter().flat_map(Canceller::signals).for_each(|signal| wanted.signal(signal));
+        wanted.gate = limit.gate;
+        if let Some(rest) = self.false_wakes.rest() {
+            wanted.backing_off = true;
+            wanted.timer(self.now.plus(rest));
+        }
+        let until = wanted.until.map_or(end, |at| at.min(end));
+        let ready = waiter.wait(&wanted, self.now, until)?;
+        self.has_waited = true;
+        // A close that found no descriptor to put under the number has shut the connection down: a try would find that.
+        if limit.is_closed() { Err(Stop::Closed) } else { Ok(ready) }
+    }
+
+    /// Notes what came of a try that did not end the call.
+    fn note_try(&mut self, moves: Moves, pause: Pause, ready: Readiness, now: Deadline) {
+        let took = now.since(std::mem::replace(&mut self.now, now));
         // Drained without having been woken, it may have found nothing at all.
         if pause == Pause::Progress || pause == Pause::Drained && !ready.is_empty() {
-            moved = now;
-            if let Some(watch) = watch {
-                watch.note(operation.moves(), now);
+            self.moved = now;
+            if let Some(policy) = self.policy {
+                policy.note(moves, now);
             }
         }
-        let fruitful = matches!(pause, Pause::Progress | Pause::Drained | Pause::Again);
-        lies.judge(fruitful, !ready.is_empty(), now.since(before));
+        let is_fruitful = matches!(pause, Pause::Progress | Pause::Drained | Pause::Again);
+        self.false_wakes.judge(is_fruitful, !ready.is_empty(), took);
+    }
+
+    /// Notes that the call is done.
+    fn note_end<O: Operation, W: Waiter>(&self, operation: &O, waiter: &W) {
+        if let Some(policy) = self.policy {
+            policy.note(operation.moves(), waiter.now());
+        }
+        note_silence(operation, self.limit, self.has_waited);
     }
 }
 
@@ -173,7 +238,7 @@ fn try_after_all<O: Operation>(operation: &mut O, limit: &Limit<'_>, first: Firs
         return Err(pause);
     }
     let is_watched = limit.is_closed() || limit.policy_for(operation.moves()).is_some();
-    if O::COMPOSITE || limit.comes_first() || is_watched || scope::end().is_some() {
+    if O::COMPOSITE || limit.comes_first() || is_watched || ambient::bounds() {
         return Err(Pause::Again);
     }
     operation.attempt(Readiness::empty())
@@ -182,28 +247,6 @@ fn try_after_all<O: Operation>(operation: &mut O, limit: &Limit<'_>, first: Firs
 /// What fails on a socket that was closed is the doing of the close: a dead descriptor, or a connection shut down.
 fn failed<I>(errno: Errno, limit: &Limit<'_>) -> Stop<I> {
     if limit.is_closed() { Stop::Closed } else { Stop::System(errno) }
-}
-
-fn wait_once<O: Operation, W: Waiter>(
-    operation: &O,
-    limit: &Limit<'_>,
-    waiter: &mut W,
-    lies: &Lies,
-    now: Deadline,
-    deadline: Deadline,
-) -> Result<Readiness, Stop<W::Interrupt>> {
-    let mut wanted = Interest::default();
-    operation.interest(&mut wanted);
-    if !limit.cancellers.is_empty() {
-        limit.cancellers.iter().flat_map(Canceller::signals).for_each(|signal| wanted.signal(signal));
-    }
-    wanted.gate = limit.gate;
-    if let Some(pause) = lies.pause() {
-        wanted.backing_off = true;
-        wanted.timer(now.plus(pause));
-    }
-    let until = wanted.until.map_or(deadline, |at| at.min(deadline));
-    waiter.wait(&wanted, now, until)
 }
 
 #[cfg(test)]

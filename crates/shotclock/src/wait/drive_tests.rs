@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Barrier;
 
+use super::super::scope;
 use super::*;
 use crate::sys::socket;
 use crate::wait::{Canceller, Cancellers, ServerPolicy, Watch};

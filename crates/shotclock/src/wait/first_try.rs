@@ -1,9 +1,9 @@
 //! The first try of a call, out of the way of all that a wait needs: inlined into each call.
 
+use super::ambient;
 use super::gate::Gate;
 use super::limit::Limit;
 use super::operation::{OneCall, Operation, Pause};
-use super::scope;
 use crate::sys::{Errno, Readiness};
 
 /// What came of the first try of a call, which is made out of the way of all that a wait needs.
@@ -32,20 +32,44 @@ pub(crate) enum FirstCall {
     Failed(Errno),
 }
 
-/// The first try of [`drive`], for a caller that keeps what a wait needs out of the way of a call that need not wait.
-/// What came of it goes to [`wait_out`].
-#[inline(always)]
-pub(crate) fn try_first<O: Operation>(operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, FirstTry> {
-    if O::COMPOSITE || limit.comes_first() {
-        return Err(FirstTry::NotMade);
-    }
-    try_unless_watched(operation, limit.gate)
+/// What a first try looks at before it is made: a limit, or, of a call that has none but its socket's own timeout, the
+/// socket's gate alone.
+pub(crate) trait LookedAt {
+    /// Whether it is to be looked at before anything is tried, whatever the gate says.
+    fn comes_first(&self) -> bool;
+    /// The socket's gate, if it has one.
+    fn gate(&self) -> Option<&Gate>;
 }
 
-/// The same for a call that has no limit but its socket's own timeout.
+impl LookedAt for Limit<'_> {
+    #[inline(always)]
+    fn comes_first(&self) -> bool {
+        Limit::comes_first(self)
+    }
+
+    #[inline(always)]
+    fn gate(&self) -> Option<&Gate> {
+        self.gate
+    }
+}
+
+impl LookedAt for Gate {
+    #[inline(always)]
+    fn comes_first(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn gate(&self) -> Option<&Gate> {
+        Some(self)
+    }
+}
+
+/// The first try of [`drive`](super::drive()), for a caller that keeps what a wait needs out of the way of a call that need
+/// not wait. What came of it goes to [`wait_out`](super::wait_out).
 #[inline(always)]
-pub(crate) fn try_unless_watched<O: Operation>(operation: &mut O, gate: Option<&Gate>) -> Result<O::Output, FirstTry> {
-    if is_watched(gate, operation.takes_what_comes()) {
+pub(crate) fn try_first<O: Operation>(operation: &mut O, bounds: &impl LookedAt) -> Result<O::Output, FirstTry> {
+    if O::COMPOSITE || comes_first(operation, bounds) {
         return Err(FirstTry::NotMade);
     }
     operation.attempt(Readiness::empty()).map_err(FirstTry::Paused)
@@ -53,22 +77,17 @@ pub(crate) fn try_unless_watched<O: Operation>(operation: &mut O, gate: Option<&
 
 /// The first system call of an operation that is one, under the same conditions as the first try.
 #[inline(always)]
-pub(crate) fn call_first<O: OneCall>(operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, FirstCall> {
-    if limit.comes_first() { Err(FirstCall::NotMade) } else { call_unless_watched(operation, limit.gate) }
-}
-
-/// The same for a call that has no limit but its socket's own timeout.
-#[inline(always)]
-pub(crate) fn call_unless_watched<O: OneCall>(operation: &mut O, gate: Option<&Gate>) -> Result<O::Output, FirstCall> {
-    if is_watched(gate, operation.takes_what_comes()) {
+pub(crate) fn call_first<O: OneCall>(operation: &mut O, bounds: &impl LookedAt) -> Result<O::Output, FirstCall> {
+    if comes_first(operation, bounds) {
         return Err(FirstCall::NotMade);
     }
     operation.call().map_err(FirstCall::Failed)
 }
 
-/// Whether something is to be looked at before the first try: the socket is closed or has a policy, nothing was there
-/// lately, or some thread is in a scope. One branch for all, in every call.
+/// Whether something is to be looked at before the first try: the limit, or that the socket is closed or has a policy, that
+/// nothing was there lately, that something may bound the thread. One branch for all but the limit, in every call.
 #[inline(always)]
-fn is_watched(gate: Option<&Gate>, takes_what_comes: bool) -> bool {
-    gate.map_or(0, |gate| gate.look_bits(takes_what_comes)) | scope::open_scopes() != 0
+fn comes_first<O: Operation>(operation: &O, bounds: &impl LookedAt) -> bool {
+    let of_gate = || bounds.gate().map_or(0, |gate| gate.look_bits(operation.takes_what_comes()));
+    bounds.comes_first() || of_gate() | ambient::look_bits() != 0
 }

@@ -1,10 +1,10 @@
 //! Everything that can end a wait: [`Limit`].
 
+use super::ambient;
 use super::cancel::Cancellers;
 use super::gate::Gate;
 use super::operation::Moves;
 use super::policy::Watch;
-use super::scope;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::LimitKind;
 
@@ -51,7 +51,7 @@ impl Limit<'_> {
     /// Whether time can end a wait: a timeout, a deadline, an idle limit, a policy, a scope of this thread.
     pub(crate) fn is_bounded(&self) -> bool {
         let by_itself = self.timeout != Timeout::NEVER || self.deadline != Deadline::NEVER || !self.is_absolute();
-        by_itself || scope::end().is_some()
+        by_itself || ambient::bounds()
     }
 
     /// Whether its end is known once a wait begins: bytes that move put none off.
@@ -104,10 +104,7 @@ impl Limit<'_> {
         if by_timeout < end.0 {
             end = (by_timeout, LimitKind::SocketTimeout(self.timeout));
         }
-        match scope::end() {
-            Some((by_scope, scope)) if by_scope < end.0 => (by_scope, LimitKind::Scope(scope)),
-            _ => end,
-        }
+        ambient::end().filter(|around| around.0 < end.0).unwrap_or(end)
     }
 
     /// The earliest of the call's own end and of those that moving bytes puts off or a policy sets. `idle_since` is when

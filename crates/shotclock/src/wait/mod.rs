@@ -1,6 +1,7 @@
 //! Waiting: what there is to do, what bounds it, and the one loop that tries and waits.
 
-mod backoff;
+pub(crate) mod ambient;
+pub(crate) mod backoff;
 mod cancel;
 mod drive;
 mod first_try;
@@ -24,7 +25,7 @@ pub use scope::{DeadlineScope, Scope, open_scopes, remaining, shield, with_deadl
 pub use stop::Stop;
 pub use waiter::{PollWaiter, Waiter};
 
-pub(crate) use first_try::{FirstCall, call_first, call_unless_watched, try_unless_watched};
+pub(crate) use first_try::{FirstCall, call_first, try_first};
 pub(crate) use gate::{Closing, Visit};
 pub(crate) use operation::{OneCall, attempt_by_call};
 pub(crate) use run::{run, run_on, run_rest};

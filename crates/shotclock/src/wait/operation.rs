@@ -26,6 +26,13 @@ pub enum Pause {
     Failed(Errno),
 }
 
+impl Pause {
+    /// Whether there is something to wait for before the next try.
+    pub(super) fn waits(self) -> bool {
+        matches!(self, Self::WouldBlock | Self::Drained)
+    }
+}
+
 impl From<Errno> for Pause {
     #[inline]
     fn from(errno: Errno) -> Self {

@@ -1,14 +1,14 @@
-//! Operations of this crate's own face: run under a limit by the poll waiter, and named in the error.
+//! Operations of this crate's own face: run under a limit by who waits here, and named in the error.
 
+use super::ambient;
 use super::drive::wait_out;
 use super::first_try::{FirstCall, FirstTry, try_first};
 use super::limit::Limit;
 use super::operation::{OneCall, Operation};
-use super::waiter::PollWaiter;
 use crate::error::Error;
 use crate::sys::Readiness;
 
-/// Runs an operation under a limit with the poll waiter, and names it in the error.
+/// Runs an operation under a limit by who waits here, and names it in the error.
 #[inline]
 pub(crate) fn run<O: Operation>(name: &'static str, operation: &mut O, limit: &Limit<'_>) -> Result<O::Output, Error> {
     try_first(operation, limit).or_else(|first| run_rest(name, operation, limit, first))
@@ -23,7 +23,7 @@ pub(crate) fn run_rest<O: Operation>(
     limit: &Limit<'_>,
     first: FirstTry,
 ) -> Result<O::Output, Error> {
-    wait_out(operation, limit, &mut PollWaiter, first).map_err(|stop| Error::stopped(name, stop))
+    wait_out(operation, limit, &mut ambient::waiter(), first).map_err(|stop| Error::stopped(name, stop))
 }
 
 /// What [`call_first`] leaves to do.
@@ -39,6 +39,6 @@ pub(crate) fn run_on<O: OneCall>(
         FirstCall::NotMade => Err(FirstTry::NotMade),
         FirstCall::Failed(errno) => operation.failed(errno, Readiness::empty()).map_err(FirstTry::Paused),
     };
-    let done = tried.or_else(|first| wait_out(operation, limit, &mut PollWaiter, first));
+    let done = tried.or_else(|first| wait_out(operation, limit, &mut ambient::waiter(), first));
     done.map_err(|stop| Error::stopped(name, stop))
 }

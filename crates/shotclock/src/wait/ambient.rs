@@ -1,0 +1,39 @@
+//! Who waits in this thread, and what bounds it: what surrounds a call and stands in no argument of it.
+//!
+//! The one place that knows that this is [`PollWaiter`] and the thread's scopes. Only [`look_bits`] is asked by each call;
+//! the rest once a call has to wait, or something may bound it.
+
+use std::convert::Infallible;
+
+use super::scope;
+use super::waiter::{PollWaiter, Waiter};
+use crate::deadline::Deadline;
+use crate::error::LimitKind;
+
+/// Who waits for this crate's own calls.
+pub(crate) fn waiter() -> impl Waiter<Interrupt = Infallible> {
+    PollWaiter
+}
+
+/// Not zero if anything may bound the calls of some thread: to be combined with other such numbers in one branch.
+#[inline(always)]
+pub(super) fn look_bits() -> u32 {
+    scope::open_scopes()
+}
+
+/// Whether anything bounds this thread's calls.
+pub(super) fn bounds() -> bool {
+    scope::end().is_some()
+}
+
+/// When what bounds this thread ends, and its name.
+pub(super) fn end() -> Option<(Deadline, LimitKind)> {
+    scope::end().map(|(end, scope)| (end, LimitKind::Scope(scope)))
+}
+
+/// Notes with what bounds this thread, if that is meant, that it has ended a call.
+pub(super) fn note_end(limit: LimitKind) {
+    if let LimitKind::Scope(scope) = limit {
+        scope::expire(scope);
+    }
+}
