@@ -44,27 +44,25 @@
 
 mod sys;
 
+mod constant;
 mod deadline;
-mod error;
 mod phase;
 mod scope_id;
+
+mod error;
 mod seconds;
 
 mod wait;
 
-mod constant;
-
 mod addr;
+mod ancillary;
 mod interface;
+mod option;
 mod order;
-
-mod names;
 
 mod ops;
 
-mod option;
-
-mod ancillary;
+mod names;
 mod target;
 
 mod socket;

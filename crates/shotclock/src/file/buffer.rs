@@ -3,13 +3,15 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::BorrowedFd;
 
-use super::LINE_LIMIT;
 use crate::constant::MessageFlags;
 use crate::error::{Error, Reason, Result};
 use crate::ops::{SendAll, SendVectored};
 use crate::socket::Timed;
 use crate::sys::{Readiness, socket};
 use crate::wait::{Interest, Moves, Operation, Pause, run};
+
+/// How long a line may be, in bytes, its end included, unless `set_line_limit` says otherwise: 64 KiB.
+pub const LINE_LIMIT: usize = 64 << 10;
 
 /// The buffers' size, in bytes; the reading one grows to hold a longer line.
 const SIZE: usize = 8 << 10;

@@ -2,10 +2,12 @@
 
 mod buffer;
 mod handle;
+mod makefile;
 
 use std::fmt;
 use std::io::{self, BufRead, IoSlice, Read, Write};
 
+pub use buffer::LINE_LIMIT;
 pub use handle::SocketHandle;
 
 use buffer::{ReadBuffer, WriteBuffer};
@@ -13,9 +15,6 @@ use handle::Held;
 
 use crate::error::Result;
 use crate::socket::{formatted, no_text};
-
-/// How long a line may be, in bytes, its end included, unless `set_line_limit` says otherwise: 64 KiB.
-pub const LINE_LIMIT: usize = 64 << 10;
 
 /// A buffered reader over a socket: Python's `makefile("rb")`.
 ///

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_timeout};
 
-use super::socket;
+use super::creation;
 
 /// How long a call waits that was not to wait at all. An odd number, which no program has a use for: by it a limit of ours
 /// is known, whichever process has set it.
@@ -77,7 +77,7 @@ fn as_told() -> Option<Duration> {
     if known != 0 {
         return Some(Duration::from_micros(known));
     }
-    let asked = socket::socket_of(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0).ok()?;
+    let asked = creation::socket_of(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0).ok()?;
     set_socket_timeout(&asked, Timeout::Recv, Some(LENGTH)).ok()?;
     let told = socket_timeout(asked.as_fd(), Timeout::Recv).ok()??;
     MICROS.store(u64::try_from(told.as_micros()).ok()?, Ordering::Relaxed);
@@ -86,6 +86,7 @@ fn as_told() -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::socket;
     use super::*;
 
     #[test]

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
 
 use super::address::RawAddress;
-use super::{brief, interface, last_errno, message, socket};
+use super::{brief, creation, interface, last_errno, message, socket};
 
 pub use super::brief::Brief;
 pub use super::dead::cover;
@@ -26,12 +26,12 @@ pub use super::socket::{
 
 /// socket(2), close-on-exec; the kind may carry more flags.
 pub fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
-    socket::socket_of(family, kind | libc::SOCK_CLOEXEC, protocol)
+    creation::socket_of(family, kind | libc::SOCK_CLOEXEC, protocol)
 }
 
 /// socketpair(2), close-on-exec; the kind may carry more flags.
 pub fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
-    socket::socketpair_of(family, kind | libc::SOCK_CLOEXEC, protocol)
+    creation::socketpair_of(family, kind | libc::SOCK_CLOEXEC, protocol)
 }
 
 /// accept4(2): a connection that blocks, close-on-exec, and who connected, if the system says.

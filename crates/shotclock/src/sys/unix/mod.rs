@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod brief;
+mod creation;
 mod dead;
 pub mod exact;
 pub(crate) mod fork;

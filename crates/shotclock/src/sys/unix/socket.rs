@@ -1,6 +1,6 @@
 //! Socket calls, each one try that never waits, close-on-exec and without SIGPIPE.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -9,6 +9,7 @@ use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny, SocketFlags};
 
 use super::address::RawAddress;
 use super::brief::Brief;
+use super::creation::{socket_of, socketpair_of};
 use super::dead::cover_by_kept;
 use super::{brief, last_errno, signal};
 
@@ -21,27 +22,6 @@ pub(crate) fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, E
 
 pub(crate) fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair_of(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, protocol)
-}
-
-/// socket(2) with just these flags in its kind.
-pub(super) fn socket_of(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
-    // SAFETY: socket(2) takes plain numbers; a descriptor it returns is new and nobody else's.
-    unsafe {
-        let fd = libc::socket(family, kind, protocol);
-        if fd < 0 { Err(last_errno()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
-    }
-}
-
-/// socketpair(2) with just these flags in its kind.
-pub(super) fn socketpair_of(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
-    let mut fds = [-1; 2];
-    // SAFETY: `fds` has room for the two numbers; on success both are new and nobody else's.
-    unsafe {
-        if libc::socketpair(family, kind, protocol, fds.as_mut_ptr()) < 0 {
-            return Err(last_errno());
-        }
-        Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
-    }
 }
 
 /// bind(2).
