@@ -96,7 +96,8 @@ fn wait_and_try<O: Operation, W: Waiter>(
     }
 }
 
-/// What the loop knows of one call, from try to try.
+/// What the loop knows of one call, from try to try. Its steps are inlined into the loop, which else would keep all of this
+/// in memory.
 struct Call<'l> {
     limit: &'l Limit<'l>,
     /// The socket's policy, if it concerns this call.
@@ -115,6 +116,7 @@ struct Call<'l> {
 }
 
 impl<'l> Call<'l> {
+    #[inline(always)]
     fn begun<O: Operation>(operation: &O, limit: &'l Limit<'l>, now: Deadline) -> Self {
         let moves = operation.moves();
         let started = if limit.since == Deadline::NEVER { now } else { limit.since };
@@ -135,6 +137,7 @@ impl<'l> Call<'l> {
     ///
     /// # Errors
     /// What has ended it.
+    #[inline(always)]
     fn look<I>(&self, moves: Moves, pause: Pause) -> Result<Deadline, Stop<I>> {
         let waits = pause.waits();
         let (end, kind) = if self.limit.is_absolute() {
@@ -162,6 +165,7 @@ impl<'l> Call<'l> {
     }
 
     /// One wait; a timeout of zero allows none.
+    #[inline(always)]
     fn wait<O: Operation, W: Waiter>(
         &mut self,
         operation: &O,
@@ -177,7 +181,9 @@ impl<'l> Call<'l> {
         }
         let mut wanted = Interest::default();
         operation.interest(&mut wanted);
-        limit.cancellers.iter().flat_map(Canceller::signals).for_each(|signal| wanted.signal(signal));
+        if !limit.cancellers.is_empty() {
+            limit.cancellers.iter().flat_map(Canceller::signals).for_each(|signal| wanted.signal(signal));
+        }
         wanted.gate = limit.gate;
         if let Some(rest) = self.false_wakes.rest() {
             wanted.backing_off = true;
@@ -191,6 +197,7 @@ impl<'l> Call<'l> {
     }
 
     /// Notes what came of a try that did not end the call.
+    #[inline(always)]
     fn note_try(&mut self, moves: Moves, pause: Pause, ready: Readiness, now: Deadline) {
         let took = now.since(std::mem::replace(&mut self.now, now));
         // Drained without having been woken, it may have found nothing at all.
@@ -205,6 +212,7 @@ impl<'l> Call<'l> {
     }
 
     /// Notes that the call is done.
+    #[inline(always)]
     fn note_end<O: Operation, W: Waiter>(&self, operation: &O, waiter: &W) {
         if let Some(policy) = self.policy {
             policy.note(operation.moves(), waiter.now());
