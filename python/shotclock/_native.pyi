@@ -61,6 +61,9 @@ def wait_readable(sock: _socket_object, nanoseconds: int, accepts: bool, /) -> b
     Scopes and cancellers raise what they raise in a call that accepts, or receives.
     """
 
+def attempt_delays() -> tuple[int, int]:
+    """Give the usual pause between two attempts of a race, and the shortest, in nanoseconds."""
+
 def race(
     infos: list[Any], delay: int, prepare: Callable[[Any], _socket_object], failures: list[OSError], /
 ) -> _socket_object | None:

@@ -339,9 +339,9 @@ impl Error {
         }
     }
 
-    /// Whether the system had no descriptor or memory to spare, which it may have in a moment.
-    pub(crate) fn is_shortage(&self) -> bool {
-        matches!(self.0.reason, Reason::System(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+    /// The system's error, where it is nothing but that.
+    pub(crate) fn errno(&self) -> Option<Errno> {
+        if let Reason::System(errno) = self.0.reason { Some(errno) } else { None }
     }
 
     /// What befell each address that `create_connection` tried, in order; empty for other errors.
@@ -429,13 +429,18 @@ impl fmt::Display for Error {
     }
 }
 
+/// Why a lookup came to no worker.
+pub fn all_workers_busy(workers: usize) -> String {
+    format!("all {workers} lookup workers are busy with lookups that hang")
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut { limit, elapsed } => expired(f, *limit, *elapsed),
             Self::WorkerLimit { limit, elapsed, workers } => {
                 expired(f, *limit, *elapsed)?;
-                write!(f, ", in the queue: all {workers} lookup workers are busy")
+                write!(f, ", in the queue: {}", all_workers_busy(*workers))
             }
             Self::WouldBlock => f.write_str("would block, and the socket's timeout is 0"),
             Self::Cancelled => f.write_str("cancelled"),

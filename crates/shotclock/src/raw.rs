@@ -4,7 +4,8 @@ use std::os::fd::BorrowedFd;
 
 use crate::deadline::{Deadline, Timeout};
 
-pub use crate::dial::{Entrants, Finish, Race, Unfit, interleaved};
+pub use crate::dial::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved, is_shortage};
+pub use crate::error::all_workers_busy;
 pub use crate::names::{Answer, Request, Unanswered, answer};
 pub use crate::ops::{Accept, Connect, OpenFile, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
 pub use crate::socket::Farewell;

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-USUAL_DELAY = 0.25
-_LEAST_DELAY = 0.01
 _SECOND = 10**9
+USUAL_DELAY, _LEAST_DELAY = (nanos / _SECOND for nanos in _native.attempt_delays())
 
 # What a method is that was written in C, as a class has it: nobody has put one of Python's over it.
 _MethodInC = type(str.join)

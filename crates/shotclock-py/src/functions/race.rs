@@ -4,8 +4,11 @@ use std::ffi::c_longlong;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use shotclock::raw::{Entrants, Errno, Finish, Operation, Race, Readiness, Stop, Unfit, interleaved};
-use shotclock::{Phase, RawAddress};
+use shotclock::raw::{
+    ATTEMPT_DELAY, Entrants, Errno, Finish, LEAST_ATTEMPT_DELAY, Operation, Race, Readiness, Stop, Unfit, interleaved,
+    is_shortage,
+};
+use shotclock::{Phase, RawAddress, Timeout};
 
 use crate::address;
 use crate::ffi::call::{call, call_method};
@@ -29,6 +32,17 @@ use crate::wait::timing::{First, Timing};
 /// `_native.race(infos, delay, prepare, failures)`: the first socket to be connected, or None. Under the scope alone.
 pub(crate) unsafe extern "C" fn race(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
     returned(race_checked(arguments))
+}
+
+/// `_native.attempt_delays()`: the usual pause between two attempts and the shortest, in nanoseconds.
+pub(crate) unsafe extern "C" fn attempt_delays(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    let nanos = |delay: Timeout| Owned::size(delay.duration().map_or(0, |delay| delay.as_nanos() as usize));
+    let pair = || {
+        let (usual, least) = (nanos(ATTEMPT_DELAY)?, nanos(LEAST_ATTEMPT_DELAY)?);
+        // SAFETY: both are alive.
+        unsafe { Owned::tuple([usual.as_ptr(), least.as_ptr()].into_iter()) }
+    };
+    returned(pair())
 }
 
 fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
@@ -93,7 +107,7 @@ fn candidates(infos: *mut PyObject) -> PyResult<Vec<Candidate>> {
 }
 
 /// Whether an OSError says that there was no descriptor or memory to spare, as there may be in a moment.
-fn is_shortage(failure: &Owned) -> bool {
+fn says_shortage(failure: &Owned) -> bool {
     // SAFETY: the interpreter is held and the exception alive; what has no number, or another object there, is an error
     // that goes no further.
     let number = unsafe {
@@ -102,8 +116,7 @@ fn is_shortage(failure: &Owned) -> bool {
         PyErr_Clear();
         number
     };
-    let short = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    short.iter().any(|errno| i64::from(errno.raw_os_error()) == number)
+    i32::try_from(number).is_ok_and(|number| is_shortage(Errno::from_raw_os_error(number)))
 }
 
 fn item(sequence: *mut PyObject, index: isize) -> PyResult<Owned> {
@@ -132,7 +145,7 @@ impl Entrants for Program<'_> {
                 return Unfit::CalledOff(raised);
             }
             let failure = exception::take(raised);
-            if is_shortage(&failure) { Unfit::Short(candidate, failure) } else { Unfit::Failed(failure) }
+            if says_shortage(&failure) { Unfit::Short(candidate, failure) } else { Unfit::Failed(failure) }
         })
     }
 

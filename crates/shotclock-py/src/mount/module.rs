@@ -217,6 +217,12 @@ fn of_sockets() -> Vec<PyMethodDef> {
         ),
         function(c"functions", functions, METH_O, c"functions(module, /)\n--\n\nThe functions of _socket."),
         function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
+        function(
+            c"attempt_delays",
+            race::attempt_delays,
+            METH_NOARGS,
+            c"attempt_delays()\n--\n\nThe usual pause between attempts and the shortest, in nanoseconds.",
+        ),
         function(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),
         function(
             c"sendfile",

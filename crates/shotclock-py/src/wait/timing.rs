@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use shotclock::raw::{
-    Answer, Cancellers, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch, answer,
-    deadline_limit, drive, timeout_limit, wait_out,
+    Answer, Cancellers, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch,
+    all_workers_busy, answer, deadline_limit, drive, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, LimitKind, Phase};
 
@@ -184,7 +184,7 @@ impl Timing {
             Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => passed(limit, elapsed, ""),
             Unanswered::Stopped(stop) => self.raise(stop),
             Unanswered::AllBusy { limit, elapsed, workers } => {
-                passed(limit, elapsed, &format!(": all {workers} lookup workers are busy with lookups that hang"))
+                passed(limit, elapsed, &format!(": {}", all_workers_busy(workers)))
             }
             Unanswered::Failed(why) => exception::os_error(&why),
         })

@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
 
-use super::race::{Entrants, Finish, Race, Unfit, interleaved};
+use super::race::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved, is_shortage};
 use crate::addr::Address;
 use crate::constant::{AddressInfoFlags, Kind, Protocol};
 use crate::deadline::{Deadline, Timeout};
@@ -15,11 +14,6 @@ use crate::sys::Errno;
 use crate::sys::address::RawAddress;
 use crate::target::Target;
 use crate::wait::{Canceller, Cancellers, Limit, Stop, ambient, drive};
-
-/// The pause between two attempts. Source: RFC 8305, section 8, "Connection Attempt Delay".
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// The shortest pause. Source: the same.
-const LEAST_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
 
 /// Connects a TCP socket to an address, or to a host's name and a port, of which the addresses are tried until one
 /// answers. `timeout` is **one budget** for the lookup and all attempts together, and then the socket's timeout; `None`
@@ -86,7 +80,7 @@ impl<'c> Connector<'c> {
             deadline: Deadline::NEVER,
             cancellers: Cancellers::NONE,
             local_address: None,
-            attempt_delay: ATTEMPT_DELAY.into(),
+            attempt_delay: ATTEMPT_DELAY,
         }
     }
 
@@ -162,7 +156,7 @@ impl<'c> Connector<'c> {
     #[must_use]
     #[doc(alias = "happy_eyeballs_delay")]
     pub fn attempt_delay(mut self, pause: impl Into<Timeout>) -> Self {
-        self.attempt_delay = pause.into().max(LEAST_ATTEMPT_DELAY.into());
+        self.attempt_delay = pause.into().max(LEAST_ATTEMPT_DELAY);
         self
     }
 
@@ -255,7 +249,7 @@ impl Entrants for Attempts {
         let bound = socket.and_then(|socket| self.0.map_or(Ok(()), |local| socket.bind(local)).map(|()| socket));
         match bound {
             Ok(socket) => Ok((socket, address.to_raw())),
-            Err(error) if error.is_shortage() => Err(Unfit::Short(candidate, error)),
+            Err(error) if error.errno().is_some_and(is_shortage) => Err(Unfit::Short(candidate, error)),
             Err(error) => Err(Unfit::Failed(error)),
         }
     }

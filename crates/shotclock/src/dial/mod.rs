@@ -5,5 +5,5 @@ mod race;
 mod server;
 
 pub use connection::{Connector, create_connection};
-pub use race::{Entrants, Finish, Race, Unfit, interleaved};
+pub use race::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved, is_shortage};
 pub use server::{ServerBuilder, create_server, has_dualstack_ipv6};

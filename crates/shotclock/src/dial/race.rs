@@ -10,6 +10,11 @@ use crate::sys::socket::NonBlocking;
 use crate::sys::{Errno, Readiness};
 use crate::wait::{Interest, Operation, Pause};
 
+/// The pause between two attempts, unless the program says another. Source: RFC 8305, section 8, "Connection Attempt Delay".
+pub const ATTEMPT_DELAY: Timeout = Timeout::from_nanos(250_000_000);
+/// The shortest pause. Source: the same.
+pub const LEAST_ATTEMPT_DELAY: Timeout = Timeout::from_nanos(10_000_000);
+
 /// The most attempts under way at one time; the next then begins when one of them fails. At the usual pace that is 8 s
 /// of silence, with a descriptor each.
 const MOST_UNDER_WAY: usize = 32;
@@ -31,6 +36,11 @@ pub fn interleaved<T, F: PartialEq>(candidates: Vec<T>, family: impl Fn(&T) -> F
         mixed.extend(other.next());
     }
     mixed
+}
+
+/// Whether the system had no descriptor or memory to spare for a socket, which it may have in a moment.
+pub fn is_shortage(errno: Errno) -> bool {
+    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
 }
 
 /// Who makes the sockets of a race, and has the words for what becomes of them.
