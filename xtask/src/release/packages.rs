@@ -28,24 +28,31 @@ pub(crate) fn try_out(target: &Path, place: &Path) -> Result<(), Failure> {
     fs::create_dir(&built)?;
     python::wheel(target, &built)?;
     python::source_distribution(target, &built)?;
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(&built)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
-    files.sort();
-    let [sdist, wheel] = files.as_slice() else {
-        return Err(format!("wheel and sdist, and no more: {files:?}").into());
-    };
-    for (name, file) in [("from-wheel", wheel), ("from-sdist", sdist)] {
+    for (name, ending) in [("from-wheel", "whl"), ("from-sdist", "gz")] {
+        let file = only(&built, ending)?;
         let venv = place.join(name);
         run::check(run::command("python3", ["-m", "venv"]).arg(&venv))?;
         let python = venv.join("bin").join("python");
         let mut install = python_in(place, &python);
         install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).arg(file);
-        // The wheel is as it will be; what is built of the sources here is only to show that it can be.
-        install.env("MATURIN_PEP517_ARGS", "--profile dev").env("CARGO_TARGET_DIR", target.join("release-check"));
+        // The wheel is as it will be; what is built of the sources here is only to show that it can be. Nothing built
+        // before is used: packed files bear one old date, so that cargo takes what it finds for theirs.
+        install.env("MATURIN_PEP517_ARGS", "--profile dev").env("CARGO_TARGET_DIR", place.join("built-of-sdist"));
         run::check(&mut install)?;
         check(place, &python)?;
     }
     Ok(())
+}
+
+/// The one file in a folder with this ending.
+fn only(folder: &Path, ending: &str) -> Result<PathBuf, Failure> {
+    let files: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
+    let mut wanted = files.iter().filter(|file| file.extension().is_some_and(|found| found == ending));
+    match (wanted.next(), wanted.next()) {
+        (Some(file), None) => Ok(file.clone()),
+        _ => Err(format!("not one file .{ending}: {files:?}").into()),
+    }
 }
 
 fn check(place: &Path, python: &Path) -> Result<(), Failure> {
