@@ -9,7 +9,7 @@ use crate::{Failure, workspace};
 /// A word, and the path prefixes of the files where it may stand.
 type Rule = (&'static str, &'static [&'static str]);
 
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 23] = [
     // The loop asks its waiter, whose one home is beside it.
     ("poll(", &["crates/shotclock/src/sys/unix/mod.rs", "crates/shotclock/src/wait/waiter.rs"]),
     ("ppoll", &["crates/shotclock/src/sys/unix/mod.rs"]),
@@ -29,6 +29,8 @@ const RULES: [Rule; 22] = [
     ("set_write_timeout(", &["crates/shotclock/src/socket/convert.rs"]),
     ("libc::", &["crates/shotclock/src/sys/"]),
     ("rustix::", &["crates/shotclock/src/sys/"]),
+    // The core has handles, which its contract with a platform names; its faces are Unix programs.
+    ("std::os::fd", &["crates/shotclock/src/sys/", "crates/shotclock-py/", "crates/shotclock-cli/"]),
     // A descriptor's number is turned into a descriptor for one try, where it is sure that the number is still the right
     // one: `lent.rs` looks, and the others were given it a moment ago.
     (

@@ -1,20 +1,18 @@
 //! Control messages: what travels beside the data of sendmsg and recvmsg.
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-
 use crate::addr::Address;
 use crate::constant::MessageFlags;
 use crate::error::{Error, Result};
 use crate::option::{Credentials, OptionValue};
-use crate::sys::c;
 use crate::sys::message::{ControlBuffer, RawControl, RawMessage, SCM_PIDFD};
+use crate::sys::{AsRawHandle, BorrowedHandle, OwnedHandle, c};
 
 /// A control message to send. Source: cmsg(3), unix(7).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Ancillary<'a> {
     /// Descriptors for the peer (AF_UNIX), at most 253.
-    Rights(&'a [BorrowedFd<'a>]),
+    Rights(&'a [BorrowedHandle<'a>]),
     /// Who sends (AF_UNIX); the kernel checks it.
     Credentials(Credentials),
     /// Any other message, by its numbers; not SCM_RIGHTS, whose descriptors must be borrowed.
@@ -33,9 +31,9 @@ pub enum Ancillary<'a> {
 #[non_exhaustive]
 pub enum ControlMessage {
     /// Descriptors from the peer, close-on-exec; those you do not take are closed when this is dropped.
-    Rights(Vec<OwnedFd>),
+    Rights(Vec<OwnedHandle>),
     /// A descriptor of the sending process (AF_UNIX with SO_PASSPIDFD), close-on-exec.
-    ProcessFd(OwnedFd),
+    ProcessFd(OwnedHandle),
     /// Who sent (AF_UNIX with `PASSCRED`).
     Credentials(Credentials),
     /// Any other message, by its numbers; its data is cut short where `MessageFlags::CTRUNC` is set.
@@ -84,7 +82,7 @@ pub struct ReceivedFds {
     /// The bytes.
     pub data: Vec<u8>,
     /// The descriptors, close-on-exec; those you do not take are closed when this is dropped.
-    pub fds: Vec<OwnedFd>,
+    pub fds: Vec<OwnedHandle>,
     /// What the system says of it; `CTRUNC` if descriptors did not fit and were closed.
     pub flags: MessageFlags,
     /// Who sent it, if the sender has a name.

@@ -1,6 +1,6 @@
 //! Public but not promised: hooks for the project's other faces. Anything here may change in any release.
 
-use std::os::fd::BorrowedFd;
+use crate::sys::BorrowedHandle;
 
 use crate::deadline::{Deadline, Timeout};
 
@@ -38,7 +38,7 @@ pub fn drop_elsewhere(value: impl std::marker::Send + 'static) {
 
 /// An operation on one descriptor, given as a function that tries once.
 pub struct Call<'a, F> {
-    fd: BorrowedFd<'a>,
+    fd: BorrowedHandle<'a>,
     interest: Readiness,
     call: F,
 }
@@ -46,7 +46,7 @@ pub struct Call<'a, F> {
 impl<'a, T, F: FnMut(Readiness) -> Result<T, Pause>> Call<'a, F> {
     /// `call` tries once and must not wait, unless nothing is held up by it; would-block is waited out until the
     /// descriptor is ready in one of the ways of `interest`.
-    pub fn new(fd: BorrowedFd<'a>, interest: Readiness, call: F) -> Self {
+    pub fn new(fd: BorrowedHandle<'a>, interest: Readiness, call: F) -> Self {
         Self { fd, interest, call }
     }
 }

@@ -1,7 +1,6 @@
 //! `create_connection`: from a name to a connected socket, under one budget.
 
 use std::convert::Infallible;
-use std::os::fd::BorrowedFd;
 
 use super::race::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved, is_shortage};
 use crate::addr::Address;
@@ -10,8 +9,8 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::names::{AddressInfoHints, Lookup};
 use crate::socket::{Socket, default_timeout};
-use crate::sys::Errno;
 use crate::sys::address::RawAddress;
+use crate::sys::{BorrowedHandle, Errno};
 use crate::target::Target;
 use crate::wait::{Canceller, Cancellers, Limit, Stop, ambient, drive};
 
@@ -254,7 +253,7 @@ impl Entrants for Attempts {
         }
     }
 
-    fn descriptor(socket: &Socket) -> Option<BorrowedFd<'_>> {
+    fn descriptor(socket: &Socket) -> Option<BorrowedHandle<'_>> {
         Some(socket.borrow())
     }
 

@@ -192,7 +192,7 @@ impl Entrants for Scarce {
         })
     }
 
-    fn descriptor(socket: &Socket) -> Option<BorrowedFd<'_>> {
+    fn descriptor(socket: &Socket) -> Option<BorrowedHandle<'_>> {
         Attempts::descriptor(socket)
     }
 

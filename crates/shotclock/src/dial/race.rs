@@ -1,13 +1,12 @@
 //! Several connection attempts at once, staggered, of which the first to succeed wins. Source: RFC 8305, sections 4 and 5.
 
 use std::collections::VecDeque;
-use std::os::fd::BorrowedFd;
 
 use crate::deadline::{Deadline, Timeout};
 use crate::ops::Connecting;
 use crate::sys::address::RawAddress;
 use crate::sys::socket::NonBlocking;
-use crate::sys::{Errno, Readiness};
+use crate::sys::{BorrowedHandle, Errno, Readiness};
 use crate::wait::{Interest, Operation, Pause};
 
 /// The pause between two attempts, unless the program says another. Source: RFC 8305, section 8, "Connection Attempt Delay".
@@ -61,7 +60,7 @@ pub trait Entrants {
     fn prepare(&mut self, candidate: Self::Candidate) -> Result<(Self::Socket, RawAddress), Unfit<Self>>;
 
     /// The socket's descriptor; none, if somebody has closed it.
-    fn descriptor(socket: &Self::Socket) -> Option<BorrowedFd<'_>>;
+    fn descriptor(socket: &Self::Socket) -> Option<BorrowedHandle<'_>>;
 
     /// The system said no to an attempt at this address.
     fn refused(&mut self, errno: Errno, to: &RawAddress) -> Self::Failure;

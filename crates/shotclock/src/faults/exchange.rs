@@ -1,11 +1,9 @@
 //! Sending and reading at once on one connection, so that neither end holds the other up.
 
-use std::os::fd::BorrowedFd;
-
 use crate::constant::MessageFlags;
 use crate::deadline::Deadline;
 use crate::ops;
-use crate::sys::{Readiness, c, socket};
+use crate::sys::{BorrowedHandle, Readiness, c, socket};
 use crate::wait::{Interest, Operation, Pause, backoff};
 
 const BUFFER: usize = 16 << 10;
@@ -41,7 +39,7 @@ pub(super) struct Traffic {
 
 /// Sends `unsent`, and meanwhile reads and throws away what comes.
 pub(super) struct Exchange<'a> {
-    pub(super) fd: BorrowedFd<'a>,
+    pub(super) fd: BorrowedHandle<'a>,
     pub(super) unsent: &'a [u8],
     pub(super) goal: Goal,
     /// Whether to read at all.
@@ -118,12 +116,12 @@ impl Operation for Exchange<'_> {
 /// Ends once the client's system has acknowledged all that was sent. Nothing announces that, so it looks again after
 /// 1, 2, 4 .. 32 ms.
 pub(super) struct Acknowledged<'a> {
-    fd: BorrowedFd<'a>,
+    fd: BorrowedHandle<'a>,
     looks: u32,
 }
 
 impl<'a> Acknowledged<'a> {
-    pub(super) fn new(fd: BorrowedFd<'a>) -> Self {
+    pub(super) fn new(fd: BorrowedHandle<'a>) -> Self {
         Self { fd, looks: 0 }
     }
 }

@@ -1,13 +1,12 @@
 //! The buffers of a file, which give up bytes only for good.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::os::fd::BorrowedFd;
 
 use crate::constant::MessageFlags;
 use crate::error::{Error, Reason, Result};
 use crate::ops::{SendAll, SendVectored};
 use crate::socket::Timed;
-use crate::sys::{Readiness, socket};
+use crate::sys::{BorrowedHandle, Readiness, socket};
 use crate::wait::{Interest, Moves, Operation, Pause, run};
 
 /// How long a line may be, in bytes, its end included, unless `set_line_limit` says otherwise: 64 KiB.
@@ -185,7 +184,7 @@ impl ReadBuffer {
 
 /// Receives into the buffer until a delimiter is in it, or without one until the end of the data.
 struct FillUntil<'a> {
-    fd: BorrowedFd<'a>,
+    fd: BorrowedHandle<'a>,
     buffer: &'a mut ReadBuffer,
     delimiter: Option<u8>,
     /// How far away the delimiter may be, in bytes, itself included.
@@ -235,7 +234,7 @@ impl Operation for FillUntil<'_> {
 
 /// Receives into the buffer and throws away, until a delimiter has gone.
 struct SkipUntil<'a> {
-    fd: BorrowedFd<'a>,
+    fd: BorrowedHandle<'a>,
     buffer: &'a mut ReadBuffer,
     delimiter: u8,
     /// How much has been thrown away.

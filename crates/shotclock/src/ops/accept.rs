@@ -1,10 +1,8 @@
 //! Accepting a connection.
 
-use std::os::fd::OwnedFd;
-
 use super::OpenFile;
 use crate::sys::address::RawAddress;
-use crate::sys::{Errno, Readiness, socket};
+use crate::sys::{Errno, OwnedHandle, Readiness, socket};
 use crate::wait::{Interest, Operation, Pause};
 
 /// Takes the first connection of the queue.
@@ -14,7 +12,7 @@ pub struct Accept<'a> {
 }
 
 impl Operation for Accept<'_> {
-    type Output = (OwnedFd, Option<RawAddress>);
+    type Output = (OwnedHandle, Option<RawAddress>);
 
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {

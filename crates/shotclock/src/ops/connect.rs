@@ -1,13 +1,11 @@
 //! Connecting.
 
-use std::os::fd::{AsFd, BorrowedFd};
-
 use super::OpenFile;
 use crate::addr::Address;
 use crate::constant::Kind;
 use crate::sys::address::RawAddress;
 use crate::sys::socket::NonBlocking;
-use crate::sys::{Errno, Readiness, c, socket};
+use crate::sys::{AsHandle, BorrowedHandle, Errno, Readiness, c, socket};
 use crate::wait::{Interest, Operation, Pause};
 
 /// Connects, or sets a datagram socket's peer.
@@ -93,7 +91,7 @@ fn failure(fd: NonBlocking<'_>) -> Errno {
 }
 
 /// That a connection is one to this address, and no other that an earlier call had begun.
-fn check_peer(fd: BorrowedFd<'_>, to: &RawAddress) -> Result<(), Errno> {
+fn check_peer(fd: BorrowedHandle<'_>, to: &RawAddress) -> Result<(), Errno> {
     if !matches!(to.family(), c::AF_INET | c::AF_INET6) {
         return Ok(());
     }
@@ -112,7 +110,7 @@ fn is_that(peer: &Address, wanted: &Address) -> bool {
     is_host && peer.port() == wanted.port()
 }
 
-fn is_stream(fd: BorrowedFd<'_>) -> bool {
+fn is_stream(fd: BorrowedHandle<'_>) -> bool {
     let mut kind = [0; 4];
     let known = socket::getsockopt(fd, c::SOL_SOCKET, c::SO_TYPE, &mut kind);
     known.is_ok() && i32::from_ne_bytes(kind) == Kind::STREAM.0

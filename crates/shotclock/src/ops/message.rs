@@ -1,19 +1,18 @@
 //! Messages with control data.
 
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::BorrowedFd;
 
 use super::recv::{is_plain, or_end, receive_readiness};
 use super::send::{opening, to_open};
 use crate::constant::MessageFlags;
-use crate::sys::Readiness;
 use crate::sys::address::RawAddress;
 use crate::sys::message::{self, ControlBuffer, RawMessage};
+use crate::sys::{BorrowedHandle, Readiness};
 use crate::wait::{Interest, Moves, Operation, Pause};
 
 /// Sends one message with control data.
 pub(crate) struct SendMessage<'a> {
-    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) fd: BorrowedHandle<'a>,
     pub(crate) data: &'a [IoSlice<'a>],
     pub(crate) control: &'a ControlBuffer,
     pub(crate) to: Option<&'a RawAddress>,
@@ -42,7 +41,7 @@ impl Operation for SendMessage<'_> {
 
 /// Receives one message with its control data.
 pub(crate) struct ReceiveMessage<'a, 'b> {
-    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) fd: BorrowedHandle<'a>,
     pub(crate) into: &'a mut [IoSliceMut<'b>],
     pub(crate) control: ControlBuffer,
     pub(crate) flags: MessageFlags,

@@ -1,27 +1,25 @@
 //! O_NONBLOCK, which belongs to the open file and so to all who have it.
 
-use std::os::fd::BorrowedFd;
-
-use crate::sys::Errno;
 use crate::sys::socket::NonBlocking;
+use crate::sys::{BorrowedHandle, Errno};
 use crate::wait::Gate;
 
 /// A socket's descriptor, with its gate, which knows whether anybody else may have its open file.
 #[derive(Clone, Copy)]
 pub struct OpenFile<'a> {
-    fd: BorrowedFd<'a>,
+    fd: BorrowedHandle<'a>,
     gate: &'a Gate,
 }
 
 impl<'a> OpenFile<'a> {
     /// The descriptor of the socket whose gate this is.
     #[inline]
-    pub fn new(fd: BorrowedFd<'a>, gate: &'a Gate) -> Self {
+    pub fn new(fd: BorrowedHandle<'a>, gate: &'a Gate) -> Self {
         Self { fd, gate }
     }
 
     /// The descriptor, to be waited on.
-    pub(super) fn fd(self) -> BorrowedFd<'a> {
+    pub(super) fn fd(self) -> BorrowedHandle<'a> {
         self.fd
     }
 
@@ -35,7 +33,7 @@ impl<'a> OpenFile<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::{AsFd, OwnedFd};
+    use crate::sys::{AsHandle, OwnedHandle};
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -59,7 +57,7 @@ mod tests {
         assert!(took < Duration::from_secs(2), "{took:?}");
     }
 
-    fn listener(family: i32, address: &RawAddress) -> (OwnedFd, RawAddress) {
+    fn listener(family: i32, address: &RawAddress) -> (OwnedHandle, RawAddress) {
         let listener = socket::socket(family, c::SOCK_STREAM, 0).unwrap();
         socket::bind(listener.as_fd(), address).unwrap();
         socket::listen(listener.as_fd(), 0).unwrap();

@@ -1,16 +1,14 @@
 //! Receiving bytes.
 
-use std::os::fd::BorrowedFd;
-
 use crate::addr::Address;
 use crate::constant::MessageFlags;
-use crate::sys::{Errno, Readiness, socket};
+use crate::sys::{BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Moves, OneCall, Operation, Pause, attempt_by_call};
 
 /// Receives what is there, once.
 pub struct Recv<'a> {
     /// The socket.
-    pub fd: BorrowedFd<'a>,
+    pub fd: BorrowedHandle<'a>,
     /// Where the bytes go.
     pub into: &'a mut [u8],
     /// Flags of recv(2).
@@ -52,7 +50,7 @@ impl OneCall for Recv<'_> {
 
 /// Receives what is there, once, into the room a vector has left.
 pub(crate) struct RecvSpare<'a> {
-    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) fd: BorrowedHandle<'a>,
     pub(crate) into: &'a mut Vec<u8>,
     pub(crate) flags: MessageFlags,
 }
@@ -93,7 +91,7 @@ impl OneCall for RecvSpare<'_> {
 /// Receives what is there, once, and says from whom.
 pub struct RecvFrom<'a> {
     /// The socket.
-    pub fd: BorrowedFd<'a>,
+    pub fd: BorrowedHandle<'a>,
     /// Where the bytes go.
     pub into: &'a mut [u8],
     /// Flags of recvfrom(2).
@@ -136,7 +134,7 @@ impl OneCall for RecvFrom<'_> {
 /// Receives until the buffer is full or the peer has ended; true if full. `filled` outlives a failure.
 pub struct RecvExact<'a> {
     /// The socket.
-    pub fd: BorrowedFd<'a>,
+    pub fd: BorrowedHandle<'a>,
     /// Where the bytes go.
     pub into: &'a mut [u8],
     /// How many of them are there.

@@ -1,12 +1,11 @@
 //! Sending bytes.
 
 use std::io::IoSlice;
-use std::os::fd::BorrowedFd;
 
 use crate::constant::MessageFlags;
 use crate::sys::address::RawAddress;
 use crate::sys::message::{self, ControlBuffer};
-use crate::sys::{Errno, Readiness, socket};
+use crate::sys::{BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Moves, OneCall, Operation, Pause, attempt_by_call};
 
 /// The pause after a try to send that failed. EINPROGRESS stands only in for a wait that a descriptor that never blocks
@@ -36,7 +35,7 @@ pub(super) fn opening(errno: Errno, flags: &mut MessageFlags) -> Pause {
 /// # Errors
 /// EISCONN.
 #[cold]
-pub(super) fn to_open(fd: BorrowedFd<'_>, to: &RawAddress, flags: MessageFlags) -> Result<MessageFlags, Errno> {
+pub(super) fn to_open(fd: BorrowedHandle<'_>, to: &RawAddress, flags: MessageFlags) -> Result<MessageFlags, Errno> {
     match socket::getpeername(fd) {
         Ok(Some(peer)) if peer == *to => Ok(opened(flags)),
         Ok(Some(_)) => Err(Errno::ISCONN),
@@ -52,7 +51,7 @@ fn opened(flags: MessageFlags) -> MessageFlags {
 /// Sends as much as fits, once.
 pub struct Send<'a> {
     /// The socket.
-    pub fd: BorrowedFd<'a>,
+    pub fd: BorrowedHandle<'a>,
     /// The bytes.
     pub from: &'a [u8],
     /// Flags of send(2).
@@ -91,7 +90,7 @@ impl OneCall for Send<'_> {
 /// Sends all of the bytes. `sent` outlives a failure.
 pub struct SendAll<'a> {
     /// The socket.
-    pub fd: BorrowedFd<'a>,
+    pub fd: BorrowedHandle<'a>,
     /// The bytes.
     pub from: &'a [u8],
     /// Flags of send(2).
@@ -122,7 +121,7 @@ impl Operation for SendAll<'_> {
 /// Sends one datagram, or as much of a stream as fits, to an address.
 pub struct SendTo<'a> {
     /// The socket.
-    pub fd: BorrowedFd<'a>,
+    pub fd: BorrowedHandle<'a>,
     /// The bytes.
     pub from: &'a [u8],
     /// Flags of sendto(2).
@@ -165,7 +164,7 @@ impl OneCall for SendTo<'_> {
 
 /// Sends as much as fits of a stream's pieces, of which the system takes so many at a time, without joining them.
 pub(crate) struct SendMany<'a> {
-    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) fd: BorrowedHandle<'a>,
     pub(crate) data: &'a [IoSlice<'a>],
     pub(crate) most: usize,
     pub(crate) flags: MessageFlags,
@@ -203,7 +202,7 @@ impl Operation for SendMany<'_> {
 
 /// Sends all of two pieces, in order, without joining them first. `sent` outlives a failure.
 pub(crate) struct SendVectored<'a> {
-    pub(crate) fd: BorrowedFd<'a>,
+    pub(crate) fd: BorrowedHandle<'a>,
     pub(crate) first: &'a [u8],
     pub(crate) second: &'a [u8],
     pub(crate) sent: usize,

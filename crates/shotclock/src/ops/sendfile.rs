@@ -1,10 +1,8 @@
 //! Sending a file's content.
 
-use std::os::fd::BorrowedFd;
-
 use super::OpenFile;
 use super::send::connecting;
-use crate::sys::{Errno, Readiness, socket};
+use crate::sys::{BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Moves, Operation, Pause};
 
 /// The most that one try hands to the system; between tries the limit is looked at.
@@ -15,7 +13,7 @@ const COPIED_PIECE: usize = 64 << 10;
 /// Sends a file from `offset` on, `left` bytes or to its end. `sent` outlives a failure.
 pub(crate) struct SendFile<'a> {
     to: OpenFile<'a>,
-    file: BorrowedFd<'a>,
+    file: BorrowedHandle<'a>,
     offset: u64,
     left: u64,
     pub(crate) sent: u64,
@@ -24,7 +22,7 @@ pub(crate) struct SendFile<'a> {
 }
 
 impl<'a> SendFile<'a> {
-    pub(crate) fn new(to: OpenFile<'a>, file: BorrowedFd<'a>, offset: u64, count: Option<u64>) -> Self {
+    pub(crate) fn new(to: OpenFile<'a>, file: BorrowedHandle<'a>, offset: u64, count: Option<u64>) -> Self {
         Self { to, file, offset, left: count.unwrap_or(u64::MAX), sent: 0, copied: None }
     }
 

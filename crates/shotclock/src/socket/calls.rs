@@ -1,7 +1,7 @@
 //! The socket's calls that can wait, documented; each is the view's of the same name under the socket's own timeout.
 
+use crate::sys::{AsHandle, BorrowedHandle};
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, BorrowedFd};
 
 use super::Socket;
 use crate::addr::Address;
@@ -340,7 +340,7 @@ impl Socket {
     /// assert_eq!(other.recv_fds(100, 1)?.fds.len(), 1);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn send_fds(&self, data: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> Result<usize> {
+    pub fn send_fds(&self, data: &[IoSlice<'_>], fds: &[BorrowedHandle<'_>]) -> Result<usize> {
         self.view().send_fds(data, fds)
     }
 
@@ -361,7 +361,7 @@ impl Socket {
     /// std::fs::remove_file(path).unwrap();
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn sendfile(&self, file: impl AsFd, offset: u64, count: Option<u64>) -> Result<u64> {
+    pub fn sendfile(&self, file: impl AsHandle, offset: u64, count: Option<u64>) -> Result<u64> {
         self.view().sendfile(file, offset, count)
     }
 }

@@ -1,13 +1,12 @@
 //! How a close ends: the descriptor goes, the calls that wait leave, and what was sent is acknowledged.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Timed;
 use crate::deadline::Deadline;
 use crate::error::Result;
-use crate::sys::{Readiness, socket as calls, thread};
+use crate::sys::{AsHandle, OwnedHandle, Readiness, socket as calls, thread};
 use crate::wait::{Closing, Gate, Interest, Limit, Moves, Operation, Pause, Signal, Visit, run};
 
 /// The longest that a close waits for the calls of other threads to leave. They are woken, so it takes what the
@@ -71,7 +70,7 @@ pub struct Farewell(Arc<Parting>);
 
 impl Farewell {
     /// Begins to close it.
-    pub fn begin(copy: OwnedFd) -> Self {
+    pub fn begin(copy: OwnedHandle) -> Self {
         let parting = Arc::new(Parting { copy: Mutex::new(Some(copy)), closed: Signal::default() });
         let theirs = Arc::clone(&parting);
         if thread::spawn_detached("shotclock-linger", move || theirs.close()).is_err() {
@@ -99,7 +98,7 @@ impl Operation for Farewell {
 
 /// What is closed, and whether it is.
 struct Parting {
-    copy: Mutex<Option<OwnedFd>>,
+    copy: Mutex<Option<OwnedHandle>>,
     closed: Signal,
 }
 
@@ -117,7 +116,7 @@ impl Parting {
         self.closed.set();
     }
 
-    fn take(&self) -> Option<OwnedFd> {
+    fn take(&self) -> Option<OwnedHandle> {
         self.copy.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

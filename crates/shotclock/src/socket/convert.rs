@@ -1,25 +1,24 @@
 //! Conversions from and to descriptors and std's types.
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use super::Socket;
 use crate::deadline::Timeout;
 use crate::sys::socket::set_nonblocking;
-use crate::sys::timeouts;
+use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle, timeouts};
 
-impl AsFd for Socket {
+impl AsHandle for Socket {
     #[inline]
-    fn as_fd(&self) -> BorrowedFd<'_> {
+    fn as_fd(&self) -> BorrowedHandle<'_> {
         // Whoever borrows it may duplicate it, send it to another process, and change O_NONBLOCK by that.
         self.gate.set_shared();
         self.borrow()
     }
 }
 
-impl AsRawFd for Socket {
-    fn as_raw_fd(&self) -> RawFd {
+impl AsRawHandle for Socket {
+    fn as_raw_fd(&self) -> RawHandle {
         self.as_fd().as_raw_fd()
     }
 }
@@ -31,8 +30,8 @@ impl AsRawFd for Socket {
 /// `set_write_timeout` set) becomes the socket's, of two the shorter: a call here never waits longer than it would have
 /// there. Without any the socket has the default timeout. Whether the descriptor was in non-blocking mode is not taken
 /// over, since whoever shares the open file may have set that; say [`Socket::set_nonblocking`].
-impl From<OwnedFd> for Socket {
-    fn from(fd: OwnedFd) -> Self {
+impl From<OwnedHandle> for Socket {
+    fn from(fd: OwnedHandle) -> Self {
         let socket = Self::adopt(fd);
         if let Some(timeout) = timeouts::shorter(socket.borrow()) {
             socket.set_timeout(timeout);
@@ -45,7 +44,7 @@ impl From<OwnedFd> for Socket {
 }
 
 /// The descriptor is in blocking mode; see [`Socket::detach`].
-impl From<Socket> for OwnedFd {
+impl From<Socket> for OwnedHandle {
     fn from(socket: Socket) -> Self {
         socket.detach()
     }
@@ -61,7 +60,7 @@ enum Carries {
 }
 
 /// Gives up the descriptor to std, in the mode and with the timeouts that its user expects.
-fn hand_over(socket: Socket, carries: Carries) -> OwnedFd {
+fn hand_over(socket: Socket, carries: Carries) -> OwnedHandle {
     let timeout = socket.timeout();
     let fd = socket.detach();
     if carries == Carries::Timeout {
@@ -79,7 +78,7 @@ macro_rules! convert_by_descriptor {
             /// Its timeouts come along; see `From<OwnedFd>`.
             impl From<$theirs> for Socket {
                 fn from(theirs: $theirs) -> Self {
-                    Self::from(OwnedFd::from(theirs))
+                    Self::from(OwnedHandle::from(theirs))
                 }
             }
 

@@ -7,7 +7,6 @@ mod stream;
 mod view;
 
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::race::OnceBox;
@@ -23,7 +22,7 @@ use crate::error::{Error, Reason, Result};
 use crate::ops;
 use crate::option::{self, OptionValue, SocketOption};
 use crate::sys::address::RawAddress;
-use crate::sys::{Errno, socket as calls_of_system};
+use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, socket as calls_of_system};
 use crate::target::Target;
 use crate::wait::{
     Canceller, FirstCall, FirstTry, Gate, Limit, OneCall, Operation, ServerPolicy, Watch, call_first, try_first,
@@ -104,7 +103,7 @@ pub fn socketpair(family: Family, kind: Kind) -> Result<(Socket, Socket)> {
 /// On the descriptor itself O_NONBLOCK is set; it belongs to the open file description, which a child process or a
 /// duplicate may share. [`detach`](Self::detach) and the conversions into std's types clear it.
 pub struct Socket {
-    fd: OwnedFd,
+    fd: OwnedHandle,
     gate: Gate,
     timeout: AtomicU64,
     /// Made when a policy is first set, and kept until the end. What announces a policy is the gate.
@@ -159,19 +158,19 @@ impl Socket {
     /// assert!(Socket::fromfd(std::fs::File::open("/dev/null").unwrap()).is_err());
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn fromfd(fd: impl AsFd) -> Result<Self> {
+    pub fn fromfd(fd: impl AsHandle) -> Result<Self> {
         let fail = |errno| Error::system("fromfd", errno);
         calls_of_system::check_is_socket(fd.as_fd()).map_err(fail)?;
         Ok(Self::from(calls_of_system::dup(fd.as_fd()).map_err(fail)?))
     }
 
-    pub(crate) fn adopt_nonblocking(fd: OwnedFd) -> Self {
+    pub(crate) fn adopt_nonblocking(fd: OwnedHandle) -> Self {
         Self::with_gate(fd, Gate::of_sole_owner())
     }
 
     /// A socket on a descriptor from elsewhere: nobody knows who else has its open file description, and may change
     /// O_NONBLOCK at any time.
-    pub(crate) fn adopt(fd: OwnedFd) -> Self {
+    pub(crate) fn adopt(fd: OwnedHandle) -> Self {
         Self::with_gate(fd, Gate::of_shared_file())
     }
 
@@ -184,7 +183,7 @@ impl Socket {
     }
 
     #[inline(always)]
-    fn with_gate(fd: OwnedFd, gate: Gate) -> Self {
+    fn with_gate(fd: OwnedHandle, gate: Gate) -> Self {
         Self { fd, gate, timeout: AtomicU64::new(default_timeout().nanos()), watch: OnceBox::new() }
     }
 
@@ -293,7 +292,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     #[doc(alias = "into_fd")]
-    pub fn detach(self) -> OwnedFd {
+    pub fn detach(self) -> OwnedHandle {
         let _on_a_dead_one_it_is_an_error = calls_of_system::set_nonblocking(self.fd.as_fd(), false);
         self.fd
     }
@@ -335,7 +334,7 @@ impl Socket {
     /// assert!(Socket::new(Family::INET, Kind::STREAM)?.fileno() > 2);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn fileno(&self) -> RawFd {
+    pub fn fileno(&self) -> RawHandle {
         self.as_raw_fd()
     }
 
@@ -715,7 +714,7 @@ impl Socket {
 
     /// The descriptor for our own calls. Whoever else borrows it, by `AsFd`, may duplicate it.
     #[inline]
-    pub(crate) fn borrow(&self) -> BorrowedFd<'_> {
+    pub(crate) fn borrow(&self) -> BorrowedHandle<'_> {
         self.fd.as_fd()
     }
 
@@ -731,7 +730,7 @@ impl Socket {
 
     /// The socket of an accepted descriptor, and who connected.
     #[inline]
-    fn welcome(&self, (fd, peer): (OwnedFd, Option<RawAddress>)) -> (Self, Address) {
+    fn welcome(&self, (fd, peer): (OwnedHandle, Option<RawAddress>)) -> (Self, Address) {
         let accepted = Self::adopt_nonblocking(fd);
         if self.gate.is_stream() {
             accepted.gate.set_stream();
@@ -852,7 +851,11 @@ impl Socket {
     }
 
     /// Runs a call that does not wait, unless the socket is closed.
-    fn checked<T>(&self, operation: &'static str, call: impl FnOnce(BorrowedFd<'_>) -> Result<T, Errno>) -> Result<T> {
+    fn checked<T>(
+        &self,
+        operation: &'static str,
+        call: impl FnOnce(BorrowedHandle<'_>) -> Result<T, Errno>,
+    ) -> Result<T> {
         if self.gate.is_closed() {
             return Err(Error::new(operation, Reason::Closed));
         }

@@ -1,7 +1,6 @@
 //! [`Timed`]: a socket under other limits. Every call that can wait is written here, once.
 
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, BorrowedFd};
 
 use super::Socket;
 use crate::addr::Address;
@@ -10,9 +9,9 @@ use crate::constant::{Family, MessageFlags};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::ops;
-use crate::sys::Errno;
 use crate::sys::message::ControlBuffer;
 use crate::sys::socket as calls;
+use crate::sys::{AsHandle, BorrowedHandle, Errno};
 use crate::target::Target;
 use crate::wait::{Canceller, FirstCall, FirstTry, Limit, OneCall, Operation, call_first, run, run_on, run_rest};
 
@@ -438,7 +437,7 @@ impl<'s> Timed<'s> {
     /// assert_eq!(other.recv_fds(1, 1)?.fds.len(), 1);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn send_fds(&self, data: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> Result<usize> {
+    pub fn send_fds(&self, data: &[IoSlice<'_>], fds: &[BorrowedHandle<'_>]) -> Result<usize> {
         self.sendmsg(data, &[Ancillary::Rights(fds)], None).map_err(|error| error.during("send_fds"))
     }
 
@@ -456,7 +455,7 @@ impl<'s> Timed<'s> {
     /// assert_eq!(other.recv(9)?, b"ELF");
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn sendfile(&self, file: impl AsFd, offset: u64, count: Option<u64>) -> Result<u64> {
+    pub fn sendfile(&self, file: impl AsHandle, offset: u64, count: Option<u64>) -> Result<u64> {
         let mut op = ops::SendFile::new(self.socket.open_file(), file.as_fd(), offset, count);
         self.run("sendfile", &mut op).map_err(|error| self.name_peer(error.moved(op.sent)))
     }
@@ -581,7 +580,7 @@ impl<'s> Timed<'s> {
     }
 
     #[inline]
-    pub(crate) fn fd(&self) -> BorrowedFd<'s> {
+    pub(crate) fn fd(&self) -> BorrowedHandle<'s> {
         self.socket.borrow()
     }
 

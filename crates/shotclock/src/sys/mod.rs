@@ -1,6 +1,7 @@
 //! The system: the only home of libc and rustix, and of `unsafe`.
 //!
 //! # What a platform must offer
+//! * `OwnedHandle`, `BorrowedHandle`, `RawHandle`, and the traits `AsHandle`, `AsRawHandle`: sockets and files of the system.
 //! * `Errno`, `PollFd`, `Readiness`, `c` (the C numbers), `describe(errno)`.
 //! * `monotonic_nanos`: a clock that never steps.
 //! * `poll(fds, timeout)`: waits for readiness, no longer than asked, and says so when interrupted.

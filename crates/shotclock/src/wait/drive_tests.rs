@@ -1,11 +1,10 @@
 //! Whole timing tests in microseconds: a scripted operation, a scripted waiter, a fake clock.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Barrier;
 
 use super::super::scope;
 use super::*;
-use crate::sys::socket;
+use crate::sys::{AsHandle, OwnedHandle, socket};
 use crate::wait::{Canceller, Cancellers, ServerPolicy, Watch};
 
 /// An operation that answers from a list; it must not be tried more often than the list is long.
@@ -13,7 +12,7 @@ struct Script {
     answers: Vec<Result<u32, Pause>>,
     seen: Vec<Readiness>,
     moves: Moves,
-    fd: OwnedFd,
+    fd: OwnedHandle,
 }
 
 impl Script {

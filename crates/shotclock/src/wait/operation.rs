@@ -1,13 +1,11 @@
 //! What there is to do, as a value: [`Operation`], why a try of it gave no result, and what it then waits for.
 
-use std::os::fd::BorrowedFd;
-
 use smallvec::SmallVec;
 
 use super::cancel::Signal;
 use super::gate::Gate;
 use crate::deadline::Deadline;
-use crate::sys::{Errno, Readiness};
+use crate::sys::{BorrowedHandle, Errno, Readiness};
 
 /// Why a try did not give a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +92,7 @@ pub(crate) fn attempt_by_call<O: OneCall>(operation: &mut O, ready: Readiness) -
 /// What an operation waits for: any number of descriptors and signals, and a timer of its own.
 #[derive(Default)]
 pub struct Interest<'s> {
-    pub(super) fds: SmallVec<[(BorrowedFd<'s>, Readiness); 2]>,
+    pub(super) fds: SmallVec<[(BorrowedHandle<'s>, Readiness); 2]>,
     pub(super) signals: SmallVec<[&'s Signal; 2]>,
     pub(super) until: Option<Deadline>,
     pub(super) gate: Option<&'s Gate>,
@@ -104,7 +102,7 @@ pub struct Interest<'s> {
 
 impl<'s> Interest<'s> {
     /// Wait until the descriptor is ready in one of these ways.
-    pub fn readiness(&mut self, fd: BorrowedFd<'s>, ready: Readiness) {
+    pub fn readiness(&mut self, fd: BorrowedHandle<'s>, ready: Readiness) {
         self.fds.push((fd, ready));
     }
 
@@ -147,7 +145,7 @@ impl<'s> Interest<'s> {
     }
 
     /// The descriptors, with what they are waited for.
-    pub fn descriptors(&self) -> &[(BorrowedFd<'s>, Readiness)] {
+    pub fn descriptors(&self) -> &[(BorrowedHandle<'s>, Readiness)] {
         &self.fds
     }
 }

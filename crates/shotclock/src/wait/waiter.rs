@@ -1,7 +1,6 @@
 //! Whoever can wait: [`Waiter`], and [`PollWaiter`], which waits by the system's poll.
 
 use std::convert::Infallible;
-use std::os::fd::AsFd;
 
 use smallvec::SmallVec;
 
@@ -9,7 +8,7 @@ use super::cancel::Signal;
 use super::operation::Interest;
 use super::stop::Stop;
 use crate::deadline::{Deadline, Timeout};
-use crate::sys::{self, Errno, PollFd, Readiness, wake};
+use crate::sys::{self, AsHandle, Errno, PollFd, Readiness, wake};
 
 /// Whoever can wait: [`PollWaiter`], a script with its own clock in tests, another face's own.
 pub trait Waiter {

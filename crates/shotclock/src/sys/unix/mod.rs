@@ -16,6 +16,10 @@ pub(crate) mod thread;
 pub(crate) mod timeouts;
 pub(crate) mod wake;
 
+pub(crate) use std::os::fd::{
+    AsFd as AsHandle, AsRawFd as AsRawHandle, BorrowedFd as BorrowedHandle, OwnedFd as OwnedHandle, RawFd as RawHandle,
+};
+
 pub(crate) use libc as c;
 pub(crate) use rustix::event::PollFd;
 pub use rustix::event::PollFlags as Readiness;
