@@ -9,7 +9,7 @@ use crate::{Failure, workspace};
 /// A word, and the path prefixes of the files where it may stand.
 type Rule = (&'static str, &'static [&'static str]);
 
-const RULES: [Rule; 23] = [
+const RULES: [Rule; 24] = [
     // The loop asks its waiter, whose one home is beside it.
     ("poll(", &["crates/shotclock/src/sys/unix/mod.rs", "crates/shotclock/src/wait/waiter.rs"]),
     ("ppoll", &["crates/shotclock/src/sys/unix/mod.rs"]),
@@ -29,6 +29,16 @@ const RULES: [Rule; 23] = [
     ("set_write_timeout(", &["crates/shotclock/src/socket/convert.rs"]),
     ("libc::", &["crates/shotclock/src/sys/"]),
     ("rustix::", &["crates/shotclock/src/sys/"]),
+    // The tables of names, and what only the Python face asks for; whatever does something with a number is in `sys`.
+    (
+        "c::",
+        &[
+            "crates/shotclock/src/sys/",
+            "crates/shotclock/src/constant.rs",
+            "crates/shotclock/src/option.rs",
+            "crates/shotclock/src/raw.rs",
+        ],
+    ),
     // The core has handles, which its contract with a platform names; its faces are Unix programs.
     ("std::os::fd", &["crates/shotclock/src/sys/", "crates/shotclock-py/", "crates/shotclock-cli/"]),
     // A descriptor's number is turned into a descriptor for one try, where it is sure that the number is still the right

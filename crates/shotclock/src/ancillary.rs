@@ -4,8 +4,8 @@ use crate::addr::Address;
 use crate::constant::MessageFlags;
 use crate::error::{Error, Result};
 use crate::option::{Credentials, OptionValue};
-use crate::sys::message::{ControlBuffer, RawControl, RawMessage, SCM_PIDFD};
-use crate::sys::{AsRawHandle, BorrowedHandle, OwnedHandle, c};
+use crate::sys::message::{self, ControlBuffer, RawControl, RawMessage};
+use crate::sys::{AsRawHandle, BorrowedHandle, OwnedHandle};
 
 /// A control message to send. Source: cmsg(3), unix(7).
 #[derive(Clone, Copy, Debug)]
@@ -92,17 +92,17 @@ pub struct ReceivedFds {
 /// The bytes of control messages, as sendmsg(2) takes them.
 pub(crate) fn encode(ancillary: &[Ancillary<'_>]) -> Result<ControlBuffer> {
     let mut buffer = ControlBuffer::default();
-    for message in ancillary {
-        match message {
+    for one in ancillary {
+        match one {
             Ancillary::Rights(fds) => {
                 let numbers: Vec<u8> = fds.iter().flat_map(|fd| fd.as_raw_fd().to_ne_bytes()).collect();
-                buffer.push(c::SOL_SOCKET, c::SCM_RIGHTS, &numbers);
+                buffer.push(message::RIGHTS, &numbers);
             }
-            Ancillary::Credentials(who) => buffer.push(c::SOL_SOCKET, c::SCM_CREDENTIALS, &who.encode()),
-            Ancillary::Other { level: c::SOL_SOCKET, kind: c::SCM_RIGHTS, .. } => {
+            Ancillary::Credentials(who) => buffer.push(message::CREDENTIALS, &who.encode()),
+            Ancillary::Other { level, kind, .. } if (*level, *kind) == message::RIGHTS => {
                 return Err(Error::invalid("sendmsg", "SCM_RIGHTS as bytes: expected Ancillary::Rights"));
             }
-            Ancillary::Other { level, kind, data } => buffer.push(*level, *kind, data),
+            Ancillary::Other { level, kind, data } => buffer.push((*level, *kind), data),
         }
     }
     Ok(buffer)
@@ -111,16 +111,16 @@ pub(crate) fn encode(ancillary: &[Ancillary<'_>]) -> Result<ControlBuffer> {
 impl From<RawControl> for ControlMessage {
     fn from(raw: RawControl) -> Self {
         let RawControl { level, kind, data, mut rights } = raw;
-        match (level, kind, rights.pop()) {
-            (c::SOL_SOCKET, SCM_PIDFD, Some(process)) => return Self::ProcessFd(process),
-            (c::SOL_SOCKET, c::SCM_RIGHTS, last) => {
+        match ((level, kind), rights.pop()) {
+            (message::PROCESS, Some(process)) => return Self::ProcessFd(process),
+            (message::RIGHTS, last) => {
                 rights.extend(last);
                 return Self::Rights(rights);
             }
             _ => {}
         }
         match Credentials::decode(&data) {
-            Some(who) if (level, kind) == (c::SOL_SOCKET, c::SCM_CREDENTIALS) => Self::Credentials(who),
+            Some(who) if (level, kind) == message::CREDENTIALS => Self::Credentials(who),
             _ => Self::Other { level, kind, data },
         }
     }

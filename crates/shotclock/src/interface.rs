@@ -84,6 +84,7 @@ pub fn if_indextoname(index: u32) -> Result<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::Errno;
 
     #[test]
     fn names_and_indices_agree() {
@@ -99,12 +100,12 @@ mod tests {
     fn unknown_ones_are_the_systems_errors() {
         for name in ["", "nosuch0", "exactly15bytes.", "ß"] {
             let error = if_nametoindex(name).unwrap_err();
-            assert_eq!(error.raw_os_error(), Some(sys::c::ENODEV), "{error}");
+            assert_eq!(error.raw_os_error(), Some(Errno::NODEV.raw_os_error()), "{error}");
             assert_eq!(error.target(), Some(name));
         }
         for index in [0, i32::MAX as u32, u32::MAX] {
             let error = if_indextoname(index).unwrap_err();
-            assert_eq!(error.raw_os_error(), Some(sys::c::ENXIO), "{error}");
+            assert_eq!(error.raw_os_error(), Some(Errno::NXIO.raw_os_error()), "{error}");
             assert_eq!(error.target(), Some(index.to_string().as_str()));
         }
     }
@@ -116,6 +117,6 @@ mod tests {
         let expected = "if_nametoindex: \"exactly16bytes..\": expected an interface's name of at most 15 bytes";
         assert_eq!(text("exactly16bytes.."), expected);
         let bytes = OsStr::from_bytes(b"\xff\xfe");
-        assert_eq!(if_nametoindex(bytes).unwrap_err().raw_os_error(), Some(sys::c::ENODEV));
+        assert_eq!(if_nametoindex(bytes).unwrap_err().raw_os_error(), Some(Errno::NODEV.raw_os_error()));
     }
 }

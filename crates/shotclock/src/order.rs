@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::constant::Family;
 use crate::error::{Error, Result};
-use crate::sys::c;
+use crate::sys::message::{ALIGNMENT, HEADER};
 
 /// A 16-bit number of this machine in network byte order. Source: byteorder(3).
 ///
@@ -247,10 +247,6 @@ fn unknown_family(operation: &'static str, family: Family) -> Error {
 
 /// The most bytes of control messages that every system call can tell, as in Python.
 const CONTROL_LIMIT: usize = 0x7fff_ffff;
-
-const ALIGNMENT: usize = size_of::<usize>();
-
-const HEADER: usize = size_of::<c::cmsghdr>().next_multiple_of(ALIGNMENT);
 
 #[cfg(test)]
 mod tests {

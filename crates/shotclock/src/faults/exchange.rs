@@ -3,7 +3,7 @@
 use crate::constant::MessageFlags;
 use crate::deadline::Deadline;
 use crate::ops;
-use crate::sys::{BorrowedHandle, Readiness, c, socket};
+use crate::sys::{BorrowedHandle, Readiness, socket};
 use crate::wait::{Interest, Operation, Pause, backoff};
 
 const BUFFER: usize = 16 << 10;
@@ -131,13 +131,7 @@ impl Operation for Acknowledged<'_> {
 
     fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
         self.looks += 1;
-        // In `struct tcp_info` (linux/tcp.h): segments sent and not acknowledged, bytes not sent yet.
-        const UNACKED: usize = 24;
-        const NOTSENT_BYTES: usize = 144;
-        let mut info = [0; 148];
-        socket::getsockopt(self.fd, c::IPPROTO_TCP, c::TCP_INFO, &mut info)?;
-        let is_zero = |at: usize| info[at..at + 4] == [0; 4];
-        if is_zero(UNACKED) && is_zero(NOTSENT_BYTES) { Ok(()) } else { Err(Pause::WouldBlock) }
+        if socket::is_acknowledged(self.fd)? { Ok(()) } else { Err(Pause::WouldBlock) }
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {

@@ -8,8 +8,8 @@ use super::{AddressInfoHints, Lookup, Service};
 use crate::addr::Address;
 use crate::constant::{Family, Kind};
 use crate::error::{Error, LookupCode, Reason, Result};
+use crate::sys::Errno;
 use crate::sys::resolver::{self, HostRecord, shown};
-use crate::sys::{Errno, c};
 
 /// What is known of a host: Python's `(hostname, aliaslist, ipaddrlist)`.
 ///
@@ -141,7 +141,7 @@ impl Lookup<'_> {
             _ => None,
         });
         first.ok_or_else(|| {
-            let code = c::EAI_NONAME;
+            let code = resolver::EAI_NONAME;
             let text = resolver::address_info_text(code);
             let code = LookupCode::AddressInfo(code);
             Error::new(OPERATION, Reason::Lookup { code, text, errno: None }).to(Shown(host))

@@ -206,11 +206,12 @@ fn failed(operation: &'static str, failure: Failure, no_such: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::{Errno, c};
+    use crate::sys::Errno;
 
     #[test]
     fn a_resolver_that_could_not_ask_says_why() {
-        let by_system = |errno| failed("getaddrinfo", Failure::AddressInfo(c::EAI_SYSTEM, Some(errno)), String::new());
+        let by_system =
+            |errno| failed("getaddrinfo", Failure::AddressInfo(resolver::EAI_SYSTEM, Some(errno)), String::new());
         let error = by_system(Errno::ACCESS);
         assert!(error.is_lookup() && error.kind() == io::ErrorKind::PermissionDenied, "{error}");
         assert_eq!(io::Error::from(error).raw_os_error(), Some(13));
@@ -218,7 +219,7 @@ mod tests {
         let io = io::Error::from(by_system(Errno::INTR));
         assert_eq!((io.kind(), io.raw_os_error()), (io::ErrorKind::Other, None));
         assert!(Error::find_in(&io).is_some_and(|error| error.raw_os_error() == Some(4)));
-        let unknown = failed("getaddrinfo", Failure::AddressInfo(c::EAI_NONAME, None), String::new());
+        let unknown = failed("getaddrinfo", Failure::AddressInfo(resolver::EAI_NONAME, None), String::new());
         assert_eq!(unknown.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -13,7 +13,7 @@ use crate::error::LimitKind;
 use crate::sys::address::RawAddress;
 use crate::sys::fork::PerProcess;
 use crate::sys::resolver::{self, AddressRecord, Failure, Hints, HostRecord};
-use crate::sys::{Readiness, c, thread};
+use crate::sys::{Readiness, thread};
 use crate::wait::{Interest, Limit, Operation, Pause, Stop, Waiter, drive};
 
 /// What is asked of the system. Two equal requests have the same answer.
@@ -120,7 +120,7 @@ impl Request {
             Self::HostByName(_) | Self::HostByAddress(_) | Self::HostByAddressOf(_) => {
                 Failure::Host(resolver::TRY_AGAIN, None)
             }
-            _ => Failure::AddressInfo(c::EAI_AGAIN, None),
+            _ => Failure::AddressInfo(resolver::EAI_AGAIN, None),
         }
     }
 
@@ -147,7 +147,7 @@ fn first_address(name: &CStr) -> Result<IpAddr, Failure> {
     let hints = Hints { flags: 0, family: Family::UNSPEC.0, kind: Kind::STREAM.0, protocol: 0 };
     let records = resolver::address_info(Some(name), None, &hints)?;
     let first = records.first().and_then(|record| ip_address(&record.address));
-    first.ok_or(Failure::AddressInfo(c::EAI_NONAME, None))
+    first.ok_or(Failure::AddressInfo(resolver::EAI_NONAME, None))
 }
 
 /// Why a request under a limit was not answered by the system.

@@ -2,10 +2,10 @@
 
 use super::OpenFile;
 use crate::addr::Address;
-use crate::constant::Kind;
+use crate::constant::Family;
 use crate::sys::address::RawAddress;
 use crate::sys::socket::NonBlocking;
-use crate::sys::{AsHandle, BorrowedHandle, Errno, Readiness, c, socket};
+use crate::sys::{AsHandle, BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Operation, Pause};
 
 /// Connects, or sets a datagram socket's peer.
@@ -92,12 +92,12 @@ fn failure(fd: NonBlocking<'_>) -> Errno {
 
 /// That a connection is one to this address, and no other that an earlier call had begun.
 fn check_peer(fd: BorrowedHandle<'_>, to: &RawAddress) -> Result<(), Errno> {
-    if !matches!(to.family(), c::AF_INET | c::AF_INET6) {
+    if !matches!(Family(to.family()), Family::INET | Family::INET6) {
         return Ok(());
     }
     // Without a peer yet, the attempt is a new one: of TCP Fast Open, which sends nothing before the data.
     let Ok(Some(peer)) = socket::getpeername(fd) else { return Ok(()) };
-    if is_that(&Address::from_raw(&peer), &Address::from_raw(to)) || !is_stream(fd) {
+    if is_that(&Address::from_raw(&peer), &Address::from_raw(to)) || !socket::is_stream(fd).unwrap_or(false) {
         return Ok(());
     }
     Err(Errno::ISCONN)
@@ -108,12 +108,6 @@ fn is_that(peer: &Address, wanted: &Address) -> bool {
     let (Some(ip), Some(wanted_ip)) = (peer.ip(), wanted.ip()) else { return peer == wanted };
     let is_host = ip.to_canonical() == wanted_ip.to_canonical() || wanted_ip.to_canonical().is_unspecified();
     is_host && peer.port() == wanted.port()
-}
-
-fn is_stream(fd: BorrowedHandle<'_>) -> bool {
-    let mut kind = [0; 4];
-    let known = socket::getsockopt(fd, c::SOL_SOCKET, c::SO_TYPE, &mut kind);
-    known.is_ok() && i32::from_ne_bytes(kind) == Kind::STREAM.0
 }
 
 #[cfg(test)]

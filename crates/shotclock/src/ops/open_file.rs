@@ -33,15 +33,15 @@ impl<'a> OpenFile<'a> {
 
 #[cfg(test)]
 mod tests {
-    use crate::sys::{AsHandle, OwnedHandle};
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::constant::{Family, Kind};
     use crate::ops::{Accept, Connect, SendFile};
     use crate::raw::timeout_limit;
     use crate::sys::address::RawAddress;
     use crate::sys::socket::tests::BETWEEN;
-    use crate::sys::{c, socket};
+    use crate::sys::{AsHandle, OwnedHandle, socket};
     use crate::wait::{Operation, Stop, ambient, drive};
 
     const LIMIT: Duration = Duration::from_millis(100);
@@ -58,7 +58,7 @@ mod tests {
     }
 
     fn listener(family: i32, address: &RawAddress) -> (OwnedHandle, RawAddress) {
-        let listener = socket::socket(family, c::SOCK_STREAM, 0).unwrap();
+        let listener = socket::socket(family, Kind::STREAM.0, 0).unwrap();
         socket::bind(listener.as_fd(), address).unwrap();
         socket::listen(listener.as_fd(), 0).unwrap();
         let address = socket::getsockname(listener.as_fd()).unwrap();
@@ -68,14 +68,14 @@ mod tests {
     fn anywhere(family: i32) -> RawAddress {
         match family {
             // The system chooses a name.
-            c::AF_UNIX => RawAddress::new(&(family as u16).to_ne_bytes()).unwrap(),
+            family if family == Family::UNIX.0 => RawAddress::new(&(family as u16).to_ne_bytes()).unwrap(),
             _ => crate::Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).to_raw(),
         }
     }
 
     #[test]
     fn an_accept_ends_in_time_whatever_others_make_of_the_file() {
-        for family in [c::AF_UNIX, c::AF_INET] {
+        for family in [Family::UNIX.0, Family::INET.0] {
             let (listener, _) = listener(family, &anywhere(family));
             ends_in_time(Accept { from: OpenFile::new(listener.as_fd(), &Gate::of_shared_file()) });
         }
@@ -83,14 +83,14 @@ mod tests {
 
     #[test]
     fn a_connect_ends_in_time_whatever_others_make_of_the_file() {
-        for family in [c::AF_UNIX, c::AF_INET] {
+        for family in [Family::UNIX.0, Family::INET.0] {
             let (_listener, address) = listener(family, &anywhere(family));
             // A full queue.
-            let waiting: Vec<_> = (0..4).map(|_| socket::socket(family, c::SOCK_STREAM, 0).unwrap()).collect();
+            let waiting: Vec<_> = (0..4).map(|_| socket::socket(family, Kind::STREAM.0, 0).unwrap()).collect();
             for one in &waiting {
                 let _once_it_is_full_it_waits = socket::connect(NonBlocking::known(one.as_fd()), &address);
             }
-            let one = socket::socket(family, c::SOCK_STREAM, 0).unwrap();
+            let one = socket::socket(family, Kind::STREAM.0, 0).unwrap();
             let shared = Gate::of_shared_file();
             ends_in_time(Connect::new(OpenFile::new(one.as_fd(), &shared), &address));
         }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_sendfile_ends_in_time_whatever_others_make_of_the_file() {
-        let (one, _other) = socket::socketpair(c::AF_UNIX, c::SOCK_STREAM, 0).unwrap();
+        let (one, _other) = socket::socketpair(Family::UNIX.0, Kind::STREAM.0, 0).unwrap();
         let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         let shared = Gate::of_shared_file();
         ends_in_time(SendFile::new(OpenFile::new(one.as_fd(), &shared), file.as_fd(), 0, None));

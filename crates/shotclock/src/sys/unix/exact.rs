@@ -20,8 +20,8 @@ pub use super::brief::Brief;
 pub use super::dead::cover;
 pub use super::message::{ControlSlice, Received, close_received, push_control_message, receive as recvmsg};
 pub use super::socket::{
-    bind, dup, getpeername, getsockname, getsockopt, linger_in_background, lingers, listen, sendfile_by as sendfile,
-    setsockopt, shutdown, take_error,
+    bind, dup, getpeername, getsockname, getsockopt, is_stream, linger_in_background, lingers, listen,
+    sendfile_by as sendfile, setsockopt, shutdown, take_error,
 };
 
 /// socket(2), close-on-exec; the kind may carry more flags.
@@ -53,11 +53,6 @@ pub fn own_limit(fd: BorrowedFd<'_>, sends: bool) -> Result<Option<Duration>, Er
 /// How many bytes a blocking receive waits for: SO_RCVLOWAT.
 pub fn low_water_mark(fd: BorrowedFd<'_>) -> Result<usize, Errno> {
     Ok(usize::try_from(number_of(fd, libc::SO_RCVLOWAT)?).unwrap_or(0))
-}
-
-/// Whether it is a stream of bytes, and not one of messages.
-pub fn is_stream(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
-    Ok(number_of(fd, libc::SO_TYPE)? == libc::SOCK_STREAM)
 }
 
 /// Whether a blocking MSG_PEEK waits for as much as one that takes the bytes: AF_UNIX's takes what is there.

@@ -10,12 +10,15 @@ use super::address::RawAddress;
 use super::last_errno;
 
 /// The bytes before a control message's data.
-pub(crate) const HEADER: usize = mem::size_of::<libc::cmsghdr>();
+pub(crate) const HEADER: usize = mem::size_of::<libc::cmsghdr>().next_multiple_of(ALIGNMENT);
 /// What control messages are aligned to.
 pub(crate) const ALIGNMENT: usize = mem::size_of::<usize>();
 
-/// The type of a control message that carries a descriptor of the sending process. Source: linux/socket.h.
-pub(crate) const SCM_PIDFD: i32 = 4;
+/// Level and type of the control messages that mean something here: descriptors, who sends, and a descriptor of the process
+/// that sends. Source: unix(7), linux/socket.h.
+pub(crate) const RIGHTS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_RIGHTS);
+pub(crate) const CREDENTIALS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_CREDENTIALS);
+pub(crate) const PROCESS: (i32, i32) = (libc::SOL_SOCKET, 4);
 
 /// One control message as the system has it.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub(crate) struct RawControl {
     pub(crate) level: i32,
     pub(crate) kind: i32,
     pub(crate) data: Vec<u8>,
-    /// The descriptors, if it is an SCM_RIGHTS or SCM_PIDFD; then `data` is empty.
+    /// The descriptors, if it is one of [`RIGHTS`] or [`PROCESS`]; then `data` is empty.
     pub(crate) rights: Vec<OwnedFd>,
 }
 
@@ -50,7 +53,7 @@ impl ControlBuffer {
     }
 
     /// Adds one message.
-    pub(crate) fn push(&mut self, level: i32, kind: i32, data: &[u8]) {
+    pub(crate) fn push(&mut self, (level, kind): (i32, i32), data: &[u8]) {
         push_control_message(&mut self.0, level, kind, data);
     }
 }
@@ -204,7 +207,7 @@ pub fn close_received(control: &[u8]) {
 /// Takes ownership of what a message that the kernel has just delivered carries.
 fn own(message: &ControlSlice<'_>) -> RawControl {
     let ControlSlice { level, kind, data, .. } = *message;
-    if level != libc::SOL_SOCKET || !matches!(kind, libc::SCM_RIGHTS | SCM_PIDFD) {
+    if !matches!((level, kind), RIGHTS | PROCESS) {
         return RawControl { level, kind, data: data.to_vec(), rights: Vec::new() };
     }
     let numbers = data.chunks_exact(4).map(|number| i32::from_ne_bytes([number[0], number[1], number[2], number[3]]));
@@ -232,9 +235,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let mut buffer = ControlBuffer::default();
-        buffer.push(1, 2, b"abc");
-        buffer.push(3, 4, b"");
-        buffer.push(5, 6, b"12345678");
+        buffer.push((1, 2), b"abc");
+        buffer.push((3, 4), b"");
+        buffer.push((5, 6), b"12345678");
         let bytes = bytes(&buffer);
         let read = parse_control(&bytes);
         let read: Vec<_> = read.iter().map(|m| (m.level, m.kind, m.data)).collect();
@@ -244,7 +247,7 @@ mod tests {
     #[test]
     fn the_layout_is_the_systems() {
         let mut buffer = ControlBuffer::default();
-        buffer.push(7, 8, b"xyz");
+        buffer.push((7, 8), b"xyz");
         let bytes = bytes(&buffer);
         // SAFETY: CMSG_SPACE is arithmetic on its argument.
         assert_eq!(bytes.len(), unsafe { libc::CMSG_SPACE(3) } as usize);
@@ -256,7 +259,7 @@ mod tests {
     #[test]
     fn cut_and_mad_bytes_are_survived() {
         let mut buffer = ControlBuffer::default();
-        buffer.push(1, 2, &[9; 20]);
+        buffer.push((1, 2), &[9; 20]);
         let whole = bytes(&buffer);
         for cut in 0..whole.len() {
             let messages = parse_control(&whole[..cut]);

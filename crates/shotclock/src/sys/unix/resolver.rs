@@ -10,6 +10,10 @@ use std::slice;
 
 use libc::{addrinfo, hostent, protoent, servent, size_t, socklen_t};
 
+#[cfg(test)]
+pub(crate) use libc::EAI_SYSTEM;
+pub(crate) use libc::{EAI_AGAIN, EAI_NONAME};
+
 use super::address::RawAddress;
 use super::{Errno, last_errno};
 

@@ -252,6 +252,24 @@ fn send_flags(flags: i32) -> SendFlags {
     SendFlags::from_bits_retain(flags.cast_unsigned()) | SEND
 }
 
+/// Whether it is a stream of bytes, and not one of messages.
+pub fn is_stream(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    let mut kind = [0; 4];
+    getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, &mut kind)?;
+    Ok(i32::from_ne_bytes(kind) == libc::SOCK_STREAM)
+}
+
+/// Whether the peer's system has acknowledged all that was sent on a TCP connection.
+pub(crate) fn is_acknowledged(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    // In `struct tcp_info` (linux/tcp.h): segments sent and not acknowledged, bytes not sent yet.
+    const UNACKED: usize = 24;
+    const NOTSENT_BYTES: usize = 144;
+    let mut info = [0; 148];
+    getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info)?;
+    let is_zero = |at: usize| info[at..at + 4] == [0; 4];
+    Ok(is_zero(UNACKED) && is_zero(NOTSENT_BYTES))
+}
+
 /// Whether the descriptor is a socket at all.
 pub(crate) fn check_is_socket(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut kind = [0; 4];
