@@ -20,6 +20,10 @@
 //! Nothing here loops, and nothing waits but `poll`, and `exact` where it is asked to.
 #![allow(unsafe_code)]
 
+pub(crate) mod address;
+mod control;
+mod lookup;
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod unix;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

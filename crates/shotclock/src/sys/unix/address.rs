@@ -1,108 +1,11 @@
-//! The bytes of a socket address, as system calls take and give them.
-
-use std::fmt;
+//! Socket addresses as system calls take and give them.
 
 use rustix::net::SocketAddrAny;
 use rustix::net::addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque};
 
-/// The bytes of a socket address of any family, as the system has them (`struct sockaddr_storage`).
-///
-/// It is the way to a family that [`Address`](crate::Address) has no type for. Source: socket(7), bind(2).
-///
-/// ```
-/// use shotclock::{Address, Family, RawAddress};
-///
-/// // A sockaddr_vm, vsock(7): family, 2 bytes of zero, port, context id, 4 bytes of zero.
-/// let mut bytes = [0; 16];
-/// bytes[..2].copy_from_slice(&(Family::VSOCK.0 as u16).to_ne_bytes());
-/// bytes[4..8].copy_from_slice(&1024_u32.to_ne_bytes());
-/// bytes[8..12].copy_from_slice(&2_u32.to_ne_bytes());
-///
-/// let raw = RawAddress::new(&bytes).unwrap();
-/// assert_eq!(raw.family(), Family::VSOCK.0);
-/// assert_eq!(raw.as_bytes(), bytes);
-/// assert_eq!(Address::from(raw).family(), Family::VSOCK);
-/// ```
-#[doc(alias = "sockaddr_storage")]
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-pub struct RawAddress {
-    storage: [u8; Self::CAPACITY],
-    len: u8,
-}
+use crate::sys::address::RawAddress;
 
 impl RawAddress {
-    /// The most bytes any address has.
-    ///
-    /// ```
-    /// use shotclock::RawAddress;
-    ///
-    /// assert!(RawAddress::new(&[0; RawAddress::CAPACITY + 1]).is_none());
-    /// ```
-    pub const CAPACITY: usize = 128;
-
-    /// Nothing but the family, and that unspecified.
-    pub(crate) const UNSPECIFIED: Self = Self { storage: [0; Self::CAPACITY], len: 2 };
-
-    /// An address of these bytes; `None` if they are fewer than the family's two or more than 128.
-    ///
-    /// The bytes are not looked at: whether they make an address is the system's to say.
-    ///
-    /// ```
-    /// use shotclock::RawAddress;
-    ///
-    /// assert_eq!(RawAddress::new(&[1, 0]).unwrap().as_bytes(), [1, 0]);
-    /// assert!(RawAddress::new(&[1]).is_none());
-    /// ```
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        let len = u8::try_from(bytes.len()).ok().filter(|len| (2..=Self::CAPACITY).contains(&usize::from(*len)))?;
-        let mut storage = [0; Self::CAPACITY];
-        storage[..bytes.len()].copy_from_slice(bytes);
-        Some(Self { storage, len })
-    }
-
-    /// The bytes, the family's two first.
-    ///
-    /// ```
-    /// let raw = shotclock::Address::from(([127, 0, 0, 1], 80)).to_raw();
-    /// assert_eq!(raw.as_bytes()[4..8], [127, 0, 0, 1]);
-    /// ```
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.storage[..usize::from(self.len)]
-    }
-
-    /// The family's number.
-    ///
-    /// ```
-    /// use shotclock::{Family, RawAddress};
-    ///
-    /// let [low, high] = 40_u16.to_ne_bytes();
-    /// assert_eq!(RawAddress::new(&[low, high]).map(|raw| Family(raw.family())), Some(Family::VSOCK));
-    /// ```
-    #[must_use]
-    pub fn family(&self) -> i32 {
-        i32::from(u16::from_ne_bytes([self.storage[0], self.storage[1]]))
-    }
-
-    /// An address of exactly these bytes; that they are neither too few nor too many is checked when compiled.
-    #[inline]
-    pub(crate) fn from_array<const N: usize>(bytes: &[u8; N]) -> Self {
-        Self::from_prefix(bytes, N)
-    }
-
-    /// An address of the first `len` of these bytes, and of the family's two at least.
-    #[inline]
-    pub(crate) fn from_prefix<const N: usize>(bytes: &[u8; N], len: usize) -> Self {
-        const { assert!(2 <= N && N <= Self::CAPACITY) };
-        let len = len.clamp(2, N);
-        let mut storage = [0; Self::CAPACITY];
-        storage[..len].copy_from_slice(&bytes[..len]);
-        // At most 128.
-        Self { storage, len: len as u8 }
-    }
-
     #[inline]
     pub(crate) fn from_system(address: &SocketAddrAny) -> Option<Self> {
         Self::new(Self::bytes_of(address))
@@ -117,30 +20,10 @@ impl RawAddress {
     }
 }
 
-impl PartialEq for RawAddress {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}
-
-impl Eq for RawAddress {}
-
-impl std::hash::Hash for RawAddress {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.as_bytes().hash(state);
-    }
-}
-
-impl fmt::Debug for RawAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RawAddress(family {}, {:02x?})", self.family(), &self.as_bytes()[2..])
-    }
-}
-
 // SAFETY: the pointer is to our own storage, readable for all of `len` bytes during the call. The kernel checks the
 // content; it is bytes to the language.
 unsafe impl SocketAddrArg for RawAddress {
     unsafe fn with_sockaddr<R>(&self, f: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R) -> R {
-        f(self.storage.as_ptr().cast(), SocketAddrLen::from(self.len))
+        f(self.as_bytes().as_ptr().cast(), self.as_bytes().len() as SocketAddrLen)
     }
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
 
-use super::address::RawAddress;
 use super::{brief, creation, interface, last_errno, message, socket};
+use crate::sys::address::RawAddress;
 
 pub use super::brief::Brief;
 pub use super::dead::cover;

@@ -6,8 +6,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 
-use super::address::RawAddress;
+pub use crate::sys::control::{ControlSlice, Received};
+pub(crate) use crate::sys::control::{RawControl, RawMessage};
+
 use super::last_errno;
+use crate::sys::address::RawAddress;
 
 /// The bytes before a control message's data.
 pub(crate) const HEADER: usize = mem::size_of::<libc::cmsghdr>().next_multiple_of(ALIGNMENT);
@@ -19,25 +22,6 @@ pub(crate) const ALIGNMENT: usize = mem::size_of::<usize>();
 pub(crate) const RIGHTS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_RIGHTS);
 pub(crate) const CREDENTIALS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_CREDENTIALS);
 pub(crate) const PROCESS: (i32, i32) = (libc::SOL_SOCKET, 4);
-
-/// One control message as the system has it.
-#[derive(Debug)]
-pub(crate) struct RawControl {
-    pub(crate) level: i32,
-    pub(crate) kind: i32,
-    pub(crate) data: Vec<u8>,
-    /// The descriptors, if it is one of [`RIGHTS`] or [`PROCESS`]; then `data` is empty.
-    pub(crate) rights: Vec<OwnedFd>,
-}
-
-/// What one recvmsg gave beside the data.
-#[derive(Debug, Default)]
-pub(crate) struct RawMessage {
-    pub(crate) len: usize,
-    pub(crate) flags: i32,
-    pub(crate) address: Option<RawAddress>,
-    pub(crate) control: Vec<RawControl>,
-}
 
 /// Control messages ready to be sent, or room for received ones. The system copies the bytes: they need no alignment.
 #[derive(Debug, Default)]
@@ -124,19 +108,6 @@ pub(crate) fn recvmsg(
     })
 }
 
-/// What one recvmsg(2) gave.
-#[derive(Clone, Copy, Debug)]
-pub struct Received {
-    /// How many bytes of data there were; with MSG_TRUNC it may be more than there was room for.
-    pub len: usize,
-    /// How many bytes of control messages were written.
-    pub control_len: usize,
-    /// The flags that came back.
-    pub flags: i32,
-    /// Whose message it is, if the system says.
-    pub address: Option<RawAddress>,
-}
-
 /// One recvmsg(2) with just these flags. Descriptors that come in control messages are the caller's to close.
 pub fn receive(
     fd: BorrowedFd<'_>,
@@ -163,19 +134,6 @@ pub fn receive(
         flags: header.msg_flags,
         address: RawAddress::new(&name[..name_len]),
     })
-}
-
-/// A control message's place among the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ControlSlice<'b> {
-    /// The protocol level.
-    pub level: i32,
-    /// The type, which the level gives a meaning.
-    pub kind: i32,
-    /// The data, or what is there of it.
-    pub data: &'b [u8],
-    /// Whether the message says that it has more data than is there.
-    pub is_cut: bool,
 }
 
 /// Splits control bytes into messages. Total: whatever the bytes, it ends, and every slice lies within them.

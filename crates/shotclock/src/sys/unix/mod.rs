@@ -1,6 +1,6 @@
 //! Linux with the GNU C library: raw system calls by rustix where they are hot, libc for the rest.
 
-pub(crate) mod address;
+mod address;
 pub(crate) mod brief;
 mod creation;
 mod dead;

@@ -7,11 +7,11 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny, SocketFlags};
 
-use super::address::RawAddress;
 use super::brief::Brief;
 use super::creation::{socket_of, socketpair_of};
 use super::dead::cover_by_kept;
 use super::{brief, last_errno, signal};
+use crate::sys::address::RawAddress;
 
 /// How many of `send`'s flags are always set: no SIGPIPE, no waiting whatever the descriptor's state.
 const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
