@@ -20,6 +20,7 @@ mod rooms;
 mod run;
 mod sanitize;
 mod skips;
+mod stub;
 mod summary;
 mod test;
 mod workspace;

@@ -1,7 +1,6 @@
 //! Network interfaces by name and by index.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 
 use crate::error::{Error, Result};
 use crate::sys;
@@ -61,7 +60,7 @@ pub fn if_nametoindex(name: impl AsRef<OsStr>) -> Result<u32> {
     if name.len() > most {
         return Err(invalid(format!("an interface's name of at most {most} bytes")));
     }
-    let text = CString::new(name.as_bytes()).map_err(|_| invalid("a name without NUL".to_owned()))?;
+    let text = CString::new(sys::text::as_bytes(name)).map_err(|_| invalid("a name without NUL".to_owned()))?;
     sys::interface::index_of(&text).map_err(|errno| Error::system("if_nametoindex", errno).to(name.display()))
 }
 
@@ -116,7 +115,7 @@ mod tests {
         assert_eq!(text("l\0o"), "if_nametoindex: \"l\\0o\": expected a name without NUL");
         let expected = "if_nametoindex: \"exactly16bytes..\": expected an interface's name of at most 15 bytes";
         assert_eq!(text("exactly16bytes.."), expected);
-        let bytes = OsStr::from_bytes(b"\xff\xfe");
+        let bytes = sys::text::from_bytes(b"\xff\xfe");
         assert_eq!(if_nametoindex(bytes).unwrap_err().raw_os_error(), Some(Errno::NODEV.raw_os_error()));
     }
 }

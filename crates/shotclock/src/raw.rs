@@ -10,6 +10,7 @@ pub use crate::names::{Answer, Request, Unanswered, answer};
 pub use crate::ops::{Accept, Connect, OpenFile, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo};
 pub use crate::socket::Farewell;
 pub use crate::sys::fork::PerProcess;
+use crate::sys::message::ControlSlice;
 pub use crate::sys::resolver::{
     AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
 };
@@ -93,6 +94,6 @@ pub fn describe(errno: Errno) -> String {
 /// ```
 /// assert!(shotclock::raw::control_messages(&[0; 7]).is_empty());
 /// ```
-pub fn control_messages(bytes: &[u8]) -> Vec<exact::ControlSlice<'_>> {
+pub fn control_messages(bytes: &[u8]) -> Vec<ControlSlice<'_>> {
     crate::sys::message::parse_control(bytes)
 }

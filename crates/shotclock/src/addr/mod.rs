@@ -6,6 +6,8 @@ mod bytes;
 mod inet;
 mod netlink;
 mod packet;
+#[cfg(unix)]
+mod std_unix;
 mod unix;
 
 use std::fmt;
@@ -242,30 +244,12 @@ impl From<RawAddress> for Address {
     }
 }
 
-impl From<std::os::unix::net::SocketAddr> for Address {
-    fn from(address: std::os::unix::net::SocketAddr) -> Self {
-        Self::Unix(address.into())
-    }
-}
-
 /// Fails for an address that is neither IPv4 nor IPv6; the error names it.
 impl TryFrom<Address> for SocketAddr {
     type Error = Error;
 
     fn try_from(address: Address) -> Result<Self, Error> {
         address.as_inet().ok_or_else(|| wrong_family(&address, "an IPv4 or IPv6 address"))
-    }
-}
-
-/// Fails for an address that is not a local socket's, and for a path of 108 bytes, which std cannot hold.
-impl TryFrom<Address> for std::os::unix::net::SocketAddr {
-    type Error = Error;
-
-    fn try_from(address: Address) -> Result<Self, Error> {
-        match address {
-            Address::Unix(address) => address.try_into(),
-            _ => Err(wrong_family(&address, "the address of a local socket")),
-        }
     }
 }
 

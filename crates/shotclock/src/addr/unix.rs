@@ -1,16 +1,13 @@
 //! Addresses of local sockets: `sockaddr_un`, unix(7).
 
-use std::ffi::OsStr;
 use std::fmt;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::SocketAddr as StdAddress;
 use std::path::Path;
 
 use super::bytes::{family_bytes, write_escaped};
 use crate::constant::Family;
 use crate::error::{Error, Result};
 use crate::sys::address::RawAddress;
+use crate::sys::text;
 
 /// The address of a local socket: a path, an abstract name, or none. Source: unix(7).
 ///
@@ -70,7 +67,7 @@ impl UnixAddress {
     #[doc(alias = "from_pathname")]
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = path.as_os_str().as_bytes();
+        let bytes = text::as_bytes(path.as_os_str());
         let most = Self::CAPACITY - 1;
         let problem = if bytes.is_empty() {
             format!("{path:?}: expected a path of 1 to {most} bytes; a socket without a name is UNNAMED")
@@ -123,7 +120,7 @@ impl UnixAddress {
     pub fn as_path(&self) -> Option<&Path> {
         match self.content() {
             [] | [0, ..] => None,
-            path => Some(Path::new(OsStr::from_bytes(path))),
+            path => Some(Path::new(text::from_bytes(path))),
         }
     }
 
@@ -181,7 +178,7 @@ impl UnixAddress {
     }
 
     /// Callers have made sure that both parts fit; what did not would be cut.
-    fn joined(mark: &[u8], name: &[u8]) -> Self {
+    pub(super) fn joined(mark: &[u8], name: &[u8]) -> Self {
         let mut address = Self::UNNAMED;
         for (place, byte) in address.storage.iter_mut().zip(mark.iter().chain(name)) {
             *place = *byte;
@@ -190,31 +187,8 @@ impl UnixAddress {
         address
     }
 
-    fn content(&self) -> &[u8] {
+    pub(super) fn content(&self) -> &[u8] {
         &self.storage[..usize::from(self.length)]
-    }
-}
-
-impl From<StdAddress> for UnixAddress {
-    fn from(address: StdAddress) -> Self {
-        if let Some(path) = address.as_pathname() {
-            return Self::joined(&[], path.as_os_str().as_bytes());
-        }
-        address.as_abstract_name().map_or(Self::UNNAMED, |name| Self::joined(&[0], name))
-    }
-}
-
-/// Fails for a path of 108 bytes, which std cannot hold; the error names it.
-impl TryFrom<UnixAddress> for StdAddress {
-    type Error = Error;
-
-    fn try_from(address: UnixAddress) -> Result<Self> {
-        let made = match address.as_abstract_name() {
-            Some(name) => Self::from_abstract_name(name),
-            // std, too, takes the empty path for no name.
-            None => Self::from_pathname(OsStr::from_bytes(address.content())),
-        };
-        made.map_err(|_| Error::invalid("try_from", format!("{address}: expected a path of at most 107 bytes")))
     }
 }
 
@@ -242,6 +216,10 @@ const HEADER: usize = 2;
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::net::SocketAddr as StdAddress;
+
     use super::*;
 
     fn decode(content: &[u8]) -> Option<UnixAddress> {

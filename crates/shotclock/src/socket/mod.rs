@@ -3,6 +3,8 @@
 mod calls;
 mod closing;
 mod convert;
+#[cfg(unix)]
+mod std_types;
 mod stream;
 mod view;
 

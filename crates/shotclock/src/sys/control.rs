@@ -22,19 +22,6 @@ pub(crate) struct RawMessage {
     pub(crate) control: Vec<RawControl>,
 }
 
-/// What one recvmsg(2) gave.
-#[derive(Clone, Copy, Debug)]
-pub struct Received {
-    /// How many bytes of data there were; with MSG_TRUNC it may be more than there was room for.
-    pub len: usize,
-    /// How many bytes of control messages were written.
-    pub control_len: usize,
-    /// The flags that came back.
-    pub flags: i32,
-    /// Whose message it is, if the system says.
-    pub address: Option<RawAddress>,
-}
-
 /// A control message's place among the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControlSlice<'b> {

@@ -24,13 +24,17 @@ pub(crate) mod address;
 mod control;
 mod lookup;
 
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(all(target_os = "linux", target_env = "gnu", not(shotclock_stub)))]
 mod unix;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(crate) use unix::*;
-// Part of what the crate shows, hence by name: a glob takes only what every item allows.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub use unix::{Errno, Readiness, exact, interrupt};
+#[cfg(all(target_os = "linux", target_env = "gnu", not(shotclock_stub)))]
+use unix as platform;
 
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-mod unsupported;
+#[cfg(not(all(target_os = "linux", target_env = "gnu", not(shotclock_stub))))]
+#[allow(dead_code, unreachable_pub, reason = "a platform offers all of the contract, whatever is asked for just now")]
+mod stub;
+#[cfg(not(all(target_os = "linux", target_env = "gnu", not(shotclock_stub))))]
+use stub as platform;
+
+pub(crate) use platform::*;
+// Part of what the crate shows, hence by name: a glob takes only what every item allows.
+pub use platform::{Errno, Readiness, exact, interrupt};

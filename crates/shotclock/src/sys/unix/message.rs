@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 
-pub use crate::sys::control::{ControlSlice, Received};
+pub use crate::sys::control::ControlSlice;
 pub(crate) use crate::sys::control::{RawControl, RawMessage};
 
 use super::last_errno;
@@ -106,6 +106,19 @@ pub(crate) fn recvmsg(
         address: received.address.filter(|address| address.family() != libc::AF_UNSPEC),
         control: control.iter().map(own).collect(),
     })
+}
+
+/// What one recvmsg(2) gave.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// How many bytes of data there were; with MSG_TRUNC it may be more than there was room for.
+    pub len: usize,
+    /// How many bytes of control messages were written.
+    pub control_len: usize,
+    /// The flags that came back.
+    pub flags: i32,
+    /// Whose message it is, if the system says.
+    pub address: Option<RawAddress>,
 }
 
 /// One recvmsg(2) with just these flags. Descriptors that come in control messages are the caller's to close.

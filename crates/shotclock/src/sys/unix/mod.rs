@@ -1,6 +1,7 @@
 //! Linux with the GNU C library: raw system calls by rustix where they are hot, libc for the rest.
 
 mod address;
+pub(crate) mod address_of_std;
 pub(crate) mod brief;
 mod creation;
 mod dead;
@@ -12,6 +13,7 @@ pub(crate) mod message;
 pub(crate) mod resolver;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod timeouts;
 pub(crate) mod wake;

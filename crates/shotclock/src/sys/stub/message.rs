@@ -1,0 +1,53 @@
+//! sendmsg, recvmsg and control messages: no handle has them, but buffers can be made.
+
+use std::io::{IoSlice, IoSliceMut};
+
+pub use crate::sys::control::ControlSlice;
+pub(crate) use crate::sys::control::{RawControl, RawMessage};
+
+use super::{BorrowedHandle, Errno};
+use crate::sys::address::RawAddress;
+
+/// The bytes before a control message's data.
+pub(crate) const HEADER: usize = 16;
+/// What control messages are aligned to.
+pub(crate) const ALIGNMENT: usize = 8;
+
+pub(crate) const RIGHTS: (i32, i32) = (1, 1);
+pub(crate) const CREDENTIALS: (i32, i32) = (1, 2);
+pub(crate) const PROCESS: (i32, i32) = (1, 4);
+
+/// Control messages ready to be sent, or room for received ones.
+#[derive(Debug, Default)]
+pub(crate) struct ControlBuffer;
+
+impl ControlBuffer {
+    pub(crate) fn with_room(_bytes: usize) -> Result<Self, Errno> {
+        Ok(Self)
+    }
+
+    pub(crate) fn push(&mut self, _what: (i32, i32), _data: &[u8]) {}
+}
+
+pub(crate) fn sendmsg(
+    _fd: BorrowedHandle<'_>,
+    _data: &[IoSlice<'_>],
+    _control: &ControlBuffer,
+    _to: Option<&RawAddress>,
+    _flags: i32,
+) -> Result<usize, Errno> {
+    Err(Errno::NOSYS)
+}
+
+pub(crate) fn recvmsg(
+    _fd: BorrowedHandle<'_>,
+    _data: &mut [IoSliceMut<'_>],
+    _control: &mut ControlBuffer,
+    _flags: i32,
+) -> Result<RawMessage, Errno> {
+    Err(Errno::NOSYS)
+}
+
+pub(crate) fn parse_control(_bytes: &[u8]) -> Vec<ControlSlice<'_>> {
+    Vec::new()
+}

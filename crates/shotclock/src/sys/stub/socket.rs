@@ -1,0 +1,79 @@
+//! Socket calls: no socket can be made, so that nothing else is ever asked of one.
+
+use super::{AsHandle, BorrowedHandle, Errno, OwnedHandle};
+use crate::sys::address::RawAddress;
+
+/// A handle whose calls do not wait.
+#[derive(Clone, Copy)]
+pub(crate) struct NonBlocking<'a>(BorrowedHandle<'a>);
+
+impl<'a> NonBlocking<'a> {
+    pub(crate) fn known(fd: BorrowedHandle<'a>) -> Self {
+        Self(fd)
+    }
+
+    pub(crate) fn make_sure(fd: BorrowedHandle<'a>) -> Result<Self, Errno> {
+        Ok(Self(fd))
+    }
+}
+
+impl AsHandle for NonBlocking<'_> {
+    fn as_fd(&self) -> BorrowedHandle<'_> {
+        self.0
+    }
+}
+
+/// Calls that answer "unsupported".
+macro_rules! unsupported {
+    ($(fn $name:ident($($argument:ty),*) -> $answer:ty;)*) => {
+        $(
+            pub(crate) fn $name($(_: $argument),*) -> Result<$answer, Errno> {
+                Err(Errno::NOSYS)
+            }
+        )*
+    };
+}
+
+unsupported! {
+    fn socket(i32, i32, i32) -> OwnedHandle;
+    fn socketpair(i32, i32, i32) -> (OwnedHandle, OwnedHandle);
+    fn bind(BorrowedHandle<'_>, &RawAddress) -> ();
+    fn listen(BorrowedHandle<'_>, i32) -> ();
+    fn accept(NonBlocking<'_>) -> (OwnedHandle, Option<RawAddress>);
+    fn connect(NonBlocking<'_>, &RawAddress) -> ();
+    fn disconnect(BorrowedHandle<'_>) -> ();
+    fn getsockname(BorrowedHandle<'_>) -> RawAddress;
+    fn getpeername(BorrowedHandle<'_>) -> Option<RawAddress>;
+    fn shutdown(BorrowedHandle<'_>, i32) -> ();
+    fn bury(BorrowedHandle<'_>) -> ();
+    fn dup(BorrowedHandle<'_>) -> OwnedHandle;
+    fn recv(BorrowedHandle<'_>, &mut [u8], i32) -> usize;
+    fn recv_spare(BorrowedHandle<'_>, &mut Vec<u8>, i32) -> usize;
+    fn send(BorrowedHandle<'_>, &[u8], i32) -> usize;
+    fn sendto(BorrowedHandle<'_>, &[u8], i32, &RawAddress) -> usize;
+    fn sendfile(NonBlocking<'_>, BorrowedHandle<'_>, &mut u64, usize) -> usize;
+    fn pread(BorrowedHandle<'_>, &mut [u8], u64) -> usize;
+    fn getsockopt(BorrowedHandle<'_>, i32, i32, &mut [u8]) -> usize;
+    fn setsockopt(BorrowedHandle<'_>, i32, i32, &[u8]) -> ();
+    fn take_error(BorrowedHandle<'_>) -> ();
+    fn linger_in_background(BorrowedHandle<'_>) -> ();
+    fn set_nonblocking(BorrowedHandle<'_>, bool) -> ();
+    fn is_inheritable(BorrowedHandle<'_>) -> bool;
+    fn set_inheritable(BorrowedHandle<'_>, bool) -> ();
+    fn is_stream(BorrowedHandle<'_>) -> bool;
+    fn is_acknowledged(BorrowedHandle<'_>) -> bool;
+    fn check_is_socket(BorrowedHandle<'_>) -> ();
+}
+
+pub(crate) fn recvfrom<A>(
+    _fd: BorrowedHandle<'_>,
+    _into: &mut [u8],
+    _flags: i32,
+    _read: impl FnOnce(&[u8]) -> Option<A>,
+) -> Result<(usize, Option<A>), Errno> {
+    Err(Errno::NOSYS)
+}
+
+pub(crate) fn lingers(_fd: BorrowedHandle<'_>) -> bool {
+    false
+}

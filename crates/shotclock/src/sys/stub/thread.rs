@@ -1,0 +1,12 @@
+//! Threads, as std makes them.
+
+use std::io::Result;
+use std::thread::{Builder, JoinHandle};
+
+pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    spawn(name, work).map(drop)
+}
+
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    Builder::new().name(name.to_owned()).spawn(work)
+}
