@@ -11,7 +11,14 @@ type Rule = (&'static str, &'static [&'static str]);
 
 const RULES: [Rule; 24] = [
     // The loop asks its waiter, whose one home is beside it.
-    ("poll(", &["crates/shotclock/src/sys/unix/mod.rs", "crates/shotclock/src/sys/stub/mod.rs", "crates/shotclock/src/wait/waiter.rs"]),
+    (
+        "poll(",
+        &[
+            "crates/shotclock/src/sys/unix/mod.rs",
+            "crates/shotclock/src/sys/stub/mod.rs",
+            "crates/shotclock/src/wait/waiter.rs",
+        ],
+    ),
     ("ppoll", &["crates/shotclock/src/sys/unix/mod.rs"]),
     ("epoll_wait", &[]),
     ("epoll_pwait", &[]),

@@ -25,9 +25,11 @@ mod control;
 mod lookup;
 
 #[cfg(all(target_os = "linux", target_env = "gnu", not(shotclock_stub)))]
+mod linux;
+#[cfg(all(target_os = "linux", target_env = "gnu", not(shotclock_stub)))]
 mod unix;
 #[cfg(all(target_os = "linux", target_env = "gnu", not(shotclock_stub)))]
-use unix as platform;
+use linux as platform;
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu", not(shotclock_stub))))]
 #[allow(dead_code, unreachable_pub, reason = "a platform offers all of the contract, whatever is asked for just now")]

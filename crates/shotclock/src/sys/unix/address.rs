@@ -13,7 +13,7 @@ impl RawAddress {
 
     /// The bytes of an address where the system has put them.
     #[inline]
-    pub(super) fn bytes_of(address: &SocketAddrAny) -> &[u8] {
+    pub(crate) fn bytes_of(address: &SocketAddrAny) -> &[u8] {
         // SAFETY: SocketAddrAny keeps its first addr_len() bytes initialised (its stated invariant), and they live as
         // long as the borrow.
         unsafe { std::slice::from_raw_parts(address.as_ptr().cast::<u8>(), address.addr_len() as usize) }

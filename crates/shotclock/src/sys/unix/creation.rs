@@ -5,7 +5,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use super::{Errno, last_errno};
 
 /// socket(2) with just these flags in its kind.
-pub(super) fn socket_of(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
+pub(crate) fn socket_of(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: socket(2) takes plain numbers; a descriptor it returns is new and nobody else's.
     unsafe {
         let fd = libc::socket(family, kind, protocol);
@@ -14,7 +14,7 @@ pub(super) fn socket_of(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd
 }
 
 /// socketpair(2) with just these flags in its kind.
-pub(super) fn socketpair_of(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
+pub(crate) fn socketpair_of(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
     let mut fds = [-1; 2];
     // SAFETY: `fds` has room for the two numbers; on success both are new and nobody else's.
     unsafe {

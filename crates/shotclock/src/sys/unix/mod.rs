@@ -1,22 +1,12 @@
-//! Linux with the GNU C library: raw system calls by rustix where they are hot, libc for the rest.
+//! What Unix systems share: raw system calls by rustix where they are hot, libc for the rest.
 
 mod address;
-pub(crate) mod address_of_std;
-pub(crate) mod brief;
-mod creation;
-mod dead;
-pub mod exact;
+pub(crate) mod creation;
 pub(crate) mod fork;
 pub(crate) mod interface;
-pub mod interrupt;
-pub(crate) mod message;
-pub(crate) mod resolver;
-pub(crate) mod signal;
-pub(crate) mod socket;
 pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod timeouts;
-pub(crate) mod wake;
 
 pub(crate) use std::os::fd::{
     AsFd as AsHandle, AsRawFd as AsRawHandle, BorrowedFd as BorrowedHandle, OwnedFd as OwnedHandle, RawFd as RawHandle,

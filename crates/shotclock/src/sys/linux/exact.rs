@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
 
-use super::{brief, creation, interface, last_errno, message, socket};
+use super::{brief, creation, interface_of_socket, last_errno, message, socket};
 use crate::sys::address::RawAddress;
 
 pub use super::brief::Brief;
@@ -147,12 +147,12 @@ pub fn sendmsg(
 /// The index of the interface of this name, in the network that the socket belongs to: netdevice(7). Of a longer name
 /// only the first 15 bytes count.
 pub fn interface_index(fd: BorrowedFd<'_>, name: &[u8]) -> Result<i32, Errno> {
-    interface::index_by(fd, name)
+    interface_of_socket::index_by(fd, name)
 }
 
 /// The name of the interface of this index, in the network that the socket belongs to: netdevice(7).
 pub fn interface_name(fd: BorrowedFd<'_>, index: i32) -> Result<OsString, Errno> {
-    interface::name_by(fd, index)
+    interface_of_socket::name_by(fd, index)
 }
 
 fn receive_flags(flags: i32) -> RecvFlags {

@@ -1,0 +1,16 @@
+//! Linux with the GNU C library: what it shares with other Unix systems, and what only Linux has.
+
+pub(crate) mod address_of_std;
+mod brief;
+mod dead;
+pub mod exact;
+mod interface_of_socket;
+pub mod interrupt;
+pub(crate) mod message;
+pub(crate) mod resolver;
+mod signal;
+pub(crate) mod socket;
+pub(crate) mod wake;
+
+pub(crate) use super::unix::*;
+pub use super::unix::{Errno, Readiness};
