@@ -35,7 +35,8 @@
 //! * `docs/timeouts-that-hold.md` in the repository: what goes wrong with timeouts, and what to write instead.
 //!
 //! # Platforms
-//! Linux with the GNU C library.
+//! Linux with the GNU C library. Elsewhere it compiles, and what needs the system answers
+//! [`Unsupported`](std::io::ErrorKind::Unsupported).
 //!
 //! # Features
 //! * `idna`: non-ASCII host names, converted by UTS 46 before they are looked up.

@@ -1,23 +1,29 @@
 //! The system: the only home of libc and rustix, and of `unsafe`.
 //!
 //! # What a platform must offer
-//! * `OwnedHandle`, `BorrowedHandle`, `RawHandle`, and the traits `AsHandle`, `AsRawHandle`: sockets and files of the system.
-//! * `Errno`, `PollFd`, `Readiness`, `c` (the C numbers), `describe(errno)`.
+//! * `OwnedHandle`, `BorrowedHandle`, `RawHandle`, and the traits `AsHandle`, `AsRawHandle`: sockets and files of the
+//!   system.
+//! * `Errno`, `PollFd`, `Readiness`, `c` (the C numbers that have names in the core), `describe(errno)`.
 //! * `monotonic_nanos`: a clock that never steps.
 //! * `poll(fds, timeout)`: waits for readiness, no longer than asked, and says so when interrupted.
-//! * `socket`: every socket call as one non-blocking try, close-on-exec and without SIGPIPE.
-//! * `exact`: the same calls as they are asked for, which may wait, for the Python face.
+//! * `socket`: every socket call as one non-blocking try, close-on-exec and without SIGPIPE; `bury`, which ends what a
+//!   number stands for and keeps the number; whether all that was sent has arrived.
 //! * `message`: sendmsg and recvmsg with control messages; no descriptor is lost.
-//! * `address`: bytes of a sockaddr.
 //! * `interface`: network interfaces by name and index.
 //! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`.
 //! * `resolver`: the system's own lookups, reentrant, in owned values.
 //! * `thread`: threads that take no signals, detached or to be waited for.
-//! * `timeouts`: the timeouts that std's types keep in the system.
+//! * `timeouts`: the timeouts that std's types keep in the system; `address_of_std`: abstract names in std's addresses.
+//! * `text`: names of the system's as bytes.
 //! * `fork`: values that start anew in a forked child.
-//! * `interrupt`: waking a thread out of a system call, for the Python face.
+//! * `exact`, `interrupt`: for the Python face alone, socket calls as they are asked for, which may wait, and waking a
+//!   thread out of one.
 //!
 //! Nothing here loops, and nothing waits but `poll`, and `exact` where it is asked to.
+//!
+//! `unix` has what Unix systems share, `linux` what only Linux has. `stub` offers all of it and can do nothing: what asks a
+//! platform for more than this does not compile over it, and `cargo xtask lint` tries. Addresses, the questions and answers
+//! of lookups, and messages as values are the same everywhere, and stand beside the platforms.
 #![allow(unsafe_code)]
 
 pub(crate) mod address;
