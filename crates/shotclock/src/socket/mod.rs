@@ -329,7 +329,7 @@ impl Socket {
         Ok(copy)
     }
 
-    /// The descriptor's number, for messages and foreign interfaces; [`AsFd`] is the safe way.
+    /// The descriptor's number, for messages and foreign interfaces; [`AsFd`](std::os::fd::AsFd) is the safe way.
     ///
     /// ```
     /// use shotclock::{Family, Kind, Socket};

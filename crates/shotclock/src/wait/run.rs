@@ -26,7 +26,7 @@ pub(crate) fn run_rest<O: Operation>(
     wait_out(operation, limit, &mut ambient::waiter(), first).map_err(|stop| Error::stopped(name, stop))
 }
 
-/// What [`call_first`] leaves to do.
+/// What a first call leaves to do.
 #[cold]
 #[inline(never)]
 pub(crate) fn run_on<O: OneCall>(

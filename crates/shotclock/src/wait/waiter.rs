@@ -16,7 +16,8 @@ pub trait Waiter {
     type Interrupt;
     /// The time.
     fn now(&self) -> Deadline;
-    /// It is `now`, or was a moment ago. Returns at readiness, at `until`, when a bell rings, or for no reason: [`wait_out`] copes with each alike.
+    /// It is `now`, or was a moment ago. Returns at readiness, at `until`, when a bell rings, or for no reason: the loop
+    /// copes with each alike.
     ///
     /// # Errors
     /// Its own interrupt, or the system's refusal to wait.
