@@ -95,6 +95,6 @@ def test_the_verdicts():
 
 @pytest.mark.parametrize("language", ["Python", "Rust"])
 def test_the_picture_shows_every_cell(language, names):
-    tree = xml.etree.ElementTree.parse(ROOT / "compare" / f"{language.lower()}.svg")
+    tree = xml.etree.ElementTree.parse(ROOT / "matrix" / "pictures" / f"{language.lower()}.svg")
     shown = {"".join(text.itertext()).strip() for text in tree.iter("{http://www.w3.org/2000/svg}text")}
     assert set(names[language]) <= shown
