@@ -24,8 +24,8 @@ use std::fmt;
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 pub struct RawAddress {
-    storage: [u8; Self::CAPACITY],
-    len: u8,
+    pub(super) storage: [u8; Self::CAPACITY],
+    pub(super) len: u8,
 }
 
 impl RawAddress {

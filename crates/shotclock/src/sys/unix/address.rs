@@ -24,6 +24,6 @@ impl RawAddress {
 // content; it is bytes to the language.
 unsafe impl SocketAddrArg for RawAddress {
     unsafe fn with_sockaddr<R>(&self, f: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R) -> R {
-        f(self.as_bytes().as_ptr().cast(), self.as_bytes().len() as SocketAddrLen)
+        f(self.storage.as_ptr().cast(), SocketAddrLen::from(self.len))
     }
 }
