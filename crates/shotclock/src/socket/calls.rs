@@ -1,6 +1,5 @@
 //! The socket's calls that can wait, documented; each is the view's of the same name under the socket's own timeout.
 
-use crate::sys::{AsHandle, BorrowedHandle};
 use std::io::{IoSlice, IoSliceMut};
 
 use super::Socket;
@@ -9,6 +8,7 @@ use crate::ancillary::{Ancillary, Message, MessageInto, ReceivedFds};
 use crate::constant::MessageFlags;
 use crate::error::Result;
 use crate::ops;
+use crate::sys::{AsHandle, BorrowedHandle};
 use crate::target::Target;
 
 /// The calls that can wait. Each ends with a result, or with an error: `is_timeout()` when the limit passed,
