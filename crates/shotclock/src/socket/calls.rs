@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::ops;
 use crate::sys::{AsHandle, BorrowedHandle};
 use crate::target::Target;
+use crate::wait::{FirstCall, FirstTry, OneCall, Operation, call_first, try_first};
 
 /// The calls that can wait. Each ends with a result, or with an error: `is_timeout()` when the limit passed,
 /// `is_would_block()` when the timeout is zero, `is_cancelled()`, `is_closed()`, or the system's own.
@@ -38,6 +39,13 @@ impl Socket {
             Ok(accepted) => Ok(self.welcome(accepted)),
             Err(first) => self.accept_on(first),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn accept_on(&self, first: FirstTry) -> Result<(Self, Address)> {
+        let op = ops::Accept { from: self.open_file() };
+        self.view().run_rest("accept", op, first).map(|accepted| self.welcome(accepted))
     }
 
     /// Connects to an address, or to a host's name and a port; on a datagram socket, sets where `send` goes and from
@@ -118,6 +126,13 @@ impl Socket {
         tried.or_else(|first| self.recv_on(buffer, first))
     }
 
+    #[cold]
+    #[inline(never)]
+    fn recv_on(&self, buffer: &mut [u8], first: FirstCall) -> Result<usize> {
+        let op = ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
+        self.view().run_on("recv", op, first)
+    }
+
     /// Receives until `buffer` is full. The timeout bounds the whole, not each part.
     ///
     /// After a failure the first `bytes_moved()` bytes of `buffer` are there: go on with the rest of it.
@@ -183,6 +198,13 @@ impl Socket {
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
         let tried = self.call_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
         tried.or_else(|first| self.recvfrom_on(buffer, first))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn recvfrom_on(&self, buffer: &mut [u8], first: FirstCall) -> Result<(usize, Option<Address>)> {
+        let op = ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
+        self.view().run_on("recvfrom", op, first)
     }
 
     /// Receives up to `size` bytes, with up to `ancillary_size` bytes of control messages; [`cmsg_space`] tells how
@@ -266,6 +288,13 @@ impl Socket {
         tried.or_else(|first| self.send_on(data, first))
     }
 
+    #[cold]
+    #[inline(never)]
+    fn send_on(&self, data: &[u8], first: FirstCall) -> Result<usize> {
+        let op = ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE };
+        self.view().run_on("send", op, first)
+    }
+
     /// Sends all of `data`. The timeout bounds the whole, not each part. Source: Python's `socket.sendall`.
     ///
     /// # Errors
@@ -306,6 +335,15 @@ impl Socket {
         let to = address.to_raw();
         let tried = self.call_once(ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to });
         tried.or_else(|first| self.sendto_on(data, &address, first))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sendto_on(&self, data: &[u8], address: &Address, first: FirstCall) -> Result<usize> {
+        let (view, to) = (self.view(), address.to_raw());
+        let op = ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to };
+        view.run_on("sendto", op, first)
+            .map_err(|error| view.explain_address(error, Target::Address(*address), address))
     }
 
     /// Sends one message gathered from `data`, with control messages, to an address or to the connected peer. Source:
@@ -363,5 +401,18 @@ impl Socket {
     /// ```
     pub fn sendfile(&self, file: impl AsHandle, offset: u64, count: Option<u64>) -> Result<u64> {
         self.view().sendfile(file, offset, count)
+    }
+
+    /// One try under the socket's own timeout; a view, a limit and whatever else waiting and failing need come into
+    /// being only after it, out of the way of a call that finds its data.
+    #[inline(always)]
+    fn try_once<O: Operation>(&self, mut op: O) -> Result<O::Output, FirstTry> {
+        try_first(&mut op, &self.gate)
+    }
+
+    /// The same for what is one system call: of a failure only the error number is kept until the cold half.
+    #[inline(always)]
+    fn call_once<O: OneCall>(&self, mut op: O) -> Result<O::Output, FirstCall> {
+        call_first(&mut op, &self.gate)
     }
 }

@@ -26,9 +26,7 @@ use crate::option::{self, OptionValue, SocketOption};
 use crate::sys::address::RawAddress;
 use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, socket as calls_of_system};
 use crate::target::Target;
-use crate::wait::{
-    Canceller, FirstCall, FirstTry, Gate, Limit, OneCall, Operation, ServerPolicy, Watch, call_first, try_first,
-};
+use crate::wait::{Canceller, Gate, Limit, ServerPolicy, Watch};
 
 /// The timeout that new sockets begin with.
 static DEFAULT_TIMEOUT: AtomicU64 = AtomicU64::new(Timeout::NEVER.nanos());
@@ -756,56 +754,6 @@ impl Socket {
     fn put_under(&self, watch: Watch) {
         self.watch.get_or_init(|| Box::new(watch));
         self.gate.set_policy(true);
-    }
-
-    /// One try under the socket's own timeout; a view, a limit and whatever else waiting and failing need come into
-    /// being only after it, out of the way of a call that finds its data.
-    #[inline(always)]
-    fn try_once<O: Operation>(&self, mut op: O) -> Result<O::Output, FirstTry> {
-        try_first(&mut op, &self.gate)
-    }
-
-    /// The same for what is one system call: of a failure only the error number is kept until the cold half.
-    #[inline(always)]
-    fn call_once<O: OneCall>(&self, mut op: O) -> Result<O::Output, FirstCall> {
-        call_first(&mut op, &self.gate)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn recv_on(&self, buffer: &mut [u8], first: FirstCall) -> Result<usize> {
-        let op = ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        self.view().run_on("recv", op, first)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn recvfrom_on(&self, buffer: &mut [u8], first: FirstCall) -> Result<(usize, Option<Address>)> {
-        let op = ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        self.view().run_on("recvfrom", op, first)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn accept_on(&self, first: FirstTry) -> Result<(Self, Address)> {
-        let op = ops::Accept { from: self.open_file() };
-        self.view().run_rest("accept", op, first).map(|accepted| self.welcome(accepted))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn send_on(&self, data: &[u8], first: FirstCall) -> Result<usize> {
-        let op = ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE };
-        self.view().run_on("send", op, first)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn sendto_on(&self, data: &[u8], address: &Address, first: FirstCall) -> Result<usize> {
-        let (view, to) = (self.view(), address.to_raw());
-        let op = ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to };
-        view.run_on("sendto", op, first)
-            .map_err(|error| view.explain_address(error, Target::Address(*address), address))
     }
 
     /// The socket under its own timeout alone.
