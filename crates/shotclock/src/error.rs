@@ -82,7 +82,8 @@ pub(crate) enum Reason {
     Unsupported(String),
     WorkerLimit { limit: LimitKind, elapsed: Duration, workers: usize },
     Attempts { failures: Vec<Error>, limit: Option<(LimitKind, Duration)> },
-    File(io::Error),
+    NoAnswer(io::Error),
+    NoThread(io::Error),
 }
 
 impl Error {
@@ -333,7 +334,7 @@ impl Error {
         match &self.0.reason {
             Reason::System(errno) => Some(errno.raw_os_error()),
             Reason::Lookup { errno, .. } => errno.map(Errno::raw_os_error),
-            Reason::File(error) => error.raw_os_error(),
+            Reason::NoAnswer(error) | Reason::NoThread(error) => error.raw_os_error(),
             Reason::Attempts { failures, limit: None } => failures.last().and_then(Self::raw_os_error),
             _ => None,
         }
@@ -409,7 +410,7 @@ impl Error {
             Reason::Ended(_) => Kind::UnexpectedEof,
             Reason::TooLong(_) => Kind::InvalidData,
             Reason::Unsupported(_) => Kind::Unsupported,
-            Reason::File(error) => error.kind(),
+            Reason::NoAnswer(error) | Reason::NoThread(error) => error.kind(),
         }
     }
 }
@@ -457,7 +458,7 @@ impl fmt::Display for Reason {
                 }
                 failures.iter().try_for_each(|failure| write!(f, "; {failure}"))
             }
-            Self::File(error) => write!(f, "{error}"),
+            Self::NoAnswer(error) | Self::NoThread(error) => write!(f, "{error}"),
             Self::Invalid(text)
             | Self::OutOfMemory(text)
             | Self::Ended(text)
@@ -526,7 +527,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.reason {
             Reason::Attempts { failures, .. } => failures.last().map(|failure| failure as _),
-            Reason::File(error) => Some(error),
+            Reason::NoAnswer(error) | Reason::NoThread(error) => Some(error),
             _ => None,
         }
     }

@@ -82,7 +82,7 @@ impl Peer {
 
     fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Result<()> {
         let thread = sys::thread::spawn("faults", work);
-        self.threads.push(thread.map_err(|error| Error::new("faults", Reason::File(error)))?);
+        self.threads.push(thread.map_err(|error| Error::new("faults", Reason::NoThread(error)))?);
         Ok(())
     }
 }

@@ -46,9 +46,9 @@ impl SocketHandle for Timed<'_> {
 
 /// A handle that counts as a user of the descriptor: the socket's `close` leaves it open until this is dropped.
 #[derive(Debug)]
-pub(super) struct Held<S: SocketHandle>(S);
+pub(super) struct FileShare<S: SocketHandle>(S);
 
-impl<S: SocketHandle> Held<S> {
+impl<S: SocketHandle> FileShare<S> {
     pub(super) fn new(handle: S) -> Result<Self> {
         let entered = handle.timed().socket().gate().enter_file();
         match entered {
@@ -64,7 +64,7 @@ impl<S: SocketHandle> Held<S> {
     }
 }
 
-impl<S: SocketHandle> Drop for Held<S> {
+impl<S: SocketHandle> Drop for FileShare<S> {
     fn drop(&mut self) {
         let view = self.0.timed();
         if view.socket().gate().leave_file() {

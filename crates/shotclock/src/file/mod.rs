@@ -11,7 +11,7 @@ pub use buffer::LINE_LIMIT;
 pub use handle::SocketHandle;
 
 use buffer::{ReadBuffer, WriteBuffer};
-use handle::Held;
+use handle::FileShare;
 
 use crate::error::Result;
 use crate::socket::{formatted, no_text};
@@ -37,7 +37,7 @@ use crate::socket::{formatted, no_text};
 /// ```
 #[derive(Debug)]
 pub struct SocketReader<S: SocketHandle> {
-    socket: Held<S>,
+    socket: FileShare<S>,
     input: ReadBuffer,
 }
 
@@ -63,7 +63,7 @@ pub struct SocketReader<S: SocketHandle> {
 #[derive(Debug)]
 pub struct SocketWriter<S: SocketHandle> {
     output: WriteBuffer,
-    socket: Held<S>,
+    socket: FileShare<S>,
 }
 
 /// A buffered reader and writer over a socket: Python's `makefile("rwb")`. See [`SocketReader`] and [`SocketWriter`].
@@ -87,7 +87,7 @@ pub struct SocketWriter<S: SocketHandle> {
 #[derive(Debug)]
 pub struct SocketFile<S: SocketHandle> {
     output: WriteBuffer,
-    socket: Held<S>,
+    socket: FileShare<S>,
     input: ReadBuffer,
 }
 
@@ -105,7 +105,7 @@ impl<S: SocketHandle> SocketReader<S> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn new(socket: S) -> Result<Self> {
-        Ok(Self { socket: Held::new(socket)?, input: ReadBuffer::default() })
+        Ok(Self { socket: FileShare::new(socket)?, input: ReadBuffer::default() })
     }
 
     /// Gives up the file; the connection ends here if the socket is closed too. What was read ahead is lost.
@@ -132,7 +132,7 @@ impl<S: SocketHandle> SocketWriter<S> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn new(socket: S) -> Result<Self> {
-        Ok(Self { output: WriteBuffer::default(), socket: Held::new(socket)? })
+        Ok(Self { output: WriteBuffer::default(), socket: FileShare::new(socket)? })
     }
 }
 
@@ -151,7 +151,7 @@ impl<S: SocketHandle> SocketFile<S> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn new(socket: S) -> Result<Self> {
-        Ok(Self { output: WriteBuffer::default(), socket: Held::new(socket)?, input: ReadBuffer::default() })
+        Ok(Self { output: WriteBuffer::default(), socket: FileShare::new(socket)?, input: ReadBuffer::default() })
     }
 }
 

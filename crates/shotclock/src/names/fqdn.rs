@@ -61,6 +61,6 @@ impl Lookup<'_> {
 fn has_documented_answer(error: &Error) -> bool {
     !matches!(
         error.reason(),
-        Reason::Cancelled | Reason::Closed | Reason::Invalid(_) | Reason::Unsupported(_) | Reason::File(_)
+        Reason::Cancelled | Reason::Closed | Reason::Invalid(_) | Reason::Unsupported(_) | Reason::NoAnswer(_)
     )
 }

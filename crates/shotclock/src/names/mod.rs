@@ -152,7 +152,7 @@ impl<'c> Lookup<'c> {
         let no_such = request.describe();
         let answer = self.outcome(operation, request).and_then(|outcome| match outcome.answered() {
             Ok(answer) => answer.map_err(|failure| failed(operation, failure, no_such)),
-            Err(why) => Err(Error::new(operation, Reason::File(io::Error::other(why)))),
+            Err(why) => Err(Error::new(operation, Reason::NoAnswer(io::Error::other(why)))),
         });
         // Each request has its one sort of answer; a wrong one would be a mistake in `Request::run`.
         let picked = answer.and_then(|answer| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Timed;
 use crate::deadline::Deadline;
 use crate::error::Result;
-use crate::sys::{AsHandle, OwnedHandle, Readiness, socket as calls, thread};
+use crate::sys::{AsHandle, OwnedHandle, Readiness, socket, thread};
 use crate::wait::{Closing, Gate, Interest, Limit, Moves, Operation, Pause, Signal, Visit, run};
 
 /// The longest that a close waits for the calls of other threads to leave. They are woken, so it takes what the
@@ -31,15 +31,15 @@ impl Timed<'_> {
     pub(crate) fn end_descriptor(&self, burial: Option<Visit<'_>>, is_waited_on: bool) -> Result<()> {
         let is_bounded = self.limit.is_bounded();
         // As long as there is a copy, nobody lingers: not the burial, and no call that is the last to leave.
-        let lingers = (is_bounded || is_waited_on) && calls::lingers(self.fd());
-        let copy = if lingers { calls::dup(self.fd()).ok() } else { None };
+        let lingers = (is_bounded || is_waited_on) && socket::lingers(self.fd());
+        let copy = if lingers { socket::dup(self.fd()).ok() } else { None };
         let limit = if lingers { self.limit.begun(Deadline::now()) } else { self.limit };
         let buried = self.socket.bury();
         drop(burial);
         self.see_off(is_waited_on);
-        if lingers && is_bounded && calls::lingers(self.fd()) {
+        if lingers && is_bounded && socket::lingers(self.fd()) {
             // It could not be buried, only shut down: whoever closes it in the end is not to wait.
-            let _not_ours_to_mend = calls::linger_in_background(self.fd());
+            let _not_ours_to_mend = socket::linger_in_background(self.fd());
         }
         let lingered = match copy {
             Some(copy) if is_bounded => {
@@ -111,7 +111,7 @@ impl Parting {
     /// The same without a thread for it.
     fn close_in_background(&self) {
         if let Some(copy) = self.take() {
-            let _lingers_then = calls::linger_in_background(copy.as_fd());
+            let _lingers_then = socket::linger_in_background(copy.as_fd());
         }
         self.closed.set();
     }

@@ -24,7 +24,7 @@ use crate::error::{Error, Reason, Result};
 use crate::ops;
 use crate::option::{self, OptionValue, SocketOption};
 use crate::sys::address::RawAddress;
-use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, socket as calls_of_system};
+use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, socket};
 use crate::target::Target;
 use crate::wait::{Canceller, Gate, Limit, ServerPolicy, Watch};
 
@@ -70,7 +70,7 @@ pub fn default_timeout() -> Timeout {
 /// # Ok::<(), shotclock::Error>(())
 /// ```
 pub fn socketpair(family: Family, kind: Kind) -> Result<(Socket, Socket)> {
-    let pair = calls_of_system::socketpair(family.0, kind.0, Protocol::DEFAULT.0);
+    let pair = socket::socketpair(family.0, kind.0, Protocol::DEFAULT.0);
     let (one, other) = pair.map_err(|errno| Error::system("socketpair", errno))?;
     Ok((Socket::adopt_nonblocking(one).of_kind(kind), Socket::adopt_nonblocking(other).of_kind(kind)))
 }
@@ -140,7 +140,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn with_protocol(family: Family, kind: Kind, protocol: Protocol) -> Result<Self> {
-        let made = calls_of_system::socket(family.0, kind.0, protocol.0);
+        let made = socket::socket(family.0, kind.0, protocol.0);
         let fail = |errno| Error::system("socket", errno).to(format_args!("({family}, {kind}, {protocol:?})"));
         made.map(|fd| Self::adopt_nonblocking(fd).of_kind(kind)).map_err(fail)
     }
@@ -160,8 +160,8 @@ impl Socket {
     /// ```
     pub fn fromfd(fd: impl AsHandle) -> Result<Self> {
         let fail = |errno| Error::system("fromfd", errno);
-        calls_of_system::check_is_socket(fd.as_fd()).map_err(fail)?;
-        Ok(Self::from(calls_of_system::dup(fd.as_fd()).map_err(fail)?))
+        socket::check_is_socket(fd.as_fd()).map_err(fail)?;
+        Ok(Self::from(socket::dup(fd.as_fd()).map_err(fail)?))
     }
 
     pub(crate) fn adopt_nonblocking(fd: OwnedHandle) -> Self {
@@ -203,7 +203,7 @@ impl Socket {
     pub fn bind<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
         let target = target.into();
         let (address, _) = self.view().resolve("bind", target)?;
-        let bound = self.checked("bind", |fd| calls_of_system::bind(fd, &address.to_raw()));
+        let bound = self.checked("bind", |fd| socket::bind(fd, &address.to_raw()));
         bound.map_err(|error| self.explain_family(error, &address).to(target))
     }
 
@@ -220,7 +220,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn listen(&self, backlog: i32) -> Result<()> {
-        self.checked("listen", |fd| calls_of_system::listen(fd, backlog.max(0)))
+        self.checked("listen", |fd| socket::listen(fd, backlog.max(0)))
     }
 
     /// Shuts down one direction of a connection or both; who waits in it, in any thread, is woken, and gets what a blocking
@@ -237,7 +237,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn shutdown(&self, how: Shutdown) -> Result<()> {
-        self.checked("shutdown", |fd| calls_of_system::shutdown(fd, how.0))
+        self.checked("shutdown", |fd| socket::shutdown(fd, how.0))
     }
 
     /// Closes the socket: every later call on it, and every wait under way in any thread, fails with an error whose
@@ -277,7 +277,7 @@ impl Socket {
 
     /// Puts the dead descriptor under our number.
     fn bury(&self) -> Result<()> {
-        calls_of_system::bury(self.fd.as_fd()).map_err(|errno| Error::system("close", errno))
+        socket::bury(self.fd.as_fd()).map_err(|errno| Error::system("close", errno))
     }
 
     /// Gives up the descriptor, in blocking mode, without closing it. Source: Python's `socket.detach`.
@@ -293,7 +293,7 @@ impl Socket {
     /// ```
     #[doc(alias = "into_fd")]
     pub fn detach(self) -> OwnedHandle {
-        let _on_a_dead_one_it_is_an_error = calls_of_system::set_nonblocking(self.fd.as_fd(), false);
+        let _on_a_dead_one_it_is_an_error = socket::set_nonblocking(self.fd.as_fd(), false);
         self.fd
     }
 
@@ -314,7 +314,7 @@ impl Socket {
     /// ```
     #[doc(alias = "try_clone")]
     pub fn dup(&self) -> Result<Self> {
-        let copy = Self::adopt(self.checked("dup", calls_of_system::dup)?);
+        let copy = Self::adopt(self.checked("dup", socket::dup)?);
         // Both have one open file description now: either may change O_NONBLOCK under the other.
         self.gate.set_shared();
         copy.set_timeout(self.timeout());
@@ -402,7 +402,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn get_inheritable(&self) -> Result<bool> {
-        self.checked("get_inheritable", calls_of_system::is_inheritable)
+        self.checked("get_inheritable", socket::is_inheritable)
     }
 
     /// Sets whether programs started by this process inherit the descriptor.
@@ -416,7 +416,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn set_inheritable(&self, inheritable: bool) -> Result<()> {
-        self.checked("set_inheritable", |fd| calls_of_system::set_inheritable(fd, inheritable))
+        self.checked("set_inheritable", |fd| socket::set_inheritable(fd, inheritable))
     }
 
     /// The socket's timeout. Source: Python's `socket.gettimeout`.
@@ -504,7 +504,7 @@ impl Socket {
     /// ```
     #[doc(alias = "local_addr")]
     pub fn getsockname(&self) -> Result<Address> {
-        self.checked("getsockname", calls_of_system::getsockname).map(|raw| Address::from_raw(&raw))
+        self.checked("getsockname", socket::getsockname).map(|raw| Address::from_raw(&raw))
     }
 
     /// The address of the other end. Source: getpeername(2).
@@ -522,7 +522,7 @@ impl Socket {
     /// ```
     #[doc(alias = "peer_addr")]
     pub fn getpeername(&self) -> Result<Address> {
-        let peer = self.checked("getpeername", calls_of_system::getpeername)?;
+        let peer = self.checked("getpeername", socket::getpeername)?;
         Ok(peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_raw))
     }
 
@@ -575,7 +575,7 @@ impl Socket {
     /// ```
     pub fn getsockopt_raw(&self, level: i32, name: i32, value: &mut [u8]) -> Result<usize> {
         value.fill(0);
-        let result = self.checked("getsockopt", |fd| calls_of_system::getsockopt(fd, level, name, value));
+        let result = self.checked("getsockopt", |fd| socket::getsockopt(fd, level, name, value));
         result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
     }
 
@@ -592,7 +592,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn setsockopt_raw(&self, level: i32, name: i32, value: &[u8]) -> Result<()> {
-        let result = self.checked("setsockopt", |fd| calls_of_system::setsockopt(fd, level, name, value));
+        let result = self.checked("setsockopt", |fd| socket::setsockopt(fd, level, name, value));
         result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
     }
 

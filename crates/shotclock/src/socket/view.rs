@@ -10,8 +10,7 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::ops;
 use crate::sys::message::ControlBuffer;
-use crate::sys::socket as calls;
-use crate::sys::{AsHandle, BorrowedHandle, Errno};
+use crate::sys::{AsHandle, BorrowedHandle, Errno, socket};
 use crate::target::Target;
 use crate::wait::{Canceller, FirstCall, FirstTry, Limit, OneCall, Operation, call_first, run, run_on, run_rest};
 
@@ -627,7 +626,7 @@ impl<'s> Timed<'s> {
         if error.is_would_block() || error.is_closed() {
             return error;
         }
-        match calls::getpeername(self.fd()) {
+        match socket::getpeername(self.fd()) {
             Ok(Some(peer)) => match Address::from_raw(&peer) {
                 Address::Unix(name) if name.is_unnamed() => error,
                 peer => error.to(peer),
