@@ -1,4 +1,5 @@
-//! [`Timed`]: a socket under other limits. Every call that can wait is written here, once.
+//! [`Timed`]: a socket under other limits. Every call that can wait is written here, once; of five hot ones the socket's own
+//! have a first try before it (`calls.rs`).
 
 use std::io::{IoSlice, IoSliceMut};
 
