@@ -217,12 +217,6 @@ fn of_sockets() -> Vec<PyMethodDef> {
         ),
         function(c"functions", functions, METH_O, c"functions(module, /)\n--\n\nThe functions of _socket."),
         function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
-        function(
-            c"attempt_delays",
-            race::attempt_delays,
-            METH_NOARGS,
-            c"attempt_delays()\n--\n\nThe usual pause between attempts and the shortest, in nanoseconds.",
-        ),
         function(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),
         function(
             c"sendfile",
@@ -281,6 +275,12 @@ fn of_limits() -> Vec<PyMethodDef> {
             lookup_limit::set_lookup_timeout,
             METH_O,
             c"set_lookup_timeout(nanoseconds, /)\n--\n\nThe limit on each lookup; 0 is none.",
+        ),
+        function(
+            c"attempt_delays",
+            race::attempt_delays,
+            METH_NOARGS,
+            c"attempt_delays()\n--\n\nThe usual pause between attempts and the shortest, in nanoseconds.",
         ),
         function(c"earliest", chain::earliest, METH_O, c"earliest(link, /)\n--\n\nThe scope that ends first, or None."),
         function(c"is_bounded", chain::is_bounded, METH_NOARGS, c"is_bounded()\n--\n\nWhether anything counts here."),
