@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import ssl
+import sys
 import threading
 import time
 import types
@@ -302,13 +303,23 @@ def test_recv_exact_goes_on_encrypted(tls_pair):
 
 @pytest.mark.parametrize("is_suppressed", [True, False])
 def test_recv_exact_meets_a_ragged_end_as_recv_does(tls_pair, is_suppressed):
-    ours, theirs = tls_pair(60)
-    ours.suppress_ragged_eofs = is_suppressed
-    theirs.sendall(b"half")
-    with _raw(theirs) as outgoing:
-        outgoing.shutdown(socket.SHUT_RDWR)
-    with pytest.raises(shotclock.IncompleteReadError if is_suppressed else ssl.SSLEOFError) as raised:
-        shotclock.recv_exact(ours, 8)
+    def at_a_ragged_end():
+        ours, theirs = tls_pair(60)
+        ours.suppress_ragged_eofs = is_suppressed
+        theirs.sendall(b"half")
+        with _raw(theirs) as outgoing:
+            outgoing.shutdown(socket.SHUT_RDWR)
+        return ours
+
+    plain = at_a_ragged_end()
+    assert plain.recv(8) == b"half"
+    # Up to 3.11.4, over OpenSSL 3, the interpreter takes any end for a proper one.
+    ends_properly = is_suppressed
+    with contextlib.suppress(ssl.SSLEOFError):
+        ends_properly = plain.recv(8) == b""
+    assert ends_properly == is_suppressed or sys.version_info < (3, 11, 5)
+    with pytest.raises(shotclock.IncompleteReadError if ends_properly else ssl.SSLEOFError) as raised:
+        shotclock.recv_exact(at_a_ragged_end(), 8)
     assert raised.value.partial == b"half"
 
 
