@@ -386,6 +386,8 @@ def test_a_close_that_lingers_holds_nobody_else_up(run_with_waits):
         + textwrap.dedent("""
         ours, theirs = lingering()
         number = ours.fileno()
+        # Made before the close, or one of them may get the number that the close gives back.
+        other, its = socket.socketpair()
         waiter = Waiter(lambda: ours.recv(1))
         begun = time.monotonic()
         closer = threading.Thread(target=ours.close)
@@ -394,7 +396,6 @@ def test_a_close_that_lingers_holds_nobody_else_up(run_with_waits):
         assert waiter.end().errno == errno.EBADF
         assert time.monotonic() - begun < LATE and closer.is_alive()
         # Two threads on another socket.
-        other, its = socket.socketpair()
         waiters = [Waiter(lambda: other.recv(1)) for _ in range(2)]
         its.close()
         assert [waiter.end() for waiter in waiters] == [None, None]
