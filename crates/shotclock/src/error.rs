@@ -68,21 +68,36 @@ struct Cause {
 }
 
 pub(crate) enum Reason {
-    TimedOut { limit: LimitKind, elapsed: Duration },
+    TimedOut {
+        limit: LimitKind,
+        elapsed: Duration,
+    },
     WouldBlock,
     Cancelled,
     Closed,
     System(Errno),
-    Lookup { code: LookupCode, text: String, errno: Option<Errno> },
+    Lookup {
+        code: LookupCode,
+        text: String,
+        errno: Option<Errno>,
+    },
     Invalid(String),
     OutOfMemory(String),
     Ended(String),
     NotFound(String),
     TooLong(String),
     Unsupported(String),
-    WorkerLimit { limit: LimitKind, elapsed: Duration, workers: usize },
-    Attempts { failures: Vec<Error>, limit: Option<(LimitKind, Duration)> },
+    WorkerLimit {
+        limit: LimitKind,
+        elapsed: Duration,
+        workers: usize,
+    },
+    Attempts {
+        failures: Vec<Error>,
+        limit: Option<(LimitKind, Duration)>,
+    },
     NoAnswer(io::Error),
+    #[cfg_attr(not(feature = "faults"), expect(dead_code, reason = "misbehaving peers alone have threads to wait for"))]
     NoThread(io::Error),
 }
 

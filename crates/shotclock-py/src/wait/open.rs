@@ -48,4 +48,3 @@ pub(crate) fn leave_all() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     OPEN.fetch_sub(LINKS.swap(0, Ordering::Relaxed), Ordering::Relaxed);
 }
-use crate::mount::table as _planted;
