@@ -59,6 +59,8 @@ fn rust_tests(name: &str, packages: &[&str], target: &Path, report: &mut Report)
         // Compiling is not the tests' time.
         let mut build = run::cargo(["test", "--no-run", "--lib", "--bins", "--tests", "--examples"]);
         run::check(build.args(packages))?;
+        // Some tests run examples, of which the above makes none but their tests.
+        run::check(run::cargo(["build", "--examples"]).args(packages))?;
         let before = report.skips.len();
         tests.args(["--", "--show-output"]);
         report.add(name, &run::tee(&mut run::bounded(RUNNER_LIMIT, &tests))?);

@@ -19,11 +19,18 @@ use shotclock::{
 /// The call must end by a scope around it, which then knows.
 #[track_caller]
 fn ends_by_scope<T>(name: &str, call: impl FnOnce() -> Result<T>) -> Error {
-    let guard = DeadlineScope::enter(LIMIT);
-    let error = times_out(LIMIT, call);
-    assert_eq!(error.limit(), Some(LimitKind::Scope(guard.scope().id())), "{name}: {error}");
-    assert_eq!(error.scope(), Some(guard.scope().id()));
-    assert!(guard.scope().expired(), "{name}");
+    let mut scope = None;
+    // Its time runs from where it is entered, so that is timed, too.
+    let error = times_out(LIMIT, || {
+        let guard = DeadlineScope::enter(LIMIT);
+        let result = call();
+        scope = Some((guard.scope().id(), guard.scope().expired()));
+        result
+    });
+    let (id, expired) = scope.expect("it was entered");
+    assert_eq!(error.limit(), Some(LimitKind::Scope(id)), "{name}: {error}");
+    assert_eq!(error.scope(), Some(id));
+    assert!(expired, "{name}");
     error
 }
 
