@@ -145,9 +145,12 @@ fn a_drip_does_not_stretch_a_scope() {
 #[test]
 fn nested_scopes_end_with_the_earliest() {
     let (client, _silent) = tcp_pair();
-    let outer = DeadlineScope::enter(LIMIT);
-    let inner = DeadlineScope::enter(Duration::from_secs(60));
-    let error = times_out(LIMIT, || client.recv(1));
+    let mut guards = None;
+    let error = times_out(LIMIT, || {
+        guards = Some((DeadlineScope::enter(LIMIT), DeadlineScope::enter(Duration::from_secs(60))));
+        client.recv(1)
+    });
+    let (outer, inner) = guards.expect("they were entered");
     assert_eq!(error.scope(), Some(outer.scope().id()));
     assert!(outer.scope().expired() && !inner.scope().expired());
     drop(outer);
