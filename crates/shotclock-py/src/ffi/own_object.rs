@@ -4,9 +4,9 @@ use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 use std::ptr;
 
 use crate::ffi::capi::{
-    METH_NOARGS, Py_DecRef, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_tp_dealloc, Py_tp_iter, Py_tp_iternext, Py_tp_methods,
-    PyCFunction, PyMethodDef, PyMethodDefPointer, PyObject, PyType_FromSpec, PyType_Slot, PyType_Spec, PyTypeObject,
-    allocate, free,
+    METH_FASTCALL, Py_DecRef, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_tp_dealloc, Py_tp_iter, Py_tp_iternext, Py_tp_methods,
+    PyCFunction, PyCFunctionFast, PyMethodDef, PyMethodDefPointer, PyObject, PyType_FromSpec, PyType_Slot, PyType_Spec,
+    PyTypeObject, allocate, free,
 };
 use crate::ffi::once::Once;
 use crate::ffi::owned::Owned;
@@ -100,8 +100,26 @@ unsafe extern "C" fn dealloc<T: Value>(me: *mut PyObject) {
     }
 }
 
-/// A method without arguments.
-pub(crate) const fn method(name: &'static CStr, call: PyCFunction, doc: &'static CStr) -> PyMethodDef {
-    let ml_meth = PyMethodDefPointer { PyCFunction: call };
-    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: METH_NOARGS, ml_doc: doc.as_ptr() }
+/// The definition of a method, or of a module's function. Without documentation where `doc` is `None`.
+pub(crate) fn method(
+    name: &'static CStr,
+    call: PyCFunction,
+    flags: c_int,
+    doc: impl Into<Option<&'static CStr>>,
+) -> PyMethodDef {
+    defined(name, PyMethodDefPointer { PyCFunction: call }, flags, doc.into())
+}
+
+/// The same of one that takes its arguments as a vector.
+pub(crate) fn fast(name: &'static CStr, call: PyCFunctionFast, doc: impl Into<Option<&'static CStr>>) -> PyMethodDef {
+    defined(name, PyMethodDefPointer { PyCFunctionFast: call }, METH_FASTCALL, doc.into())
+}
+
+fn defined(
+    name: &'static CStr,
+    ml_meth: PyMethodDefPointer,
+    ml_flags: c_int,
+    doc: Option<&'static CStr>,
+) -> PyMethodDef {
+    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags, ml_doc: doc.map_or(ptr::null(), CStr::as_ptr) }
 }

@@ -9,13 +9,12 @@ use std::io::BufRead;
 
 use crate::ffi::arguments::{Arguments, Buffer};
 use crate::ffi::capi::{
-    METH_FASTCALL, METH_NOARGS, METH_O, Py_None, Py_ssize_t, PyCFunction, PyCFunctionFast, PyExc_TimeoutError,
-    PyLong_AsSsize_t, PyMethodDef, PyMethodDefPointer, PyObject, PyTypeObject,
+    METH_NOARGS, METH_O, Py_None, Py_ssize_t, PyExc_TimeoutError, PyLong_AsSsize_t, PyMethodDef, PyObject, PyTypeObject,
 };
 use crate::ffi::caught::Caught;
 use crate::ffi::exception;
 use crate::ffi::once::Once;
-use crate::ffi::own_object::{Value, object_with, value_of};
+use crate::ffi::own_object::{Value, fast, method, object_with, value_of};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::files::gate::Gate;
@@ -284,14 +283,14 @@ impl Value for Reader {
 
     fn methods() -> Vec<PyMethodDef> {
         vec![
-            fast(c"read", read),
-            fast(c"read1", read1),
-            fast(c"peek", peek),
-            fast(c"readline", readline),
-            fast(c"readlines", readlines),
-            method(c"readinto", readinto, METH_O),
-            method(c"readinto1", readinto1, METH_O),
-            method(c"close", close, METH_NOARGS),
+            fast(c"read", read, None),
+            fast(c"read1", read1, None),
+            fast(c"peek", peek, None),
+            fast(c"readline", readline, None),
+            fast(c"readlines", readlines, None),
+            method(c"readinto", readinto, METH_O, None),
+            method(c"readinto1", readinto1, METH_O, None),
+            method(c"close", close, METH_NOARGS, None),
         ]
     }
 
@@ -344,14 +343,4 @@ unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject
     // SAFETY: as in `with_size`.
     unsafe { value_of::<Reader>(me) }.is_closed.set(true);
     returned(Ok(Owned::none()))
-}
-
-pub(crate) fn fast(name: &'static CStr, call: PyCFunctionFast) -> PyMethodDef {
-    let ml_meth = PyMethodDefPointer { PyCFunctionFast: call };
-    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: METH_FASTCALL, ml_doc: std::ptr::null() }
-}
-
-pub(crate) fn method(name: &'static CStr, call: PyCFunction, flags: std::ffi::c_int) -> PyMethodDef {
-    let ml_meth = PyMethodDefPointer { PyCFunction: call };
-    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: flags, ml_doc: std::ptr::null() }
 }

@@ -18,11 +18,11 @@ use crate::ffi::capi::{
 use crate::ffi::caught::Caught;
 use crate::ffi::exception;
 use crate::ffi::once::Once;
-use crate::ffi::own_object::{Value, object_with, value_of};
+use crate::ffi::own_object::{Value, fast, method, object_with, value_of};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::files::gate::Gate;
-use crate::files::reader::{Reader, fast, method, size, with_size};
+use crate::files::reader::{Reader, size, with_size};
 use crate::files::store::Store;
 
 /// How much is read at once.
@@ -374,10 +374,10 @@ impl Value for Text {
 
     fn methods() -> Vec<PyMethodDef> {
         vec![
-            fast(c"read", read),
-            fast(c"readline", readline),
-            fast(c"readlines", readlines),
-            method(c"has_read", has_read, METH_NOARGS),
+            fast(c"read", read, None),
+            fast(c"readline", readline, None),
+            fast(c"readlines", readlines, None),
+            method(c"has_read", has_read, METH_NOARGS, None),
         ]
     }
 

@@ -16,11 +16,10 @@ use crate::ffi::capi::{
 use crate::ffi::caught::Caught;
 use crate::ffi::exception;
 use crate::ffi::once::Once;
-use crate::ffi::own_object::{Value, object_with, value_of};
+use crate::ffi::own_object::{Value, method, object_with, value_of};
 use crate::ffi::owned::{Owned, returned, type_name};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::files::gate::Gate;
-use crate::files::reader::method;
 use crate::files::writer::Writer;
 
 struct TextWriter {
@@ -152,7 +151,7 @@ impl Value for TextWriter {
     }
 
     fn methods() -> Vec<PyMethodDef> {
-        vec![method(c"write", write, METH_O), method(c"flush", flush, METH_NOARGS)]
+        vec![method(c"write", write, METH_O, None), method(c"flush", flush, METH_NOARGS, None)]
     }
 
     unsafe extern "C" fn next(_: *mut PyObject) -> *mut PyObject {

@@ -16,11 +16,10 @@ use crate::ffi::capi::{
 use crate::ffi::caught::Caught;
 use crate::ffi::exception;
 use crate::ffi::once::Once;
-use crate::ffi::own_object::{Value, object_with, value_of};
+use crate::ffi::own_object::{Value, method, object_with, value_of};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::files::gate::Gate;
-use crate::files::reader::method;
 use crate::files::send;
 use crate::files::send::Way;
 
@@ -204,10 +203,10 @@ impl Value for Writer {
 
     fn methods() -> Vec<PyMethodDef> {
         vec![
-            method(c"write", write, METH_O),
-            method(c"flush", flush, METH_NOARGS),
-            method(c"begin_to_close", begin_to_close, METH_NOARGS),
-            method(c"close", close, METH_NOARGS),
+            method(c"write", write, METH_O, None),
+            method(c"flush", flush, METH_NOARGS, None),
+            method(c"begin_to_close", begin_to_close, METH_NOARGS, None),
+            method(c"close", close, METH_NOARGS, None),
         ]
     }
 

@@ -5,12 +5,13 @@ use std::ptr;
 
 use crate::ffi::arguments::descriptor;
 use crate::ffi::capi::{
-    METH_FASTCALL, METH_NOARGS, METH_O, METH_VARARGS, Py_TYPE, Py_mod_exec, PyCFunction, PyCFunction_NewEx,
-    PyCFunctionFast, PyDescr_NewMethod, PyDict_New, PyDict_SetItemString, PyExc_ImportError, PyInterpreterState_Get,
-    PyInterpreterState_GetID, PyMethodDef, PyMethodDefPointer, PyModule_AddObjectRef, PyModuleDef,
-    PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject, PyType_Check, PyType_IsSubtype, variadic,
+    METH_NOARGS, METH_O, METH_VARARGS, Py_TYPE, Py_mod_exec, PyCFunction_NewEx, PyDescr_NewMethod, PyDict_New,
+    PyDict_SetItemString, PyExc_ImportError, PyInterpreterState_Get, PyInterpreterState_GetID, PyMethodDef,
+    PyModule_AddObjectRef, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Init, PyModuleDef_Slot, PyObject,
+    PyType_Check, PyType_IsSubtype, variadic,
 };
 use crate::ffi::exception;
+use crate::ffi::own_object::{fast, method};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::files::{reader, recv_exact, text, text_writer, writer};
@@ -202,63 +203,63 @@ fn of_files() -> Vec<PyMethodDef> {
 /// Those of sockets.
 fn of_sockets() -> Vec<PyMethodDef> {
     vec![
-        function(
+        method(
             c"prepare",
             prepare,
             METH_O,
             c"prepare(stock, /)\n--\n\nTake what is needed from the interpreter's own _socket.",
         ),
-        function(c"descriptors", descriptors, METH_O, c"descriptors(class, /)\n--\n\nMethods for a class of sockets."),
-        function(
+        method(c"descriptors", descriptors, METH_O, c"descriptors(class, /)\n--\n\nMethods for a class of sockets."),
+        method(
             c"file_descriptors",
             file_descriptors,
             METH_O,
             c"file_descriptors(class, /)\n--\n\nMethods for SocketIO of socket.py.",
         ),
-        function(c"functions", functions, METH_O, c"functions(module, /)\n--\n\nThe functions of _socket."),
-        function(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
-        function(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),
-        function(
+        method(c"functions", functions, METH_O, c"functions(module, /)\n--\n\nThe functions of _socket."),
+        method(c"socket_type", socket_type, METH_NOARGS, c"socket_type()\n--\n\nThe socket type in Rust."),
+        method(c"capi", capi, METH_NOARGS, c"capi()\n--\n\nThe capsule _socket.CAPI of that type."),
+        method(
             c"sendfile",
             sendfile::sendfile,
             METH_VARARGS,
             c"sendfile(sock, file, offset, count, before=0, /)\n--\n\nOne part of a file, in time.",
         ),
-        function(
+        method(
             c"recv_exact",
             recv_exact::recv_exact,
             METH_VARARGS,
             c"recv_exact(sock, tls, count, partial, /)\n--\n\nSo many bytes, in time.",
         ),
-        function(
+        method(
             c"wait_readable",
             readable::wait_readable,
             METH_VARARGS,
             c"wait_readable(sock, nanoseconds, accepts, /)\n--\n\nWhether the socket is readable in time.",
         ),
-        function(
+        method(
             c"race",
             race::race,
             METH_VARARGS,
             c"race(infos, delay, prepare, failures, /)\n--\n\nThe first of several sockets to be connected.",
         ),
-        function(
+        method(
             c"know_accept",
             accepted::know_accept,
             METH_O,
             c"know_accept(code, /)\n--\n\nThe code of a socket.py's own accept.",
         ),
-        function(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
-        function(c"guard_tls", guard::guard_tls, METH_O, c"guard_tls(class, /)\n--\n\nGuard _ssl's calls that wait."),
-        function(c"unguard_tls", guard::unguard_tls, METH_NOARGS, c"unguard_tls()\n--\n\nAs if none had been guarded."),
-        function(c"guards_tls", guard::guards_tls, METH_O, c"guards_tls(class, /)\n--\n\nWhether they are guarded."),
-        function(
+        method(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
+        method(c"guard_tls", guard::guard_tls, METH_O, c"guard_tls(class, /)\n--\n\nGuard _ssl's calls that wait."),
+        method(c"unguard_tls", guard::unguard_tls, METH_NOARGS, c"unguard_tls()\n--\n\nAs if none had been guarded."),
+        method(c"guards_tls", guard::guards_tls, METH_O, c"guards_tls(class, /)\n--\n\nWhether they are guarded."),
+        method(
             c"forget_after_fork",
             tries::forget_after_fork,
             METH_NOARGS,
             c"forget_after_fork()\n--\n\nFor os.register_at_fork.",
         ),
-        function(
+        method(
             c"layout",
             layout,
             METH_O,
@@ -270,61 +271,56 @@ fn of_sockets() -> Vec<PyMethodDef> {
 /// Those of what bounds calls.
 fn of_limits() -> Vec<PyMethodDef> {
     vec![
-        function(
+        method(
             c"set_lookup_timeout",
             lookup_limit::set_lookup_timeout,
             METH_O,
             c"set_lookup_timeout(nanoseconds, /)\n--\n\nThe limit on each lookup; 0 is none.",
         ),
-        function(
+        method(
             c"attempt_delays",
             race::attempt_delays,
             METH_NOARGS,
             c"attempt_delays()\n--\n\nThe usual pause between attempts and the shortest, in nanoseconds.",
         ),
-        function(c"earliest", chain::earliest, METH_O, c"earliest(link, /)\n--\n\nThe scope that ends first, or None."),
-        function(c"is_bounded", chain::is_bounded, METH_NOARGS, c"is_bounded()\n--\n\nWhether anything counts here."),
-        function(
-            c"put_outermost",
-            chain::put_outermost,
-            METH_O,
-            c"put_outermost(link, /)\n--\n\nFor ever, everywhere.",
-        ),
-        function(c"outermost", chain::get_outermost, METH_NOARGS, c"outermost()\n--\n\nThe link around all, or None."),
-        function(c"leave_all", chain::leave_all, METH_NOARGS, c"leave_all()\n--\n\nNothing entered counts any more."),
-        function(c"links", chain::count, METH_NOARGS, c"links()\n--\n\nHow many are entered."),
-        function(
+        method(c"earliest", chain::earliest, METH_O, c"earliest(link, /)\n--\n\nThe scope that ends first, or None."),
+        method(c"is_bounded", chain::is_bounded, METH_NOARGS, c"is_bounded()\n--\n\nWhether anything counts here."),
+        method(c"put_outermost", chain::put_outermost, METH_O, c"put_outermost(link, /)\n--\n\nFor ever, everywhere."),
+        method(c"outermost", chain::get_outermost, METH_NOARGS, c"outermost()\n--\n\nThe link around all, or None."),
+        method(c"leave_all", chain::leave_all, METH_NOARGS, c"leave_all()\n--\n\nNothing entered counts any more."),
+        method(c"links", chain::count, METH_NOARGS, c"links()\n--\n\nHow many are entered."),
+        method(
             c"reach_every_socket",
             chain::reach,
             METH_NOARGS,
             c"reach_every_socket()\n--\n\nSee to it that no limit is without effect.",
         ),
-        function(c"monotonic_ns", chain::monotonic_ns, METH_NOARGS, c"monotonic_ns()\n--\n\nThe system's own clock."),
-        function(
+        method(c"monotonic_ns", chain::monotonic_ns, METH_NOARGS, c"monotonic_ns()\n--\n\nThe system's own clock."),
+        method(
             c"set_policy",
             policy::set_policy,
             METH_VARARGS,
             c"set_policy(sock, first_byte, idle, total, /)\n--\n\nIn nanoseconds, -1 for no limit.",
         ),
-        function(c"remove_policy", policy::remove_policy, METH_O, c"remove_policy(sock, /)\n--\n\nPut it under none."),
-        function(c"policy", policy::policy, METH_O, c"policy(sock, /)\n--\n\nAs set_policy takes it, or None."),
-        function(c"policies", policy::policies, METH_NOARGS, c"policies()\n--\n\nHow many sockets are under one."),
+        method(c"remove_policy", policy::remove_policy, METH_O, c"remove_policy(sock, /)\n--\n\nPut it under none."),
+        method(c"policy", policy::policy, METH_O, c"policy(sock, /)\n--\n\nAs set_policy takes it, or None."),
+        method(c"policies", policy::policies, METH_NOARGS, c"policies()\n--\n\nHow many sockets are under one."),
     ]
 }
 
 /// Those of misbehaving peers.
 fn of_peers() -> Vec<PyMethodDef> {
     vec![
-        function(c"peer_modes", faults::peer_modes, METH_NOARGS, c"peer_modes()\n--\n\nHow a peer can misbehave."),
-        function(
+        method(c"peer_modes", faults::peer_modes, METH_NOARGS, c"peer_modes()\n--\n\nHow a peer can misbehave."),
+        method(
             c"start_peer",
             faults::start_peer,
             METH_VARARGS,
             c"start_peer(mode, amount, content, when_asked, host, port, skip, take, every, seed, \
               max_connections, max_bytes, /)\n--\n\nA misbehaving peer, and where it listens.",
         ),
-        function(c"stop_peer", faults::stop_peer, METH_O, c"stop_peer(peer, /)\n--\n\nEnd it."),
-        function(c"peer_events", faults::peer_events, METH_O, c"peer_events(peer, /)\n--\n\nWhat happened so far."),
+        method(c"stop_peer", faults::stop_peer, METH_O, c"stop_peer(peer, /)\n--\n\nEnd it."),
+        method(c"peer_events", faults::peer_events, METH_O, c"peer_events(peer, /)\n--\n\nWhat happened so far."),
     ]
 }
 
@@ -351,14 +347,4 @@ pub unsafe extern "C" fn PyInit__native() -> *mut PyObject {
     }));
     // SAFETY: the interpreter is held during import; the definition lives for ever.
     unsafe { PyModuleDef_Init(definition) }
-}
-
-const fn function(name: &'static CStr, call: PyCFunction, flags: c_int, doc: &'static CStr) -> PyMethodDef {
-    let ml_meth = PyMethodDefPointer { PyCFunction: call };
-    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: flags, ml_doc: doc.as_ptr() }
-}
-
-const fn fast(name: &'static CStr, call: PyCFunctionFast, doc: &'static CStr) -> PyMethodDef {
-    let ml_meth = PyMethodDefPointer { PyCFunctionFast: call };
-    PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags: METH_FASTCALL, ml_doc: doc.as_ptr() }
 }

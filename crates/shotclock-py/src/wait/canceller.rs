@@ -7,12 +7,12 @@ use shotclock::Canceller;
 
 use crate::ffi::call::check_signals;
 use crate::ffi::capi::{
-    METH_FASTCALL, Py_DecRef, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_ssize_t, Py_tp_dealloc, Py_tp_doc,
-    Py_tp_getset, Py_tp_methods, Py_tp_new, PyBool_FromLong, PyGetSetDef, PyMethodDef, PyMethodDefPointer, PyObject,
-    PyTypeObject, allocate, free,
+    METH_NOARGS, Py_DecRef, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_ssize_t, Py_tp_dealloc, Py_tp_doc,
+    Py_tp_getset, Py_tp_methods, Py_tp_new, PyBool_FromLong, PyGetSetDef, PyMethodDef, PyObject, PyTypeObject,
+    allocate, free,
 };
 use crate::ffi::once::Once;
-use crate::ffi::own_object::{heap_type, method};
+use crate::ffi::own_object::{fast, heap_type, method};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 use crate::wait::link::LinkRef;
@@ -58,14 +58,9 @@ fn make() -> PyResult<Owned> {
 
 fn methods() -> Vec<PyMethodDef> {
     vec![
-        method(c"cancel", cancel, c"cancel($self, /)\n--\n\nWake all that wait under it."),
-        method(c"__enter__", enter, c"__enter__($self, /)\n--\n\nBegin."),
-        PyMethodDef {
-            ml_name: c"__exit__".as_ptr(),
-            ml_meth: PyMethodDefPointer { PyCFunctionFast: exit },
-            ml_flags: METH_FASTCALL,
-            ml_doc: c"__exit__($self, kind, error, traceback, /)\n--\n\nEnd, whatever the exception.".as_ptr(),
-        },
+        method(c"cancel", cancel, METH_NOARGS, c"cancel($self, /)\n--\n\nWake all that wait under it."),
+        method(c"__enter__", enter, METH_NOARGS, c"__enter__($self, /)\n--\n\nBegin."),
+        fast(c"__exit__", exit, c"__exit__($self, kind, error, traceback, /)\n--\n\nEnd, whatever the exception."),
         PyMethodDef::zeroed(),
     ]
 }

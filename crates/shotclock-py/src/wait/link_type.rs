@@ -7,12 +7,12 @@ use std::ptr::{self, NonNull};
 
 use crate::ffi::call::{call_method_with, check_signals};
 use crate::ffi::capi::{
-    METH_FASTCALL, METH_O, Py_DecRef, Py_False, Py_INCREF, Py_None, Py_T_BOOL, Py_T_LONGLONG, Py_TPFLAGS_BASETYPE,
+    METH_NOARGS, METH_O, Py_DecRef, Py_False, Py_INCREF, Py_None, Py_T_BOOL, Py_T_LONGLONG, Py_TPFLAGS_BASETYPE,
     Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_ssize_t, Py_tp_clear, Py_tp_dealloc, Py_tp_doc, Py_tp_getset,
     Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_traverse, PyBool_FromLong, PyGetSetDef, PyMemberDef, PyMethodDef,
-    PyMethodDefPointer, PyObject, PyObject_GC_UnTrack, PyTypeObject, allocate, free, visitproc,
+    PyObject, PyObject_GC_UnTrack, PyTypeObject, allocate, free, visitproc,
 };
-use crate::ffi::own_object::{heap_type, method};
+use crate::ffi::own_object::{fast, heap_type, method};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 use crate::wait::chain;
@@ -89,19 +89,9 @@ fn attributes() -> Vec<PyGetSetDef> {
 
 fn methods() -> Vec<PyMethodDef> {
     vec![
-        method(c"__enter__", enter, c"__enter__($self, /)\n--\n\nBegin."),
-        PyMethodDef {
-            ml_name: c"__exit__".as_ptr(),
-            ml_meth: PyMethodDefPointer { PyCFunctionFast: exit },
-            ml_flags: METH_FASTCALL,
-            ml_doc: c"__exit__($self, kind, error, traceback, /)\n--\n\nEnd, whatever the exception.".as_ptr(),
-        },
-        PyMethodDef {
-            ml_name: c"_judge".as_ptr(),
-            ml_meth: PyMethodDefPointer { PyCFunction: judge },
-            ml_flags: METH_O,
-            ml_doc: c"_judge($self, error, /)\n--\n\nWhether to swallow what the block raised.".as_ptr(),
-        },
+        method(c"__enter__", enter, METH_NOARGS, c"__enter__($self, /)\n--\n\nBegin."),
+        fast(c"__exit__", exit, c"__exit__($self, kind, error, traceback, /)\n--\n\nEnd, whatever the exception."),
+        method(c"_judge", judge, METH_O, c"_judge($self, error, /)\n--\n\nWhether to swallow what the block raised."),
         PyMethodDef::zeroed(),
     ]
 }

@@ -16,10 +16,10 @@ use shotclock::raw::{Watch, exact, numbers};
 use shotclock::{Deadline, Kind, LimitKind, Protocol, ServerPolicy, Timeout};
 
 use crate::ffi::capi::{
-    METH_O, PyCFunction_NewEx, PyErr_Clear, PyLong_AsSize_t, PyMethodDef, PyMethodDefPointer, PyObject,
-    PyWeakref_NewRef, variadic,
+    METH_O, PyCFunction_NewEx, PyErr_Clear, PyLong_AsSize_t, PyMethodDef, PyObject, PyWeakref_NewRef, variadic,
 };
 use crate::ffi::exception;
+use crate::ffi::own_object::method;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::kinds::is_socket;
@@ -264,11 +264,8 @@ fn reference_to(socket: SocketRef) -> PyResult<Owned> {
     // SAFETY: as above.
     unsafe impl Sync for Definition {}
     static DIED: OnceLock<Definition> = OnceLock::new();
-    let Definition(definition) = DIED.get_or_init(|| {
-        let ml_meth = PyMethodDefPointer { PyCFunction: died };
-        let made = PyMethodDef { ml_name: c"died".as_ptr(), ml_meth, ml_flags: METH_O, ml_doc: ptr::null() };
-        Definition(Box::leak(Box::new(made)))
-    });
+    let Definition(definition) =
+        DIED.get_or_init(|| Definition(Box::leak(Box::new(method(c"died", died, METH_O, None)))));
     // SAFETY: the interpreter is held, the objects are alive, the definition lives for ever.
     unsafe {
         let key = Owned::size(key(socket))?;
