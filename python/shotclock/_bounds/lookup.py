@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 
-from . import scope
 from .. import _native
+from . import scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

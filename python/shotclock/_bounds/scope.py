@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import math
 
-from . import decorated
 from .. import _native
+from . import decorated
 from .causes import causes
 from .own_end import is_end_of
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .. import _native
 
+
 class Shield(_native.Link):
     """Within it the scopes and cancellers around it do not count; made by ``shield``."""
 

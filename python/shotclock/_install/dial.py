@@ -12,8 +12,8 @@ import sys
 
 from .. import _environment, _native
 from .._bounds.cancel import Cancelled
-from .._bounds.shield import shield
 from .._bounds.scope import MOST_SECONDS, Budget, checked_seconds
+from .._bounds.shield import shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from types import FunctionType
 
-from . import dial
 from .._bounds import lookup
+from . import dial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import functools
 from operator import itemgetter
 from types import FunctionType
 
-from . import functions, mount, selector, sendfile, own_class, socket_io, strangers, tls
 from .. import _native
 from .._bounds import makefile
 from .._fork import new_lock
 from .._stock import stock_socket_module
+from . import functions, mount, own_class, selector, sendfile, socket_io, strangers, tls
 from .on_import import on_import
 from .replacements import ClassAttributes, names_in_modules, swap_in_modules
 

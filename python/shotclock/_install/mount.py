@@ -7,11 +7,11 @@ import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from . import functions, selector, sendfile, own_class, socket_io, tls
 from .. import _native
 from .._bounds import makefile
 from .._fork import new_lock
 from .._stock import stock_socket_module
+from . import functions, own_class, selector, sendfile, socket_io, tls
 from .on_import import on_import
 
 NAME = "_socket"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import functions, sendfile, socket_io
 from .. import _native
 from .._bounds import makefile
+from . import functions, sendfile, socket_io
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

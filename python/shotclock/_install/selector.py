@@ -11,8 +11,8 @@ import functools
 import math
 
 from .. import _native
-from .replacements import ClassAttributes
 from .._bounds.scope import MOST_SECONDS
+from .replacements import ClassAttributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
