@@ -5,12 +5,12 @@ use std::io::IoSlice;
 use std::os::fd::AsFd;
 
 use libfuzzer_sys::fuzz_target;
-use shotclock::{ControlMessage, Family, Kind, Timeout, raw, socketpair};
+use shotclock::{ControlMessage, Family, Kind, Timeout, socketpair, unstable};
 
 fuzz_target!(|input: (u8, u8, u16, Vec<u8>)| {
     let (count, most, room, payload) = input;
-    let parsed = raw::control_messages(&payload);
-    assert!(parsed.iter().map(|(_, _, data)| data.len()).sum::<usize>() <= payload.len());
+    let parsed = unstable::control_messages(&payload);
+    assert!(parsed.iter().map(|message| message.data.len()).sum::<usize>() <= payload.len());
 
     let (ours, theirs) = socketpair(Family::UNIX, Kind::DGRAM).expect("a pair of sockets");
     ours.set_timeout(Timeout::ZERO);

@@ -2,19 +2,19 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shotclock::{Address, RawAddress};
+use shotclock::{Address, SockAddr};
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some(raw) = RawAddress::new(bytes) else {
-        assert!(bytes.len() < 2 || bytes.len() > RawAddress::CAPACITY, "{} bytes", bytes.len());
+    let Some(sockaddr) = SockAddr::new(bytes) else {
+        assert!(bytes.len() < 2 || bytes.len() > SockAddr::CAPACITY, "{} bytes", bytes.len());
         return;
     };
-    assert_eq!(raw.as_bytes(), bytes);
-    let address = Address::from_raw(&raw);
-    assert_eq!(address.family().0, raw.family());
+    assert_eq!(sockaddr.as_bytes(), bytes);
+    let address = Address::from_sockaddr(&sockaddr);
+    assert_eq!(address.family().0, sockaddr.family());
     let _ = (address.to_string(), format!("{address:?}"), address.port(), address.ip(), address.as_inet());
     // Padding is not kept, so the bytes may differ once; what they mean may not.
-    let again = address.to_raw();
-    assert_eq!(Address::from_raw(&again), address, "{raw:?} became {again:?}");
-    assert_eq!(Address::from_raw(&again).to_raw(), again);
+    let again = address.to_sockaddr();
+    assert_eq!(Address::from_sockaddr(&again), address, "{sockaddr:?} became {again:?}");
+    assert_eq!(Address::from_sockaddr(&again).to_sockaddr(), again);
 });

@@ -1,4 +1,4 @@
-"""Datagrams, whose faults are nobody, a full queue, and readiness that lies."""
+"""Datagrams, whose faults are nobody, a full queue, and spurious readiness."""
 
 from __future__ import annotations
 

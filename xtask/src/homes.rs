@@ -43,7 +43,7 @@ const RULES: [Rule; 24] = [
             "crates/shotclock/src/sys/",
             "crates/shotclock/src/constant.rs",
             "crates/shotclock/src/option.rs",
-            "crates/shotclock/src/raw.rs",
+            "crates/shotclock/src/unstable.rs",
         ],
     ),
     // The core has handles, which its contract with a platform names; its faces are Unix programs.

@@ -10,7 +10,7 @@ mod unblocked;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
-use shotclock::raw::exact;
+use shotclock::unstable::syscall;
 use shotclock::{Family, Kind};
 use unblocked::{Before, Unblocked};
 
@@ -18,7 +18,7 @@ use unblocked::{Before, Unblocked};
 static INTERPRETER: Mutex<()> = Mutex::new(());
 
 fn blocking_pair() -> [OwnedFd; 2] {
-    exact::socketpair(Family::UNIX.0, Kind::STREAM.0, 0).unwrap().into()
+    syscall::socketpair(Family::UNIX.0, Kind::STREAM.0, 0).unwrap().into()
 }
 
 fn begun(fd: &OwnedFd) -> Unblocked {
@@ -28,7 +28,7 @@ fn begun(fd: &OwnedFd) -> Unblocked {
 }
 
 fn blocks(fd: &OwnedFd) -> bool {
-    !exact::is_nonblocking(fd.as_fd()).unwrap()
+    !syscall::is_nonblocking(fd.as_fd()).unwrap()
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_try_of_another_thread_is_in_the_way_only_while_it_lasts_and_of_its_own_file
     assert!(!before.was_in_the_way_of(file.as_fd()));
     let under_way = begun(&file);
     assert!(before.was_in_the_way_of(file.as_fd()));
-    exact::set_nonblocking(other.as_fd(), true).unwrap();
+    syscall::set_nonblocking(other.as_fd(), true).unwrap();
     assert!(!before.was_in_the_way_of(other.as_fd()));
     drop(under_way);
     assert!(before.was_in_the_way_of(file.as_fd()), "it was, a moment ago");
@@ -113,8 +113,8 @@ fn a_forked_child_leaves_the_flag_to_its_parent() {
     let before = Before::now();
     assert!(before.was_in_the_way_of(file.as_fd()));
     // The parent's try is over.
-    exact::set_nonblocking(file.as_fd(), false).unwrap();
+    syscall::set_nonblocking(file.as_fd(), false).unwrap();
     assert!(before.was_in_the_way_of(file.as_fd()));
-    exact::set_nonblocking(file.as_fd(), true).unwrap();
+    syscall::set_nonblocking(file.as_fd(), true).unwrap();
     assert!(!Before::now().was_in_the_way_of(file.as_fd()), "now it is the program's doing");
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use shotclock::raw::{Errno, Limit, exact};
+use shotclock::unstable::{Errno, Limit, syscall};
 use shotclock::{Family, Kind, SocketOption, create_connection, create_server, socketpair};
 
 /// Long enough never to be the reason.
@@ -47,7 +47,7 @@ impl Numbered {
             return Err(Errno::BADF);
         }
         // SAFETY: not negative, and no other file's as long as this thread is counted.
-        exact::recv(unsafe { BorrowedFd::borrow_raw(number) }, &mut [0; 100], 0)
+        syscall::recv(unsafe { BorrowedFd::borrow_raw(number) }, &mut [0; 100], 0)
     }
 
     fn close(&self) -> RawFd {
@@ -71,7 +71,7 @@ fn stress_a_number_goes_back_when_the_last_waiter_has_left() {
         });
         let (end, ended) = mpsc::channel();
         for round in 0..ROUNDS {
-            let (one, _silent) = exact::socketpair(Family::UNIX.0, Kind::STREAM.0, 0).unwrap();
+            let (one, _silent) = syscall::socketpair(Family::UNIX.0, Kind::STREAM.0, 0).unwrap();
             let socket = Arc::new(Numbered(AtomicI32::new(one.into_raw_fd())));
             let readers = 3;
             for _ in 0..readers {
@@ -97,7 +97,7 @@ fn stress_a_number_goes_back_when_the_last_waiter_has_left() {
 
 #[test]
 fn a_number_stays_taken_until_the_last_waiter_has_left() {
-    let (one, other) = exact::socketpair(Family::UNIX.0, Kind::STREAM.0, 0).unwrap();
+    let (one, other) = syscall::socketpair(Family::UNIX.0, Kind::STREAM.0, 0).unwrap();
     let number = one.into_raw_fd();
     let (first, second) = (waiting::Waiting::on(number), waiting::Waiting::on(number));
     assert_eq!(waiting::waiters(number), 2);
@@ -105,8 +105,8 @@ fn a_number_stays_taken_until_the_last_waiter_has_left() {
     assert_eq!(close(number), Err(Errno::BADF), "it is closed already");
     // SAFETY: it is open still, if dead.
     let dead = unsafe { BorrowedFd::borrow_raw(number) };
-    assert_eq!(exact::recv(dead, &mut [0; 1], 0), Err(Errno::BADF));
-    assert_eq!(exact::recv(other.as_fd(), &mut [0; 1], 0), Ok(0), "the peer is told at once");
+    assert_eq!(syscall::recv(dead, &mut [0; 1], 0), Err(Errno::BADF));
+    assert_eq!(syscall::recv(other.as_fd(), &mut [0; 1], 0), Ok(0), "the peer is told at once");
     let stranger = socketpair(Family::UNIX, Kind::STREAM).unwrap().0;
     assert_ne!(stranger.as_raw_fd(), number);
     drop(first);

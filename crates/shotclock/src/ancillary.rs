@@ -4,7 +4,7 @@ use crate::addr::Address;
 use crate::constant::MessageFlags;
 use crate::error::{Error, Result};
 use crate::option::{Credentials, OptionValue};
-use crate::sys::message::{self, ControlBuffer, RawControl, RawMessage};
+use crate::sys::message::{self, ControlBuffer, ReceivedControl, ReceivedMessage};
 use crate::sys::{AsRawHandle, BorrowedHandle, OwnedHandle};
 
 /// A control message to send. Source: cmsg(3), unix(7).
@@ -108,9 +108,9 @@ pub(crate) fn encode(ancillary: &[Ancillary<'_>]) -> Result<ControlBuffer> {
     Ok(buffer)
 }
 
-impl From<RawControl> for ControlMessage {
-    fn from(raw: RawControl) -> Self {
-        let RawControl { level, kind, data, mut rights } = raw;
+impl From<ReceivedControl> for ControlMessage {
+    fn from(received: ReceivedControl) -> Self {
+        let ReceivedControl { level, kind, data, mut rights } = received;
         match ((level, kind), rights.pop()) {
             (message::PROCESS, Some(process)) => return Self::ProcessFd(process),
             (message::RIGHTS, last) => {
@@ -126,13 +126,13 @@ impl From<RawControl> for ControlMessage {
     }
 }
 
-impl From<RawMessage> for MessageInto {
-    fn from(raw: RawMessage) -> Self {
+impl From<ReceivedMessage> for MessageInto {
+    fn from(received: ReceivedMessage) -> Self {
         Self {
-            len: raw.len,
-            ancillary: raw.control.into_iter().map(ControlMessage::from).collect(),
-            flags: MessageFlags(raw.flags),
-            address: raw.address.as_ref().map(Address::from_raw),
+            len: received.len,
+            ancillary: received.control.into_iter().map(ControlMessage::from).collect(),
+            flags: MessageFlags(received.flags),
+            address: received.address.as_ref().map(Address::from_sockaddr),
         }
     }
 }

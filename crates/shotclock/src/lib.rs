@@ -75,7 +75,7 @@ mod dial;
 #[cfg(feature = "faults")]
 pub mod faults;
 
-pub mod raw;
+pub mod unstable;
 
 pub use addr::{Address, NetlinkAddress, PacketAddress, UnixAddress};
 pub use ancillary::{Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
@@ -95,7 +95,7 @@ pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_n
 pub use phase::Phase;
 pub use scope_id::ScopeId;
 pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair};
-pub use sys::address::RawAddress;
+pub use sys::address::SockAddr;
 pub use target::Target;
 pub use wait::{Canceller, DeadlineScope, Scope, ServerPolicy, remaining, shield, with_deadline, with_deadline_at};
 

@@ -1,4 +1,4 @@
-//! Socket options: typed ones, with the raw ones always possible.
+//! Socket options: typed ones; any other by its numbers and bytes (`setsockopt_bytes`).
 
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -8,7 +8,7 @@ use crate::constant::{AddressInfoFlags, Family, Kind};
 use crate::error::{Error, Reason, Result};
 use crate::names::{AddressInfoHints, Lookup};
 use crate::order::{inet_aton, inet_pton};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 use crate::wait::Limit;
 
 /// Where to bind, connect or send: an address, or a host's name and a port.
@@ -168,7 +168,7 @@ from_addresses!(
     UnixAddress,
     NetlinkAddress,
     PacketAddress,
-    RawAddress
+    SockAddr
 );
 
 #[cfg(test)]

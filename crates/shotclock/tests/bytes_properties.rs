@@ -10,7 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use shotclock::{
-    Address, Family, NetlinkAddress, PacketAddress, RawAddress, UnixAddress, cmsg_len, cmsg_space, htonl, htons,
+    Address, Family, NetlinkAddress, PacketAddress, SockAddr, UnixAddress, cmsg_len, cmsg_space, htonl, htons,
     inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs,
 };
 
@@ -99,30 +99,30 @@ proptest! {
 
     #[test]
     fn addresses_come_back_from_their_bytes(address in address()) {
-        let raw = address.to_raw();
-        prop_assert_eq!(Address::from_raw(&raw), address);
-        prop_assert_eq!(raw.family(), address.family().0);
-        prop_assert_eq!(RawAddress::new(raw.as_bytes()), Some(raw));
+        let sockaddr = address.to_sockaddr();
+        prop_assert_eq!(Address::from_sockaddr(&sockaddr), address);
+        prop_assert_eq!(sockaddr.family(), address.family().0);
+        prop_assert_eq!(SockAddr::new(sockaddr.as_bytes()), Some(sockaddr));
         prop_assert!(!address.to_string().is_empty());
         prop_assert!(!address.to_string().contains(char::is_control));
     }
 
     #[test]
-    fn any_bytes_make_an_address(bytes in raw_bytes()) {
-        let raw = RawAddress::new(&bytes).unwrap();
-        let address = Address::from_raw(&raw);
-        prop_assert_eq!(address.family(), Family(raw.family()));
+    fn any_bytes_make_an_address(bytes in sockaddr_bytes()) {
+        let sockaddr = SockAddr::new(&bytes).unwrap();
+        let address = Address::from_sockaddr(&sockaddr);
+        prop_assert_eq!(address.family(), Family(sockaddr.family()));
         match address {
             Address::Other(kept) => prop_assert_eq!(kept.as_bytes(), &bytes[..]),
-            known => prop_assert_eq!(Address::from_raw(&known.to_raw()), known),
+            known => prop_assert_eq!(Address::from_sockaddr(&known.to_sockaddr()), known),
         }
         prop_assert!(!address.to_string().contains(char::is_control));
         let _ = (address.port(), address.ip(), format!("{address:?}"));
     }
 
     #[test]
-    fn other_lengths_make_no_raw_address(bytes in prop_oneof![vec(any::<u8>(), 0..2), vec(any::<u8>(), 129..300)]) {
-        prop_assert_eq!(RawAddress::new(&bytes), None);
+    fn other_lengths_make_no_address(bytes in prop_oneof![vec(any::<u8>(), 0..2), vec(any::<u8>(), 129..300)]) {
+        prop_assert_eq!(SockAddr::new(&bytes), None);
     }
 
     #[test]
@@ -161,29 +161,29 @@ proptest! {
     #[test]
     fn bytes_lie_where_c_has_them(v4: (u32, u16), v6: (u128, u16, u32, u32), netlink: (u32, u32)) {
         let (ip, port) = (Ipv4Addr::from(v4.0), v4.1);
-        let raw = Address::from((ip, port)).to_raw();
-        let there: libc::sockaddr_in = as_c(&raw);
-        prop_assert_eq!(raw.as_bytes().len(), size_of::<libc::sockaddr_in>());
+        let sockaddr = Address::from((ip, port)).to_sockaddr();
+        let there: libc::sockaddr_in = as_c(&sockaddr);
+        prop_assert_eq!(sockaddr.as_bytes().len(), size_of::<libc::sockaddr_in>());
         prop_assert_eq!((there.sin_port, there.sin_addr.s_addr), (htons(port), htonl(v4.0)));
 
         let address = SocketAddrV6::new(v6.0.into(), v6.1, v6.2, v6.3);
-        let raw = Address::from(address).to_raw();
-        let there: libc::sockaddr_in6 = as_c(&raw);
-        prop_assert_eq!(raw.as_bytes().len(), size_of::<libc::sockaddr_in6>());
+        let sockaddr = Address::from(address).to_sockaddr();
+        let there: libc::sockaddr_in6 = as_c(&sockaddr);
+        prop_assert_eq!(sockaddr.as_bytes().len(), size_of::<libc::sockaddr_in6>());
         prop_assert_eq!((there.sin6_port, there.sin6_addr.s6_addr), (htons(v6.1), address.ip().octets()));
         prop_assert_eq!((there.sin6_flowinfo, there.sin6_scope_id), (v6.2, v6.3));
 
-        let raw = Address::from(NetlinkAddress { pid: netlink.0, groups: netlink.1 }).to_raw();
-        let there: libc::sockaddr_nl = as_c(&raw);
-        prop_assert_eq!(raw.as_bytes().len(), size_of::<libc::sockaddr_nl>());
+        let sockaddr = Address::from(NetlinkAddress { pid: netlink.0, groups: netlink.1 }).to_sockaddr();
+        let there: libc::sockaddr_nl = as_c(&sockaddr);
+        prop_assert_eq!(sockaddr.as_bytes().len(), size_of::<libc::sockaddr_nl>());
         prop_assert_eq!((there.nl_pid, there.nl_groups), netlink);
     }
 
     #[test]
     fn packet_bytes_lie_where_c_has_them(address in packet_address()) {
-        let raw = Address::from(address).to_raw();
-        let there: libc::sockaddr_ll = as_c(&raw);
-        prop_assert_eq!(raw.as_bytes().len(), size_of::<libc::sockaddr_ll>());
+        let sockaddr = Address::from(address).to_sockaddr();
+        let there: libc::sockaddr_ll = as_c(&sockaddr);
+        prop_assert_eq!(sockaddr.as_bytes().len(), size_of::<libc::sockaddr_ll>());
         prop_assert_eq!((there.sll_protocol, there.sll_ifindex as u32), (htons(address.protocol), address.interface));
         prop_assert_eq!((there.sll_hatype, there.sll_pkttype), (address.hatype, address.pkttype));
         prop_assert_eq!(&there.sll_addr[..usize::from(there.sll_halen)], address.address());
@@ -197,7 +197,7 @@ proptest! {
     fn the_system_gives_an_abstract_name_back(name in vec(any::<u8>(), 12..=107)) {
         let address = Address::from(UnixAddress::from_abstract_name(&name).unwrap());
         let socket = unix_socket();
-        bind(&socket, &address.to_raw());
+        bind(&socket, &address.to_sockaddr());
         prop_assert_eq!(Address::from(local_address(&socket)), address);
         let theirs = UnixDatagram::from(socket).local_addr().unwrap();
         prop_assert_eq!(Address::from(theirs), address);
@@ -213,16 +213,16 @@ fn the_system_gives_paths_back() {
         let path = folder.join("p".repeat(len - stem));
         let address = Address::from(UnixAddress::from_path(&path).unwrap());
         let socket = unix_socket();
-        bind(&socket, &address.to_raw());
+        bind(&socket, &address.to_sockaddr());
         assert!(path.exists(), "{}", path.display());
         assert_eq!(Address::from(local_address(&socket)), address);
     }
     // What only another program binds: all of sun_path, without a NUL. The system reports one byte more.
     let path = folder.join("p".repeat(108 - stem));
     let bytes = [&(libc::AF_UNIX as u16).to_ne_bytes()[..], path.as_os_str().as_bytes()].concat();
-    let address = Address::from(RawAddress::new(&bytes).unwrap());
+    let address = Address::from(SockAddr::new(&bytes).unwrap());
     let socket = unix_socket();
-    bind(&socket, &address.to_raw());
+    bind(&socket, &address.to_sockaddr());
     assert_eq!(local_address(&socket).as_bytes().len(), 111);
     assert_eq!(Address::from(local_address(&socket)), address);
     std::fs::remove_dir_all(&folder).unwrap();
@@ -271,9 +271,9 @@ fn flow_information_is_as_in_std() {
     let port = socket.local_addr().unwrap().port();
     let peer = SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, flowinfo, 0);
     socket.connect(peer).unwrap();
-    let raw = peer_address(&socket);
-    assert_eq!(raw.as_bytes()[4..8], [0x05, 0x50, 0, 0]);
-    assert_eq!(Address::from(raw), Address::V6(peer));
+    let sockaddr = peer_address(&socket);
+    assert_eq!(sockaddr.as_bytes()[4..8], [0x05, 0x50, 0, 0]);
+    assert_eq!(Address::from(sockaddr), Address::V6(peer));
     assert_eq!(socket.peer_addr().unwrap(), SocketAddr::V6(peer));
 }
 
@@ -284,7 +284,7 @@ fn a_netlink_socket_has_the_address_it_was_bound_to() {
     assert!(number >= 0, "{}", std::io::Error::last_os_error());
     // SAFETY: the number is fresh from socket(2), and nobody else has it.
     let socket = unsafe { OwnedFd::from_raw_fd(number) };
-    bind(&socket, &Address::from(NetlinkAddress { pid: 0, groups: 1 }).to_raw());
+    bind(&socket, &Address::from(NetlinkAddress { pid: 0, groups: 1 }).to_sockaddr());
     match Address::from(local_address(&socket)) {
         Address::Netlink(address) => assert!(address.pid != 0 && address.groups == 1, "{address}"),
         other => panic!("{other}"),
@@ -365,12 +365,12 @@ fn address() -> impl Strategy<Value = Address> {
         unix_address().prop_map(Address::from),
         any::<(u32, u32)>().prop_map(|(pid, groups)| NetlinkAddress { pid, groups }.into()),
         packet_address().prop_map(Address::from),
-        raw_bytes().prop_map(|bytes| RawAddress::new(&bytes).unwrap().into()),
+        sockaddr_bytes().prop_map(|bytes| SockAddr::new(&bytes).unwrap().into()),
     ]
 }
 
 /// The bytes of an address: any, and those of known families with lengths about right.
-fn raw_bytes() -> impl Strategy<Value = Vec<u8>> {
+fn sockaddr_bytes() -> impl Strategy<Value = Vec<u8>> {
     let families = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_PACKET, libc::AF_VSOCK];
     let lengths = prop_oneof![0_usize..=126, proptest::sample::select(vec![10, 14, 16, 18, 26, 108, 109, 110])];
     let known =
@@ -378,7 +378,7 @@ fn raw_bytes() -> impl Strategy<Value = Vec<u8>> {
             let byte = if zeros { prop_oneof![Just(0_u8), 0_u8..12].boxed() } else { any::<u8>().boxed() };
             vec(byte, len).prop_map(move |rest| [&(family as u16).to_ne_bytes()[..], &rest].concat())
         });
-    prop_oneof![1 => vec(any::<u8>(), 2..=RawAddress::CAPACITY), 4 => known]
+    prop_oneof![1 => vec(any::<u8>(), 2..=SockAddr::CAPACITY), 4 => known]
 }
 
 fn system_aton(text: &str) -> Option<Ipv4Addr> {
@@ -408,39 +408,39 @@ fn system_ntop(family: Family, octets: &[u8]) -> String {
 }
 
 /// The C structure that begins with these bytes.
-fn as_c<T: Copy>(raw: &RawAddress) -> T {
-    assert!(raw.as_bytes().len() >= size_of::<T>());
+fn as_c<T: Copy>(sockaddr: &SockAddr) -> T {
+    assert!(sockaddr.as_bytes().len() >= size_of::<T>());
     // SAFETY: only the sockaddr structures above are asked for, which are integers throughout: any bytes will do. There
     // are enough, as asserted.
-    unsafe { raw.as_bytes().as_ptr().cast::<T>().read_unaligned() }
+    unsafe { sockaddr.as_bytes().as_ptr().cast::<T>().read_unaligned() }
 }
 
 fn unix_socket() -> OwnedFd {
     UnixDatagram::unbound().unwrap().into()
 }
 
-fn bind(socket: &OwnedFd, address: &RawAddress) {
+fn bind(socket: &OwnedFd, address: &SockAddr) {
     let bytes = address.as_bytes();
     // SAFETY: the pointer and the length are those of one slice, which the call only reads.
     let bound = unsafe { libc::bind(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len() as libc::socklen_t) };
     assert_eq!(bound, 0, "{address:?}: {}", std::io::Error::last_os_error());
 }
 
-fn local_address(socket: &OwnedFd) -> RawAddress {
+fn local_address(socket: &OwnedFd) -> SockAddr {
     // SAFETY: getsockname(2) writes at most the length it is told, as `ask` demands.
     ask(|address, len| unsafe { libc::getsockname(socket.as_raw_fd(), address, len) })
 }
 
-fn peer_address(socket: &UdpSocket) -> RawAddress {
+fn peer_address(socket: &UdpSocket) -> SockAddr {
     // SAFETY: getpeername(2) writes at most the length it is told, as `ask` demands.
     ask(|address, len| unsafe { libc::getpeername(socket.as_raw_fd(), address, len) })
 }
 
 /// The call must not write more than the length it is told.
-fn ask(call: impl FnOnce(*mut libc::sockaddr, *mut libc::socklen_t) -> c_int) -> RawAddress {
-    let mut bytes = [0_u64; RawAddress::CAPACITY / 8];
-    let mut len = RawAddress::CAPACITY as libc::socklen_t;
+fn ask(call: impl FnOnce(*mut libc::sockaddr, *mut libc::socklen_t) -> c_int) -> SockAddr {
+    let mut bytes = [0_u64; SockAddr::CAPACITY / 8];
+    let mut len = SockAddr::CAPACITY as libc::socklen_t;
     assert_eq!(call(bytes.as_mut_ptr().cast(), &mut len), 0, "{}", std::io::Error::last_os_error());
     let bytes: Vec<u8> = bytes.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    RawAddress::new(&bytes[..len as usize]).unwrap()
+    SockAddr::new(&bytes[..len as usize]).unwrap()
 }

@@ -180,9 +180,9 @@ fn a_flood_without_end_is_ended_by_a_deadline() {
 }
 
 #[test]
-fn waits_on_lying_readiness_burn_no_core() {
+fn waits_on_spurious_readiness_burn_no_core() {
     // Poll says "writable" for ever: a full backlog and a full datagram queue of AF_UNIX.
-    let name = UnixAddress::from_abstract_name(format!("shotclock-lies-{}", std::process::id())).unwrap();
+    let name = UnixAddress::from_abstract_name(format!("shotclock-spurious-{}", std::process::id())).unwrap();
     let listener = ServerBuilder::new().backlog(0).listen(name).unwrap();
     let first = Socket::new(Family::UNIX, Kind::STREAM).unwrap();
     first.connect(name).unwrap();

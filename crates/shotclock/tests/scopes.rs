@@ -13,7 +13,7 @@ use std::time::Duration;
 use peers::{LIMIT, LOOSE, full_backlog, in_own_process, tcp_pair, times_out, udp};
 use shotclock::{
     Connector, DeadlineScope, Error, Family, Kind, LimitKind, Result, Scope, Socket, SocketOption, SocketWriter,
-    create_connection, create_server, raw, remaining, shield, socketpair, with_deadline,
+    create_connection, create_server, remaining, shield, socketpair, unstable, with_deadline,
 };
 
 /// The call must end by a scope around it, which then knows.
@@ -273,7 +273,7 @@ fn the_count_of_open_scopes_comes_back_to_zero() {
     if !in_own_process("the_count_of_open_scopes_comes_back_to_zero") {
         return;
     }
-    let counted = |expected: u32| assert_eq!(raw::open_scopes(), expected);
+    let counted = |expected: u32| assert_eq!(unstable::open_scopes(), expected);
     counted(0);
     with_deadline(LIMIT, || {
         counted(1);

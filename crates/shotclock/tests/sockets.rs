@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use peers::{LIMIT, LOOSE, full_backlog, in_own_process, open_descriptors, tcp_pair, times_out, udp};
 use shotclock::{
-    Address, Ancillary, ControlMessage, Credentials, Family, Kind, MessageFlags, NetlinkAddress, Protocol, RawAddress,
-    ServerBuilder, Shutdown, Socket, SocketOption, Target, Timeout, UnixAddress, cmsg_space, create_connection,
-    create_server, default_timeout, has_dualstack_ipv6, set_default_timeout, socketpair,
+    Address, Ancillary, ControlMessage, Credentials, Family, Kind, MessageFlags, NetlinkAddress, Protocol,
+    ServerBuilder, Shutdown, SockAddr, Socket, SocketOption, Target, Timeout, UnixAddress, cmsg_space,
+    create_connection, create_server, default_timeout, has_dualstack_ipv6, set_default_timeout, socketpair,
 };
 
 #[test]
@@ -42,8 +42,8 @@ fn a_socket_knows_what_it_is() {
     assert_eq!(socket.family().unwrap(), Family::INET6);
     assert_eq!(socket.kind().unwrap(), Kind::STREAM);
     assert_eq!(socket.protocol().unwrap(), Protocol::TCP);
-    let raw = Socket::with_protocol(Family(16), Kind(3), Protocol(0)).unwrap();
-    assert_eq!(raw.family().unwrap(), Family::NETLINK, "raw integers are always possible");
+    let netlink = Socket::with_protocol(Family(16), Kind(3), Protocol(0)).unwrap();
+    assert_eq!(netlink.family().unwrap(), Family::NETLINK, "plain integers are always possible");
     for (family, kind) in [(Family(-1), Kind::STREAM), (Family(9999), Kind::STREAM), (Family::INET, Kind(77))] {
         let error = Socket::new(family, kind).unwrap_err();
         assert!(error.raw_os_error().is_some() && error.to_string().contains(&format!("{family}")), "{error}");
@@ -175,7 +175,7 @@ fn the_system_says_no_in_its_own_words() {
     errno(udp().send(b"x").map(drop), 89); // EDESTADDRREQ
     errno(listener.recv(1).map(drop), 107);
     errno(udp().sendto(&vec![0; 70_000], address).map(drop), 90); // EMSGSIZE
-    errno(listener.setsockopt_raw(9999, 1, &[0; 4]), 92); // ENOPROTOOPT
+    errno(listener.setsockopt_bytes(9999, 1, &[0; 4]), 92); // ENOPROTOOPT
     errno(udp().shutdown(Shutdown::BOTH), 107);
     assert_eq!(
         create_server(("127.0.0.1", address.port().unwrap())).unwrap_err().kind(),
@@ -411,7 +411,7 @@ fn other_families_work_by_their_addresses() {
     netlink.bind(NetlinkAddress { pid: 0, groups: 0 }).unwrap();
     assert!(matches!(netlink.getsockname().unwrap(), Address::Netlink(NetlinkAddress { pid, .. }) if pid != 0));
     // A family without a type here goes through as bytes; the system is the judge of them.
-    let strange = RawAddress::new(&[200, 0, 1, 2, 3]).unwrap();
+    let strange = SockAddr::new(&[200, 0, 1, 2, 3]).unwrap();
     let error = udp().sendto(b"x", strange).unwrap_err();
     assert!(error.to_string().contains("Family(200)"), "{error}");
 }
@@ -739,7 +739,7 @@ fn options_do_not_see_what_the_buffer_held() {
     server.sendall(&[1; 4096]).unwrap();
     let mut value = [0; 40];
     value[..8].copy_from_slice(&(not_lent.as_mut_ptr() as usize).to_ne_bytes());
-    let _refused_or_empty = client.getsockopt_raw(6, 35, &mut value);
+    let _refused_or_empty = client.getsockopt_bytes(6, 35, &mut value);
     assert!(not_lent.iter().all(|byte| *byte == 7));
 }
 

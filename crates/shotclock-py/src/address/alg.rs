@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_ushort};
 use std::ptr;
 
-use shotclock::{Family, RawAddress};
+use shotclock::{Family, SockAddr};
 
 use super::fields::{Fields, build, require_tuple};
 use crate::ffi::capi::{PyObject, variadic};
@@ -17,7 +17,7 @@ const TYPE_CAPACITY: usize = 14;
 const NAME: usize = 24;
 const NAME_CAPACITY: usize = 64;
 
-pub(super) fn encode(address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode(address: *mut PyObject, caller: &str) -> PyResult<SockAddr> {
     require_tuple(address, format_args!("{caller}(): AF_ALG"))?;
     let (mut kind, mut name): (*const c_char, *const c_char) = (ptr::null(), ptr::null());
     let (mut feat, mut mask): (c_ushort, c_ushort) = (0, 0);

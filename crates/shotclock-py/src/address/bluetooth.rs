@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use shotclock::{Family, RawAddress};
+use shotclock::{Family, SockAddr};
 
 use super::fields::{Fields, build};
 use crate::ffi::capi::{PyBytes_AsString, PyBytes_Check, PyObject, variadic};
@@ -30,7 +30,7 @@ pub(super) fn check_protocol(protocol: i32) -> PyResult<()> {
     }
 }
 
-pub(super) fn encode(address: *mut PyObject, protocol: i32, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode(address: *mut PyObject, protocol: i32, caller: &str) -> PyResult<SockAddr> {
     match protocol {
         L2CAP => {
             let (device, port) = device_and_number(address, caller)?;

@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use shotclock::raw::{Errno, numbers};
-use shotclock::{Family, RawAddress};
+use shotclock::unstable::{Errno, numbers};
+use shotclock::{Family, SockAddr};
 
 use crate::ffi::capi::{PyErr_ExceptionMatches, PyExc_OverflowError, PyExc_TypeError, PyObject, PyTuple_Check};
 use crate::ffi::exception;
@@ -13,11 +13,11 @@ use crate::ffi::raised::{PyResult, Raised};
 pub(super) const QIPCRTR: Family = Family(numbers::AF_QIPCRTR);
 
 /// The bytes of an address, with zeroes after its end.
-pub(super) struct Fields(pub(super) [u8; RawAddress::CAPACITY]);
+pub(super) struct Fields(pub(super) [u8; SockAddr::CAPACITY]);
 
 impl Fields {
-    pub(super) fn of(address: &RawAddress) -> Self {
-        let mut bytes = [0; RawAddress::CAPACITY];
+    pub(super) fn of(address: &SockAddr) -> Self {
+        let mut bytes = [0; SockAddr::CAPACITY];
         bytes[..address.as_bytes().len()].copy_from_slice(address.as_bytes());
         Self(bytes)
     }
@@ -47,7 +47,7 @@ impl Fields {
 }
 
 /// An address of `N` bytes: its family, and fields by where they begin; zeroes otherwise.
-pub(super) fn build<const N: usize>(family: Family, fields: &[(usize, &[u8])]) -> PyResult<RawAddress> {
+pub(super) fn build<const N: usize>(family: Family, fields: &[(usize, &[u8])]) -> PyResult<SockAddr> {
     let mut bytes = [0; N];
     // Families are small positive numbers.
     bytes[..2].copy_from_slice(&(family.0 as u16).to_ne_bytes());
@@ -57,8 +57,8 @@ pub(super) fn build<const N: usize>(family: Family, fields: &[(usize, &[u8])]) -
     of_bytes(&bytes)
 }
 
-pub(super) fn of_bytes(bytes: &[u8]) -> PyResult<RawAddress> {
-    RawAddress::new(bytes).ok_or_else(|| exception::raise_errno(Errno::INVAL))
+pub(super) fn of_bytes(bytes: &[u8]) -> PyResult<SockAddr> {
+    SockAddr::new(bytes).ok_or_else(|| exception::raise_errno(Errno::INVAL))
 }
 
 /// TypeError unless it is a tuple. `whose` is what the error begins with.

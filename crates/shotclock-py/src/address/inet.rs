@@ -4,8 +4,8 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
-use shotclock::raw::{AddressRecord, Answer, Hints, Request};
-use shotclock::{Address, AddressInfoFlags, Family, Kind, RawAddress, inet_ntop};
+use shotclock::unstable::{AddressRecord, Answer, Hints, Request};
+use shotclock::{Address, AddressInfoFlags, Family, Kind, SockAddr, inet_ntop};
 
 use super::fields::{Fields, build, out_of_range, overflow_error, require_tuple};
 use crate::ffi::capi::{
@@ -22,7 +22,7 @@ use crate::wait::timing::Timing;
 /// The largest flow label and traffic class together.
 const FLOWINFO_MOST: c_uint = 0xf_ffff;
 
-pub(super) fn encode_v4(timing: &Timing, address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode_v4(timing: &Timing, address: *mut PyObject, caller: &str) -> PyResult<SockAddr> {
     require_tuple(address, format_args!("{caller}(): AF_INET"))?;
     let (mut host, mut port) = (Host::default(), 0);
     // SAFETY: the interpreter is held; the format's types are those of the pointers, and `convert_host` takes a Host.
@@ -43,7 +43,7 @@ pub(super) fn encode_v4(timing: &Timing, address: *mut PyObject, caller: &str) -
     build::<16>(Family::INET, &[(2, &port.to_be_bytes()), (4, &found.array::<4>(4))])
 }
 
-pub(super) fn encode_v6(timing: &Timing, address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode_v6(timing: &Timing, address: *mut PyObject, caller: &str) -> PyResult<SockAddr> {
     require_tuple(address, format_args!("{caller}(): AF_INET6"))?;
     let (mut host, mut port, mut flowinfo, mut scope): (_, _, c_uint, c_uint) = (Host::default(), 0, 0, 0);
     // SAFETY: as in `encode_v4`.
@@ -89,16 +89,16 @@ pub(super) fn decode_v6(fields: &Fields) -> PyResult<Owned> {
 
 /// The address of a host, without a port: any for "", else by its number, else by the system's lookup, for which the
 /// interpreter is released, and which ends in time where the call that needs it has a limit.
-pub(crate) fn resolve(timing: &Timing, host: &CStr, family: i32) -> PyResult<RawAddress> {
+pub(crate) fn resolve(timing: &Timing, host: &CStr, family: i32) -> PyResult<SockAddr> {
     let family = Family(family);
     match host.to_bytes() {
         b"" => any(timing, family),
         b"<broadcast>" | b"255.255.255.255" => match family {
-            Family::INET | Family::UNSPEC => Ok(Address::from((Ipv4Addr::BROADCAST, 0)).to_raw()),
+            Family::INET | Family::UNSPEC => Ok(Address::from((Ipv4Addr::BROADCAST, 0)).to_sockaddr()),
             _ => Err(exception::os_error("address family mismatched")),
         },
         _ => match number(host, family) {
-            Some(ip) => Ok(Address::from((ip, 0)).to_raw()),
+            Some(ip) => Ok(Address::from((ip, 0)).to_sockaddr()),
             None => by_name(timing, host, family),
         },
     }
@@ -115,7 +115,7 @@ fn number(host: &CStr, family: Family) -> Option<IpAddr> {
     is_wanted.then_some(ip)
 }
 
-fn any(timing: &Timing, family: Family) -> PyResult<RawAddress> {
+fn any(timing: &Timing, family: Family) -> PyResult<SockAddr> {
     let flags = AddressInfoFlags::PASSIVE.0;
     let hints = Hints { flags, family: family.0, kind: Kind::DGRAM.0, protocol: 0 };
     let records = look_up(timing, &Request::AddressInfo { host: None, service: Some(c"0".to_owned()), hints })?;
@@ -126,7 +126,7 @@ fn any(timing: &Timing, family: Family) -> PyResult<RawAddress> {
     }
 }
 
-fn by_name(timing: &Timing, host: &CStr, family: Family) -> PyResult<RawAddress> {
+fn by_name(timing: &Timing, host: &CStr, family: Family) -> PyResult<SockAddr> {
     let hints = Hints { flags: 0, family: family.0, kind: 0, protocol: 0 };
     let records = look_up(timing, &Request::AddressInfo { host: Some(CString::from(host)), service: None, hints })?;
     let first = records.first().filter(|first| is_ip(first));

@@ -4,8 +4,8 @@ use std::ffi::{CStr, OsString, c_char, c_int, c_uint, c_ulong, c_ulonglong, c_vo
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
 
-use shotclock::raw::{exact, numbers};
-use shotclock::{Family, RawAddress};
+use shotclock::unstable::{numbers, syscall};
+use shotclock::{Family, SockAddr};
 
 use super::fields::{Fields, build, out_of_range, overflow_error, require_tuple};
 use crate::ffi::arguments::Buffer;
@@ -22,7 +22,7 @@ const HARDWARE: usize = 12;
 /// The bytes of an interface's name, its NUL included: netdevice(7).
 const NAME_CAPACITY: usize = 16;
 
-pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &str) -> PyResult<SockAddr> {
     require_tuple(address, format_args!("{caller}(): AF_PACKET"))?;
     let mut name: *const c_char = ptr::null();
     let (mut protocol, mut packet, mut link): (c_int, c_int, c_int) = (0, 0, 0);
@@ -60,7 +60,7 @@ pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &
 
 pub(super) fn decode_packet(fields: &Fields, on: Option<Descriptor>) -> PyResult<Owned> {
     let name = Owned::utf8_text(name_of(fields, on).as_bytes())?;
-    let len = usize::from(fields.u8(11)).min(RawAddress::CAPACITY - HARDWARE);
+    let len = usize::from(fields.u8(11)).min(SockAddr::CAPACITY - HARDWARE);
     let hardware = Owned::bytes(&fields.0[HARDWARE..HARDWARE + len])?;
     // SAFETY: the interpreter is held; the format's types are those of the arguments, "N" takes the references over.
     Owned::new(unsafe {
@@ -76,7 +76,7 @@ pub(super) fn decode_packet(fields: &Fields, on: Option<Descriptor>) -> PyResult
 }
 
 /// What a CAN address holds beside the interface depends on the socket's protocol: linux/can.h.
-pub(super) fn encode_can(socket: SocketRef, address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode_can(socket: SocketRef, address: *mut PyObject, caller: &str) -> PyResult<SockAddr> {
     match socket.protocol() {
         numbers::CAN_RAW | numbers::CAN_BCM => encode_can_plain(socket, address, caller),
         numbers::CAN_ISOTP => encode_can_isotp(socket, address),
@@ -85,7 +85,7 @@ pub(super) fn encode_can(socket: SocketRef, address: *mut PyObject, caller: &str
     }
 }
 
-fn encode_can_plain(socket: SocketRef, address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+fn encode_can_plain(socket: SocketRef, address: *mut PyObject, caller: &str) -> PyResult<SockAddr> {
     require_tuple(address, format_args!("{caller}(): AF_CAN"))?;
     let format = c"O&;AF_CAN address must be a tuple (interface, )".as_ptr();
     let mut name = ptr::null_mut();
@@ -96,7 +96,7 @@ fn encode_can_plain(socket: SocketRef, address: *mut PyObject, caller: &str) -> 
     build::<24>(Family::CAN, &[(4, &index)])
 }
 
-fn encode_can_isotp(socket: SocketRef, address: *mut PyObject) -> PyResult<RawAddress> {
+fn encode_can_isotp(socket: SocketRef, address: *mut PyObject) -> PyResult<SockAddr> {
     let mut name = ptr::null_mut();
     let (mut receive, mut transmit): (c_ulong, c_ulong) = (0, 0);
     // SAFETY: as in `encode_can_plain`.
@@ -116,7 +116,7 @@ fn encode_can_isotp(socket: SocketRef, address: *mut PyObject) -> PyResult<RawAd
     build::<24>(Family::CAN, &[(4, &index), (8, &receive), (12, &transmit)])
 }
 
-fn encode_can_j1939(socket: SocketRef, address: *mut PyObject) -> PyResult<RawAddress> {
+fn encode_can_j1939(socket: SocketRef, address: *mut PyObject) -> PyResult<SockAddr> {
     let mut interface = ptr::null_mut();
     let (mut name, mut group, mut node): (c_ulonglong, c_uint, u8) = (0, 0, 0);
     // SAFETY: as in `encode_can_plain`.
@@ -175,12 +175,12 @@ fn can_index(socket: SocketRef, parsed: c_int, name: *mut PyObject) -> PyResult<
 
 /// The index of the interface of this name, in the network that the socket belongs to.
 fn interface_index(socket: SocketRef, name: &[u8]) -> PyResult<c_int> {
-    Descriptor::of(socket).held(|fd| exact::interface_index(fd, name)).map_err(exception::raise_errno)
+    Descriptor::of(socket).held(|fd| syscall::interface_index(fd, name)).map_err(exception::raise_errno)
 }
 
 /// The name of the interface, which both families have by its index at the same place; empty if there is none.
 fn name_of(fields: &Fields, on: Option<Descriptor>) -> OsString {
     let index = fields.u32(4).cast_signed();
-    let name = on.filter(|_| index != 0).and_then(|on| on.held(|fd| exact::interface_name(fd, index)).ok());
+    let name = on.filter(|_| index != 0).and_then(|on| on.held(|fd| syscall::interface_name(fd, index)).ok());
     name.unwrap_or_else(|| OsString::from_vec(Vec::new()))
 }

@@ -8,8 +8,8 @@ mod interface;
 mod numeric;
 mod unix;
 
-use shotclock::raw::numbers;
-use shotclock::{Family, RawAddress};
+use shotclock::unstable::numbers;
+use shotclock::{Family, SockAddr};
 
 use fields::{Fields, QIPCRTR};
 pub(crate) use inet::resolve;
@@ -31,7 +31,7 @@ pub(crate) fn from_python(
     timing: &Timing,
     address: *mut PyObject,
     caller: &str,
-) -> PyResult<RawAddress> {
+) -> PyResult<SockAddr> {
     match Family(socket.family()) {
         Family::UNIX => unix::encode(address),
         Family::INET | RDS => inet::encode_v4(timing, address, caller),
@@ -49,12 +49,12 @@ pub(crate) fn from_python(
 }
 
 /// Python's address out of the system's; None if there is none. `protocol` is the socket's, which some families need.
-pub(crate) fn to_python(address: Option<&RawAddress>, protocol: i32) -> PyResult<Owned> {
+pub(crate) fn to_python(address: Option<&SockAddr>, protocol: i32) -> PyResult<Owned> {
     decode(address, protocol, None)
 }
 
 /// The same for an address that a call on the socket gave, in whose network interfaces have their names.
-pub(crate) fn to_python_on(socket: SocketRef, address: Option<&RawAddress>) -> PyResult<Owned> {
+pub(crate) fn to_python_on(socket: SocketRef, address: Option<&SockAddr>) -> PyResult<Owned> {
     decode(address, socket.protocol(), Some(Descriptor::of(socket)))
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn check_family(socket: SocketRef) -> PyResult<()> {
     }
 }
 
-fn decode(address: Option<&RawAddress>, protocol: i32, on: Option<Descriptor>) -> PyResult<Owned> {
+fn decode(address: Option<&SockAddr>, protocol: i32, on: Option<Descriptor>) -> PyResult<Owned> {
     let Some(address) = address else {
         return Ok(Owned::none());
     };

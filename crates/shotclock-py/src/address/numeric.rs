@@ -2,7 +2,7 @@
 
 use std::ffi::c_uint;
 
-use shotclock::{Family, RawAddress};
+use shotclock::{Family, SockAddr};
 
 use super::fields::{Fields, QIPCRTR, build, require_tuple};
 use crate::ffi::capi::{PyObject, variadic};
@@ -16,7 +16,7 @@ const TIPC_ADDR_NAME: c_uint = 2;
 const TIPC_ADDR_ID: c_uint = 3;
 const TIPC_CLUSTER_SCOPE: c_uint = 2;
 
-pub(super) fn encode_netlink(address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode_netlink(address: *mut PyObject, caller: &str) -> PyResult<SockAddr> {
     require_tuple(address, format_args!("{caller}(): AF_NETLINK"))?;
     let (pid, groups) = pair_of(address, c"II;AF_NETLINK address must be a pair (pid, groups)")?;
     build::<12>(Family::NETLINK, &[(4, &pid.to_ne_bytes()), (8, &groups.to_ne_bytes())])
@@ -26,7 +26,7 @@ pub(super) fn decode_netlink(fields: &Fields) -> PyResult<Owned> {
     pair(fields.u32(4), fields.u32(8))
 }
 
-pub(super) fn encode_qipcrtr(address: *mut PyObject) -> PyResult<RawAddress> {
+pub(super) fn encode_qipcrtr(address: *mut PyObject) -> PyResult<SockAddr> {
     require_tuple(address, "getsockaddrarg: AF_QIPCRTR")?;
     let (node, port) = pair_of(address, c"II:getsockaddrarg")?;
     build::<12>(QIPCRTR, &[(4, &node.to_ne_bytes()), (8, &port.to_ne_bytes())])
@@ -36,7 +36,7 @@ pub(super) fn decode_qipcrtr(fields: &Fields) -> PyResult<Owned> {
     pair(fields.u32(4), fields.u32(8))
 }
 
-pub(super) fn encode_vsock(address: *mut PyObject) -> PyResult<RawAddress> {
+pub(super) fn encode_vsock(address: *mut PyObject) -> PyResult<SockAddr> {
     require_tuple(address, "getsockaddrarg: AF_VSOCK")?;
     let (cid, port) = pair_of(address, c"II:getsockaddrarg")?;
     build::<16>(Family::VSOCK, &[(4, &port.to_ne_bytes()), (8, &cid.to_ne_bytes())])
@@ -46,7 +46,7 @@ pub(super) fn decode_vsock(fields: &Fields) -> PyResult<Owned> {
     pair(fields.u32(8), fields.u32(4))
 }
 
-pub(super) fn encode_tipc(address: *mut PyObject, caller: &str) -> PyResult<RawAddress> {
+pub(super) fn encode_tipc(address: *mut PyObject, caller: &str) -> PyResult<SockAddr> {
     require_tuple(address, format_args!("{caller}(): AF_TIPC"))?;
     let (mut kind, mut first, mut second, mut third, mut scope): (c_uint, c_uint, c_uint, c_uint, c_uint) =
         (0, 0, 0, 0, TIPC_CLUSTER_SCOPE);

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use shotclock::{Family, RawAddress};
+use shotclock::{Family, SockAddr};
 
 use super::fields::of_bytes;
 use crate::ffi::arguments::Buffer;
@@ -15,7 +15,7 @@ use crate::ffi::raised::{PyResult, Raised};
 const PATH: usize = 2;
 const CAPACITY: usize = 108;
 
-pub(super) fn encode(address: *mut PyObject) -> PyResult<RawAddress> {
+pub(super) fn encode(address: *mut PyObject) -> PyResult<SockAddr> {
     // Not the interpreter's own converter for paths: names may have NULs in them.
     // SAFETY: the interpreter is held and the object alive.
     let encoded = unsafe {
@@ -43,7 +43,7 @@ pub(super) fn encode(address: *mut PyObject) -> PyResult<RawAddress> {
     of_bytes(&bytes[..PATH + path.len() + end])
 }
 
-pub(super) fn decode(address: &RawAddress) -> PyResult<Owned> {
+pub(super) fn decode(address: &SockAddr) -> PyResult<Owned> {
     let name = &address.as_bytes()[PATH..];
     if name.first() == Some(&0) {
         return Owned::bytes(name);

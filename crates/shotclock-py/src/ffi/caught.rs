@@ -28,7 +28,7 @@ impl Caught {
         unsafe { PyErr_GivenExceptionMatches(self.0.as_ptr(), kind) != 0 }
     }
 
-    /// Whether what ended the call is a limit from around it, or a policy's, or a canceller: not the socket's own timeout.
+    /// Whether what ended the call is a scope, a policy or a canceller: not the socket's own timeout.
     pub(crate) fn is_by_limit(&self) -> bool {
         let Some(limit) = self.attribute(c"limit") else { return self.attribute(c"canceller").is_some() };
         // SAFETY: alive, and a str before it is compared.

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use shotclock::raw::{Errno, describe};
+use shotclock::unstable::{Errno, describe};
 
 use crate::ffi::capi::{
     Py_TYPE, PyErr_Fetch, PyErr_NoMemory, PyErr_NormalizeException, PyErr_Occurred, PyErr_Restore, PyErr_SetObject,

@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use shotclock::raw::drop_elsewhere;
+use shotclock::unstable::drop_elsewhere;
 
 use crate::ffi::call::{call_method, call_method_with};
 use crate::ffi::capi::{

@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shotclock::raw::{Pause, Readiness, exact};
+use shotclock::unstable::{Pause, Readiness, syscall};
 use shotclock::{MessageFlags, Phase};
 
 use crate::ffi::call::call_method_with;
@@ -56,7 +56,7 @@ pub(crate) fn in_time(socket: SocketRef, data: &[u8], sent: &AtomicUsize) -> PyR
 
 /// Sends what goes out without a wait.
 pub(crate) fn now(socket: SocketRef, data: &[u8], sent: &AtomicUsize) -> PyResult<()> {
-    let part = Descriptor::of(socket).held(|fd| exact::send(fd, data, MessageFlags::DONTWAIT.0));
+    let part = Descriptor::of(socket).held(|fd| syscall::send(fd, data, MessageFlags::DONTWAIT.0));
     sent.store(part.map_err(exception::raise_errno)?, Ordering::Relaxed);
     Ok(())
 }
@@ -95,7 +95,7 @@ impl Attempt for Counted<'_> {
 
     fn attempt(&mut self, fd: BorrowedFd<'_>, _: Readiness) -> Result<(), Pause> {
         let before = self.sent.load(Ordering::Relaxed);
-        let part = exact::send(fd, &self.data[before..], self.manner.flags(0));
+        let part = syscall::send(fd, &self.data[before..], self.manner.flags(0));
         let sent = before + part.map_err(|errno| self.manner.pause(errno))?;
         self.sent.store(sent, Ordering::Relaxed);
         if sent == self.data.len() || self.manner != Manner::Bounded { Ok(()) } else { Err(Pause::Progress) }

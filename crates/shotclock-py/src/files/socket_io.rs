@@ -20,7 +20,7 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::files::send;
 use crate::files::send::Way;
 use crate::files::tls_records::RECORD;
-use crate::wait::around::Around;
+use crate::wait::bounds::Bounds;
 use crate::wait::open;
 
 /// Whether a limit of ours has ever ended a write of a file: before that there is no state to look for.
@@ -103,7 +103,7 @@ fn write_counted(file: &Owned, data: *mut PyObject) -> PyResult<Owned> {
     let sock = Owned::new(unsafe { PyObject_GetAttrString(file.as_ptr(), c"_sock".as_ptr()) })?;
     let sent = AtomicUsize::new(0);
     let way = Way::of(&sock)?;
-    let outcome = match (&way, waits || Around::current()?.is_some()) {
+    let outcome = match (&way, waits || Bounds::current()?.is_some()) {
         (Way::Plain(socket), true) => send::in_time(*socket, bytes.bytes(), &sent),
         (Way::Plain(socket), false) => send::now(*socket, bytes.bytes(), &sent),
         (_, false) => return Ok(Owned::none()),

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
-use shotclock::raw::Errno;
+use shotclock::unstable::Errno;
 
 use crate::ffi::arguments::Arguments;
 use crate::ffi::call::{call, call_method, call_method_with};

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::sync::atomic::AtomicUsize;
 
-use shotclock::raw::Errno;
+use shotclock::unstable::Errno;
 
 use crate::ffi::arguments::{Arguments, Buffer};
 use crate::ffi::call::check_signals;

@@ -2,7 +2,7 @@
 
 use std::os::fd::{BorrowedFd, IntoRawFd};
 
-use shotclock::raw::{Errno, exact};
+use shotclock::unstable::{Errno, syscall};
 use shotclock::{Family, Kind};
 
 use crate::ffi::arguments::descriptor;
@@ -26,7 +26,7 @@ pub(crate) unsafe extern "C" fn dup(_: *mut PyObject, fd: *mut PyObject) -> *mut
             return Err(exception::raise_errno(Errno::BADF));
         }
         // SAFETY: not negative; whether it is open is the system's to say.
-        let copy = exact::dup(unsafe { BorrowedFd::borrow_raw(number) }).map_err(exception::raise_errno)?;
+        let copy = syscall::dup(unsafe { BorrowedFd::borrow_raw(number) }).map_err(exception::raise_errno)?;
         Owned::int(copy.into_raw_fd())
     };
     returned(dup())
@@ -43,7 +43,7 @@ pub(crate) unsafe extern "C" fn socketpair(_: *mut PyObject, arguments: *mut PyO
         {
             return Err(Raised);
         }
-        let made = released(|| exact::socketpair(family, kind, protocol));
+        let made = released(|| syscall::socketpair(family, kind, protocol));
         let (one, other) = made.map_err(exception::raise_errno)?;
         let one = state::object_of(one, family, kind, protocol)?;
         let other = state::object_of(other, family, kind, protocol)?;

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
-use shotclock::raw::Errno;
+use shotclock::unstable::Errno;
 
 use crate::ffi::capi::{PyErr_Clear, PyErr_Occurred, PyLong_AsUnsignedLong, PyObject, PyUnicode_FSConverter, variadic};
 use crate::ffi::exception;

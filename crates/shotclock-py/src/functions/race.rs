@@ -4,11 +4,11 @@ use std::ffi::c_longlong;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use shotclock::raw::{
+use shotclock::unstable::{
     ATTEMPT_DELAY, Entrants, Errno, Finish, LEAST_ATTEMPT_DELAY, Operation, Race, Readiness, Stop, Unfit, interleaved,
     is_shortage,
 };
-use shotclock::{Phase, RawAddress, Timeout};
+use shotclock::{Phase, SockAddr, Timeout};
 
 use crate::address;
 use crate::ffi::call::{call, call_method};
@@ -138,7 +138,7 @@ impl Entrants for Program<'_> {
     type Failure = Owned;
     type Stop = Raised;
 
-    fn prepare(&mut self, candidate: Candidate) -> Result<(Attempt, RawAddress), Unfit<Self>> {
+    fn prepare(&mut self, candidate: Candidate) -> Result<(Attempt, SockAddr), Unfit<Self>> {
         self.begin(&candidate.info).map_err(|raised| {
             // SAFETY: the interpreter is held and an exception is set; a static of the interpreter.
             if unsafe { PyErr_ExceptionMatches(PyExc_OSError) } == 0 {
@@ -153,13 +153,13 @@ impl Entrants for Program<'_> {
         attempt.descriptor.for_a_try()
     }
 
-    fn refused(&mut self, errno: Errno, _: &RawAddress) -> Owned {
+    fn refused(&mut self, errno: Errno, _: &SockAddr) -> Owned {
         exception::take(self.timing.raise(Stop::System(errno)))
     }
 }
 
 impl Program<'_> {
-    fn begin(&self, info: &Owned) -> PyResult<(Attempt, RawAddress)> {
+    fn begin(&self, info: &Owned) -> PyResult<(Attempt, SockAddr)> {
         // SAFETY: the interpreter is held and the objects are alive; what the call gave is looked at before it is read.
         let attempt = unsafe {
             let made =

@@ -3,8 +3,8 @@
 use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 
-use shotclock::raw::{Errno, Moves, Pause, Readiness, Stop, exact};
-use shotclock::{LimitKind, Phase, RawAddress};
+use shotclock::unstable::{Errno, Moves, Pause, Readiness, Stop, syscall};
+use shotclock::{LimitKind, Phase, SockAddr};
 
 use crate::address;
 use crate::ffi::arguments::int;
@@ -36,7 +36,7 @@ pub(crate) unsafe extern "C" fn bind(me: *mut PyObject, to: *mut PyObject) -> *m
     let bind = || {
         let address = address::from_python(socket, &Timing::of(socket, Phase::Lookup)?, to, "bind")?;
         audit(c"socket.bind", &[me, to])?;
-        Descriptor::of(socket).released(|fd| exact::bind(fd, &address)).map_err(exception::raise_errno)
+        Descriptor::of(socket).released(|fd| syscall::bind(fd, &address)).map_err(exception::raise_errno)
     };
     returned(bind().map(|()| Owned::none()))
 }
@@ -77,7 +77,7 @@ pub(crate) unsafe extern "C" fn getpeername(me: *mut PyObject, _: *mut PyObject)
     let socket = unsafe { SocketRef::new(me) };
     let name = || {
         address::check_family(socket)?;
-        let peer = Descriptor::of(socket).held(exact::getpeername).map_err(exception::raise_errno)?;
+        let peer = Descriptor::of(socket).held(syscall::getpeername).map_err(exception::raise_errno)?;
         address::to_python_on(socket, peer.as_ref())
     };
     returned(name())
@@ -89,7 +89,7 @@ pub(crate) unsafe extern "C" fn getsockname(me: *mut PyObject, _: *mut PyObject)
     let socket = unsafe { SocketRef::new(me) };
     let name = || {
         address::check_family(socket)?;
-        let own = Descriptor::of(socket).held(exact::getsockname).map_err(exception::raise_errno)?;
+        let own = Descriptor::of(socket).held(syscall::getsockname).map_err(exception::raise_errno)?;
         address::to_python_on(socket, Some(&own))
     };
     returned(name())
@@ -106,7 +106,8 @@ pub(crate) unsafe extern "C" fn listen(me: *mut PyObject, arguments: *mut PyObje
         (SocketRef::new(me), backlog)
     };
     // Negative ones are as good as none to some systems, and an error to others.
-    let listen = || Descriptor::of(socket).held(|fd| exact::listen(fd, backlog.max(0))).map_err(exception::raise_errno);
+    let listen =
+        || Descriptor::of(socket).held(|fd| syscall::listen(fd, backlog.max(0))).map_err(exception::raise_errno);
     returned(listen().map(|()| Owned::none()))
 }
 
@@ -116,7 +117,7 @@ pub(crate) unsafe extern "C" fn shutdown(me: *mut PyObject, how: *mut PyObject) 
     let socket = unsafe { SocketRef::new(me) };
     let shutdown = || {
         let how = int(how)?;
-        Descriptor::of(socket).released(|fd| exact::shutdown(fd, how)).map_err(exception::raise_errno)
+        Descriptor::of(socket).released(|fd| syscall::shutdown(fd, how)).map_err(exception::raise_errno)
     };
     returned(shutdown().map(|()| Owned::none()))
 }
@@ -125,7 +126,7 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     address::check_family(socket)?;
     let timing = Timing::of(socket, Phase::Accept)?;
     let manner = timing.manner();
-    let try_once = |listener: BorrowedFd<'_>| exact::accept(listener).map_err(|errno| manner.pause(errno));
+    let try_once = |listener: BorrowedFd<'_>| syscall::accept(listener).map_err(|errno| manner.pause(errno));
     let mut accept = Call::new(Readiness::IN, try_once);
     let (fd, peer) = timing.run(&mut accept, First::Try).map_err(|stop| timing.raise(stop))?;
     policy::hand_down(socket, fd.as_fd());
@@ -151,7 +152,7 @@ fn connect_to(
 
 /// connect(2), and its end once the descriptor is ready.
 struct Connect {
-    address: RawAddress,
+    address: SockAddr,
     manner: Manner,
     begun: bool,
 }
@@ -167,7 +168,7 @@ impl Attempt for Connect {
         if ready.is_empty() {
             return Err(Pause::WouldBlock);
         }
-        match exact::take_error(fd) {
+        match syscall::take_error(fd) {
             Ok(()) | Err(Errno::ISCONN) => Ok(()),
             Err(errno) => Err(Pause::Failed(errno)),
         }
@@ -188,7 +189,7 @@ impl Attempt for Connect {
 
 impl Connect {
     fn begin(&mut self, fd: BorrowedFd<'_>) -> Result<(), Pause> {
-        match exact::connect(fd, &self.address) {
+        match syscall::connect(fd, &self.address) {
             Ok(()) => Ok(()),
             // Interrupted, it goes on by itself; only its end is to be waited for (PEP 475).
             Err(Errno::INTR) if self.manner != Manner::Once => {

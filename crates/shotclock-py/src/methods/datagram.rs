@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 
 use shotclock::Phase;
-use shotclock::raw::exact;
+use shotclock::unstable::syscall;
 
 use crate::address;
 use crate::ffi::arguments::{Buffer, room_and_flags};
@@ -63,7 +63,7 @@ fn recvfrom_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
 fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<(usize, Owned)> {
     address::check_family(socket)?;
     let transfer = Transfer { socket, phase: Phase::Recv, bytes: room.len(), flags };
-    let received = transfer.receive(|fd, from, flags| exact::recvfrom(fd, &mut room[from..], flags));
+    let received = transfer.receive(|fd, from, flags| syscall::recvfrom(fd, &mut room[from..], flags));
     let (len, from) = received.map_err(|ended| {
         let filled = ended.filled.min(room.len());
         ended.raise(&room[..filled])
@@ -78,7 +78,7 @@ fn sendto_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned
     audit(c"socket.sendto", &[socket.as_object(), to])?;
     let data = data.bytes();
     let transfer = Transfer { socket, phase: Phase::Send, bytes: data.len(), flags };
-    Owned::size(transfer.send_by(&mut timing, |fd, from, flags| exact::sendto(fd, &data[from..], flags, &address))?)
+    Owned::size(transfer.send_by(&mut timing, |fd, from, flags| syscall::sendto(fd, &data[from..], flags, &address))?)
 }
 
 /// Two arguments or three: the flags are in the middle.

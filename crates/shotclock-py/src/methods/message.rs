@@ -4,9 +4,9 @@ use std::ffi::c_int;
 use std::io::{IoSlice, IoSliceMut};
 use std::ptr;
 
-use shotclock::raw::exact::{ControlSlice, Received};
-use shotclock::raw::{control_messages, exact, numbers};
-use shotclock::{Family, Phase, RawAddress, cmsg_space};
+use shotclock::unstable::syscall::{ControlSlice, Received};
+use shotclock::unstable::{control_messages, numbers, syscall};
+use shotclock::{Family, Phase, SockAddr, cmsg_space};
 
 use crate::address;
 use crate::ffi::arguments::{Buffer, Items, Keywords, int};
@@ -128,8 +128,8 @@ impl Message {
         let room = &mut *control;
         let received = transfer.receive(|fd, from, flags| {
             let received = match from {
-                0 => exact::recvmsg(fd, data, room, flags)?,
-                _ => exact::recvmsg(fd, &mut beyond_mut(data, from), room, flags)?,
+                0 => syscall::recvmsg(fd, data, room, flags)?,
+                _ => syscall::recvmsg(fd, &mut beyond_mut(data, from), room, flags)?,
             };
             Ok((received.len, received))
         });
@@ -162,7 +162,7 @@ impl Message {
 impl Drop for Message {
     fn drop(&mut self) {
         if !self.is_delivered {
-            exact::close_received(self.control());
+            syscall::close_received(self.control());
         }
     }
 }
@@ -237,7 +237,7 @@ fn control_of(messages: *mut PyObject) -> PyResult<Vec<u8>> {
     }
     let mut control = reserved(size)?;
     for (level, kind, data) in &messages {
-        exact::push_control_message(&mut control, *level, *kind, data.bytes());
+        syscall::push_control_message(&mut control, *level, *kind, data.bytes());
     }
     Ok(control)
 }
@@ -286,7 +286,7 @@ fn operation_of(op: *mut PyObject, iv: &Buffer, associated: *mut PyObject) -> Py
     };
     let iv = iv.given();
     let mut control = reserved(iv.map_or(0, <[u8]>::len).saturating_add(OPERATION_SPACE))?;
-    let mut push = |kind, data: &[u8]| exact::push_control_message(&mut control, numbers::SOL_ALG, kind, data);
+    let mut push = |kind, data: &[u8]| syscall::push_control_message(&mut control, numbers::SOL_ALG, kind, data);
     push(numbers::ALG_SET_OP, &op.to_ne_bytes());
     if let Some(iv) = iv {
         let mut counted = reserved(iv.len().saturating_add(4))?;
@@ -306,7 +306,7 @@ fn transmit(
     mut timing: Timing,
     data: &[Buffer],
     control: &[u8],
-    to: Option<&RawAddress>,
+    to: Option<&SockAddr>,
     flags: c_int,
 ) -> PyResult<Owned> {
     let size = data.iter().map(Buffer::len).fold(0, usize::saturating_add);
@@ -314,9 +314,9 @@ fn transmit(
     slices.extend(data.iter().map(|buffer| IoSlice::new(buffer.bytes())));
     let transfer = Transfer { socket, phase: Phase::Send, bytes: size, flags };
     let sent = transfer.send_by(&mut timing, |fd, from, flags| match from {
-        0 => exact::sendmsg(fd, &slices, control, to, flags),
+        0 => syscall::sendmsg(fd, &slices, control, to, flags),
         // What stands beside the data has gone out with its beginning.
-        _ => exact::sendmsg(fd, &beyond(&slices, from), &[], to, flags),
+        _ => syscall::sendmsg(fd, &beyond(&slices, from), &[], to, flags),
     })?;
     Owned::size(sent)
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_uint};
 
 use shotclock::Family;
-use shotclock::raw::{exact, numbers};
+use shotclock::unstable::{numbers, syscall};
 
 use crate::ffi::arguments::Buffer;
 use crate::ffi::call::call;
@@ -57,7 +57,7 @@ fn get(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
     };
     let mut room = [0; MOST];
     let ask = |room: &mut [u8]| {
-        let asked = Descriptor::of(socket).held(|fd| exact::getsockopt(fd, level, name, room));
+        let asked = Descriptor::of(socket).held(|fd| syscall::getsockopt(fd, level, name, room));
         asked.map_err(exception::raise_errno)
     };
     if size > 0 {
@@ -93,11 +93,11 @@ fn set(socket: SocketRef, arguments: *mut PyObject) -> PyResult<()> {
         low_water::changes();
     }
     let descriptor = Descriptor::of(socket);
-    let set_to = |bytes: &[u8]| descriptor.held(|fd| exact::setsockopt(fd, level, name, bytes));
+    let set_to = |bytes: &[u8]| descriptor.held(|fd| syscall::setsockopt(fd, level, name, bytes));
     let set = match value {
         Value::Int(number) => set_to(&number.to_ne_bytes()),
         Value::Long(number) => set_to(&number.to_ne_bytes()),
-        Value::Nothing(len) => descriptor.held(|fd| exact::setsockopt_without_value(fd, level, name, len)),
+        Value::Nothing(len) => descriptor.held(|fd| syscall::setsockopt_without_value(fd, level, name, len)),
         Value::Bytes(value) => set_to(value.bytes()),
     };
     set.map_err(exception::raise_errno)

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_longlong};
 use std::os::fd::BorrowedFd;
 
-use shotclock::raw::{Moves, Pause, Readiness, Stop};
+use shotclock::unstable::{Moves, Pause, Readiness, Stop};
 use shotclock::{LimitKind, Phase};
 
 use crate::ffi::capi::{PyBool_FromLong, PyObject, variadic};
@@ -16,7 +16,7 @@ use crate::wait::lent::Attempt;
 use crate::wait::timing::{First, Timing};
 
 /// `_native.wait_readable(sock, nanoseconds, accepts)`: whether the socket is readable within so long; negative is for
-/// ever. What is around the call ends it with an exception, which says whether it `accepts` or receives.
+/// ever. A scope or a canceller ends it with an exception, which says whether it `accepts` or receives.
 pub(crate) unsafe extern "C" fn wait_readable(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
     returned(wait_checked(arguments))
 }

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_longlong};
 use std::os::fd::{BorrowedFd, RawFd};
 
 use shotclock::Phase;
-use shotclock::raw::{Pause, Readiness, exact};
+use shotclock::unstable::{Pause, Readiness, syscall};
 
 use crate::ffi::capi::{Py_ssize_t, PyObject, variadic};
 use crate::ffi::exception;
@@ -31,7 +31,7 @@ fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         // os.sendfile.
         let file = unsafe { BorrowedFd::borrow_raw(file) };
         // Without a timeout too: socket.py waits for a descriptor that somebody else made non-blocking.
-        exact::sendfile(fd, file, &mut offset, count).map_err(Pause::from)
+        syscall::sendfile(fd, file, &mut offset, count).map_err(Pause::from)
     });
     let sent = timing.run(&mut send, First::Try);
     Owned::size(sent.map_err(|stop| timing.raise_after(stop, Moved::Sent(before)))?)

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use shotclock::Phase;
-use shotclock::raw::{Errno, Farewell, Stop, exact, numbers};
+use shotclock::unstable::{Errno, Farewell, Stop, numbers, syscall};
 
 use crate::ffi::call::released;
 use crate::ffi::capi::{
@@ -18,7 +18,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::object::{NO_TIMEOUT, SocketRef};
 use crate::socket::stock::{StockMethod, stock};
-use crate::socket::{accepted, habit, held, kinds, unblocked, waiting};
+use crate::socket::{accepted, habit, in_ssl, kinds, unblocked, waiting};
 use crate::wait::lent::Descriptor;
 use crate::wait::timing::{First, Timing};
 use crate::wait::{low_water, policy};
@@ -169,7 +169,7 @@ pub(crate) fn kinds_of(
     fd: BorrowedFd<'_>,
     [mut family, mut kind, mut protocol]: [c_int; 3],
 ) -> Result<[c_int; 3], Errno> {
-    match exact::getsockname(fd) {
+    match syscall::getsockname(fd) {
         Ok(address) if family == -1 => family = address.family(),
         Err(errno) if family == -1 || matches!(errno, Errno::BADF | Errno::NOTSOCK) => {
             return Err(errno);
@@ -178,7 +178,7 @@ pub(crate) fn kinds_of(
     }
     let ask = |option: c_int| {
         let mut number = [0; 4];
-        exact::getsockopt(fd, numbers::SOL_SOCKET, option, &mut number)?;
+        syscall::getsockopt(fd, numbers::SOL_SOCKET, option, &mut number)?;
         Ok(c_int::from_ne_bytes(number))
     };
     if kind == -1 {
@@ -198,7 +198,7 @@ pub(crate) fn remember_accepted(number: RawFd, listener_timeout: i64) {
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
     // A closed socket keeps it, too, though there is no descriptor to tell.
     let before = socket.timeout();
-    if !held::set_timeout(socket, nanos) {
+    if !in_ssl::set_timeout(socket, nanos) {
         socket.set_timeout_field(nanos);
     }
     let descriptor = Descriptor::of(socket);

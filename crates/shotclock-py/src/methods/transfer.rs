@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use shotclock::raw::exact;
+use shotclock::unstable::syscall;
 use shotclock::{MessageFlags, Phase};
 
 use crate::ffi::arguments::{Arguments, Buffer, Data, room_and_flags};
@@ -133,7 +133,7 @@ fn recv_into_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut
 
 pub(crate) fn receive(socket: SocketRef, room: &mut [u8], flags: c_int) -> PyResult<usize> {
     let transfer = Transfer { socket, phase: Phase::Recv, bytes: room.len(), flags };
-    let received = transfer.receive(|fd, from, flags| Ok((exact::recv(fd, &mut room[from..], flags)?, ())));
+    let received = transfer.receive(|fd, from, flags| Ok((syscall::recv(fd, &mut room[from..], flags)?, ())));
     match received {
         Ok((len, ())) => Ok(len),
         Err(ended) => {
@@ -194,7 +194,7 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
 #[inline(always)]
 fn transmit<const ALL: bool>(socket: SocketRef, data: &[u8], flags: c_int) -> PyResult<usize> {
     let transfer = Transfer { socket, phase: Phase::Send, bytes: data.len(), flags };
-    transfer.send::<ALL>(|fd, from, flags| exact::send(fd, &data[from..], flags))
+    transfer.send::<ALL>(|fd, from, flags| syscall::send(fd, &data[from..], flags))
 }
 
 /// A bytes object to be written before anybody sees it.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shotclock::faults::{DatagramFault, Event, Fault, NameServerFault, Peer, PeerBuilder, StreamFault};
-use shotclock::raw::Errno;
+use shotclock::unstable::Errno;
 
 use crate::ffi::arguments::Buffer;
 use crate::ffi::call::released;

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int, c_ulong, c_void};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
-use shotclock::raw::{Errno, exact};
+use shotclock::unstable::{Errno, syscall};
 use shotclock::{Family, Kind, Protocol};
 
 use crate::ffi::arguments::{Keywords, descriptor, int};
@@ -167,7 +167,7 @@ fn create(socket: SocketRef, family: c_int, kind: c_int, protocol: c_int) -> PyR
     let family = given(family, Family::INET.0);
     let kind = given(kind, Kind::STREAM.0);
     let protocol = given(protocol, Protocol::DEFAULT.0);
-    let fd = released(|| exact::socket(family, kind, protocol)).map_err(exception::raise_errno)?;
+    let fd = released(|| syscall::socket(family, kind, protocol)).map_err(exception::raise_errno)?;
     state::begin(socket, fd, family, kind, protocol)
 }
 
@@ -208,7 +208,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         accepted::forget(number);
         low_water::forget(socket, number);
         policy::forget(socket, number);
-        let _: Result<(), Errno> = released(|| exact::close(number));
+        let _: Result<(), Errno> = released(|| syscall::close(number));
         kept.restore();
     }
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddrV6;
 use std::ptr;
 use std::sync::OnceLock;
 
-use shotclock::raw::{AddressRecord, Answer, Failure, Hints, Request};
-use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, Phase, RawAddress};
+use shotclock::unstable::{AddressRecord, Answer, Failure, Hints, Request};
+use shotclock::{Address, AddressInfoFlags, Family, Kind, NameInfoFlags, Phase, SockAddr};
 
 use crate::address;
 use crate::ffi::arguments::Keywords;
@@ -253,7 +253,7 @@ impl SockaddrParts {
     }
 
     /// The address, as the system reads host and port; `len` is how many parts were given.
-    fn address(&self, len: isize) -> PyResult<RawAddress> {
+    fn address(&self, len: isize) -> PyResult<SockAddr> {
         let flags = AddressInfoFlags::NUMERICHOST.0;
         let hints = Hints { flags, family: Family::UNSPEC.0, kind: Kind::DGRAM.0, protocol: 0 };
         let (host, service) = (Some(self.host.clone()), Some(decimal(&self.port)));
@@ -261,11 +261,11 @@ impl SockaddrParts {
         let [record] = records.as_slice() else {
             return Err(exception::os_error("sockaddr resolved to multiple addresses"));
         };
-        match Address::from_raw(&record.address) {
+        match Address::from_sockaddr(&record.address) {
             Address::V4(_) if len != 2 => Err(exception::os_error("IPv4 sockaddr must be 2 tuple")),
             Address::V6(address) => {
                 let (ip, port) = (*address.ip(), address.port());
-                Ok(Address::V6(SocketAddrV6::new(ip, port, self.flow.to_be(), self.scope)).to_raw())
+                Ok(Address::V6(SocketAddrV6::new(ip, port, self.flow.to_be(), self.scope)).to_sockaddr())
             }
             _ => Ok(record.address),
         }

@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use shotclock::raw::{host_name, set_host_name};
+use shotclock::unstable::{host_name, set_host_name};
 
 use crate::ffi::capi::{PyErr_Clear, PyObject, PyUnicode_FSConverter, variadic};
 use crate::ffi::exception;

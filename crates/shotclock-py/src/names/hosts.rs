@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_char, c_void};
 use std::net::IpAddr;
 use std::ptr::{self, NonNull};
 
-use shotclock::raw::{Answer, Failure, HostRecord, Request};
-use shotclock::{Address, Family, Phase, RawAddress};
+use shotclock::unstable::{Answer, Failure, HostRecord, Request};
+use shotclock::{Address, Family, Phase, SockAddr};
 
 use crate::address;
 use crate::ffi::capi::{PyMem_Free, PyObject, PyTuple_GetItem, variadic};
@@ -85,8 +85,8 @@ impl Drop for Host {
     }
 }
 
-fn ip_of(address: &RawAddress) -> PyResult<IpAddr> {
-    match Address::from_raw(address) {
+fn ip_of(address: &SockAddr) -> PyResult<IpAddr> {
+    match Address::from_sockaddr(address) {
         Address::V4(address) => Ok((*address.ip()).into()),
         Address::V6(address) => Ok((*address.ip()).into()),
         _ => Err(exception::os_error("unsupported address family")),

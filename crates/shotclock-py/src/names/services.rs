@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
 use shotclock::Phase;
-use shotclock::raw::{Answer, Request};
+use shotclock::unstable::{Answer, Request};
 
 use crate::ffi::capi::{PyExc_OSError, PyExc_OverflowError, PyObject, variadic};
 use crate::ffi::exception;

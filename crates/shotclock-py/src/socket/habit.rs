@@ -4,7 +4,7 @@
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
-use shotclock::raw::exact;
+use shotclock::unstable::syscall;
 
 /// Numbers that are so far apart share a place.
 const PLACES: usize = 4096;
@@ -122,7 +122,7 @@ fn compare(sender: RawFd, woken: RawFd, fd: BorrowedFd<'_>) {
 
 /// Whether one is connected to the other, as far as names tell.
 fn is_peer(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
-    let (Ok(name), Ok(Some(peer))) = (exact::getsockname(one), exact::getpeername(other)) else { return false };
+    let (Ok(name), Ok(Some(peer))) = (syscall::getsockname(one), syscall::getpeername(other)) else { return false };
     name.as_bytes() == peer.as_bytes()
 }
 

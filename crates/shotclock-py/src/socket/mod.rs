@@ -3,7 +3,7 @@
 pub(crate) mod accepted;
 pub(crate) mod audit;
 pub(crate) mod habit;
-pub(crate) mod held;
+pub(crate) mod in_ssl;
 pub(crate) mod kinds;
 pub(crate) mod object;
 pub(crate) mod stock;

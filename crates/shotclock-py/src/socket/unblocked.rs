@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
 
-use shotclock::raw::{Errno, exact};
+use shotclock::unstable::{Errno, syscall};
 
 /// Where a try that needs O_NONBLOCK is noted. Taken and left with the interpreter held, so that there is no lock.
 struct Place {
@@ -73,7 +73,7 @@ impl Unblocked {
         // Before it does: whoever ends meanwhile leaves it to this one.
         self.place.mark(EXCLUDES);
         // Where there is no such thing the try is made all the same.
-        exact::exclude_others(fd).unwrap_or(true)
+        syscall::exclude_others(fd).unwrap_or(true)
     }
 
     /// Makes sure that the file does not block: right before the call, with the interpreter held or not. True if it did.
@@ -81,11 +81,11 @@ impl Unblocked {
     /// # Errors
     /// The system's.
     pub(crate) fn make_sure(&self, fd: BorrowedFd<'_>) -> Result<bool, Errno> {
-        let blocks = !exact::is_nonblocking(fd)?;
+        let blocks = !syscall::is_nonblocking(fd)?;
         if blocks {
             // Before it does: whoever is told EAGAIN from here on finds out why.
             self.place.mark(BLOCKS);
-            exact::set_nonblocking(fd, true)?;
+            syscall::set_nonblocking(fd, true)?;
         }
         Ok(blocks)
     }
@@ -107,7 +107,7 @@ impl Drop for Unblocked {
 /// The system's.
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(), Errno> {
     if count() == 0 {
-        return exact::set_nonblocking(fd, nonblocking);
+        return syscall::set_nonblocking(fd, nonblocking);
     }
     let mut is_left_to_one = false;
     for one in under_way().filter(|one| !one.has(PARENTS) && one.is_on_file_of(fd)) {
@@ -117,7 +117,7 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(
             is_left_to_one = true;
         }
     }
-    if is_left_to_one { Ok(()) } else { exact::set_nonblocking(fd, nonblocking) }
+    if is_left_to_one { Ok(()) } else { syscall::set_nonblocking(fd, nonblocking) }
 }
 
 /// The number is about to be closed, or given away: what was changed of its file is put back now.
@@ -153,7 +153,7 @@ impl Before {
         if !self.is_disturbed() {
             return false;
         }
-        match exact::is_nonblocking(fd) {
+        match syscall::is_nonblocking(fd) {
             Ok(true) => under_way().any(|one| one.has(BLOCKS) && one.is_on_file_of(fd)),
             Ok(false) => {
                 // The parent has put it back.
@@ -169,13 +169,13 @@ impl Before {
 /// way. Else it is the program's own doing, or that of a timeout in the system.
 #[cold]
 pub(crate) fn is_anothers(fd: BorrowedFd<'_>) -> bool {
-    match exact::is_nonblocking(fd) {
+    match syscall::is_nonblocking(fd) {
         Ok(false) => !has_limit(fd),
         Ok(true) => {
-            let is_anothers = exact::exclude_others(fd) == Ok(false);
+            let is_anothers = syscall::exclude_others(fd) == Ok(false);
             if !is_anothers && !under_way().any(|one| one.has(EXCLUDES) && one.is_on_file_of(fd)) {
                 // It was only asked for.
-                let _ = exact::share(fd);
+                let _ = syscall::share(fd);
             }
             is_anothers
         }
@@ -256,11 +256,11 @@ impl Place {
         }
         if marks & BLOCKS != 0 {
             // It cannot fail on an open descriptor.
-            let _ = exact::set_nonblocking(fd, false);
+            let _ = syscall::set_nonblocking(fd, false);
         }
         if marks & EXCLUDES != 0 {
             // Of what another process keeps nothing changes.
-            let _ = exact::share(fd);
+            let _ = syscall::share(fd);
         }
     }
 }
@@ -278,10 +278,11 @@ fn under_way() -> impl Iterator<Item = &'static Place> {
 fn is_same_file(number: RawFd, fd: BorrowedFd<'_>) -> bool {
     // SAFETY: not negative; nothing is done with it but to look.
     let other = unsafe { BorrowedFd::borrow_raw(number) };
-    number == fd.as_raw_fd() || matches!((exact::inode(other), exact::inode(fd)), (Ok(one), Ok(other)) if one == other)
+    number == fd.as_raw_fd()
+        || matches!((syscall::inode(other), syscall::inode(fd)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Whether the system itself ends calls on the file, by EAGAIN.
 fn has_limit(fd: BorrowedFd<'_>) -> bool {
-    [false, true].into_iter().any(|sends| matches!(exact::own_limit(fd, sends), Ok(Some(_))))
+    [false, true].into_iter().any(|sends| matches!(syscall::own_limit(fd, sends), Ok(Some(_))))
 }

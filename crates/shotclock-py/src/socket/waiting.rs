@@ -15,8 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use shotclock::raw::{
-    Errno, Interest, Limit, Moves, Operation, Pause, PerProcess, PollWaiter, Readiness, Signal, drive, exact, interrupt,
+use shotclock::unstable::{
+    Errno, Interest, Latch, Limit, Moves, Operation, Pause, PerProcess, PollWaiter, Readiness, drive, interrupt,
+    syscall,
 };
 use shotclock::{Deadline, Shutdown};
 
@@ -112,7 +113,7 @@ impl Entry {
         if owner == NOBODY && found & CLOSED != 0 {
             // The last one closes it, which is open until then, and without the lock, since it may linger. Of a dead
             // descriptor there is nothing to report.
-            let _ = exact::close(self.number);
+            let _ = syscall::close(self.number);
         }
         if let Some(deserted) = deserted {
             deserted.set();
@@ -146,12 +147,12 @@ pub(crate) fn close(number: RawFd, keeps: bool, limit: &Limit<'_>) -> Result<Opt
     let table = TABLE.get();
     let slot = table.slot_if_any(number).filter(|slot| slot.load(Ordering::SeqCst) != NOBODY);
     if slot.is_none() && !keeps {
-        return exact::close(number).map(|()| None);
+        return syscall::close(number).map(|()| None);
     }
     // SAFETY: not negative; the caller answers for it.
     let kept = kept_of(unsafe { BorrowedFd::borrow_raw(number) }, keeps);
     let closed = match slot {
-        None => exact::close(number),
+        None => syscall::close(number),
         Some(slot) => table.close_under_waiters(slot, number, limit),
     };
     closed.map(|()| kept)
@@ -159,13 +160,13 @@ pub(crate) fn close(number: RawFd, keeps: bool, limit: &Limit<'_>) -> Result<Opt
 
 /// What keeps the connection from lingering when the number is closed, if it would.
 fn kept_of(fd: BorrowedFd<'_>, is_bounded: bool) -> Option<OwnedFd> {
-    if !exact::lingers(fd) {
+    if !syscall::lingers(fd) {
         return None;
     }
-    let copy = exact::dup(fd).ok();
+    let copy = syscall::dup(fd).ok();
     if copy.is_none() && is_bounded {
         // No descriptor is left for it: it is not waited for.
-        let _not_ours_to_mend = exact::linger_in_background(fd);
+        let _not_ours_to_mend = syscall::linger_in_background(fd);
     }
     copy
 }
@@ -198,12 +199,12 @@ struct Crowd {
 struct Closer {
     number: RawFd,
     thread: usize,
-    deserted: Arc<Signal>,
+    deserted: Arc<Latch>,
 }
 
 impl Crowd {
     /// Whoever closed the number, if only its own thread uses it now; `owner` is who has the slot.
-    fn deserted(&mut self, number: RawFd, owner: usize) -> Option<Arc<Signal>> {
+    fn deserted(&mut self, number: RawFd, owner: usize) -> Option<Arc<Latch>> {
         let index = self.closers.iter().position(|closer| closer.number == number)?;
         let thread = self.closers[index].thread;
         let is_alone =
@@ -294,18 +295,18 @@ impl Table {
         let Some(mut desertion) = self.mark_closed(slot, &inside)? else {
             // They have left meanwhile.
             drop(inside);
-            return exact::close(number);
+            return syscall::close(number);
         };
         // SAFETY: not negative, and taken as long as this thread is in it.
         let fd = unsafe { BorrowedFd::borrow_raw(number) };
         // Without a descriptor for the dead one the threads are woken until they leave.
-        let is_covered = exact::cover(fd).is_ok();
+        let is_covered = syscall::cover(fd).is_ok();
         desertion.wake();
         let by_then = limit.deadline.min(Deadline::after(LEAVING));
         let stay = drive(&mut desertion, &Limit { deadline: by_then, ..*limit }, &mut PollWaiter).is_err();
         if stay && !is_covered {
             // Nothing else reaches them, nor the peer. Whoever shares the connection loses it, too.
-            let _may_not_be_connected = exact::shutdown(fd, Shutdown::BOTH.0);
+            let _may_not_be_connected = syscall::shutdown(fd, Shutdown::BOTH.0);
         }
         Ok(())
     }
@@ -323,7 +324,7 @@ impl Table {
             return Ok(None);
         }
         slot.store(found | CLOSED, Ordering::SeqCst);
-        let deserted = Arc::new(Signal::default());
+        let deserted = Arc::new(Latch::default());
         crowd.closers.push(Closer { number, thread, deserted: Arc::clone(&deserted) });
         // A call of this very thread, in which a handler of signals closes, is not waited for.
         if let Some(at_once) = crowd.deserted(number, found & !MARKS) {
@@ -343,7 +344,7 @@ struct Desertion {
     number: RawFd,
     /// The one that waits for it.
     thread: usize,
-    deserted: Arc<Signal>,
+    deserted: Arc<Latch>,
 }
 
 impl Desertion {
@@ -371,7 +372,7 @@ impl Operation for Desertion {
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.signal(&self.deserted);
+        wanted.latch(&self.deserted);
         wanted.timer(Deadline::after(AGAIN));
     }
 

@@ -3,10 +3,10 @@
 use std::ffi::CStr;
 
 use shotclock::Phase;
-use shotclock::raw::Readiness;
+use shotclock::unstable::Readiness;
 
 use crate::ffi::capi::PyObject;
-use crate::socket::held::Half;
+use crate::socket::in_ssl::Half;
 use crate::tls::original::Passed;
 
 /// The calls that wait.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact};
+use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, Readiness, syscall};
 use shotclock::{Deadline, Phase};
 
 use crate::ffi::arguments::{Arguments, Buffer};
@@ -15,10 +15,10 @@ use crate::ffi::exception;
 use crate::ffi::exception::Kept;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
-use crate::socket::held::{ByItself, Half, Hold};
+use crate::socket::in_ssl::{Half, SslTry, SslWait};
 use crate::socket::kinds::is_socket;
 use crate::socket::object::SocketRef;
-use crate::socket::{held, unblocked};
+use crate::socket::{in_ssl, unblocked};
 use crate::tls::guarded::Guarded;
 use crate::tls::original::Passed;
 use crate::tls::silence;
@@ -77,7 +77,7 @@ pub(crate) fn in_time(
 
 /// `_native.forget_after_fork()`: for os.register_at_fork.
 pub(crate) unsafe extern "C" fn forget_after_fork(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    held::forget_after_fork();
+    in_ssl::forget_after_fork();
     unblocked::forget_after_fork();
     returned(Ok(Owned::none()))
 }
@@ -89,7 +89,7 @@ fn guard(guarded: &'static Guarded, call: TlsCall, me: *mut PyObject, passed: Pa
     if let Some(timing) = waits.timing_of_tries()? {
         return waits.in_tries(&timing, passed, || attempt().map(Some));
     }
-    let Some(inside) = ByItself::of(waits.socket, call.half()) else { return unnoticed(call, me, attempt) };
+    let Some(inside) = SslWait::of(waits.socket, call.half()) else { return unnoticed(call, me, attempt) };
     let outcome = waits.descriptor.counted(|| Ok(unnoticed(call, me, attempt))).map_err(exception::raise_errno)?;
     drop(inside);
     if outcome.is_ok() { outcome } else { waits.after_failure(outcome, passed, attempt) }
@@ -141,7 +141,7 @@ impl Waits {
                 return Ok(Some(timing));
             }
         }
-        let blocks = || self.descriptor.held(exact::is_nonblocking).map(|is| !is);
+        let blocks = || self.descriptor.held(syscall::is_nonblocking).map(|is| !is);
         if self.timeout > 0 && blocks().map_err(exception::raise_errno)? {
             return self.timing().map(Some);
         }
@@ -177,7 +177,7 @@ impl Waits {
         passed: Passed<'_>,
         attempt: impl FnMut() -> PyResult<Option<Owned>>,
     ) -> PyResult<Owned> {
-        if held::is_by_this_thread(self.socket) {
+        if in_ssl::is_by_this_thread(self.socket) {
             return unnoticed(self.call, self.me, || until_given(attempt));
         }
         let mut tries = Tries::new(self, self.call.buffer(passed), attempt);
@@ -271,7 +271,7 @@ impl<'a, F: FnMut() -> PyResult<Option<Owned>>> Tries<'a, F> {
     /// How it begins: with a wait, where the last read had to wait too, and a try would not end without one.
     fn begin(&mut self, passed: Passed<'_>) -> First {
         let Waits { call, guarded, me, socket, .. } = *self.waits;
-        if call != TlsCall::Read || held::is_in_the_way(socket, call.half()) {
+        if call != TlsCall::Read || in_ssl::is_in_the_way(socket, call.half()) {
             return First::Try;
         }
         let Some(Room(buffer)) = silence::room_to_wait(guarded, me, passed) else { return First::Try };
@@ -281,7 +281,7 @@ impl<'a, F: FnMut() -> PyResult<Option<Owned>>> Tries<'a, F> {
 
     fn once(&mut self) -> Result<PyResult<Option<Owned>>, Errno> {
         let descriptor = self.waits.descriptor;
-        let _held = Hold::of(self.waits.socket);
+        let _try = SslTry::of(self.waits.socket);
         let outcome = descriptor.counted(|| {
             let unblocked = descriptor.unblocked();
             descriptor.held(|fd| unblocked.make_sure(fd))?;
@@ -305,7 +305,7 @@ impl<F: FnMut() -> PyResult<Option<Owned>>> Operation for Tries<'_, F> {
     type Output = PyResult<Owned>;
 
     fn attempt(&mut self, _: Readiness) -> Result<PyResult<Owned>, Pause> {
-        if held::is_in_the_way(self.waits.socket, self.waits.call.half()) {
+        if in_ssl::is_in_the_way(self.waits.socket, self.waits.call.half()) {
             self.toward = None;
             return Err(Pause::WouldBlock);
         }

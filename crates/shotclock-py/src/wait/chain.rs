@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::ptr;
 
 use shotclock::Deadline;
-use shotclock::raw::deadline_nanos;
+use shotclock::unstable::deadline_nanos;
 
 use crate::ffi::call::call_plainly;
 use crate::ffi::capi::{
@@ -25,7 +25,7 @@ const NAME: &CStr = c"shotclock chain";
 /// The variable with the innermost link, or None.
 static INNERMOST: Once<PyObject> = Once::new();
 
-/// What is around every thread, from the outside of the program.
+/// What bounds every thread, set from the outside of the program.
 static OUTERMOST: Once<PyObject> = Once::new();
 
 /// What sees to it that nothing is entered without effect: a function of the package, found when it is first wanted.

@@ -12,7 +12,7 @@ use crate::ffi::capi::{
 use crate::ffi::exception::{Kept, set};
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
-use crate::wait::around::Scope;
+use crate::wait::bounds::Scope;
 use crate::wait::policy;
 
 /// How much of a call's data had moved when it ended.

@@ -1,17 +1,17 @@
 //! Calls that move bytes. Most of them end with their first try, so it is made before anything is looked at but the
-//! socket's timeout, and, while something is around any call, whether that is this one, and over.
+//! socket's timeout, and, while anything bounds any call, whether it is this one, and over.
 
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
 
-use shotclock::raw::{Errno, Pause, Stop};
+use shotclock::unstable::{Errno, Pause, Stop};
 use shotclock::{Family, Kind, MessageFlags, Phase};
 
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::habit;
 use crate::socket::object::SocketRef;
 use crate::socket::unblocked::Before;
-use crate::wait::around::Outlook;
+use crate::wait::bounds::Outlook;
 use crate::wait::expiry::Moved;
 use crate::wait::lent::Descriptor;
 use crate::wait::manner::{Manner, SMALL};
@@ -175,7 +175,7 @@ impl Transfer {
         outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(sending.sent)))
     }
 
-    /// The first try alone, with the flags that it is to have. Its error is None where it was not made: what is around the
+    /// The first try alone, with the flags that it is to have. Its error is None where it was not made: what bounds the
     /// call forbids it, or has to see it.
     #[inline(always)]
     fn first_try<T: Send>(
@@ -215,7 +215,7 @@ impl Transfer {
         promises_more && Descriptor::of(self.socket).was_unblocked_since(before)
     }
 
-    /// Whether the first try is one that may wait by itself, while something is around some call, which may be this one;
+    /// Whether the first try is one that may wait by itself, while anything bounds some call, which may be this one;
     /// `None` if it is not to be made. Asks no Python code.
     #[inline(never)]
     fn is_plain(self) -> Option<bool> {
@@ -238,7 +238,7 @@ impl Transfer {
         }
     }
 
-    /// Its limit, and what is around it.
+    /// Its limit, and its bounds.
     fn timing(self) -> PyResult<Timing> {
         let timeout = if self.never_waits() { 0 } else { self.socket.timeout() };
         Timing::with_timeout(self.socket, timeout, self.phase)

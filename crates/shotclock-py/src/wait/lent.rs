@@ -8,7 +8,7 @@
 use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
-use shotclock::raw::{Errno, Interest, Moves, Operation, Pause, Readiness, exact};
+use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, Readiness, syscall};
 use shotclock::{Deadline, Timeout};
 
 use crate::ffi::call::released;
@@ -260,7 +260,7 @@ impl<'a, A: Attempt> On<'a, A> {
             let is_contested = habit::is_contested(number, unblocked.make_sure(fd)?);
             // Others may have it block before the call. An accept, which is of two calls of the system, takes that into
             // account once it has been seen to happen.
-            let _brief = if sends || is_contested { exact::Brief::on(fd, sends) } else { None };
+            let _brief = if sends || is_contested { syscall::Brief::on(fd, sends) } else { None };
             tries(fd)
         })
     }
@@ -327,7 +327,7 @@ impl OwnLimit {
     fn end(&mut self, fd: BorrowedFd<'_>, toward: Readiness) -> Deadline {
         *self.end.get_or_insert_with(|| {
             let sends = toward.contains(Readiness::OUT);
-            self.length = exact::own_limit(fd, sends).ok().flatten().map_or(Timeout::NEVER, Timeout::from);
+            self.length = syscall::own_limit(fd, sends).ok().flatten().map_or(Timeout::NEVER, Timeout::from);
             if self.length == Timeout::NEVER { Deadline::NEVER } else { Deadline::now().plus(self.length) }
         })
     }

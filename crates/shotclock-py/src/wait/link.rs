@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ptr::{self, NonNull};
 
 use shotclock::Deadline;
-use shotclock::raw::deadline_nanos;
+use shotclock::unstable::deadline_nanos;
 
 use crate::ffi::capi::{Py_TYPE, PyObject, PyType_IsSubtype, PyTypeObject};
 use crate::ffi::once::Once;
@@ -124,7 +124,7 @@ impl LinkRef {
         unsafe { (*self.0.as_ptr()).expired = 1 };
     }
 
-    /// Begins: its time runs, and `outer` is what is around it.
+    /// Begins: its time runs, and `outer` is the link outside of it.
     pub(crate) fn open(self, outer: Option<Owned>) {
         // SAFETY: as in `expire`.
         let link = unsafe { &mut *self.0.as_ptr() };

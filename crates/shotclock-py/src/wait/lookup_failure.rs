@@ -1,6 +1,6 @@
 //! Why a lookup has no answer, as an exception.
 
-use shotclock::raw::{Failure, address_info_text, host_text};
+use shotclock::unstable::{Failure, address_info_text, host_text};
 
 use crate::ffi::capi::{PyExc_OSError, PyObject};
 use crate::ffi::exception::{raise, raise_errno, raise_numbered};

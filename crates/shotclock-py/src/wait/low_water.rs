@@ -4,7 +4,7 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use shotclock::raw::{exact, numbers};
+use shotclock::unstable::{numbers, syscall};
 
 use crate::socket::object::SocketRef;
 use crate::wait::lent::Descriptor;
@@ -33,7 +33,7 @@ pub(crate) fn is_one(socket: SocketRef) -> bool {
     }
     let mut mark = [0; 4];
     let ask =
-        |fd: std::os::fd::BorrowedFd<'_>| exact::getsockopt(fd, numbers::SOL_SOCKET, numbers::SO_RCVLOWAT, &mut mark);
+        |fd: std::os::fd::BorrowedFd<'_>| syscall::getsockopt(fd, numbers::SOL_SOCKET, numbers::SO_RCVLOWAT, &mut mark);
     let is_one = Descriptor::of(socket).held(ask).is_ok() && c_int::from_ne_bytes(mark) == 1;
     if is_one {
         place.store(key, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! How the single tries of a call are made.
 
 use shotclock::MessageFlags;
-use shotclock::raw::{Errno, Pause};
+use shotclock::unstable::{Errno, Pause};
 
 /// Up to so many bytes a try may hold the interpreter: it takes less time than to release it.
 pub(crate) const SMALL: usize = 16 << 10;
@@ -9,13 +9,13 @@ pub(crate) const SMALL: usize = 16 << 10;
 /// How the single tries of a call are made, and what may end it between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// One plain call of the system, which may wait by itself: without a timeout and with nothing around it.
+    /// One plain call of the system, which may wait by itself: without a timeout and in no scope or canceller.
     Plain,
     /// One try, of a socket that never waits.
     Once,
     /// Under the socket's timeout, and what else there is.
     Timed,
-    /// Only what is around it, or a policy, bounds it: then it keeps what one call without a timeout promises (all bytes
+    /// Only a scope, a canceller or a policy bounds it: then it keeps what one call without a timeout promises (all bytes
     /// sent, the low water mark, MSG_WAITALL), on a descriptor that blocks.
     Bounded,
 }

@@ -1,6 +1,6 @@
 //! How a call waits: its limits, the one way into the loop, and what ended it as an exception.
 
-pub(crate) mod around;
+pub(crate) mod bounds;
 pub(crate) mod canceller;
 pub(crate) mod chain;
 pub(crate) mod expiry;

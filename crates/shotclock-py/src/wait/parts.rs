@@ -1,13 +1,13 @@
-//! Sending and receiving in parts. Where a limit is around a call without a timeout no try may wait, so what one blocking
+//! Sending and receiving in parts. Where a call without a timeout has other limits no try may wait, so what one blocking
 //! call promises is kept by several: MSG_WAITALL, the low water mark, all bytes of a send.
 
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use shotclock::raw::exact::{self, Received};
-use shotclock::raw::{Errno, Pause, Readiness};
-use shotclock::{MessageFlags, RawAddress};
+use shotclock::unstable::syscall::{self, Received};
+use shotclock::unstable::{Errno, Pause, Readiness};
+use shotclock::{MessageFlags, SockAddr};
 
 use crate::wait::lent::Attempt;
 use crate::wait::manner::Manner;
@@ -35,7 +35,7 @@ impl Beside for () {
 }
 
 /// Whose they are: a stream says so at its beginning.
-impl Beside for Option<RawAddress> {
+impl Beside for Option<SockAddr> {
     fn with(self, _: Self) -> Self {
         self
     }
@@ -92,9 +92,9 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
         if let Some(promised) = self.promised {
             return promised;
         }
-        let mark = if self.is_unmarked { 1 } else { exact::low_water_mark(fd).unwrap_or(1) };
+        let mark = if self.is_unmarked { 1 } else { syscall::low_water_mark(fd).unwrap_or(1) };
         let promised = if self.flags & MessageFlags::WAITALL.0 != 0 { self.room } else { mark.min(self.room) };
-        let is_glued = promised > 1 && exact::is_stream(fd).unwrap_or(false);
+        let is_glued = promised > 1 && syscall::is_stream(fd).unwrap_or(false);
         self.is_unannounced = is_glued && mark > 1;
         *self.promised.insert(if is_glued { promised } else { 0 })
     }
@@ -113,7 +113,7 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
         let (filled, beside) =
             (self.part)(fd, 0, self.manner.flags(self.flags)).map_err(|errno| self.manner.pause(errno))?;
         // AF_UNIX peeks at what is there and waits for nothing beyond.
-        let waits = !self.is_enough(fd, filled) && exact::peeks_wait(fd).unwrap_or(false);
+        let waits = !self.is_enough(fd, filled) && syscall::peeks_wait(fd).unwrap_or(false);
         if filled == 0 || !waits || ready.intersects(OVER) {
             return Ok((filled, beside));
         }
@@ -284,7 +284,7 @@ impl Attempt for Filling<'_> {
     type Output = usize;
 
     fn attempt(&mut self, fd: BorrowedFd<'_>, _: Readiness) -> Result<usize, Pause> {
-        let part = exact::recv(fd, &mut self.room[self.filled..], self.manner.flags(0));
+        let part = syscall::recv(fd, &mut self.room[self.filled..], self.manner.flags(0));
         let part = part.map_err(|errno| self.manner.pause(errno))?;
         self.filled += part;
         if part == 0 || self.filled >= self.room.len() { Ok(self.filled) } else { Err(Pause::Progress) }

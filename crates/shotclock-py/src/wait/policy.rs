@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use shotclock::raw::{Watch, exact, numbers};
+use shotclock::unstable::{PolicyState, numbers, syscall};
 use shotclock::{Deadline, Kind, LimitKind, Protocol, ServerPolicy, Timeout};
 
 use crate::ffi::capi::{
@@ -27,22 +27,22 @@ use crate::socket::object::SocketRef;
 use crate::wait::lent::Descriptor;
 use crate::wait::open;
 
-struct Watched {
-    watch: Arc<Watch>,
+struct UnderPolicy {
+    state: Arc<PolicyState>,
     /// Tells of the object's death.
     _reference: Owned,
 }
 
 // SAFETY: a reference that is used and given back with the interpreter held.
-unsafe impl Send for Watched {}
+unsafe impl Send for UnderPolicy {}
 
 struct Numbered {
     inode: u64,
-    watch: Arc<Watch>,
+    state: Arc<PolicyState>,
 }
 
 struct Table {
-    objects: BTreeMap<usize, Watched>,
+    objects: BTreeMap<usize, UnderPolicy>,
     numbers: BTreeMap<RawFd, Numbered>,
 }
 
@@ -58,14 +58,14 @@ pub(crate) fn count() -> usize {
 }
 
 /// The policy of a socket.
-pub(crate) fn of(socket: SocketRef) -> Option<Arc<Watch>> {
+pub(crate) fn of(socket: SocketRef) -> Option<Arc<PolicyState>> {
     if count() == 0 {
         return None;
     }
     let number = socket.number();
     let mut all = all();
     if let Some(known) = all.objects.get(&key(socket)) {
-        return Some(Arc::clone(&known.watch));
+        return Some(Arc::clone(&known.state));
     }
     let numbered = all.numbers.remove(&number);
     all.recount();
@@ -73,18 +73,18 @@ pub(crate) fn of(socket: SocketRef) -> Option<Arc<Watch>> {
     drop(all);
     let numbered = numbered.filter(|numbered| inode_of(socket) == Some(numbered.inode))?;
     // Only an object that somebody made of `_socket.socket` itself takes no weak references.
-    if keep(socket, Arc::clone(&numbered.watch)).is_err() {
+    if keep(socket, Arc::clone(&numbered.state)).is_err() {
         // SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };
     }
-    Some(numbered.watch)
+    Some(numbered.state)
 }
 
 /// Gives a connection that was accepted just now the listener's policy.
 pub(crate) fn hand_down(listener: SocketRef, accepted: BorrowedFd<'_>) {
-    if let Some(watch) = of(listener) {
-        let watch = Watch::new(&watch.policy(), Deadline::now());
-        put_by_number(accepted, Arc::new(watch));
+    if let Some(state) = of(listener) {
+        let state = PolicyState::new(&state.policy(), Deadline::now());
+        put_by_number(accepted, Arc::new(state));
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn detach(socket: SocketRef, number: RawFd) {
     drop(all);
     if let Some(gone) = &gone {
         // SAFETY: not negative; what it stands for is looked at and not touched.
-        put_by_number(unsafe { BorrowedFd::borrow_raw(number) }, Arc::clone(&gone.watch));
+        put_by_number(unsafe { BorrowedFd::borrow_raw(number) }, Arc::clone(&gone.state));
     }
 }
 
@@ -142,10 +142,10 @@ pub(crate) unsafe extern "C" fn set_policy(_: *mut PyObject, arguments: *mut PyO
         // SAFETY: an argument is alive.
         let socket = unsafe { open_socket(object)? };
         match of(socket) {
-            Some(watch) => watch.set_policy(&policy),
+            Some(state) => state.set_policy(&policy),
             None => {
                 check_server(socket)?;
-                keep(socket, Arc::new(Watch::new(&policy, Deadline::now())))?;
+                keep(socket, Arc::new(PolicyState::new(&policy, Deadline::now())))?;
             }
         }
         Ok(Owned::none())
@@ -168,8 +168,8 @@ pub(crate) unsafe extern "C" fn policy(_: *mut PyObject, object: *mut PyObject) 
     // SAFETY: an argument is alive.
     let socket = unsafe { socket_of(object) };
     returned(socket.and_then(|socket| {
-        let Some(watch) = of(socket) else { return Ok(Owned::none()) };
-        let ServerPolicy { first_byte, idle, total, .. } = watch.policy();
+        let Some(state) = of(socket) else { return Ok(Owned::none()) };
+        let ServerPolicy { first_byte, idle, total, .. } = state.policy();
         let [a, b, c] = [first_byte, idle, total]
             .map(|limit| limit.duration().map_or(-1, |limit| i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX)));
         // SAFETY: the interpreter is held; the format's types are those of the numbers.
@@ -210,7 +210,7 @@ fn check_server(socket: SocketRef) -> PyResult<()> {
         return refuse("a datagram socket");
     }
     let mut info = TcpInfo::default();
-    let ask = |fd: BorrowedFd<'_>| exact::getsockopt(fd, Protocol::TCP.0, numbers::TCP_INFO, &mut info.0);
+    let ask = |fd: BorrowedFd<'_>| syscall::getsockopt(fd, Protocol::TCP.0, numbers::TCP_INFO, &mut info.0);
     match Descriptor::of(socket).held(ask) {
         Ok(len) if len == info.0.len() && info.is_client() => refuse("a client's socket"),
         _ => Ok(()),
@@ -239,20 +239,20 @@ impl TcpInfo {
 }
 
 /// Puts an object into the table, until it is closed or dies. TypeError if nobody would tell of its death.
-fn keep(socket: SocketRef, watch: Arc<Watch>) -> PyResult<()> {
-    let watched = Watched { watch, _reference: reference_to(socket)? };
+fn keep(socket: SocketRef, state: Arc<PolicyState>) -> PyResult<()> {
+    let entry = UnderPolicy { state, _reference: reference_to(socket)? };
     let mut all = all();
-    let before = all.objects.insert(key(socket), watched);
+    let before = all.objects.insert(key(socket), entry);
     all.recount();
     drop(all);
     drop(before);
     Ok(())
 }
 
-fn put_by_number(fd: BorrowedFd<'_>, watch: Arc<Watch>) {
-    let Ok(inode) = exact::inode(fd) else { return };
+fn put_by_number(fd: BorrowedFd<'_>, state: Arc<PolicyState>) {
+    let Ok(inode) = syscall::inode(fd) else { return };
     let mut all = all();
-    all.numbers.insert(fd.as_raw_fd(), Numbered { inode, watch });
+    all.numbers.insert(fd.as_raw_fd(), Numbered { inode, state });
     all.recount();
 }
 
@@ -300,7 +300,7 @@ fn all() -> MutexGuard<'static, Table> {
 }
 
 fn inode_of(socket: SocketRef) -> Option<u64> {
-    Descriptor::of(socket).held(exact::inode).ok()
+    Descriptor::of(socket).held(syscall::inode).ok()
 }
 
 fn key(socket: SocketRef) -> usize {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use shotclock::raw::{
-    Answer, Cancellers, Errno, Failure, Limit, Operation, Pause, Request, Stop, Unanswered, Waiter, Watch,
+use shotclock::unstable::{
+    Answer, Cancellers, Errno, Failure, Limit, Operation, Pause, PolicyState, Request, Stop, Unanswered, Waiter,
     all_workers_busy, answer, deadline_limit, drive, timeout_limit, wait_out,
 };
 use shotclock::{Deadline, LimitKind, Phase};
@@ -16,7 +16,7 @@ use crate::ffi::exception;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::object::SocketRef;
-use crate::wait::around::{Around, Scope};
+use crate::wait::bounds::{Bounds, Scope};
 use crate::wait::expiry::{Expiry, Moved};
 use crate::wait::lent::{Attempt, Descriptor, On};
 use crate::wait::manner::Manner;
@@ -32,14 +32,14 @@ pub(crate) enum First {
     Tried(Pause),
 }
 
-/// How one call waits. Timeout, descriptor and what is around it are read once, so that all parts of the call agree.
+/// How one call waits. Timeout, descriptor and bounds are read once, so that all parts of the call agree.
 pub(crate) struct Timing {
     descriptor: Option<Descriptor>,
     /// In nanoseconds; `None` is for ever.
     timeout: Option<u64>,
-    around: Option<Around>,
+    bounds: Option<Bounds>,
     /// The socket's policy, if it has one.
-    policy: Option<Arc<Watch>>,
+    policy: Option<Arc<PolicyState>>,
     /// What it does, a lookup before it aside.
     phase: Phase,
     /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
@@ -59,8 +59,8 @@ impl Timing {
         let descriptor = Descriptor::of(socket);
         let timeout = u64::try_from(timeout).ok();
         // A socket that does not wait has no use for a limit.
-        let around = if timeout == Some(0) { None } else { Around::current()? };
-        let mut timing = Self::new(Some(descriptor), timeout, around, phase);
+        let bounds = if timeout == Some(0) { None } else { Bounds::current()? };
+        let mut timing = Self::new(Some(descriptor), timeout, bounds, phase);
         if open::is_any_open() && moves_bytes(phase) {
             timing.policy = policy::of(socket);
         }
@@ -69,17 +69,17 @@ impl Timing {
 
     /// By the scopes and cancellers alone, for what has no socket.
     pub(crate) fn of_scope(phase: Phase) -> PyResult<Self> {
-        Ok(Self::new(None, None, Around::current()?, phase))
+        Ok(Self::new(None, None, Bounds::current()?, phase))
     }
 
-    fn new(descriptor: Option<Descriptor>, timeout: Option<u64>, around: Option<Around>, phase: Phase) -> Self {
+    fn new(descriptor: Option<Descriptor>, timeout: Option<u64>, bounds: Option<Bounds>, phase: Phase) -> Self {
         let (begun, lookups_end) = (Cell::new(None), Cell::new(None));
-        Self { descriptor, timeout, around, policy: None, phase, begun, lookups_end }
+        Self { descriptor, timeout, bounds, policy: None, phase, begun, lookups_end }
     }
 
     /// Whether a scope, a canceller or a policy bounds it.
     pub(crate) fn is_bounded(&self) -> bool {
-        self.around.is_some() || self.policy.is_some()
+        self.bounds.is_some() || self.policy.is_some()
     }
 
     pub(crate) fn manner(&self) -> Manner {
@@ -98,7 +98,7 @@ impl Timing {
 
     /// From here on it waits for nothing: its flags say so.
     pub(crate) fn never_wait(&mut self) {
-        (self.timeout, self.around, self.begun) = (Some(0), None, Cell::new(None));
+        (self.timeout, self.bounds, self.begun) = (Some(0), None, Cell::new(None));
     }
 
     /// Whether a lookup has taken some of its time.
@@ -228,7 +228,7 @@ impl Timing {
             Stop::WouldBlock => exception::raise_errno(Errno::AGAIN),
             Stop::System(errno) => exception::raise_errno(errno),
             Stop::Cancelled => {
-                self.around.as_ref().map_or_else(|| exception::os_error("cancelled"), Around::raise_cancelled)
+                self.bounds.as_ref().map_or_else(|| exception::os_error("cancelled"), Bounds::raise_cancelled)
             }
             Stop::Closed => exception::raise_errno(Errno::BADF),
             // All are joined into one before.
@@ -252,8 +252,8 @@ impl Timing {
     }
 
     fn expiry(&self, phase: Phase, limit: LimitKind, elapsed: Duration) -> Expiry<'_> {
-        let around = self.around.as_ref().filter(|_| limit == LimitKind::CallDeadline);
-        Expiry { phase, limit, elapsed, moved: Moved::Nothing, scope: around.and_then(Around::scope) }
+        let bounds = self.bounds.as_ref().filter(|_| limit == LimitKind::CallDeadline);
+        Expiry { phase, limit, elapsed, moved: Moved::Nothing, scope: bounds.and_then(Bounds::scope) }
     }
 
     fn waiter(&self) -> InterpreterWaiter {
@@ -262,12 +262,12 @@ impl Timing {
 
     /// All that bounds it.
     pub(crate) fn limit(&self) -> Limit<'_> {
-        let cancellers = Cancellers::just(self.around.as_ref().and_then(Around::canceller));
+        let cancellers = Cancellers::just(self.bounds.as_ref().and_then(Bounds::canceller));
         Limit { cancellers, policy: self.policy.as_deref(), ..self.time_limit() }
     }
 
     fn time_limit(&self) -> Limit<'static> {
-        self.begun.get().unwrap_or_else(|| match self.around.as_ref().and_then(Around::scope) {
+        self.begun.get().unwrap_or_else(|| match self.bounds.as_ref().and_then(Bounds::scope) {
             None => timeout_limit(self.timeout),
             Some(scope) => deadline_limit(self.timeout, scope.deadline),
         })

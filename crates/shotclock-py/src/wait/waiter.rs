@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shotclock::Deadline;
-use shotclock::raw::{Interest, PollWaiter, Readiness, Stop, Waiter, deadline_nanos};
+use shotclock::unstable::{Interest, PollWaiter, Readiness, Stop, Waiter, deadline_nanos};
 
 use crate::ffi::call::{check_signals, released};
 use crate::ffi::raised::Raised;

@@ -9,9 +9,9 @@
 #![allow(clippy::disallowed_methods, reason = "std's own timeouts and connects are what is compared with")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run is to stop there")]
 
+mod by_libc;
 mod children;
 mod meter;
-mod raw;
 mod report;
 mod rounds;
 mod scenarios;
@@ -36,11 +36,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if let ["--child", scenario, variant, meter, threads] = words[..] {
-        raw::alarm(CHILD_LIMIT);
+        by_libc::alarm(CHILD_LIMIT);
         children::be_one(scenario, variant, meter, threads == "threads");
         return ExitCode::SUCCESS;
     }
-    raw::alarm(WHOLE_LIMIT);
+    by_libc::alarm(WHOLE_LIMIT);
     let (mut only, mut count) = (None, 200);
     for pair in words.chunks(2) {
         match pair {

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::raw;
+use crate::by_libc;
 
 /// Measures the parts that a scenario marks; what lies between them (peers, closing) is left out.
 pub(crate) enum Meter {
@@ -35,9 +35,9 @@ impl Meter {
                 *count += COUNT.load(Ordering::Relaxed) - before;
             }
             Self::Trace => {
-                raw::mark();
+                by_libc::mark();
                 measured_part(part);
-                raw::mark();
+                by_libc::mark();
             }
             Self::Callgrind => measured_part(part),
         }

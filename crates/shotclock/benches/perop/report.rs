@@ -35,7 +35,7 @@ pub(crate) fn print(results: &[Measured]) -> bool {
 }
 
 fn counts(results: &[Measured]) {
-    println!("\nOne byte each; raw / std / shotclock. A send + recv is two operations, found ready.\n");
+    println!("\nOne byte each; libc / std / shotclock. A send + recv is two operations, found ready.\n");
     println!("| | system calls | instructions, threads | to std | instructions, one thread | to std | allocations |");
     println!("|---|---|---|---|---|---|---|");
     for result in results {
@@ -66,17 +66,17 @@ fn counts(results: &[Measured]) {
 
 fn times(results: &[Measured]) {
     println!(
-        "\nTime: medians of ratios within one round [quartiles]. Raw to itself shows what difference means nothing.\n"
+        "\nTime: medians of ratios within one round [quartiles]. libc to itself shows what difference means nothing.\n"
     );
-    println!("| | raw, ns | raw to raw | std to raw | shotclock to raw | shotclock to std |");
+    println!("| | libc, ns | libc to libc | std to libc | shotclock to libc | shotclock to std |");
     println!("|---|---|---|---|---|---|");
     for Measured { scenario, times, .. } in results {
-        let raw = times.raw.median;
-        let [noise, std_to_raw] = [times.noise, times.std_to_raw];
+        let libc = times.libc.median;
+        let [noise, std_to_libc] = [times.noise, times.std_to_libc];
         println!(
-            "| {} | {raw:.0} | {noise} | {std_to_raw} | {} | {} |",
+            "| {} | {libc:.0} | {noise} | {std_to_libc} | {} | {} |",
             scenario.title(),
-            times.ours_to_raw,
+            times.ours_to_libc,
             times.ours_to_std
         );
     }
@@ -130,7 +130,7 @@ fn goals_of(result: &Measured, goals: &mut Vec<Goal>) {
         }
     }
     if scenario.is_ready_pair() {
-        goals.push(Goal::time(&format!("{title}: time to raw"), result.times.ours_to_raw, 1.02));
+        goals.push(Goal::time(&format!("{title}: time to libc"), result.times.ours_to_libc, 1.02));
     }
     if scenario.is_ping_pong() {
         goals.push(Goal::time(&format!("{title}: time to std"), result.times.ours_to_std, 1.03));

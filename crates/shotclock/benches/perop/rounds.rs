@@ -18,18 +18,18 @@ pub(crate) struct Quartiles {
 
 /// What all rounds say together.
 pub(crate) struct Times {
-    /// Nanoseconds of one operation, raw.
-    pub(crate) raw: Quartiles,
-    /// Raw to raw, a second pair of sockets: what differences mean nothing.
+    /// Nanoseconds of one operation, by libc.
+    pub(crate) libc: Quartiles,
+    /// libc to libc, a second pair of sockets: what differences mean nothing.
     pub(crate) noise: Quartiles,
-    pub(crate) std_to_raw: Quartiles,
-    pub(crate) ours_to_raw: Quartiles,
+    pub(crate) std_to_libc: Quartiles,
+    pub(crate) ours_to_libc: Quartiles,
     pub(crate) ours_to_std: Quartiles,
 }
 
 pub(crate) fn times(scenario: Scenario, rounds: usize) -> Times {
     let _pinned = scenario.pin();
-    let runners = [Variant::Raw, Variant::Raw, Variant::Std, Variant::Shotclock];
+    let runners = [Variant::Libc, Variant::Libc, Variant::Std, Variant::Shotclock];
     let mut works = runners.map(|variant| scenarios::prepare(scenario, variant));
     let operations = calibrate(&mut works);
     let mut all = Vec::with_capacity(rounds);
@@ -43,10 +43,10 @@ pub(crate) fn times(scenario: Scenario, rounds: usize) -> Times {
     }
     let ratios = |over: usize, under: usize| quartiles(all.iter().map(|nanos| nanos[over] / nanos[under]).collect());
     Times {
-        raw: quartiles(all.iter().map(|nanos| nanos[0]).collect()),
+        libc: quartiles(all.iter().map(|nanos| nanos[0]).collect()),
         noise: ratios(1, 0),
-        std_to_raw: ratios(2, 0),
-        ours_to_raw: ratios(3, 0),
+        std_to_libc: ratios(2, 0),
+        ours_to_libc: ratios(3, 0),
         ours_to_std: ratios(3, 2),
     }
 }

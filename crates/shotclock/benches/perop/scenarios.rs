@@ -12,8 +12,8 @@ use std::thread;
 use shotclock::{Address, Family, Kind, Socket};
 
 use crate::TIMEOUT;
+use crate::by_libc::{self, LibcSocket, Pinned};
 use crate::meter::Meter;
-use crate::raw::{self, Pinned, Raw};
 use crate::stream::{Armed, Stream};
 
 /// So many operations before anything is measured.
@@ -26,7 +26,7 @@ const LOCALHOST: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variant {
     /// Blocking libc calls, no timeout.
-    Raw,
+    Libc,
     /// std's sockets with their timeouts set.
     Std,
     /// This crate.
@@ -34,11 +34,11 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    pub(crate) const ALL: [Self; 3] = [Self::Raw, Self::Std, Self::Shotclock];
+    pub(crate) const ALL: [Self; 3] = [Self::Libc, Self::Std, Self::Shotclock];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Raw => "raw",
+            Self::Libc => "libc",
             Self::Std => "std",
             Self::Shotclock => "shotclock",
         }
@@ -129,25 +129,25 @@ pub(crate) type Work = Box<dyn FnMut(u64, &mut Meter)>;
 
 pub(crate) fn prepare(scenario: Scenario, variant: Variant) -> Work {
     match (scenario, variant) {
-        (Scenario::Unix, Variant::Raw) => exchange(unix_pair().map(Raw::armed)),
+        (Scenario::Unix, Variant::Libc) => exchange(unix_pair().map(LibcSocket::armed)),
         (Scenario::Unix, Variant::Std) => exchange(unix_pair().map(UnixStream::armed)),
         (Scenario::Unix, Variant::Shotclock) => exchange(unix_pair().map(Socket::armed)),
-        (Scenario::Tcp, Variant::Raw) => exchange(tcp_pair().map(Raw::armed)),
+        (Scenario::Tcp, Variant::Libc) => exchange(tcp_pair().map(LibcSocket::armed)),
         (Scenario::Tcp, Variant::Std) => exchange(tcp_pair().map(TcpStream::armed)),
         (Scenario::Tcp, Variant::Shotclock) => exchange(tcp_pair().map(Socket::armed)),
-        (Scenario::Udp, Variant::Raw) => exchange(udp_pair().map(Raw::armed)),
+        (Scenario::Udp, Variant::Libc) => exchange(udp_pair().map(LibcSocket::armed)),
         (Scenario::Udp, Variant::Std) => exchange(udp_pair().map(UdpSocket::armed)),
         (Scenario::Udp, Variant::Shotclock) => exchange(udp_pair().map(Socket::armed)),
-        (Scenario::PingPong, Variant::Raw) => ping_pong::<Raw, Raw>(tcp_pair()),
-        (Scenario::PingPongBoth, Variant::Raw) => ping_pong::<Raw, Raw>(tcp_pair()),
-        (Scenario::PingPong, Variant::Std) => ping_pong::<TcpStream, Raw>(tcp_pair()),
+        (Scenario::PingPong, Variant::Libc) => ping_pong::<LibcSocket, LibcSocket>(tcp_pair()),
+        (Scenario::PingPongBoth, Variant::Libc) => ping_pong::<LibcSocket, LibcSocket>(tcp_pair()),
+        (Scenario::PingPong, Variant::Std) => ping_pong::<TcpStream, LibcSocket>(tcp_pair()),
         (Scenario::PingPongBoth, Variant::Std) => ping_pong::<TcpStream, TcpStream>(tcp_pair()),
-        (Scenario::PingPong, Variant::Shotclock) => ping_pong::<Socket, Raw>(tcp_pair()),
+        (Scenario::PingPong, Variant::Shotclock) => ping_pong::<Socket, LibcSocket>(tcp_pair()),
         (Scenario::PingPongBoth, Variant::Shotclock) => ping_pong::<Socket, Socket>(tcp_pair()),
         (Scenario::UdpFrom, variant) => datagrams(variant),
         (Scenario::Accept, variant) => accepting(variant),
         (Scenario::Connect, variant) => connecting(variant),
-        (Scenario::Close, Variant::Raw) => closing(Raw, drop),
+        (Scenario::Close, Variant::Libc) => closing(LibcSocket, drop),
         (Scenario::Close, Variant::Std) => closing(UnixStream::from, drop),
         (Scenario::Close, Variant::Shotclock) => closing(Socket::from, |socket| socket.close().unwrap()),
     }
@@ -206,8 +206,8 @@ fn datagrams(variant: Variant) -> Work {
     let to = v4(other.local_addr().unwrap());
     let fds = [one.into(), other.into()];
     match variant {
-        Variant::Raw => {
-            let ([one, other], to) = (fds.map(Raw::armed), raw::sockaddr(to));
+        Variant::Libc => {
+            let ([one, other], to) = (fds.map(LibcSocket::armed), by_libc::sockaddr(to));
             let receive = move |into: &mut [u8]| {
                 let mut from = MaybeUninit::uninit();
                 let received = other.recvfrom(into, &mut from);
@@ -255,8 +255,8 @@ fn accepting(variant: Variant) -> Work {
     let listener = TcpListener::bind(LOCALHOST).unwrap();
     let to = listener.local_addr().unwrap();
     match variant {
-        Variant::Raw => {
-            let listener = Raw::armed(listener.into());
+        Variant::Libc => {
+            let listener = LibcSocket::armed(listener.into());
             accepting_by(to, move || listener.accept())
         }
         // It has no timeout for accept.
@@ -274,7 +274,7 @@ fn accepting(variant: Variant) -> Work {
 fn accepting_by<T>(to: SocketAddr, accept: impl Fn() -> T + 'static) -> Work {
     batches(move |operations, meter| {
         let clients: Vec<_> = (0..operations).map(|_| TcpStream::connect(to).unwrap()).collect();
-        clients.iter().for_each(raw::reset_on_close);
+        clients.iter().for_each(by_libc::reset_on_close);
         let mut accepted = Vec::with_capacity(clients.len());
         meter.measure(|| (0..operations).for_each(|_| accepted.push(accept())));
         drop(clients);
@@ -286,9 +286,9 @@ fn connecting(variant: Variant) -> Work {
     let listener = TcpListener::bind(LOCALHOST).unwrap();
     let to = listener.local_addr().unwrap();
     match variant {
-        Variant::Raw => {
-            let to = raw::sockaddr(v4(to));
-            connecting_by(listener, move || Raw::connected(black_box(&to)))
+        Variant::Libc => {
+            let to = by_libc::sockaddr(v4(to));
+            connecting_by(listener, move || LibcSocket::connected(black_box(&to)))
         }
         Variant::Std => connecting_by(listener, move || TcpStream::connect_timeout(black_box(&to), TIMEOUT).unwrap()),
         Variant::Shotclock => connecting_by(listener, move || {
@@ -305,7 +305,7 @@ fn connecting_by<T: AsFd>(listener: TcpListener, connect: impl Fn() -> T + 'stat
         let mut clients = Vec::with_capacity(usize::try_from(operations).unwrap());
         meter.measure(|| (0..operations).for_each(|_| clients.push(connect())));
         let _servers: Vec<_> = (0..operations).map(|_| listener.accept().unwrap()).collect();
-        clients.iter().for_each(raw::reset_on_close);
+        clients.iter().for_each(by_libc::reset_on_close);
         drop(clients);
     })
 }

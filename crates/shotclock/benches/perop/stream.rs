@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use shotclock::Socket;
 
 use crate::TIMEOUT;
-use crate::raw::Raw;
+use crate::by_libc::LibcSocket;
 
 /// A connected socket. What fails gives anything but the number of bytes.
 pub(crate) trait Stream {
@@ -21,13 +21,13 @@ pub(crate) trait Armed {
     fn armed(fd: OwnedFd) -> Self;
 }
 
-impl Armed for Raw {
+impl Armed for LibcSocket {
     fn armed(fd: OwnedFd) -> Self {
         Self(fd)
     }
 }
 
-impl Stream for Raw {
+impl Stream for LibcSocket {
     #[inline]
     fn send(&self, data: &[u8]) -> usize {
         Self::send(self, data)

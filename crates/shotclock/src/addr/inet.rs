@@ -4,15 +4,15 @@ use std::net::{SocketAddrV4, SocketAddrV6};
 
 use super::bytes::{family_bytes, field};
 use crate::constant::Family;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 #[inline]
-pub(super) fn encode_v4(address: SocketAddrV4) -> RawAddress {
+pub(super) fn encode_v4(address: SocketAddrV4) -> SockAddr {
     let mut bytes = [0; V4_LEN];
     bytes[..2].copy_from_slice(&family_bytes(Family::INET));
     bytes[2..4].copy_from_slice(&address.port().to_be_bytes());
     bytes[4..8].copy_from_slice(&address.ip().octets());
-    RawAddress::from_array(&bytes)
+    SockAddr::from_array(&bytes)
 }
 
 #[inline]
@@ -22,7 +22,7 @@ pub(super) fn decode_v4(bytes: &[u8]) -> Option<SocketAddrV4> {
     Some(SocketAddrV4::new(field::<4>(bytes, 4)?.into(), port))
 }
 
-pub(super) fn encode_v6(address: &SocketAddrV6) -> RawAddress {
+pub(super) fn encode_v6(address: &SocketAddrV6) -> SockAddr {
     let mut bytes = [0; V6_LEN];
     bytes[..2].copy_from_slice(&family_bytes(Family::INET6));
     bytes[2..4].copy_from_slice(&address.port().to_be_bytes());
@@ -30,7 +30,7 @@ pub(super) fn encode_v6(address: &SocketAddrV6) -> RawAddress {
     bytes[4..8].copy_from_slice(&address.flowinfo().to_ne_bytes());
     bytes[8..24].copy_from_slice(&address.ip().octets());
     bytes[24..28].copy_from_slice(&address.scope_id().to_ne_bytes());
-    RawAddress::from_array(&bytes)
+    SockAddr::from_array(&bytes)
 }
 
 pub(super) fn decode_v6(bytes: &[u8]) -> Option<SocketAddrV6> {
@@ -65,9 +65,9 @@ mod tests {
     #[test]
     fn v6_keeps_flow_and_scope() {
         let address = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 0x0102_0304, 7);
-        let raw = encode_v6(&address);
-        assert_eq!(raw.as_bytes()[4..8], 0x0102_0304_u32.to_ne_bytes());
-        assert_eq!(decode_v6(raw.as_bytes()), Some(address));
-        assert_eq!(decode_v6(&raw.as_bytes()[..24]), None);
+        let sockaddr = encode_v6(&address);
+        assert_eq!(sockaddr.as_bytes()[4..8], 0x0102_0304_u32.to_ne_bytes());
+        assert_eq!(decode_v6(sockaddr.as_bytes()), Some(address));
+        assert_eq!(decode_v6(&sockaddr.as_bytes()[..24]), None);
     }
 }

@@ -21,7 +21,7 @@ use bytes::field;
 
 use crate::constant::Family;
 use crate::error::Error;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 /// A socket's address, of whatever family.
 ///
@@ -58,36 +58,36 @@ pub enum Address {
     /// Of the link level, packet(7).
     Packet(PacketAddress),
     /// Of a family without a type here, or bytes that make no address of their family.
-    Other(RawAddress),
+    Other(SockAddr),
 }
 
 impl Address {
     /// No address: what the system gave for one had no bytes but an unspecified family.
-    pub(crate) const UNSPECIFIED: Self = Self::Other(RawAddress::UNSPECIFIED);
+    pub(crate) const UNSPECIFIED: Self = Self::Other(SockAddr::UNSPECIFIED);
 
     /// The address in the system's bytes; what is malformed or of another family becomes [`Address::Other`].
     ///
     /// Bytes that the system ignores (padding, what follows a path's NUL) are not kept.
     ///
     /// ```
-    /// use shotclock::{Address, RawAddress};
+    /// use shotclock::{Address, SockAddr};
     ///
-    /// let vsock = RawAddress::new(&[40, 0, 0, 0]).unwrap();
-    /// assert_eq!(Address::from_raw(&vsock), Address::Other(vsock));
+    /// let vsock = SockAddr::new(&[40, 0, 0, 0]).unwrap();
+    /// assert_eq!(Address::from_sockaddr(&vsock), Address::Other(vsock));
     /// let known = Address::from(([127, 0, 0, 1], 80));
-    /// assert_eq!(Address::from_raw(&known.to_raw()), known);
+    /// assert_eq!(Address::from_sockaddr(&known.to_sockaddr()), known);
     /// ```
     #[must_use]
     #[inline]
-    pub fn from_raw(raw: &RawAddress) -> Self {
-        Self::decode(raw.as_bytes(), || Self::Other(*raw))
+    pub fn from_sockaddr(sockaddr: &SockAddr) -> Self {
+        Self::decode(sockaddr.as_bytes(), || Self::Other(*sockaddr))
     }
 
     /// The address that these bytes are; `None` if there are too few for a family, or too many for any.
     #[inline]
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let fit = (2..=RawAddress::CAPACITY).contains(&bytes.len());
-        fit.then(|| Self::decode(bytes, || RawAddress::new(bytes).map_or(Self::UNSPECIFIED, Self::Other)))
+        let fit = (2..=SockAddr::CAPACITY).contains(&bytes.len());
+        fit.then(|| Self::decode(bytes, || SockAddr::new(bytes).map_or(Self::UNSPECIFIED, Self::Other)))
     }
 
     /// The address, or another one if it is malformed or of a family that has no type here.
@@ -110,20 +110,20 @@ impl Address {
     /// ```
     /// use shotclock::{Address, Family};
     ///
-    /// let raw = Address::from(([127, 0, 0, 1], 80)).to_raw();
-    /// assert_eq!(raw.family(), Family::INET.0);
-    /// assert_eq!(raw.as_bytes()[2..8], [0, 80, 127, 0, 0, 1]);
+    /// let sockaddr = Address::from(([127, 0, 0, 1], 80)).to_sockaddr();
+    /// assert_eq!(sockaddr.family(), Family::INET.0);
+    /// assert_eq!(sockaddr.as_bytes()[2..8], [0, 80, 127, 0, 0, 1]);
     /// ```
     #[must_use]
     #[inline]
-    pub fn to_raw(&self) -> RawAddress {
+    pub fn to_sockaddr(&self) -> SockAddr {
         match self {
             Self::V4(address) => inet::encode_v4(*address),
             Self::V6(address) => inet::encode_v6(address),
             Self::Unix(address) => address.encode(),
             Self::Netlink(address) => address.encode(),
             Self::Packet(address) => address.encode(),
-            Self::Other(raw) => *raw,
+            Self::Other(sockaddr) => *sockaddr,
         }
     }
 
@@ -142,7 +142,7 @@ impl Address {
             Self::Unix(_) => Family::UNIX,
             Self::Netlink(_) => Family::NETLINK,
             Self::Packet(_) => Family::PACKET,
-            Self::Other(raw) => Family(raw.family()),
+            Self::Other(sockaddr) => Family(sockaddr.family()),
         }
     }
 
@@ -237,10 +237,10 @@ impl From<PacketAddress> for Address {
     }
 }
 
-/// The same as [`Address::from_raw`].
-impl From<RawAddress> for Address {
-    fn from(raw: RawAddress) -> Self {
-        Self::from_raw(&raw)
+/// The same as [`Address::from_sockaddr`].
+impl From<SockAddr> for Address {
+    fn from(sockaddr: SockAddr) -> Self {
+        Self::from_sockaddr(&sockaddr)
     }
 }
 
@@ -261,9 +261,9 @@ impl fmt::Display for Address {
             Self::Unix(address) => fmt::Display::fmt(address, f),
             Self::Netlink(address) => fmt::Display::fmt(address, f),
             Self::Packet(address) => fmt::Display::fmt(address, f),
-            Self::Other(raw) => {
-                write!(f, "family {}:", raw.family())?;
-                raw.as_bytes().iter().skip(2).try_for_each(|byte| write!(f, " {byte:02x}"))
+            Self::Other(sockaddr) => {
+                write!(f, "family {}:", sockaddr.family())?;
+                sockaddr.as_bytes().iter().skip(2).try_for_each(|byte| write!(f, " {byte:02x}"))
             }
         }
     }
@@ -280,8 +280,8 @@ mod tests {
     use super::bytes::family_bytes;
     use super::*;
 
-    fn with_family(family: Family, rest: &[u8]) -> RawAddress {
-        RawAddress::new(&[&family_bytes(family)[..], rest].concat()).unwrap()
+    fn with_family(family: Family, rest: &[u8]) -> SockAddr {
+        SockAddr::new(&[&family_bytes(family)[..], rest].concat()).unwrap()
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(Address::from((IpAddr::V4(Ipv4Addr::LOCALHOST), 80)), Address::V4(v4));
         assert_eq!(Address::from(([127, 0, 0, 1], 80)), Address::V4(v4));
         assert_eq!(Address::from((Ipv6Addr::LOCALHOST, 80)).port(), Some(80));
-        assert_eq!(Address::from(Address::V6(v6).to_raw()), Address::V6(v6));
+        assert_eq!(Address::from(Address::V6(v6).to_sockaddr()), Address::V6(v6));
     }
 
     #[test]
@@ -311,18 +311,18 @@ mod tests {
     fn malformed_bytes_of_known_families_stay_as_they_are() {
         for family in [Family::INET, Family::INET6, Family::NETLINK, Family::PACKET] {
             for len in 0..=126 {
-                let raw = with_family(family, &vec![0xff; len]);
-                let address = Address::from_raw(&raw);
+                let sockaddr = with_family(family, &vec![0xff; len]);
+                let address = Address::from_sockaddr(&sockaddr);
                 assert_eq!(address.family(), family);
                 if matches!(address, Address::Other(_)) {
-                    assert_eq!(address.to_raw(), raw);
+                    assert_eq!(address.to_sockaddr(), sockaddr);
                 } else {
-                    assert_eq!(Address::from_raw(&address.to_raw()), address);
+                    assert_eq!(Address::from_sockaddr(&address.to_sockaddr()), address);
                 }
             }
         }
         let truncated = with_family(Family::INET, &[0, 80, 127, 0, 0, 1]);
-        assert_eq!(Address::from_raw(&truncated), Address::Other(truncated));
+        assert_eq!(Address::from_sockaddr(&truncated), Address::Other(truncated));
     }
 
     #[test]

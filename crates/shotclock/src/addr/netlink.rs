@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::bytes::{family_bytes, field};
 use crate::constant::Family;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 /// A netlink socket's address. Source: netlink(7); Python's tuple `(pid, groups)`.
 ///
@@ -30,12 +30,12 @@ impl NetlinkAddress {
     /// ```
     pub const KERNEL: Self = Self { pid: 0, groups: 0 };
 
-    pub(super) fn encode(self) -> RawAddress {
+    pub(super) fn encode(self) -> SockAddr {
         let mut bytes = [0; LEN];
         bytes[..2].copy_from_slice(&family_bytes(Family::NETLINK));
         bytes[4..8].copy_from_slice(&self.pid.to_ne_bytes());
         bytes[8..12].copy_from_slice(&self.groups.to_ne_bytes());
-        RawAddress::from_array(&bytes)
+        SockAddr::from_array(&bytes)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -59,10 +59,10 @@ mod tests {
     #[test]
     fn bytes_and_back() {
         let address = NetlinkAddress { pid: 0x0102_0304, groups: u32::MAX };
-        let raw = address.encode();
-        assert_eq!(raw.as_bytes()[4..8], 0x0102_0304_u32.to_ne_bytes());
-        assert_eq!(NetlinkAddress::decode(raw.as_bytes()), Some(address));
-        assert_eq!(NetlinkAddress::decode(&raw.as_bytes()[..11]), None);
+        let sockaddr = address.encode();
+        assert_eq!(sockaddr.as_bytes()[4..8], 0x0102_0304_u32.to_ne_bytes());
+        assert_eq!(NetlinkAddress::decode(sockaddr.as_bytes()), Some(address));
+        assert_eq!(NetlinkAddress::decode(&sockaddr.as_bytes()[..11]), None);
         assert_eq!(address.to_string(), "netlink:16909060/4294967295");
     }
 }

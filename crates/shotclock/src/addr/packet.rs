@@ -5,7 +5,7 @@ use std::fmt;
 use super::bytes::{family_bytes, field};
 use crate::constant::Family;
 use crate::error::{Error, Result};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 /// A packet socket's address. Source: packet(7); Python's tuple `(ifname, proto, pkttype, hatype, addr)`, which has
 /// the interface's name for its index.
@@ -84,7 +84,7 @@ impl PacketAddress {
         &self.storage[..usize::from(self.length)]
     }
 
-    pub(super) fn encode(&self) -> RawAddress {
+    pub(super) fn encode(&self) -> SockAddr {
         let mut bytes = [0; LEN];
         bytes[..2].copy_from_slice(&family_bytes(Family::PACKET));
         bytes[2..4].copy_from_slice(&self.protocol.to_be_bytes());
@@ -93,7 +93,7 @@ impl PacketAddress {
         bytes[10] = self.pkttype;
         bytes[11] = self.length;
         bytes[HEADER..].copy_from_slice(&self.storage);
-        RawAddress::from_array(&bytes)
+        SockAddr::from_array(&bytes)
     }
 
     /// The system gives as many bytes as the hardware address needs, or room for all eight. Longer ones (InfiniBand)
@@ -143,10 +143,10 @@ mod tests {
     fn bytes_and_back() {
         let mut address = PacketAddress::new(0x0102_0304, 0x0800).with_address(&[1, 2, 3, 4, 5, 6]).unwrap();
         (address.hatype, address.pkttype) = (0x0304, 4);
-        let raw = address.encode();
-        assert_eq!(raw.as_bytes()[2..4], [8, 0]);
-        assert_eq!(raw.as_bytes()[10..], [4, 6, 1, 2, 3, 4, 5, 6, 0, 0]);
-        assert_eq!(PacketAddress::decode(raw.as_bytes()), Some(address));
+        let sockaddr = address.encode();
+        assert_eq!(sockaddr.as_bytes()[2..4], [8, 0]);
+        assert_eq!(sockaddr.as_bytes()[10..], [4, 6, 1, 2, 3, 4, 5, 6, 0, 0]);
+        assert_eq!(PacketAddress::decode(sockaddr.as_bytes()), Some(address));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::bytes::{family_bytes, write_escaped};
 use crate::constant::Family;
 use crate::error::{Error, Result};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 use crate::sys::text;
 
 /// The address of a local socket: a path, an abstract name, or none. Source: unix(7).
@@ -156,12 +156,12 @@ impl UnixAddress {
     }
 
     /// A path is closed by a NUL where there is room for it; an abstract name ends with the address.
-    pub(super) fn encode(&self) -> RawAddress {
+    pub(super) fn encode(&self) -> SockAddr {
         let mut bytes = [0; HEADER + Self::CAPACITY];
         bytes[..HEADER].copy_from_slice(&family_bytes(Family::UNIX));
         bytes[HEADER..].copy_from_slice(&self.storage);
         let closing = usize::from(self.as_path().is_some());
-        RawAddress::from_prefix(&bytes, HEADER + usize::from(self.length) + closing)
+        SockAddr::from_prefix(&bytes, HEADER + usize::from(self.length) + closing)
     }
 
     /// The system closes a path of 108 bytes with a NUL past the end of `sun_path`: 109 bytes are possible.

@@ -9,7 +9,7 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::names::{AddressInfoHints, Lookup};
 use crate::socket::{Socket, default_timeout};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 use crate::sys::{BorrowedHandle, Errno};
 use crate::target::Target;
 use crate::wait::{Canceller, Cancellers, Limit, Stop, ambient, drive};
@@ -203,7 +203,8 @@ impl<'c> Connector<'c> {
         let pause = if has_local_port { Timeout::NEVER } else { self.attempt_delay };
         let candidates =
             if pause == Timeout::NEVER { candidates } else { interleaved(candidates, |it| it.address.family()) };
-        let mut race = Race::new(Attempts(self.local_address), candidates, pause).patient(limit.is_bounded());
+        let mut race =
+            Race::new(Attempts(self.local_address), candidates, pause).waiting_out_shortage(limit.is_bounded());
         let ran_out = match drive(&mut race, &limit, &mut ambient::waiter()) {
             Ok(Finish::Won(socket)) => {
                 socket.set_timeout(self.timeout);
@@ -215,7 +216,7 @@ impl<'c> Connector<'c> {
                 let now = Deadline::now();
                 race.give_up(|to, since| {
                     let elapsed = now.since(since).duration().unwrap_or_default();
-                    Error::new("connect", Reason::TimedOut { limit, elapsed }).to(Address::from_raw(to))
+                    Error::new("connect", Reason::TimedOut { limit, elapsed }).to(Address::from_sockaddr(to))
                 });
                 Some((limit, elapsed))
             }
@@ -242,12 +243,12 @@ impl Entrants for Attempts {
     type Failure = Error;
     type Stop = Infallible;
 
-    fn prepare(&mut self, candidate: Candidate) -> Result<(Socket, RawAddress), Unfit<Self>> {
+    fn prepare(&mut self, candidate: Candidate) -> Result<(Socket, SockAddr), Unfit<Self>> {
         let Candidate { address, kind, protocol } = candidate;
         let socket = Socket::with_protocol(address.family(), kind, protocol);
         let bound = socket.and_then(|socket| self.0.map_or(Ok(()), |local| socket.bind(local)).map(|()| socket));
         match bound {
-            Ok(socket) => Ok((socket, address.to_raw())),
+            Ok(socket) => Ok((socket, address.to_sockaddr())),
             Err(error) if error.errno().is_some_and(is_shortage) => Err(Unfit::Short(candidate, error)),
             Err(error) => Err(Unfit::Failed(error)),
         }
@@ -257,8 +258,8 @@ impl Entrants for Attempts {
         Some(socket.borrow())
     }
 
-    fn refused(&mut self, errno: Errno, to: &RawAddress) -> Error {
-        Error::system("connect", errno).to(Address::from_raw(to))
+    fn refused(&mut self, errno: Errno, to: &SockAddr) -> Error {
+        Error::system("connect", errno).to(Address::from_sockaddr(to))
     }
 }
 

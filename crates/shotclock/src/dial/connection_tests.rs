@@ -181,7 +181,7 @@ impl Entrants for Scarce {
     type Failure = Error;
     type Stop = Infallible;
 
-    fn prepare(&mut self, candidate: Candidate) -> Result<(Socket, RawAddress), Unfit<Self>> {
+    fn prepare(&mut self, candidate: Candidate) -> Result<(Socket, SockAddr), Unfit<Self>> {
         if !(self.to_spare)() {
             return Err(Unfit::Short(candidate, Error::system("socket", Errno::MFILE)));
         }
@@ -196,7 +196,7 @@ impl Entrants for Scarce {
         Attempts::descriptor(socket)
     }
 
-    fn refused(&mut self, errno: Errno, to: &RawAddress) -> Error {
+    fn refused(&mut self, errno: Errno, to: &SockAddr) -> Error {
         self.attempts.refused(errno, to)
     }
 }
@@ -237,7 +237,7 @@ fn a_shortage_that_passes_loses_no_address() {
             asked += 1;
             asked > 3
         });
-        let mut race = race.patient(true);
+        let mut race = race.waiting_out_shortage(true);
         assert_eq!(run(&mut race, FAR).unwrap().unwrap().getpeername().unwrap(), live);
     }
 }
@@ -252,7 +252,7 @@ fn a_shortage_that_stays_ends_with_the_time_and_is_told() {
         asked == 1
     });
     assert!(matches!(run(&mut race, PAUSE * 4), Err(Stop::TimedOut { .. })));
-    race.give_up(|to, _| Error::new("connect", Reason::WouldBlock).to(Address::from_raw(to)));
+    race.give_up(|to, _| Error::new("connect", Reason::WouldBlock).to(Address::from_sockaddr(to)));
     let failures = race.into_failures();
     assert_eq!(failures.len(), 2, "{failures:?}");
     assert_eq!((failures[0].is_would_block(), failures[1].raw_os_error()), (true, Some(24)), "{failures:?}");

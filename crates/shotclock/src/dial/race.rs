@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::deadline::{Deadline, Timeout};
 use crate::ops::Connecting;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 use crate::sys::socket::NonBlocking;
 use crate::sys::{BorrowedHandle, Errno, Readiness};
 use crate::wait::{Interest, Operation, Pause};
@@ -57,13 +57,13 @@ pub trait Entrants {
     ///
     /// # Errors
     /// Why there is no such attempt, or no race any more.
-    fn prepare(&mut self, candidate: Self::Candidate) -> Result<(Self::Socket, RawAddress), Unfit<Self>>;
+    fn prepare(&mut self, candidate: Self::Candidate) -> Result<(Self::Socket, SockAddr), Unfit<Self>>;
 
     /// The socket's descriptor; none, if somebody has closed it.
     fn descriptor(socket: &Self::Socket) -> Option<BorrowedHandle<'_>>;
 
     /// The system said no to an attempt at this address.
-    fn refused(&mut self, errno: Errno, to: &RawAddress) -> Self::Failure;
+    fn refused(&mut self, errno: Errno, to: &SockAddr) -> Self::Failure;
 }
 
 /// Why a candidate takes no part.
@@ -95,7 +95,7 @@ pub struct Race<E: Entrants> {
     /// Why the first of them could not be tried, and is to be tried again at `next`.
     shortage: Option<E::Failure>,
     /// Whether a shortage may be waited out where no attempt is under way.
-    is_patient: bool,
+    waits_out_shortage: bool,
     under_way: Vec<Attempt<E::Socket>>,
     failures: Vec<(usize, E::Failure)>,
     /// The time between one attempt and the next; never: only when one fails.
@@ -107,7 +107,7 @@ pub struct Race<E: Entrants> {
 struct Attempt<S> {
     number: usize,
     socket: S,
-    to: RawAddress,
+    to: SockAddr,
     connecting: Connecting,
     since: Deadline,
 }
@@ -119,7 +119,7 @@ impl<E: Entrants> Race<E> {
             entrants,
             waiting: candidates.into_iter().enumerate().collect(),
             shortage: None,
-            is_patient: false,
+            waits_out_shortage: false,
             under_way: Vec::new(),
             failures: Vec::new(),
             pause,
@@ -130,8 +130,8 @@ impl<E: Entrants> Race<E> {
     /// The same race, which has an end: while nothing is under way it waits out a shortage of descriptors or memory until
     /// then. Without an end it would wait for ever.
     #[must_use]
-    pub(crate) fn patient(mut self, is_patient: bool) -> Self {
-        self.is_patient = is_patient;
+    pub(crate) fn waiting_out_shortage(mut self, waits_out_shortage: bool) -> Self {
+        self.waits_out_shortage = waits_out_shortage;
         self
     }
 
@@ -141,7 +141,7 @@ impl<E: Entrants> Race<E> {
     }
 
     /// Ends the attempts under way, each with a failure made of its address and its beginning.
-    pub fn give_up(&mut self, failure: impl Fn(&RawAddress, Deadline) -> E::Failure) {
+    pub fn give_up(&mut self, failure: impl Fn(&SockAddr, Deadline) -> E::Failure) {
         let ended = self.under_way.drain(..).map(|attempt| (attempt.number, failure(&attempt.to, attempt.since)));
         self.failures.extend(ended);
         let first = self.waiting.front().map(|(number, _)| *number);
@@ -184,7 +184,7 @@ impl<E: Entrants> Race<E> {
             self.shortage = None;
             let (socket, to) = match self.entrants.prepare(candidate) {
                 Ok(prepared) => prepared,
-                Err(Unfit::Short(candidate, failure)) if self.is_patient || !self.under_way.is_empty() => {
+                Err(Unfit::Short(candidate, failure)) if self.waits_out_shortage || !self.under_way.is_empty() => {
                     self.waiting.push_front((number, candidate));
                     self.shortage = Some(failure);
                     self.next = Deadline::now().plus(SHORTAGE);
@@ -236,7 +236,7 @@ impl<E: Entrants> Operation for Race<E> {
         if self.under_way.is_empty() && self.shortage.is_none() {
             return Ok(Finish::Lost);
         }
-        // What woke it was no lie if anything has come of it.
+        // What woke it was not spurious if anything has come of it.
         let moved = (self.waiting.len(), self.failures.len()) != (waiting, failed);
         Err(if moved { Pause::Drained } else { Pause::WouldBlock })
     }

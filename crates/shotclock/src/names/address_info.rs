@@ -202,7 +202,7 @@ impl Lookup<'_> {
     /// The resolver's, with its code and text: a host without a name under [`NameInfoFlags::NAMEREQD`], an address of a
     /// family that has no names; and the limit.
     pub fn getnameinfo(&self, address: &Address, flags: NameInfoFlags) -> Result<(String, String)> {
-        let request = Request::NameInfo { address: address.to_raw(), flags };
+        let request = Request::NameInfo { address: address.to_sockaddr(), flags };
         self.ask("getnameinfo", address, request, |answer| match answer {
             Answer::HostAndService(host, service) => Some((shown(&host), shown(&service))),
             _ => None,
@@ -244,7 +244,7 @@ impl From<AddressRecord> for AddressInfo {
             kind: Kind(record.kind),
             protocol: Protocol(record.protocol),
             canonname: record.canonical_name.as_deref().map(shown),
-            address: Address::from_raw(&record.address),
+            address: Address::from_sockaddr(&record.address),
         }
     }
 }

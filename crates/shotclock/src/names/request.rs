@@ -10,7 +10,7 @@ use super::workers::{Crew, Left, Pool};
 use crate::addr::Address;
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags};
 use crate::error::LimitKind;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 use crate::sys::fork::PerProcess;
 use crate::sys::resolver::{self, AddressRecord, Failure, Hints, HostRecord};
 use crate::sys::{Readiness, thread};
@@ -31,7 +31,7 @@ pub enum Request {
     /// getnameinfo(3).
     NameInfo {
         /// The address to be named.
-        address: RawAddress,
+        address: SockAddr,
         /// How it is to be named.
         flags: NameInfoFlags,
     },
@@ -114,7 +114,7 @@ impl Request {
         }
     }
 
-    /// What the system says when its own patience with the name servers has ended.
+    /// What the system says when its own limit on the name servers has passed.
     pub fn try_again(&self) -> Failure {
         match self {
             Self::HostByName(_) | Self::HostByAddress(_) | Self::HostByAddressOf(_) => {
@@ -221,8 +221,8 @@ impl Operation for Immediate<'_> {
     fn interest<'s>(&'s self, _wanted: &mut Interest<'s>) {}
 }
 
-fn ip_address(address: &RawAddress) -> Option<IpAddr> {
-    match Address::from_raw(address) {
+fn ip_address(address: &SockAddr) -> Option<IpAddr> {
+    match Address::from_sockaddr(address) {
         Address::V4(address) => Some(IpAddr::V4(*address.ip())),
         Address::V6(address) => Some(IpAddr::V6(*address.ip())),
         _ => None,

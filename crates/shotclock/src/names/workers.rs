@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason};
 use crate::sys::{Errno, Readiness};
-use crate::wait::{Interest, Limit, Operation, Pause, Signal, Stop, Waiter, ambient, drive};
+use crate::wait::{Interest, Latch, Limit, Operation, Pause, Stop, Waiter, ambient, drive};
 
 /// How many threads look names up at one time, in the whole process, before a further lookup queues. Those that have been
 /// at one name for over a second do not count: a name server that is dead for some names keeps no others out.
@@ -50,13 +50,13 @@ pub(super) struct Crew {
     /// So many in all.
     pub(super) most: usize,
     /// A worker that has been at one job for longer hangs, and a job that has queued for longer gets a worker.
-    pub(super) patience: Timeout,
+    pub(super) grace: Timeout,
 }
 
 impl Crew {
     /// The process's own.
     pub(super) const OF_PROCESS: Self =
-        Self { usual: LOOKUP_WORKERS, most: LOOKUP_WORKERS_AT_MOST, patience: Timeout::from_nanos(1_000_000_000) };
+        Self { usual: LOOKUP_WORKERS, most: LOOKUP_WORKERS_AT_MOST, grace: Timeout::from_nanos(1_000_000_000) };
 }
 
 /// What became of a job.
@@ -127,7 +127,7 @@ struct Job<Q, A> {
     /// Whether its second in the queue is over, and what there is to be done about that is done.
     is_overdue: AtomicBool,
     outcome: OnceLock<Outcome<A>>,
-    finished: Signal,
+    finished: Latch,
 }
 
 /// A caller's share of a job. Dropping it abandons the share; a queued job without any is taken off the queue.
@@ -202,7 +202,7 @@ where
             queued: now,
             is_overdue: AtomicBool::new(false),
             outcome: OnceLock::new(),
-            finished: Signal::default(),
+            finished: Latch::default(),
         });
         state.flights.insert(request.clone(), Flight { job: Arc::clone(&job), waiters: 1 });
         state.queue.insert(number, Arc::clone(&job));
@@ -281,7 +281,7 @@ impl<Q, A> Pool<Q, A> {
 impl<Q, A> State<Q, A> {
     /// The workers that do not hang.
     fn at_work(&self, crew: Crew, now: Deadline) -> usize {
-        let hang = self.under_way.values().filter(|began| began.plus(crew.patience) <= now).count();
+        let hang = self.under_way.values().filter(|began| began.plus(crew.grace) <= now).count();
         self.workers - hang
     }
 }
@@ -289,7 +289,7 @@ impl<Q, A> State<Q, A> {
 impl<Q, A> Job<Q, A> {
     /// When it has queued for too long; never again, once that was seen to.
     fn due(&self, crew: Crew) -> Deadline {
-        if self.is_overdue.load(Ordering::Relaxed) { Deadline::NEVER } else { self.queued.plus(crew.patience) }
+        if self.is_overdue.load(Ordering::Relaxed) { Deadline::NEVER } else { self.queued.plus(crew.grace) }
     }
 
     fn finish(&self, outcome: Outcome<A>) {
@@ -354,7 +354,7 @@ where
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         if let Some(share) = &self.share {
-            wanted.signal(&share.job.finished);
+            wanted.latch(&share.job.finished);
             wanted.timer(share.job.due(self.pool.crew));
         }
     }

@@ -50,7 +50,7 @@ impl Stalled {
 
 /// So many workers, and no more whatever happens.
 fn crew(cap: usize) -> Crew {
-    Crew { usual: cap, most: cap, patience: PATIENT.into() }
+    Crew { usual: cap, most: cap, grace: PATIENT.into() }
 }
 
 /// A pool in which every name hangs but "live", and where those that hang say that they do.
@@ -187,8 +187,8 @@ fn a_full_pool_is_named_only_to_those_whose_job_never_started() {
 }
 
 #[test]
-fn dead_names_keep_a_live_one_waiting_for_the_patience_and_no_longer() {
-    let (pool, started, _leave) = of_dead_and_live(Crew { usual: 2, most: 8, patience: SHORT.into() });
+fn dead_names_keep_a_live_one_waiting_for_the_grace_and_no_longer() {
+    let (pool, started, _leave) = of_dead_and_live(Crew { usual: 2, most: 8, grace: SHORT.into() });
     // Two are taken up, two more queue before the live one; nobody but it waits.
     let _dead = ["a", "b", "c", "d"].map(|name| pool.join(&name));
     let begun = Instant::now();
@@ -201,21 +201,21 @@ fn dead_names_keep_a_live_one_waiting_for_the_patience_and_no_longer() {
 
 #[test]
 fn workers_that_hang_do_not_count() {
-    let (pool, started, _leave) = of_dead_and_live(Crew { usual: 2, most: 8, patience: SHORT.into() });
+    let (pool, started, _leave) = of_dead_and_live(Crew { usual: 2, most: 8, grace: SHORT.into() });
     let _dead = ["a", "b"].map(|name| pool.join(&name));
     (0..2).for_each(|_| assert!(started.recv_timeout(PATIENT).is_ok()));
     // A moment that nothing tells: until then they might be slow and no more.
     let _nothing_comes = started.recv_timeout(SHORT + Duration::from_millis(1));
     assert_eq!(pool.lock().at_work(pool.crew, Deadline::now()), 0);
     let share = pool.join(&"live");
-    assert!(pool.lock().workers > 2 || share.job.outcome.get().is_some(), "a worker at once, not after the patience");
+    assert!(pool.lock().workers > 2 || share.job.outcome.get().is_some(), "a worker at once, not after the grace");
     assert!(matches!(wait_for(&pool, share, &within(PATIENT)), Outcome::Answer(live) if live == "live"));
 }
 
 #[test]
 fn there_are_never_more_workers_than_the_most() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
-    let (pool, started, leave) = of_dead_and_live(Crew { usual: 1, most: 3, patience: Timeout::from(SHORT / 10) });
+    let (pool, started, leave) = of_dead_and_live(Crew { usual: 1, most: 3, grace: Timeout::from(SHORT / 10) });
     thread::scope(|scope| {
         let callers = names.map(|name| scope.spawn(|| pool.ask("getaddrinfo", name, &within(SHORT * 4)).unwrap_err()));
         let errors = callers.map(|caller| caller.join().unwrap());

@@ -1,7 +1,7 @@
 //! Accepting a connection.
 
 use super::OpenFile;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 use crate::sys::{Errno, OwnedHandle, Readiness, socket};
 use crate::wait::{Interest, Operation, Pause};
 
@@ -12,7 +12,7 @@ pub struct Accept<'a> {
 }
 
 impl Operation for Accept<'_> {
-    type Output = (OwnedHandle, Option<RawAddress>);
+    type Output = (OwnedHandle, Option<SockAddr>);
 
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {

@@ -3,7 +3,7 @@
 use super::OpenFile;
 use crate::addr::Address;
 use crate::constant::Family;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 use crate::sys::socket::NonBlocking;
 use crate::sys::{AsHandle, BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Operation, Pause};
@@ -11,13 +11,13 @@ use crate::wait::{Interest, Operation, Pause};
 /// Connects, or sets a datagram socket's peer.
 pub struct Connect<'a> {
     from: OpenFile<'a>,
-    to: &'a RawAddress,
+    to: &'a SockAddr,
     connecting: Connecting,
 }
 
 impl<'a> Connect<'a> {
     /// A connect that has not begun.
-    pub fn new(from: OpenFile<'a>, to: &'a RawAddress) -> Self {
+    pub fn new(from: OpenFile<'a>, to: &'a SockAddr) -> Self {
         Self { from, to, connecting: Connecting::default() }
     }
 }
@@ -53,7 +53,7 @@ enum Attempt {
 impl Connecting {
     /// One try, always with the same descriptor and address. `ready` is what a wait for this descriptor alone saw.
     #[inline]
-    pub(crate) fn attempt(&mut self, fd: NonBlocking<'_>, to: &RawAddress, ready: Readiness) -> Result<(), Pause> {
+    pub(crate) fn attempt(&mut self, fd: NonBlocking<'_>, to: &SockAddr, ready: Readiness) -> Result<(), Pause> {
         // Writable without error or hang-up: it has succeeded, and nobody need be asked.
         if self.attempt == Attempt::Ours && ready == Readiness::OUT {
             return Ok(());
@@ -91,13 +91,13 @@ fn failure(fd: NonBlocking<'_>) -> Errno {
 }
 
 /// That a connection is one to this address, and no other that an earlier call had begun.
-fn check_peer(fd: BorrowedHandle<'_>, to: &RawAddress) -> Result<(), Errno> {
+fn check_peer(fd: BorrowedHandle<'_>, to: &SockAddr) -> Result<(), Errno> {
     if !matches!(Family(to.family()), Family::INET | Family::INET6) {
         return Ok(());
     }
     // Without a peer yet, the attempt is a new one: of TCP Fast Open, which sends nothing before the data.
     let Ok(Some(peer)) = socket::getpeername(fd) else { return Ok(()) };
-    if is_that(&Address::from_raw(&peer), &Address::from_raw(to)) || !socket::is_stream(fd).unwrap_or(false) {
+    if is_that(&Address::from_sockaddr(&peer), &Address::from_sockaddr(to)) || !socket::is_stream(fd).unwrap_or(false) {
         return Ok(());
     }
     Err(Errno::ISCONN)

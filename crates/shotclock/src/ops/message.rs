@@ -5,8 +5,8 @@ use std::io::{IoSlice, IoSliceMut};
 use super::recv::{is_plain, or_end, receive_readiness};
 use super::send::{opening, to_open};
 use crate::constant::MessageFlags;
-use crate::sys::address::RawAddress;
-use crate::sys::message::{self, ControlBuffer, RawMessage};
+use crate::sys::address::SockAddr;
+use crate::sys::message::{self, ControlBuffer, ReceivedMessage};
 use crate::sys::{BorrowedHandle, Readiness};
 use crate::wait::{Interest, Moves, Operation, Pause};
 
@@ -15,7 +15,7 @@ pub(crate) struct SendMessage<'a> {
     pub(crate) fd: BorrowedHandle<'a>,
     pub(crate) data: &'a [IoSlice<'a>],
     pub(crate) control: &'a ControlBuffer,
-    pub(crate) to: Option<&'a RawAddress>,
+    pub(crate) to: Option<&'a SockAddr>,
     pub(crate) flags: MessageFlags,
 }
 
@@ -48,11 +48,11 @@ pub(crate) struct ReceiveMessage<'a, 'b> {
 }
 
 impl Operation for ReceiveMessage<'_, '_> {
-    type Output = RawMessage;
+    type Output = ReceivedMessage;
 
-    fn attempt(&mut self, ready: Readiness) -> Result<RawMessage, Pause> {
+    fn attempt(&mut self, ready: Readiness) -> Result<ReceivedMessage, Pause> {
         let received = message::recvmsg(self.fd, self.into, &mut self.control, self.flags.0);
-        or_end(received, ready, RawMessage::default())
+        or_end(received, ready, ReceivedMessage::default())
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {

@@ -38,10 +38,10 @@ mod tests {
     use super::*;
     use crate::constant::{Family, Kind};
     use crate::ops::{Accept, Connect, SendFile};
-    use crate::raw::timeout_limit;
-    use crate::sys::address::RawAddress;
+    use crate::sys::address::SockAddr;
     use crate::sys::socket::tests::BETWEEN;
     use crate::sys::{AsHandle, OwnedHandle, socket};
+    use crate::unstable::timeout_limit;
     use crate::wait::{Operation, Stop, ambient, drive};
 
     const LIMIT: Duration = Duration::from_millis(100);
@@ -57,7 +57,7 @@ mod tests {
         assert!(took < Duration::from_secs(2), "{took:?}");
     }
 
-    fn listener(family: i32, address: &RawAddress) -> (OwnedHandle, RawAddress) {
+    fn listener(family: i32, address: &SockAddr) -> (OwnedHandle, SockAddr) {
         let listener = socket::socket(family, Kind::STREAM.0, 0).unwrap();
         socket::bind(listener.as_fd(), address).unwrap();
         socket::listen(listener.as_fd(), 0).unwrap();
@@ -65,11 +65,11 @@ mod tests {
         (listener, address)
     }
 
-    fn anywhere(family: i32) -> RawAddress {
+    fn anywhere(family: i32) -> SockAddr {
         match family {
             // The system chooses a name.
-            family if family == Family::UNIX.0 => RawAddress::new(&(family as u16).to_ne_bytes()).unwrap(),
-            _ => crate::Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).to_raw(),
+            family if family == Family::UNIX.0 => SockAddr::new(&(family as u16).to_ne_bytes()).unwrap(),
+            _ => crate::Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).to_sockaddr(),
         }
     }
 

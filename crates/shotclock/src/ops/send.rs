@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 
 use crate::constant::MessageFlags;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 use crate::sys::message::{self, ControlBuffer};
 use crate::sys::{BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Moves, OneCall, Operation, Pause, attempt_by_call};
@@ -35,7 +35,7 @@ pub(super) fn opening(errno: Errno, flags: &mut MessageFlags) -> Pause {
 /// # Errors
 /// EISCONN.
 #[cold]
-pub(super) fn to_open(fd: BorrowedHandle<'_>, to: &RawAddress, flags: MessageFlags) -> Result<MessageFlags, Errno> {
+pub(super) fn to_open(fd: BorrowedHandle<'_>, to: &SockAddr, flags: MessageFlags) -> Result<MessageFlags, Errno> {
     match socket::getpeername(fd) {
         Ok(Some(peer)) if peer == *to => Ok(opened(flags)),
         Ok(Some(_)) => Err(Errno::ISCONN),
@@ -127,7 +127,7 @@ pub struct SendTo<'a> {
     /// Flags of sendto(2).
     pub flags: MessageFlags,
     /// Where to.
-    pub to: &'a RawAddress,
+    pub to: &'a SockAddr,
 }
 
 impl Operation for SendTo<'_> {

@@ -332,7 +332,7 @@ impl Socket {
     pub fn sendto<'t>(&self, data: &[u8], target: impl Into<Target<'t>>) -> Result<usize> {
         let target = target.into();
         let Target::Address(address) = target else { return self.view().sendto(data, target) };
-        let to = address.to_raw();
+        let to = address.to_sockaddr();
         let tried = self.call_once(ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to });
         tried.or_else(|first| self.sendto_on(data, &address, first))
     }
@@ -340,7 +340,7 @@ impl Socket {
     #[cold]
     #[inline(never)]
     fn sendto_on(&self, data: &[u8], address: &Address, first: FirstCall) -> Result<usize> {
-        let (view, to) = (self.view(), address.to_raw());
+        let (view, to) = (self.view(), address.to_sockaddr());
         let op = ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to };
         view.run_on("sendto", op, first)
             .map_err(|error| view.explain_address(error, Target::Address(*address), address))

@@ -7,7 +7,7 @@ use super::Timed;
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::sys::{AsHandle, OwnedHandle, Readiness, socket, thread};
-use crate::wait::{Closing, Gate, Interest, Limit, Moves, Operation, Pause, Signal, Visit, run};
+use crate::wait::{Closing, Gate, Interest, Latch, Limit, Moves, Operation, Pause, Visit, run};
 
 /// The longest that a close waits for the calls of other threads to leave. They are woken, so it takes what the
 /// scheduler takes.
@@ -71,7 +71,7 @@ pub struct Farewell(Arc<Parting>);
 impl Farewell {
     /// Begins to close it.
     pub fn begin(copy: OwnedHandle) -> Self {
-        let parting = Arc::new(Parting { copy: Mutex::new(Some(copy)), closed: Signal::default() });
+        let parting = Arc::new(Parting { copy: Mutex::new(Some(copy)), closed: Latch::default() });
         let theirs = Arc::clone(&parting);
         if thread::spawn_detached("shotclock-linger", move || theirs.close()).is_err() {
             parting.close_in_background();
@@ -88,7 +88,7 @@ impl Operation for Farewell {
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.signal(&self.0.closed);
+        wanted.latch(&self.0.closed);
     }
 
     fn moves(&self) -> Moves {
@@ -99,7 +99,7 @@ impl Operation for Farewell {
 /// What is closed, and whether it is.
 struct Parting {
     copy: Mutex<Option<OwnedHandle>>,
-    closed: Signal,
+    closed: Latch,
 }
 
 impl Parting {

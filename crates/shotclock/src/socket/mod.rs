@@ -23,10 +23,10 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::ops;
 use crate::option::{self, OptionValue, SocketOption};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, socket};
 use crate::target::Target;
-use crate::wait::{Canceller, Gate, Limit, ServerPolicy, Watch};
+use crate::wait::{Canceller, Gate, Limit, PolicyState, ServerPolicy};
 
 /// The timeout that new sockets begin with.
 static DEFAULT_TIMEOUT: AtomicU64 = AtomicU64::new(Timeout::NEVER.nanos());
@@ -107,7 +107,7 @@ pub struct Socket {
     gate: Gate,
     timeout: AtomicU64,
     /// Made when a policy is first set, and kept until the end. What announces a policy is the gate.
-    watch: OnceBox<Watch>,
+    policy_state: OnceBox<PolicyState>,
 }
 
 impl Socket {
@@ -184,7 +184,7 @@ impl Socket {
 
     #[inline(always)]
     fn with_gate(fd: OwnedHandle, gate: Gate) -> Self {
-        Self { fd, gate, timeout: AtomicU64::new(default_timeout().nanos()), watch: OnceBox::new() }
+        Self { fd, gate, timeout: AtomicU64::new(default_timeout().nanos()), policy_state: OnceBox::new() }
     }
 
     /// Gives the socket an address of its own. A name is looked up under the socket's limit. Source: bind(2).
@@ -203,7 +203,7 @@ impl Socket {
     pub fn bind<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
         let target = target.into();
         let (address, _) = self.view().resolve("bind", target)?;
-        let bound = self.checked("bind", |fd| socket::bind(fd, &address.to_raw()));
+        let bound = self.checked("bind", |fd| socket::bind(fd, &address.to_sockaddr()));
         bound.map_err(|error| self.explain_family(error, &address).to(target))
     }
 
@@ -321,8 +321,8 @@ impl Socket {
         if self.gate.is_stream() {
             copy.gate.set_stream();
         }
-        if let Some(watch) = self.watch() {
-            copy.put_under(watch.clone());
+        if let Some(state) = self.policy_state() {
+            copy.put_under(state.clone());
         }
         Ok(copy)
     }
@@ -351,7 +351,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn policy(&self) -> Option<ServerPolicy> {
-        self.watch().map(Watch::policy)
+        self.policy_state().map(PolicyState::policy)
     }
 
     /// Sets what the clients of a server may take their time over, or `None`. See [`ServerPolicy`].
@@ -375,13 +375,13 @@ impl Socket {
     /// ```
     pub fn set_policy(&self, policy: impl Into<Option<ServerPolicy>>) {
         let policy = policy.into();
-        match (&policy, self.watch.get()) {
-            (Some(policy), Some(watch)) => watch.set_policy(policy),
-            (Some(policy), None) => self.put_under(Watch::new(policy, Deadline::now())),
-            (None, Some(watch)) => {
+        match (&policy, self.policy_state.get()) {
+            (Some(policy), Some(state)) => state.set_policy(policy),
+            (Some(policy), None) => self.put_under(PolicyState::new(policy, Deadline::now())),
+            (None, Some(state)) => {
                 // A call under way looks at the limits themselves.
-                watch.set_policy(&ServerPolicy::new());
-                watch.lapse();
+                state.set_policy(&ServerPolicy::new());
+                state.waive_first_byte();
             }
             (None, None) => {}
         }
@@ -504,7 +504,7 @@ impl Socket {
     /// ```
     #[doc(alias = "local_addr")]
     pub fn getsockname(&self) -> Result<Address> {
-        self.checked("getsockname", socket::getsockname).map(|raw| Address::from_raw(&raw))
+        self.checked("getsockname", socket::getsockname).map(|sockaddr| Address::from_sockaddr(&sockaddr))
     }
 
     /// The address of the other end. Source: getpeername(2).
@@ -523,7 +523,7 @@ impl Socket {
     #[doc(alias = "peer_addr")]
     pub fn getpeername(&self) -> Result<Address> {
         let peer = self.checked("getpeername", socket::getpeername)?;
-        Ok(peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_raw))
+        Ok(peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_sockaddr))
     }
 
     /// An option's value. Source: getsockopt(2).
@@ -539,7 +539,7 @@ impl Socket {
     /// ```
     pub fn getsockopt<T: OptionValue>(&self, option: SocketOption<T>) -> Result<T> {
         let mut bytes = vec![0; T::SIZE];
-        let len = self.getsockopt_raw(option.level, option.name, &mut bytes)?;
+        let len = self.getsockopt_bytes(option.level, option.name, &mut bytes)?;
         option::decode(option, &bytes[..len])
     }
 
@@ -556,7 +556,7 @@ impl Socket {
     /// ```
     #[allow(clippy::needless_pass_by_value, reason = "values are small, and written in place")]
     pub fn setsockopt<T: OptionValue>(&self, option: SocketOption<T>, value: T) -> Result<()> {
-        self.setsockopt_raw(option.level, option.name, &value.encode())
+        self.setsockopt_bytes(option.level, option.name, &value.encode())
     }
 
     /// An option's bytes, into `value`; gives how many there were. What `value` held before is not shown to the system:
@@ -569,11 +569,11 @@ impl Socket {
     /// use shotclock::{Family, Kind, Socket};
     /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
     /// let mut kind = [0; 4];
-    /// assert_eq!(socket.getsockopt_raw(1, 3, &mut kind)?, 4); // SOL_SOCKET, SO_TYPE
+    /// assert_eq!(socket.getsockopt_bytes(1, 3, &mut kind)?, 4); // SOL_SOCKET, SO_TYPE
     /// assert_eq!(i32::from_ne_bytes(kind), Kind::STREAM.0);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn getsockopt_raw(&self, level: i32, name: i32, value: &mut [u8]) -> Result<usize> {
+    pub fn getsockopt_bytes(&self, level: i32, name: i32, value: &mut [u8]) -> Result<usize> {
         value.fill(0);
         let result = self.checked("getsockopt", |fd| socket::getsockopt(fd, level, name, value));
         result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
@@ -588,10 +588,10 @@ impl Socket {
     /// ```
     /// use shotclock::{Family, Kind, Socket};
     /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
-    /// socket.setsockopt_raw(1, 2, &1_i32.to_ne_bytes())?; // SOL_SOCKET, SO_REUSEADDR
+    /// socket.setsockopt_bytes(1, 2, &1_i32.to_ne_bytes())?; // SOL_SOCKET, SO_REUSEADDR
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn setsockopt_raw(&self, level: i32, name: i32, value: &[u8]) -> Result<()> {
+    pub fn setsockopt_bytes(&self, level: i32, name: i32, value: &[u8]) -> Result<()> {
         let result = self.checked("setsockopt", |fd| socket::setsockopt(fd, level, name, value));
         result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
     }
@@ -724,13 +724,13 @@ impl Socket {
 
     /// What is known of the socket under its policy, if it has one now.
     #[inline]
-    fn watch(&self) -> Option<&Watch> {
-        if self.gate.has_policy() { self.watch.get() } else { None }
+    fn policy_state(&self) -> Option<&PolicyState> {
+        if self.gate.has_policy() { self.policy_state.get() } else { None }
     }
 
     /// The socket of an accepted descriptor, and who connected.
     #[inline]
-    fn welcome(&self, (fd, peer): (OwnedHandle, Option<RawAddress>)) -> (Self, Address) {
+    fn welcome(&self, (fd, peer): (OwnedHandle, Option<SockAddr>)) -> (Self, Address) {
         let accepted = Self::adopt_nonblocking(fd);
         if self.gate.is_stream() {
             accepted.gate.set_stream();
@@ -738,28 +738,29 @@ impl Socket {
         if self.gate.has_policy() {
             self.hand_down(&accepted);
         }
-        (accepted, peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_raw))
+        (accepted, peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_sockaddr))
     }
 
     /// Gives a connection that was accepted just now this listener's policy.
     #[cold]
     fn hand_down(&self, accepted: &Self) {
         if let Some(policy) = self.policy() {
-            accepted.put_under(Watch::new(&policy, Deadline::now()));
+            accepted.put_under(PolicyState::new(&policy, Deadline::now()));
         }
     }
 
     /// Puts a socket under its first policy.
     #[cold]
-    fn put_under(&self, watch: Watch) {
-        self.watch.get_or_init(|| Box::new(watch));
+    fn put_under(&self, state: PolicyState) {
+        self.policy_state.get_or_init(|| Box::new(state));
         self.gate.set_policy(true);
     }
 
     /// The socket under its own timeout alone.
     #[inline(always)]
     pub(crate) fn view(&self) -> Timed<'_> {
-        let limit = Limit { timeout: self.timeout(), policy: self.watch(), gate: Some(&self.gate), ..Limit::NONE };
+        let limit =
+            Limit { timeout: self.timeout(), policy: self.policy_state(), gate: Some(&self.gate), ..Limit::NONE };
         Timed { socket: self, limit, flags: MessageFlags::NONE }
     }
 

@@ -395,8 +395,8 @@ impl<'s> Timed<'s> {
 
     #[inline]
     fn sendto_address(&self, data: &[u8], to: &Address, limit: &Limit<'_>) -> Result<usize> {
-        let raw = to.to_raw();
-        run("sendto", &mut ops::SendTo { fd: self.fd(), from: data, flags: self.flags, to: &raw }, limit)
+        let sockaddr = to.to_sockaddr();
+        run("sendto", &mut ops::SendTo { fd: self.fd(), from: data, flags: self.flags, to: &sockaddr }, limit)
     }
 
     /// Sends one message with control messages; see [`Socket::sendmsg`].
@@ -419,8 +419,9 @@ impl<'s> Timed<'s> {
             return self.run("sendmsg", &mut op).map_err(|error| self.name_peer(error));
         };
         let (to, limit) = self.resolve("sendmsg", target)?;
-        let raw = to.to_raw();
-        let mut op = ops::SendMessage { fd: self.fd(), data, control: &control, to: Some(&raw), flags: self.flags };
+        let sockaddr = to.to_sockaddr();
+        let mut op =
+            ops::SendMessage { fd: self.fd(), data, control: &control, to: Some(&sockaddr), flags: self.flags };
         run("sendmsg", &mut op, &limit).map_err(|error| self.explain_address(error, target, &to))
     }
 
@@ -503,7 +504,7 @@ impl<'s> Timed<'s> {
 
     #[inline]
     fn connect_to_address(&self, to: &Address, limit: &Limit<'_>) -> Result<()> {
-        run("connect", &mut ops::Connect::new(self.socket.open_file(), &to.to_raw()), limit)
+        run("connect", &mut ops::Connect::new(self.socket.open_file(), &to.to_sockaddr()), limit)
     }
 
     /// Connects, and gives the system's error number; see [`Socket::connect_ex`].
@@ -628,7 +629,7 @@ impl<'s> Timed<'s> {
             return error;
         }
         match socket::getpeername(self.fd()) {
-            Ok(Some(peer)) => match Address::from_raw(&peer) {
+            Ok(Some(peer)) => match Address::from_sockaddr(&peer) {
                 Address::Unix(name) if name.is_unnamed() => error,
                 peer => error.to(peer),
             },

@@ -7,7 +7,7 @@ use std::fmt;
 /// It is the way to a family that [`Address`](crate::Address) has no type for. Source: socket(7), bind(2).
 ///
 /// ```
-/// use shotclock::{Address, Family, RawAddress};
+/// use shotclock::{Address, Family, SockAddr};
 ///
 /// // A sockaddr_vm, vsock(7): family, 2 bytes of zero, port, context id, 4 bytes of zero.
 /// let mut bytes = [0; 16];
@@ -15,26 +15,26 @@ use std::fmt;
 /// bytes[4..8].copy_from_slice(&1024_u32.to_ne_bytes());
 /// bytes[8..12].copy_from_slice(&2_u32.to_ne_bytes());
 ///
-/// let raw = RawAddress::new(&bytes).unwrap();
-/// assert_eq!(raw.family(), Family::VSOCK.0);
-/// assert_eq!(raw.as_bytes(), bytes);
-/// assert_eq!(Address::from(raw).family(), Family::VSOCK);
+/// let sockaddr = SockAddr::new(&bytes).unwrap();
+/// assert_eq!(sockaddr.family(), Family::VSOCK.0);
+/// assert_eq!(sockaddr.as_bytes(), bytes);
+/// assert_eq!(Address::from(sockaddr).family(), Family::VSOCK);
 /// ```
 #[doc(alias = "sockaddr_storage")]
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
-pub struct RawAddress {
+pub struct SockAddr {
     pub(super) storage: [u8; Self::CAPACITY],
     pub(super) len: u8,
 }
 
-impl RawAddress {
+impl SockAddr {
     /// The most bytes any address has.
     ///
     /// ```
-    /// use shotclock::RawAddress;
+    /// use shotclock::SockAddr;
     ///
-    /// assert!(RawAddress::new(&[0; RawAddress::CAPACITY + 1]).is_none());
+    /// assert!(SockAddr::new(&[0; SockAddr::CAPACITY + 1]).is_none());
     /// ```
     pub const CAPACITY: usize = 128;
 
@@ -46,10 +46,10 @@ impl RawAddress {
     /// The bytes are not looked at: whether they make an address is the system's to say.
     ///
     /// ```
-    /// use shotclock::RawAddress;
+    /// use shotclock::SockAddr;
     ///
-    /// assert_eq!(RawAddress::new(&[1, 0]).unwrap().as_bytes(), [1, 0]);
-    /// assert!(RawAddress::new(&[1]).is_none());
+    /// assert_eq!(SockAddr::new(&[1, 0]).unwrap().as_bytes(), [1, 0]);
+    /// assert!(SockAddr::new(&[1]).is_none());
     /// ```
     #[must_use]
     pub fn new(bytes: &[u8]) -> Option<Self> {
@@ -62,8 +62,8 @@ impl RawAddress {
     /// The bytes, the family's two first.
     ///
     /// ```
-    /// let raw = shotclock::Address::from(([127, 0, 0, 1], 80)).to_raw();
-    /// assert_eq!(raw.as_bytes()[4..8], [127, 0, 0, 1]);
+    /// let sockaddr = shotclock::Address::from(([127, 0, 0, 1], 80)).to_sockaddr();
+    /// assert_eq!(sockaddr.as_bytes()[4..8], [127, 0, 0, 1]);
     /// ```
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -73,10 +73,10 @@ impl RawAddress {
     /// The family's number.
     ///
     /// ```
-    /// use shotclock::{Family, RawAddress};
+    /// use shotclock::{Family, SockAddr};
     ///
     /// let [low, high] = 40_u16.to_ne_bytes();
-    /// assert_eq!(RawAddress::new(&[low, high]).map(|raw| Family(raw.family())), Some(Family::VSOCK));
+    /// assert_eq!(SockAddr::new(&[low, high]).map(|sockaddr| Family(sockaddr.family())), Some(Family::VSOCK));
     /// ```
     #[must_use]
     pub fn family(&self) -> i32 {
@@ -101,22 +101,22 @@ impl RawAddress {
     }
 }
 
-impl PartialEq for RawAddress {
+impl PartialEq for SockAddr {
     fn eq(&self, other: &Self) -> bool {
         self.as_bytes() == other.as_bytes()
     }
 }
 
-impl Eq for RawAddress {}
+impl Eq for SockAddr {}
 
-impl std::hash::Hash for RawAddress {
+impl std::hash::Hash for SockAddr {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.as_bytes().hash(state);
     }
 }
 
-impl fmt::Debug for RawAddress {
+impl fmt::Debug for SockAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RawAddress(family {}, {:02x?})", self.family(), &self.as_bytes()[2..])
+        write!(f, "SockAddr(family {}, {:02x?})", self.family(), &self.as_bytes()[2..])
     }
 }

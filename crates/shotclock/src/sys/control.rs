@@ -1,11 +1,11 @@
 //! Messages and their control messages as values, on any platform.
 
 use super::OwnedHandle;
-use super::address::RawAddress;
+use super::address::SockAddr;
 
 /// One control message as the system has it.
 #[derive(Debug)]
-pub(crate) struct RawControl {
+pub(crate) struct ReceivedControl {
     pub(crate) level: i32,
     pub(crate) kind: i32,
     pub(crate) data: Vec<u8>,
@@ -15,11 +15,11 @@ pub(crate) struct RawControl {
 
 /// What one recvmsg gave beside the data.
 #[derive(Debug, Default)]
-pub(crate) struct RawMessage {
+pub(crate) struct ReceivedMessage {
     pub(crate) len: usize,
     pub(crate) flags: i32,
-    pub(crate) address: Option<RawAddress>,
-    pub(crate) control: Vec<RawControl>,
+    pub(crate) address: Option<SockAddr>,
+    pub(crate) control: Vec<ReceivedControl>,
 }
 
 /// A control message's place among the bytes.

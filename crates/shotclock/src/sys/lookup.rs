@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_int};
 use std::net::IpAddr;
 
 use super::Errno;
-use super::address::RawAddress;
+use super::address::SockAddr;
 
 /// Why the system gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct AddressRecord {
     /// The host's canonical name, where asked for.
     pub canonical_name: Option<CString>,
     /// The address.
-    pub address: RawAddress,
+    pub address: SockAddr,
 }
 
 /// The answer of the `gethostby` functions.

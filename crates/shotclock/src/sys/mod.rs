@@ -16,10 +16,10 @@
 //! * `timeouts`: the timeouts that std's types keep in the system; `address_of_std`: abstract names in std's addresses.
 //! * `text`: names of the system's as bytes.
 //! * `fork`: values that start anew in a forked child.
-//! * `exact`, `interrupt`: for the Python face alone, socket calls as they are asked for, which may wait, and waking a
+//! * `syscall`, `interrupt`: for the Python face alone, socket calls as they are asked for, which may wait, and waking a
 //!   thread out of one.
 //!
-//! Nothing here loops, and nothing waits but `poll`, and `exact` where it is asked to.
+//! Nothing here loops, and nothing waits but `poll`, and `syscall` where it is asked to.
 //!
 //! `unix` has what Unix systems share, `linux` what only Linux has. `stub` offers all of it and can do nothing: what asks a
 //! platform for more than this does not compile over it, and `cargo xtask lint` tries. Addresses, the questions and answers
@@ -45,4 +45,4 @@ use stub as platform;
 
 pub(crate) use platform::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
-pub use platform::{Errno, Readiness, exact, interrupt};
+pub use platform::{Errno, Readiness, interrupt, syscall};

@@ -1,4 +1,4 @@
-//! What other threads may do to a wait: [`Canceller`], and the signals that the timed loop looks at.
+//! What other threads may do to a wait: [`Canceller`], and the latches that the timed loop looks at.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -25,11 +25,11 @@ use crate::sys::wake;
 /// # Ok::<(), shotclock::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Canceller(Arc<Flags>);
+pub struct Canceller(Arc<Latches>);
 
 #[derive(Default)]
-struct Flags {
-    own: Signal,
+struct Latches {
+    own: Latch,
     others: Others,
 }
 
@@ -45,7 +45,7 @@ enum Others {
 }
 
 /// A long chain is taken apart link by link: each inside the other would be too deep for the stack.
-impl Drop for Flags {
+impl Drop for Latches {
     fn drop(&mut self) {
         let mut others = std::mem::take(&mut self.others);
         while let Others::Parent(parent) = others {
@@ -119,16 +119,16 @@ impl Canceller {
     }
 
     fn beside(others: Others) -> Self {
-        Self(Arc::new(Flags { own: Signal::default(), others }))
+        Self(Arc::new(Latches { own: Latch::default(), others }))
     }
 
     /// Whether `cancel` was called on this canceller or a clone of it, or on one that it was made of.
     pub fn is_cancelled(&self) -> bool {
-        self.signals().any(Signal::is_set)
+        self.latches().any(Latch::is_set)
     }
 
     /// The flags that count, one of which is its own.
-    pub(crate) fn signals(&self) -> impl Iterator<Item = &Signal> {
+    pub(crate) fn latches(&self) -> impl Iterator<Item = &Latch> {
         self.each().map(|canceller| &canceller.0.own)
     }
 
@@ -205,14 +205,14 @@ impl<'c> Cancellers<'c> {
     }
 }
 
-/// A flag that wakes whoever waits for it: a cancellation, a finished lookup. Set once, for ever.
+/// A flag that is set once, for ever, and wakes whoever waits for it: a cancellation, a finished lookup.
 ///
 /// Beside the flag it counts who waits: where nobody does, nothing is rung. Both are one number, so that whoever begins
 /// to wait either sees the flag or is seen by who sets it.
 #[derive(Debug, Default)]
-pub struct Signal(AtomicU32);
+pub struct Latch(AtomicU32);
 
-impl Signal {
+impl Latch {
     const SET: u32 = 1;
     const ONE_WAITER: u32 = 2;
 
@@ -254,8 +254,8 @@ mod tests {
         let root = Canceller::new();
         let (child, sibling) = (root.child(), root.child());
         let both = Canceller::any_of([&child, &sibling, &child]);
-        assert_eq!(both.signals().count(), 4, "its own, two children's and their parent's");
-        assert_eq!(Canceller::any_of([]).signals().count(), 1);
+        assert_eq!(both.latches().count(), 4, "its own, two children's and their parent's");
+        assert_eq!(Canceller::any_of([]).latches().count(), 1);
         sibling.cancel();
         assert!(both.is_cancelled() && !child.is_cancelled() && !root.is_cancelled());
         both.cancel();
@@ -263,25 +263,25 @@ mod tests {
         root.cancel();
         assert!(child.is_cancelled());
         let mixed = Canceller::any_of([&root, &Canceller::any_of([&root, &sibling]).child()]);
-        assert_eq!(mixed.signals().count(), 5, "what comes after a flag that is known counts too");
+        assert_eq!(mixed.latches().count(), 5, "what comes after a flag that is known counts too");
     }
 
     #[test]
     fn a_deep_chain_is_as_long_as_it_is_deep() {
         let root = Canceller::new();
         let deepest = (0..100_000).fold(root.child(), |canceller, _| canceller.child());
-        assert_eq!(deepest.signals().count(), 100_002);
+        assert_eq!(deepest.latches().count(), 100_002);
         root.cancel();
         assert!(deepest.is_cancelled());
     }
 
     #[test]
-    fn a_signal_knows_its_waiters() {
-        let signal = Signal::default();
-        signal.enter();
-        signal.set();
-        signal.leave();
-        assert!(signal.is_set());
-        assert_eq!(signal.0.load(Ordering::Relaxed), Signal::SET);
+    fn a_latch_knows_its_waiters() {
+        let latch = Latch::default();
+        latch.enter();
+        latch.set();
+        latch.leave();
+        assert!(latch.is_set());
+        assert_eq!(latch.0.load(Ordering::Relaxed), Latch::SET);
     }
 }

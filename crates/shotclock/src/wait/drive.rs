@@ -9,7 +9,7 @@ use super::first_try::{FirstTry, try_first};
 use super::gate::{Gate, Visit};
 use super::limit::Limit;
 use super::operation::{Interest, Moves, Operation, Pause};
-use super::policy::Watch;
+use super::policy::PolicyState;
 use super::stop::Stop;
 use super::waiter::Waiter;
 use crate::deadline::{Deadline, Timeout};
@@ -101,7 +101,7 @@ fn wait_and_try<O: Operation, W: Waiter>(
 struct Call<'l> {
     limit: &'l Limit<'l>,
     /// The socket's policy, if it concerns this call.
-    policy: Option<&'l Watch>,
+    policy: Option<&'l PolicyState>,
     started: Deadline,
     /// The earliest of the ends that are known from the start.
     end: (Deadline, LimitKind),
@@ -182,7 +182,7 @@ impl<'l> Call<'l> {
         let mut wanted = Interest::default();
         operation.interest(&mut wanted);
         if !limit.cancellers.is_empty() {
-            limit.cancellers.iter().flat_map(Canceller::signals).for_each(|signal| wanted.signal(signal));
+            limit.cancellers.iter().flat_map(Canceller::latches).for_each(|latch| wanted.latch(latch));
         }
         wanted.gate = limit.gate;
         if let Some(rest) = self.false_wakes.rest() {

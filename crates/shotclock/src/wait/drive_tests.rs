@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use super::super::scope;
 use super::*;
 use crate::sys::{AsHandle, OwnedHandle, socket};
-use crate::wait::{Canceller, Cancellers, ServerPolicy, Watch};
+use crate::wait::{Canceller, Cancellers, PolicyState, ServerPolicy};
 
 /// An operation that answers from a list; it must not be tried more often than the list is long.
 struct Script {
@@ -77,7 +77,7 @@ struct Clock {
     breaks_in: Option<&'static str>,
     cancels: Option<Canceller>,
     /// The descriptor is always "ready", after so long.
-    lies_after: Option<u64>,
+    spurious_after: Option<u64>,
     /// The lengths of the waits that left the descriptor out, in ms.
     rests: Vec<u64>,
 }
@@ -104,7 +104,7 @@ impl Waiter for Clock {
         if let Some(canceller) = &self.cancels {
             canceller.cancel();
         }
-        if let (Some(after), false) = (self.lies_after, wanted.is_backing_off()) {
+        if let (Some(after), false) = (self.spurious_after, wanted.is_backing_off()) {
             self.now.set(self.now.get() + after);
             return Ok(Readiness::IN);
         }
@@ -259,7 +259,7 @@ fn the_earlier_limit_is_named() {
 fn endless_false_readiness_backs_off() {
     // "Ready" at once or after 60 us (a waiter that is slow to wake up), whenever the descriptor is looked at.
     for wake_up in [0, 60_000] {
-        let mut clock = Clock { lies_after: Some(wake_up), ..clock(&[]) };
+        let mut clock = Clock { spurious_after: Some(wake_up), ..clock(&[]) };
         let result = drive(&mut Script::new(&[AGAIN; 60]), &timeout(200 * MS), &mut clock);
         assert!(matches!(result, Err(Stop::TimedOut { .. })));
         assert!(clock.now.get() >= START + 200 * MS);
@@ -271,7 +271,7 @@ fn endless_false_readiness_backs_off() {
 
 #[test]
 fn progress_ends_the_backing_off() {
-    let mut clock = Clock { lies_after: Some(0), ..clock(&[]) };
+    let mut clock = Clock { spurious_after: Some(0), ..clock(&[]) };
     let answers = [&[AGAIN; 8][..], &[PROGRESS], &[AGAIN; 3], &[Ok(1)]].concat();
     assert_eq!(drive(&mut Script::new(&answers), &timeout(200 * MS), &mut clock), Ok(1));
     assert_eq!(clock.rests[..3], [1, 2, 4]);
@@ -348,7 +348,7 @@ fn a_socket_that_had_to_wait_lately_waits_first() {
         for _ in 0..2 {
             assert_eq!(tries(&limit, START, &[Ok(1)]), [Readiness::IN]);
         }
-        assert_eq!(tries(&limit, START, &[AGAIN, Ok(1)]), [Readiness::IN, Readiness::IN], "readiness may lie");
+        assert_eq!(tries(&limit, START, &[AGAIN, Ok(1)]), [Readiness::IN, Readiness::IN], "readiness may be spurious");
         // One in eight looks at once: nothing is there, and it goes on like that.
         assert_eq!(tries(&limit, LOOKS, &[AGAIN, Ok(1)]), [AT_ONCE, Readiness::IN]);
         assert_eq!(tries(&limit, START, &[Ok(1)]), [Readiness::IN]);
@@ -539,7 +539,7 @@ fn the_total_counts_beside_the_idle_limit() {
 
 #[test]
 fn what_moves_nothing_puts_no_idle_limit_off() {
-    // Lies, interruptions and tries that are to be tried again.
+    // Spurious readiness, interruptions and tries that are to be tried again.
     let (again, interrupted) = (Err(Pause::Again), Err(Pause::Interrupted));
     let mut clock1 = clock(&[300, 300, 300]);
     let nothing = [AGAIN, AGAIN, AGAIN, again, AGAIN, interrupted, AGAIN, AGAIN];
@@ -591,13 +591,13 @@ fn between_the_parts_the_waiter_may_break_in() {
 }
 
 /// A policy of so many nanoseconds (0: no limit) until the first byte, between bytes, and in total, since the start.
-fn watch([first_byte, idle, total]: [u64; 3]) -> Watch {
+fn state([first_byte, idle, total]: [u64; 3]) -> PolicyState {
     let limit = |nanos| if nanos == 0 { Timeout::NEVER } else { nanos_of(nanos) };
-    Watch::new(&ServerPolicy { first_byte: limit(first_byte), idle: limit(idle), total: limit(total) }, at(START))
+    PolicyState::new(&ServerPolicy { first_byte: limit(first_byte), idle: limit(idle), total: limit(total) }, at(START))
 }
 
-fn under(watch: &Watch) -> Limit<'_> {
-    Limit { policy: Some(watch), ..Limit::NONE }
+fn under(state: &PolicyState) -> Limit<'_> {
+    Limit { policy: Some(state), ..Limit::NONE }
 }
 
 /// How a call at this moment ends, of which no byte comes.
@@ -612,22 +612,22 @@ fn ended(limit: &Limit<'_>, moves: Moves, now: u64) -> (LimitKind, u64) {
 
 #[test]
 fn a_policys_first_byte_is_counted_from_accept_and_bounds_what_receives() {
-    let watch = watch([1000, 400, 0]);
+    let state = state([1000, 400, 0]);
     let first_byte = LimitKind::FirstByte(nanos_of(1000));
-    assert_eq!(ended(&under(&watch), Moves::In, 700), (first_byte, 1000));
-    assert_eq!(ended(&under(&watch), Moves::In, 1500), (first_byte, 1500), "looked at once, and not waited for");
-    assert_eq!(ended(&under(&watch), Moves::In, 200), (LimitKind::Idle(nanos_of(400)), 600), "whichever is earlier");
-    assert_eq!(ended(&under(&watch), Moves::Out, 900), (LimitKind::Idle(nanos_of(400)), 1300));
+    assert_eq!(ended(&under(&state), Moves::In, 700), (first_byte, 1000));
+    assert_eq!(ended(&under(&state), Moves::In, 1500), (first_byte, 1500), "looked at once, and not waited for");
+    assert_eq!(ended(&under(&state), Moves::In, 200), (LimitKind::Idle(nanos_of(400)), 600), "whichever is earlier");
+    assert_eq!(ended(&under(&state), Moves::Out, 900), (LimitKind::Idle(nanos_of(400)), 1300));
     // It was there all the time: how late the server asks is no fault of the client's, whether it tries or looks first.
-    let (another, mut looks) = (self::watch([1000, 0, 0]), clock(&[0]));
+    let (another, mut looks) = (self::state([1000, 0, 0]), clock(&[0]));
     looks.now.set(START + 5000);
     assert_eq!(wait_out(&mut Script::new(&[Ok(1)]), &under(&another), &mut looks, Pause::WouldBlock), Ok(1));
     assert_eq!(looks.until, [at(START + 1000)]);
     let mut late = clock(&[]);
     late.now.set(START + 5000);
-    assert_eq!(drive(&mut Script::new(&[Ok(1)]), &under(&watch), &mut late), Ok(1));
+    assert_eq!(drive(&mut Script::new(&[Ok(1)]), &under(&state), &mut late), Ok(1));
     assert_eq!(
-        ended(&under(&watch), Moves::In, 6000),
+        ended(&under(&state), Moves::In, 6000),
         (LimitKind::Idle(nanos_of(400)), 6400),
         "the first byte has come"
     );
@@ -635,11 +635,11 @@ fn a_policys_first_byte_is_counted_from_accept_and_bounds_what_receives() {
 
 #[test]
 fn a_policys_idle_limit_counts_from_the_last_byte_of_any_call() {
-    let watch = watch([0, 1000, 0]);
+    let state = state([0, 1000, 0]);
     let idle = LimitKind::Idle(nanos_of(1000));
-    assert_eq!(ended(&under(&watch), Moves::In, 5000), (idle, 6000), "the server's own time does not count");
+    assert_eq!(ended(&under(&state), Moves::In, 5000), (idle, 6000), "the server's own time does not count");
     // Another thread sends while this one waits.
-    struct Sending<'w>(Clock, &'w Watch, u64);
+    struct Sending<'w>(Clock, &'w PolicyState, u64);
     impl Waiter for Sending<'_> {
         type Interrupt = &'static str;
         fn now(&self) -> Deadline {
@@ -663,50 +663,50 @@ fn a_policys_idle_limit_counts_from_the_last_byte_of_any_call() {
             self.0.wait(wanted, now, until)
         }
     }
-    let mut waiter = Sending(clock(&[]), &watch, 2);
+    let mut waiter = Sending(clock(&[]), &state, 2);
     waiter.0.now.set(START + 10_000);
-    let result = drive(&mut Script::new(&[AGAIN; 4]), &under(&watch), &mut waiter);
+    let result = drive(&mut Script::new(&[AGAIN; 4]), &under(&state), &mut waiter);
     assert_eq!(result, timed_out(idle, 1000 + 600 + 1000));
 }
 
 #[test]
 fn a_flood_cannot_outrun_a_policys_total() {
-    let watch = watch([0, 50, 95]);
+    let state = state([0, 50, 95]);
     let total = LimitKind::Total(nanos_of(95));
     for composite in [false, true] {
         let mut clock = Clock { tick: 10, ..clock(&[]) };
         let flood = Script::new(&[PROGRESS; 100]);
         let result = if composite {
-            drive(&mut Composite(flood), &under(&watch), &mut clock)
+            drive(&mut Composite(flood), &under(&state), &mut clock)
         } else {
-            drive(&mut { flood }, &under(&watch), &mut clock)
+            drive(&mut { flood }, &under(&state), &mut clock)
         };
         assert!(matches!(result, Err(Stop::TimedOut { limit, .. }) if limit == total), "{result:?}");
         assert!(clock.now.get() < START + 120 && clock.until.is_empty());
     }
     let mut over = clock(&[]);
     over.now.set(START + 95);
-    assert_eq!(drive(&mut Script::new(&[]), &under(&watch), &mut over), timed_out(total, 0), "not even tried");
+    assert_eq!(drive(&mut Script::new(&[]), &under(&state), &mut over), timed_out(total, 0), "not even tried");
 }
 
 #[test]
 fn a_policy_concerns_neither_what_moves_nothing_nor_what_does_not_wait() {
-    let watch = watch([1, 1, 1]);
+    let state = state([1, 1, 1]);
     let by_timeout = LimitKind::SocketTimeout(nanos_of(500));
-    let limit = Limit { policy: Some(&watch), ..timeout(500) };
+    let limit = Limit { policy: Some(&state), ..timeout(500) };
     assert_eq!(ended(&limit, Moves::Nothing, 9000), (by_timeout, 9500));
     let mut clock = clock(&[]);
     clock.now.set(START + 9000);
-    let nonblocking = Limit { policy: Some(&watch), ..timeout(0) };
+    let nonblocking = Limit { policy: Some(&state), ..timeout(0) };
     assert_eq!(drive(&mut Script::new(&[Ok(1)]), &nonblocking, &mut clock), Ok(1));
     assert_eq!(drive(&mut Script::new(&[AGAIN]), &nonblocking, &mut clock), Err(Stop::WouldBlock));
 }
 
 #[test]
 fn the_earliest_of_a_policy_and_all_other_limits_is_named() {
-    let watch = watch([0, 300, 2000]);
+    let state = state([0, 300, 2000]);
     let limit =
-        |timeout: u64, end: u64| Limit { deadline: at(START + end), policy: Some(&watch), ..self::timeout(timeout) };
+        |timeout: u64, end: u64| Limit { deadline: at(START + end), policy: Some(&state), ..self::timeout(timeout) };
     assert_eq!(ended(&limit(200, 9000), Moves::In, 0), (LimitKind::SocketTimeout(nanos_of(200)), 200));
     assert_eq!(ended(&limit(900, 250), Moves::In, 0), (LimitKind::CallDeadline, 250));
     assert_eq!(ended(&limit(900, 9000), Moves::In, 0), (LimitKind::Idle(nanos_of(300)), 300));
@@ -717,11 +717,11 @@ fn the_earliest_of_a_policy_and_all_other_limits_is_named() {
 
 #[test]
 fn a_policy_that_changes_is_seen_at_the_next_look() {
-    let watch = watch([0, 300, 0]);
-    watch.set_policy(&ServerPolicy::new().idle(Duration::from_nanos(700)));
-    assert_eq!(ended(&under(&watch), Moves::Out, 0), (LimitKind::Idle(nanos_of(700)), 700));
-    assert_eq!(watch.policy(), ServerPolicy::new().idle(Duration::from_nanos(700)));
-    let copy = watch.clone();
+    let state = state([0, 300, 0]);
+    state.set_policy(&ServerPolicy::new().idle(Duration::from_nanos(700)));
+    assert_eq!(ended(&under(&state), Moves::Out, 0), (LimitKind::Idle(nanos_of(700)), 700));
+    assert_eq!(state.policy(), ServerPolicy::new().idle(Duration::from_nanos(700)));
+    let copy = state.clone();
     copy.set_policy(&ServerPolicy::new().total(Duration::from_nanos(900)));
     assert_eq!(ended(&under(&copy), Moves::Out, 0), (LimitKind::Total(nanos_of(900)), 900), "since the same accept");
 }

@@ -81,7 +81,7 @@ impl Gate {
     /// The gate of a socket that was made non-blocking when it was made, and that nobody else has.
     pub(crate) fn of_sole_owner() -> Self {
         // A fork shares what is made from now on.
-        fork::watch();
+        fork::register();
         Self::default()
     }
 

@@ -4,7 +4,7 @@ use super::ambient;
 use super::cancel::Cancellers;
 use super::gate::Gate;
 use super::operation::Moves;
-use super::policy::Watch;
+use super::policy::PolicyState;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::LimitKind;
 
@@ -25,7 +25,7 @@ pub struct Limit<'c> {
     /// Whoever may cancel the call.
     pub cancellers: Cancellers<'c>,
     /// The socket's policy, which bounds what moves bytes.
-    pub policy: Option<&'c Watch>,
+    pub policy: Option<&'c PolicyState>,
     /// The socket's gate, if its closing is to end the call.
     pub gate: Option<&'c Gate>,
 }
@@ -81,7 +81,7 @@ impl Limit<'_> {
     }
 
     /// The policy, if it concerns an operation that moves bytes in this way.
-    pub(super) fn policy_for(&self, moves: Moves) -> Option<&Watch> {
+    pub(super) fn policy_for(&self, moves: Moves) -> Option<&PolicyState> {
         self.policy.filter(|_| moves != Moves::Nothing)
     }
 
@@ -104,7 +104,7 @@ impl Limit<'_> {
         if by_timeout < end.0 {
             end = (by_timeout, LimitKind::SocketTimeout(self.timeout));
         }
-        ambient::end().filter(|around| around.0 < end.0).unwrap_or(end)
+        ambient::end().filter(|ambient| ambient.0 < end.0).unwrap_or(end)
     }
 
     /// The earliest of the call's own end and of those that moving bytes puts off or a policy sets. `idle_since` is when
@@ -121,8 +121,8 @@ impl Limit<'_> {
         }
         let policy = self.policy_for(moves);
         let of_call = idle_since.map(|moved| (moved.plus(self.idle), LimitKind::Idle(self.idle)));
-        let of_policy = policy.zip(idle_since).map(|(watch, moved)| watch.end_of_wait(moves, moved));
-        let others = [of_call, of_policy, policy.map(Watch::end)].into_iter().flatten();
+        let of_policy = policy.zip(idle_since).map(|(state, moved)| state.end_of_wait(moves, moved));
+        let others = [of_call, of_policy, policy.map(PolicyState::end)].into_iter().flatten();
         others.fold(end, |first, other| if other.0 < first.0 { other } else { first })
     }
 }

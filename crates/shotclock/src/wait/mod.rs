@@ -14,13 +14,13 @@ mod scope;
 mod stop;
 mod waiter;
 
-pub use cancel::{Canceller, Cancellers, Signal};
+pub use cancel::{Canceller, Cancellers, Latch};
 pub use drive::{drive, wait_out};
 pub use first_try::FirstTry;
 pub use gate::Gate;
 pub use limit::Limit;
 pub use operation::{Interest, Moves, Operation, Pause};
-pub use policy::{ServerPolicy, Watch};
+pub use policy::{PolicyState, ServerPolicy};
 pub use scope::{DeadlineScope, Scope, open_scopes, remaining, shield, with_deadline, with_deadline_at};
 pub use stop::Stop;
 pub use waiter::{PollWaiter, Waiter};

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::cancel::Signal;
+use super::cancel::Latch;
 use super::gate::Gate;
 use crate::deadline::Deadline;
 use crate::sys::{BorrowedHandle, Errno, Readiness};
@@ -12,7 +12,7 @@ use crate::sys::{BorrowedHandle, Errno, Readiness};
 pub enum Pause {
     /// It would have to wait.
     WouldBlock,
-    /// It took all there was, and would have to wait for more: what woke it was no lie, and something has moved.
+    /// It took all there was, and would have to wait for more: what woke it was not spurious, and something has moved.
     Drained,
     /// It moved some bytes: try again at once, if the limit allows.
     Progress,
@@ -61,7 +61,7 @@ pub trait Operation {
     const COMPOSITE: bool = false;
     /// One try that never waits. `ready` is what the last wait saw, empty at the first try.
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause>;
-    /// Names what to wait for. Asked only after a try that would have had to wait. Once a signal it names is set, a try
+    /// Names what to wait for. Asked only after a try that would have had to wait. Once a latch it names is set, a try
     /// must not say that it would have to wait: it would be tried again and again.
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>);
     /// Whether it takes what comes, if anything: on a socket on which nothing was there lately it may wait before it tries.
@@ -89,11 +89,11 @@ pub(crate) fn attempt_by_call<O: OneCall>(operation: &mut O, ready: Readiness) -
     operation.call().or_else(|errno| operation.failed(errno, ready))
 }
 
-/// What an operation waits for: any number of descriptors and signals, and a timer of its own.
+/// What an operation waits for: any number of descriptors and latches, and a timer of its own.
 #[derive(Default)]
 pub struct Interest<'s> {
     pub(super) fds: SmallVec<[(BorrowedHandle<'s>, Readiness); 2]>,
-    pub(super) signals: SmallVec<[&'s Signal; 2]>,
+    pub(super) latches: SmallVec<[&'s Latch; 2]>,
     pub(super) until: Option<Deadline>,
     pub(super) gate: Option<&'s Gate>,
     left: Option<&'s Gate>,
@@ -106,9 +106,9 @@ impl<'s> Interest<'s> {
         self.fds.push((fd, ready));
     }
 
-    /// Wait until the signal is set.
-    pub fn signal(&mut self, signal: &'s Signal) {
-        self.signals.push(signal);
+    /// Wait until the latch is set.
+    pub fn latch(&mut self, latch: &'s Latch) {
+        self.latches.push(latch);
     }
 
     /// Wait until no call waits on the socket any more, which was closed.
@@ -121,15 +121,15 @@ impl<'s> Interest<'s> {
         self.until = Some(self.until.map_or(at, |until| until.min(at)));
     }
 
-    /// Whether readiness has lied too often, so that this wait leaves the descriptors out (their bells still count).
+    /// Whether readiness was spurious too often, so that this wait leaves the descriptors out (their bells still count).
     pub fn is_backing_off(&self) -> bool {
         self.backing_off
     }
 
-    /// Gives the keys of the bells that end the wait: the signals', and that of the socket's closing, which rings its gate.
+    /// Gives the keys of the bells that end the wait: the latches', and that of the socket's closing, which rings its gate.
     /// A wait without a gate has no bell for its descriptors: nobody would ring it.
     pub(super) fn for_each_key(&self, mut take: impl FnMut(usize)) {
-        self.signals.iter().for_each(|signal| take(signal.key()));
+        self.latches.iter().for_each(|latch| take(latch.key()));
         if let Some(gate) = self.gate {
             take(gate.key());
         }
@@ -141,7 +141,7 @@ impl<'s> Interest<'s> {
     /// Whether something happened that ends the wait before it begins. Ask with the bells in hand, or a ring is lost.
     pub(super) fn is_called_off(&self) -> bool {
         let is_closed = self.gate.is_some_and(Gate::is_closed);
-        is_closed || self.left.is_some_and(Gate::is_deserted) || self.signals.iter().any(|signal| signal.is_set())
+        is_closed || self.left.is_some_and(Gate::is_deserted) || self.latches.iter().any(|latch| latch.is_set())
     }
 
     /// The descriptors, with what they are waited for.

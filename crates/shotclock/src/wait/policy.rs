@@ -102,7 +102,7 @@ impl ServerPolicy {
 }
 
 /// What is known of one socket under a policy. Several threads may use it at once; each value is by itself.
-pub struct Watch {
+pub struct PolicyState {
     first_byte: AtomicU64,
     idle: AtomicU64,
     total: AtomicU64,
@@ -112,7 +112,7 @@ pub struct Watch {
     received: AtomicBool,
 }
 
-impl Watch {
+impl PolicyState {
     /// Of a socket that was accepted at this moment.
     pub fn new(policy: &ServerPolicy, accepted: Deadline) -> Self {
         let [first_byte, idle, total] =
@@ -134,7 +134,7 @@ impl Watch {
     }
 
     /// Notes that nobody looks from here on, so that the first byte is not waited for again some day.
-    pub fn lapse(&self) {
+    pub fn waive_first_byte(&self) {
         self.received.store(true, Ordering::Relaxed);
     }
 
@@ -167,7 +167,7 @@ impl Watch {
 }
 
 /// Another socket on the same connection: it has been accepted when the first was.
-impl Clone for Watch {
+impl Clone for PolicyState {
     fn clone(&self) -> Self {
         let moved = self.moved.load(Ordering::Relaxed).into();
         let received = self.received.load(Ordering::Relaxed).into();
@@ -175,7 +175,7 @@ impl Clone for Watch {
     }
 }
 
-impl fmt::Debug for Watch {
+impl fmt::Debug for PolicyState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.policy().fmt(f)
     }

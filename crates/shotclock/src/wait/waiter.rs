@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use smallvec::SmallVec;
 
-use super::cancel::Signal;
+use super::cancel::Latch;
 use super::operation::Interest;
 use super::stop::Stop;
 use crate::deadline::{Deadline, Timeout};
@@ -45,7 +45,7 @@ pub trait Waiter {
     }
 }
 
-/// Waits by ppoll(2), with the bells of the gate and the signals beside the descriptors.
+/// Waits by ppoll(2), with the bells of the gate and the latches beside the descriptors.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PollWaiter;
 
@@ -69,7 +69,7 @@ impl Waiter for PollWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, mut until: Deadline) -> Result<Readiness, Stop> {
-        let _counted = Counted::on(&wanted.signals);
+        let _counted = Counted::on(&wanted.latches);
         let bells = bells(wanted);
         // Only now, with the bells in hand: what was set before this line is seen, what is set after it rings.
         if wanted.is_called_off() {
@@ -100,19 +100,19 @@ impl Waiter for PollWaiter {
     }
 }
 
-/// A waiter's signals, which know of it until this is dropped.
-struct Counted<'w, 's>(&'w [&'s Signal]);
+/// A waiter's latches, which know of it until this is dropped.
+struct Counted<'w, 's>(&'w [&'s Latch]);
 
 impl<'w, 's> Counted<'w, 's> {
-    fn on(signals: &'w [&'s Signal]) -> Self {
-        signals.iter().for_each(|signal| signal.enter());
-        Self(signals)
+    fn on(latches: &'w [&'s Latch]) -> Self {
+        latches.iter().for_each(|latch| latch.enter());
+        Self(latches)
     }
 }
 
 impl Drop for Counted<'_, '_> {
     fn drop(&mut self) {
-        self.0.iter().for_each(|signal| signal.leave());
+        self.0.iter().for_each(|latch| latch.leave());
     }
 }
 

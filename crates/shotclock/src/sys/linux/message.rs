@@ -7,10 +7,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::io::Errno;
 
 pub use crate::sys::control::ControlSlice;
-pub(crate) use crate::sys::control::{RawControl, RawMessage};
+pub(crate) use crate::sys::control::{ReceivedControl, ReceivedMessage};
 
 use super::last_errno;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 /// The bytes before a control message's data.
 pub(crate) const HEADER: usize = mem::size_of::<libc::cmsghdr>().next_multiple_of(ALIGNMENT);
@@ -57,7 +57,7 @@ pub(crate) fn sendmsg(
     fd: BorrowedFd<'_>,
     data: &[IoSlice<'_>],
     control: &ControlBuffer,
-    to: Option<&RawAddress>,
+    to: Option<&SockAddr>,
     flags: i32,
 ) -> Result<usize, Errno> {
     send(fd, data, &control.0, to, flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
@@ -68,7 +68,7 @@ pub(super) fn send(
     fd: BorrowedFd<'_>,
     data: &[IoSlice<'_>],
     control: &[u8],
-    to: Option<&RawAddress>,
+    to: Option<&SockAddr>,
     flags: i32,
 ) -> Result<usize, Errno> {
     let mut header = empty_header();
@@ -95,10 +95,10 @@ pub(crate) fn recvmsg(
     data: &mut [IoSliceMut<'_>],
     control: &mut ControlBuffer,
     flags: i32,
-) -> Result<RawMessage, Errno> {
+) -> Result<ReceivedMessage, Errno> {
     let received = receive(fd, data, &mut control.0, flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC)?;
     let control = parse_control(&control.0[..received.control_len]);
-    Ok(RawMessage {
+    Ok(ReceivedMessage {
         len: received.len,
         // The kernel repeats the one flag that is always asked for.
         flags: received.flags & !libc::MSG_CMSG_CLOEXEC,
@@ -118,7 +118,7 @@ pub struct Received {
     /// The flags that came back.
     pub flags: i32,
     /// Whose message it is, if the system says.
-    pub address: Option<RawAddress>,
+    pub address: Option<SockAddr>,
 }
 
 /// One recvmsg(2) with just these flags. Descriptors that come in control messages are the caller's to close.
@@ -128,10 +128,10 @@ pub fn receive(
     control: &mut [u8],
     flags: i32,
 ) -> Result<Received, Errno> {
-    let mut name = [0_u8; RawAddress::CAPACITY];
+    let mut name = [0_u8; SockAddr::CAPACITY];
     let mut header = empty_header();
     header.msg_name = name.as_mut_ptr().cast();
-    header.msg_namelen = RawAddress::CAPACITY as libc::socklen_t;
+    header.msg_namelen = SockAddr::CAPACITY as libc::socklen_t;
     header.msg_iov = data.as_mut_ptr().cast();
     header.msg_iovlen = data.len();
     header.msg_control = control.as_mut_ptr().cast();
@@ -145,7 +145,7 @@ pub fn receive(
         len,
         control_len: header.msg_controllen.min(control.len()),
         flags: header.msg_flags,
-        address: RawAddress::new(&name[..name_len]),
+        address: SockAddr::new(&name[..name_len]),
     })
 }
 
@@ -176,16 +176,16 @@ pub fn close_received(control: &[u8]) {
 }
 
 /// Takes ownership of what a message that the kernel has just delivered carries.
-fn own(message: &ControlSlice<'_>) -> RawControl {
+fn own(message: &ControlSlice<'_>) -> ReceivedControl {
     let ControlSlice { level, kind, data, .. } = *message;
     if !matches!((level, kind), RIGHTS | PROCESS) {
-        return RawControl { level, kind, data: data.to_vec(), rights: Vec::new() };
+        return ReceivedControl { level, kind, data: data.to_vec(), rights: Vec::new() };
     }
     let numbers = data.chunks_exact(4).map(|number| i32::from_ne_bytes([number[0], number[1], number[2], number[3]]));
     // SAFETY: the kernel installed these descriptors for this very message, in this process, and nobody else knows
     // their numbers yet. Only whole numbers count; the kernel cuts rights at whole ones.
     let rights = numbers.filter(|number| *number >= 0).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect();
-    RawControl { level, kind, data: Vec::new(), rights }
+    ReceivedControl { level, kind, data: Vec::new(), rights }
 }
 
 fn empty_header() -> libc::msghdr {

@@ -3,13 +3,13 @@
 pub(crate) mod address_of_std;
 mod brief;
 mod dead;
-pub mod exact;
 mod interface_of_socket;
 pub mod interrupt;
 pub(crate) mod message;
 pub(crate) mod resolver;
 mod signal;
 pub(crate) mod socket;
+pub mod syscall;
 pub(crate) mod wake;
 
 pub(crate) use super::unix::*;

@@ -18,7 +18,7 @@ pub(crate) use libc::EAI_SYSTEM;
 pub(crate) use libc::{EAI_AGAIN, EAI_NONAME};
 
 use super::{Errno, last_errno};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 /// getaddrinfo(3).
 pub(crate) fn address_info(
@@ -64,7 +64,7 @@ impl Drop for AddressList {
 
 fn record(entry: &addrinfo) -> Option<AddressRecord> {
     let len = usize::try_from(entry.ai_addrlen).ok()?;
-    if entry.ai_addr.is_null() || len > RawAddress::CAPACITY {
+    if entry.ai_addr.is_null() || len > SockAddr::CAPACITY {
         return None;
     }
     // SAFETY: getaddrinfo states that ai_addr points to ai_addrlen bytes; they live as long as the list.
@@ -75,18 +75,18 @@ fn record(entry: &addrinfo) -> Option<AddressRecord> {
         protocol: entry.ai_protocol,
         // SAFETY: ai_canonname is null or a C string of the list, which the caller keeps.
         canonical_name: unsafe { text(entry.ai_canonname) },
-        address: RawAddress::new(bytes)?,
+        address: SockAddr::new(bytes)?,
     })
 }
 
 /// getnameinfo(3): host and service.
 #[allow(clippy::disallowed_methods, reason = "the one home of the system's lookups")]
-pub(crate) fn name_info(address: &RawAddress, flags: i32) -> Result<(CString, CString), Failure> {
+pub(crate) fn name_info(address: &SockAddr, flags: i32) -> Result<(CString, CString), Failure> {
     let bytes = address.as_bytes();
     let mut failure = Failure::AddressInfo(libc::EAI_OVERFLOW, None);
     for size in [1025, 1 << 14] {
         let (mut host, mut service) = (vec![0_u8; size], vec![0_u8; size]);
-        // SAFETY: RawAddress is 8-aligned and its bytes are readable for the length given; the buffers are writable for
+        // SAFETY: SockAddr is 8-aligned and its bytes are readable for the length given; the buffers are writable for
         // theirs, which fit in 32 bits.
         let code = unsafe {
             libc::getnameinfo(
@@ -436,7 +436,7 @@ mod tests {
         assert_eq!(records[0].address.as_bytes()[4..8], [127, 0, 0, 1]);
         let numeric = libc::NI_NUMERICHOST | libc::NI_NUMERICSERV;
         assert_eq!(name_info(&records[0].address, numeric), Ok((name, c"0".to_owned())));
-        assert!(name_info(&RawAddress::new(&[255, 255, 0]).unwrap(), numeric).is_err());
+        assert!(name_info(&SockAddr::new(&[255, 255, 0]).unwrap(), numeric).is_err());
     }
 
     #[test]

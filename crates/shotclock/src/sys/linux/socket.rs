@@ -11,7 +11,7 @@ use super::brief::Brief;
 use super::creation::{socket_of, socketpair_of};
 use super::dead::cover_by_kept;
 use super::{brief, last_errno, signal};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 /// How many of `send`'s flags are always set: no SIGPIPE, no waiting whatever the descriptor's state.
 const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
@@ -25,7 +25,7 @@ pub(crate) fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(Owned
 }
 
 /// bind(2).
-pub fn bind(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
+pub fn bind(fd: BorrowedFd<'_>, address: &SockAddr) -> Result<(), Errno> {
     net::bind(fd, address)
 }
 
@@ -73,14 +73,14 @@ impl AsFd for NonBlocking<'_> {
 
 /// A connection of the queue, non-blocking and close-on-exec from birth, and who connected.
 #[inline]
-pub(crate) fn accept(from: NonBlocking<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
+pub(crate) fn accept(from: NonBlocking<'_>) -> Result<(OwnedFd, Option<SockAddr>), Errno> {
     let _brief = from.briefly(false);
     let (fd, peer) = net::acceptfrom_with(from.fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
     Ok((fd, known(peer.as_ref())))
 }
 
 /// connect(2).
-pub(crate) fn connect(fd: NonBlocking<'_>, address: &RawAddress) -> Result<(), Errno> {
+pub(crate) fn connect(fd: NonBlocking<'_>, address: &SockAddr) -> Result<(), Errno> {
     let _brief = fd.briefly(true);
     net::connect(fd.fd, address)
 }
@@ -91,12 +91,12 @@ pub(crate) fn disconnect(fd: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 /// getsockname(2).
-pub fn getsockname(fd: BorrowedFd<'_>) -> Result<RawAddress, Errno> {
-    RawAddress::from_system(&net::getsockname(fd)?).ok_or(Errno::INVAL)
+pub fn getsockname(fd: BorrowedFd<'_>) -> Result<SockAddr, Errno> {
+    SockAddr::from_system(&net::getsockname(fd)?).ok_or(Errno::INVAL)
 }
 
 /// getpeername(2); `None` if the system gives no name.
-pub fn getpeername(fd: BorrowedFd<'_>) -> Result<Option<RawAddress>, Errno> {
+pub fn getpeername(fd: BorrowedFd<'_>) -> Result<Option<SockAddr>, Errno> {
     Ok(known(net::getpeername(fd)?.as_ref()))
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn recvfrom<A>(
     read: impl FnOnce(&[u8]) -> Option<A>,
 ) -> Result<(usize, Option<A>), Errno> {
     let (_, len, from) = net::recvfrom(fd, into, receive_flags(flags))?;
-    Ok((len, from.as_ref().and_then(|from| read(RawAddress::bytes_of(from)))))
+    Ok((len, from.as_ref().and_then(|from| read(SockAddr::bytes_of(from)))))
 }
 
 #[inline]
@@ -137,7 +137,7 @@ pub(crate) fn send(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize,
 }
 
 #[inline]
-pub(crate) fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &RawAddress) -> Result<usize, Errno> {
+pub(crate) fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &SockAddr) -> Result<usize, Errno> {
     net::sendto(fd, from, send_flags(flags), to)
 }
 
@@ -238,8 +238,8 @@ pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::BADF) { Ok(()) } else { Err(errno) }
 }
 
-pub(super) fn known(address: Option<&SocketAddrAny>) -> Option<RawAddress> {
-    address.and_then(RawAddress::from_system)
+pub(super) fn known(address: Option<&SocketAddrAny>) -> Option<SockAddr> {
+    address.and_then(SockAddr::from_system)
 }
 
 #[inline]

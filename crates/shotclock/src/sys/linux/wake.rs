@@ -18,7 +18,7 @@ const SLOTS: usize = 64;
 
 /// Which of the [`SLOTS`] a key's bell is in.
 pub(crate) fn slot_of(key: usize) -> usize {
-    // Addresses of signals are multiples of 16 or so: fold the higher bits in.
+    // Addresses of latches are multiples of 16 or so: fold the higher bits in.
     (key ^ (key >> 6) ^ (key >> 12)) % SLOTS
 }
 

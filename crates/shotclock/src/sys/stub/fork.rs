@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-pub(crate) fn watch() {}
+pub(crate) fn register() {}
 
 pub(crate) fn has_forked() -> bool {
     false

@@ -3,10 +3,10 @@
 use std::io::{IoSlice, IoSliceMut};
 
 pub use crate::sys::control::ControlSlice;
-pub(crate) use crate::sys::control::{RawControl, RawMessage};
+pub(crate) use crate::sys::control::{ReceivedControl, ReceivedMessage};
 
 use super::{BorrowedHandle, Errno};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 /// The bytes before a control message's data.
 pub(crate) const HEADER: usize = 16;
@@ -33,7 +33,7 @@ pub(crate) fn sendmsg(
     _fd: BorrowedHandle<'_>,
     _data: &[IoSlice<'_>],
     _control: &ControlBuffer,
-    _to: Option<&RawAddress>,
+    _to: Option<&SockAddr>,
     _flags: i32,
 ) -> Result<usize, Errno> {
     Err(Errno::NOSYS)
@@ -44,7 +44,7 @@ pub(crate) fn recvmsg(
     _data: &mut [IoSliceMut<'_>],
     _control: &mut ControlBuffer,
     _flags: i32,
-) -> Result<RawMessage, Errno> {
+) -> Result<ReceivedMessage, Errno> {
     Err(Errno::NOSYS)
 }
 

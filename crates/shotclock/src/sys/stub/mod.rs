@@ -3,7 +3,6 @@
 
 #[cfg(unix)]
 pub(crate) mod address_of_std;
-pub mod exact;
 pub(crate) mod fork;
 #[cfg(not(unix))]
 mod handle;
@@ -15,6 +14,7 @@ pub mod numbers;
 mod readiness;
 pub(crate) mod resolver;
 pub(crate) mod socket;
+pub mod syscall;
 pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod timeouts;

@@ -7,7 +7,7 @@ pub use crate::sys::lookup::{AddressRecord, Failure, Hints, HostRecord};
 pub(crate) use crate::sys::lookup::{TRY_AGAIN, host_code_name, shown};
 
 use super::Errno;
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 pub(crate) const EAI_NONAME: i32 = -2;
 pub(crate) const EAI_AGAIN: i32 = -3;
@@ -22,7 +22,7 @@ pub(crate) fn address_info(
     Err(UNSUPPORTED)
 }
 
-pub(crate) fn name_info(_address: &RawAddress, _flags: i32) -> Result<(CString, CString), Failure> {
+pub(crate) fn name_info(_address: &SockAddr, _flags: i32) -> Result<(CString, CString), Failure> {
     Err(UNSUPPORTED)
 }
 

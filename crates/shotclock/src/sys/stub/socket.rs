@@ -1,7 +1,7 @@
 //! Socket calls: no socket can be made, so that nothing else is ever asked of one.
 
 use super::{AsHandle, BorrowedHandle, Errno, OwnedHandle};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 /// A handle whose calls do not wait.
 #[derive(Clone, Copy)]
@@ -37,20 +37,20 @@ macro_rules! unsupported {
 unsupported! {
     fn socket(i32, i32, i32) -> OwnedHandle;
     fn socketpair(i32, i32, i32) -> (OwnedHandle, OwnedHandle);
-    fn bind(BorrowedHandle<'_>, &RawAddress) -> ();
+    fn bind(BorrowedHandle<'_>, &SockAddr) -> ();
     fn listen(BorrowedHandle<'_>, i32) -> ();
-    fn accept(NonBlocking<'_>) -> (OwnedHandle, Option<RawAddress>);
-    fn connect(NonBlocking<'_>, &RawAddress) -> ();
+    fn accept(NonBlocking<'_>) -> (OwnedHandle, Option<SockAddr>);
+    fn connect(NonBlocking<'_>, &SockAddr) -> ();
     fn disconnect(BorrowedHandle<'_>) -> ();
-    fn getsockname(BorrowedHandle<'_>) -> RawAddress;
-    fn getpeername(BorrowedHandle<'_>) -> Option<RawAddress>;
+    fn getsockname(BorrowedHandle<'_>) -> SockAddr;
+    fn getpeername(BorrowedHandle<'_>) -> Option<SockAddr>;
     fn shutdown(BorrowedHandle<'_>, i32) -> ();
     fn bury(BorrowedHandle<'_>) -> ();
     fn dup(BorrowedHandle<'_>) -> OwnedHandle;
     fn recv(BorrowedHandle<'_>, &mut [u8], i32) -> usize;
     fn recv_spare(BorrowedHandle<'_>, &mut Vec<u8>, i32) -> usize;
     fn send(BorrowedHandle<'_>, &[u8], i32) -> usize;
-    fn sendto(BorrowedHandle<'_>, &[u8], i32, &RawAddress) -> usize;
+    fn sendto(BorrowedHandle<'_>, &[u8], i32, &SockAddr) -> usize;
     fn sendfile(NonBlocking<'_>, BorrowedHandle<'_>, &mut u64, usize) -> usize;
     fn pread(BorrowedHandle<'_>, &mut [u8], u64) -> usize;
     fn getsockopt(BorrowedHandle<'_>, i32, i32, &mut [u8]) -> usize;

@@ -3,9 +3,9 @@
 use rustix::net::SocketAddrAny;
 use rustix::net::addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque};
 
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
-impl RawAddress {
+impl SockAddr {
     #[inline]
     pub(crate) fn from_system(address: &SocketAddrAny) -> Option<Self> {
         Self::new(Self::bytes_of(address))
@@ -22,7 +22,7 @@ impl RawAddress {
 
 // SAFETY: the pointer is to our own storage, readable for all of `len` bytes during the call. The kernel checks the
 // content; it is bytes to the language.
-unsafe impl SocketAddrArg for RawAddress {
+unsafe impl SocketAddrArg for SockAddr {
     unsafe fn with_sockaddr<R>(&self, f: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R) -> R {
         f(self.storage.as_ptr().cast(), SocketAddrLen::from(self.len))
     }

@@ -4,15 +4,15 @@
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-static WATCHED: AtomicBool = AtomicBool::new(false);
+static REGISTERED: AtomicBool = AtomicBool::new(false);
 static FORKED: AtomicBool = AtomicBool::new(false);
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// From now on forks are noticed.
 #[inline]
-pub(crate) fn watch() {
-    if !WATCHED.load(Ordering::Acquire) {
-        watch_forks();
+pub(crate) fn register() {
+    if !REGISTERED.load(Ordering::Acquire) {
+        register_handlers();
     }
 }
 
@@ -26,17 +26,17 @@ pub(crate) fn has_forked() -> bool {
 /// How many forks lie between this process and the one in which they were first noticed.
 #[inline]
 pub(crate) fn generation() -> u32 {
-    watch();
+    register();
     GENERATION.load(Ordering::Relaxed)
 }
 
 #[cold]
-fn watch_forks() {
+fn register_handlers() {
     // No Once, for the reason below. Registered twice, it counts twice, which is as good.
     // SAFETY: both live for ever and only store to atomics. Out of memory leaves forks unnoticed, and the next call
     // tries again.
     if unsafe { libc::pthread_atfork(Some(note_fork), None, Some(note_child)) } == 0 {
-        WATCHED.store(true, Ordering::Release);
+        REGISTERED.store(true, Ordering::Release);
     }
 }
 

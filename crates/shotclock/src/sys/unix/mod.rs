@@ -1,4 +1,4 @@
-//! What Unix systems share: raw system calls by rustix where they are hot, libc for the rest.
+//! What Unix systems share: system calls by rustix where they are hot, libc for the rest.
 
 mod address;
 pub(crate) mod creation;

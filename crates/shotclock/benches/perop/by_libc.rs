@@ -6,15 +6,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 /// A blocking socket.
-pub(crate) struct Raw(pub(crate) OwnedFd);
+pub(crate) struct LibcSocket(pub(crate) OwnedFd);
 
-impl AsFd for Raw {
+impl AsFd for LibcSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }
 
-impl Raw {
+impl LibcSocket {
     #[inline]
     pub(crate) fn send(&self, data: &[u8]) -> usize {
         // SAFETY: `data` is readable for its length; the descriptor is ours.

@@ -1,26 +1,27 @@
-//! Sockets held for `_ssl`: for the length of one try their timeout reads 0 and their file does not block, so that `_ssl`
-//! tries and never waits, while the methods of the socket go on speaking of the timeout that the program has set.
+//! Threads that are inside of `_ssl` with a socket, in one of two ways.
 //!
-//! One thread at a time holds a socket, which also keeps the tries of two threads out of one OpenSSL object; who comes
-//! meanwhile waits for as long as a try takes. A callback into Python may come back: its thread is there already.
+//! A try: for its length the socket's timeout reads 0 and its file does not block, so that `_ssl` tries and never waits,
+//! while the methods of the socket go on speaking of the timeout that the program has set. One thread at a time makes a
+//! try on a socket, which also keeps two threads out of one OpenSSL object; who comes meanwhile waits for as long as a try
+//! takes. A callback into Python may come back: its thread is there already.
 //!
-//! Calls that `_ssl` waits in by itself are noted as well, by what they use of the object: a try beside one of them, of the
-//! same half, could free a buffer that the other is about to read into.
+//! A wait: `_ssl` waits by itself. These are noted by the half of the OpenSSL object that they use: a try beside one of
+//! them, of the same half, could free a buffer that the other is about to read into.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 
-use shotclock::raw::interrupt::own_id;
+use shotclock::unstable::interrupt::own_id;
 
 use crate::ffi::call::released;
 use crate::ffi::capi::PyObject;
 use crate::socket::object::SocketRef;
 
-struct Held {
-    /// The object's address: its holder keeps it alive.
+struct Try {
+    /// The object's address: the call that tries keeps the object alive.
     socket: usize,
-    holder: usize,
+    thread: usize,
     /// The program's timeout, in nanoseconds.
     timeout: i64,
     /// Threads that want it next.
@@ -57,52 +58,52 @@ const NOBODY: usize = 0;
 
 #[derive(Default)]
 struct Table {
-    held: Vec<Held>,
+    tries: Vec<Try>,
     inside: Vec<Inside>,
 }
 
-static TABLE: Mutex<Table> = Mutex::new(Table { held: Vec::new(), inside: Vec::new() });
+static TABLE: Mutex<Table> = Mutex::new(Table { tries: Vec::new(), inside: Vec::new() });
 
 /// How many entries the table has, so that nobody takes the lock where there is none.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// A socket held; let go when dropped.
-pub(crate) struct Hold {
+/// A try under way; over when dropped.
+pub(crate) struct SslTry {
     socket: SocketRef,
 }
 
-impl Hold {
-    /// Holds the socket, for one try. While another thread holds it this one waits, with the interpreter released.
+impl SslTry {
+    /// Begins one. While another thread makes a try on the socket this one waits, with the interpreter released.
     pub(crate) fn of(socket: SocketRef) -> Self {
         loop {
             {
                 let mut table = table();
-                let Some(held) = table.find(socket) else {
+                let Some(one) = table.find(socket) else {
                     let timeout = socket.timeout_field();
                     socket.set_timeout_field(0);
-                    let (socket, holder) = (key(socket), own_id());
-                    table.held.push(Held { socket, holder, timeout, next: Vec::new() });
+                    let (socket, thread) = (key(socket), own_id());
+                    table.tries.push(Try { socket, thread, timeout, next: Vec::new() });
                     table.count();
                     break;
                 };
-                held.next.push(thread::current());
+                one.next.push(thread::current());
             }
-            // Whoever lets go of it wakes this thread, however soon.
+            // The end of that try wakes this thread, however soon.
             released(thread::park);
         }
         Self { socket }
     }
 }
 
-impl Drop for Hold {
+impl Drop for SslTry {
     fn drop(&mut self) {
         let mut table = table();
         // Else a forked child goes on with what its parent began.
-        let Some(index) = table.held.iter().position(|held| held.socket == key(self.socket)) else { return };
-        let held = table.held.swap_remove(index);
+        let Some(index) = table.tries.iter().position(|one| one.socket == key(self.socket)) else { return };
+        let one = table.tries.swap_remove(index);
         table.count();
-        self.socket.set_timeout_field(held.timeout);
-        for thread in held.next {
+        self.socket.set_timeout_field(one.timeout);
+        for thread in one.next {
             thread.unpark();
         }
     }
@@ -119,27 +120,27 @@ impl SocketRef {
     }
 }
 
-/// The program's timeout of a socket whose own field says 0, if it is held.
+/// The program's timeout of a socket whose own field says 0, if a try is under way.
 pub(crate) fn timeout(socket: SocketRef) -> Option<i64> {
     if COUNT.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    table().find(socket).map(|held| held.timeout)
+    table().find(socket).map(|one| one.timeout)
 }
 
-/// Sets the program's timeout of a held socket; false if it is not held.
+/// Sets the program's timeout while a try is under way; false if none is.
 pub(crate) fn set_timeout(socket: SocketRef, nanos: i64) -> bool {
     if COUNT.load(Ordering::Relaxed) == 0 {
         return false;
     }
-    table().find(socket).map(|held| held.timeout = nanos).is_some()
+    table().find(socket).map(|one| one.timeout = nanos).is_some()
 }
 
 /// A call in which `_ssl` waits by itself; over when dropped.
-pub(crate) struct ByItself(Inside);
+pub(crate) struct SslWait(Inside);
 
-impl ByItself {
-    /// Once nobody holds the socket; `None` if this thread is in the middle of a call on it already.
+impl SslWait {
+    /// Once no try is under way; `None` if this thread is in the middle of a call on it already.
     #[inline]
     pub(crate) fn of(socket: SocketRef, half: Half) -> Option<Self> {
         let inside = Inside { socket: key(socket) | half as usize, thread: own_id() };
@@ -166,12 +167,12 @@ impl ByItself {
                     return Some(Self(inside));
                 }
             }
-            drop(Hold::of(socket));
+            drop(SslTry::of(socket));
         }
     }
 }
 
-impl Drop for ByItself {
+impl Drop for SslWait {
     #[inline]
     fn drop(&mut self) {
         let place = place(self.0.address());
@@ -216,34 +217,34 @@ pub(crate) fn is_in_the_way(socket: SocketRef, half: Half) -> bool {
     is(place(key(socket)).get()) || COUNT.load(Ordering::Relaxed) != 0 && table().inside.iter().copied().any(is)
 }
 
-/// In a forked child: the threads that held sockets are not there to let go of them.
+/// In a forked child: the threads that made tries are not there to end them.
 pub(crate) fn forget_after_fork() {
     let mut table = table();
     table.inside.clear();
     PLACES.iter().for_each(|place| place.put(Inside { socket: NOBODY, thread: 0 }));
-    for held in table.held.drain(..) {
-        // SAFETY: the holder's frame, which never ends here, keeps the object alive.
-        let socket = unsafe { SocketRef::new(held.socket as *mut PyObject) };
-        socket.set_timeout_field(held.timeout);
+    for one in table.tries.drain(..) {
+        // SAFETY: the thread's frame, which never ends here, keeps the object alive.
+        let socket = unsafe { SocketRef::new(one.socket as *mut PyObject) };
+        socket.set_timeout_field(one.timeout);
     }
     table.count();
 }
 
 impl Table {
-    fn find(&mut self, socket: SocketRef) -> Option<&mut Held> {
-        self.held.iter_mut().find(|held| held.socket == key(socket))
+    fn find(&mut self, socket: SocketRef) -> Option<&mut Try> {
+        self.tries.iter_mut().find(|one| one.socket == key(socket))
     }
 
     /// Whether the thread is in the middle of any call on the socket.
     fn has(&self, socket: usize, thread: usize) -> bool {
         let is = |one: &Inside| one.address() == socket && one.thread == thread;
-        self.held.iter().any(|one| one.socket == socket && one.holder == thread)
+        self.tries.iter().any(|one| one.socket == socket && one.thread == thread)
             || self.inside.iter().chain([&place(socket).get()]).any(is)
     }
 
     /// Once it has changed.
     fn count(&self) {
-        COUNT.store(self.held.len() + self.inside.len(), Ordering::Relaxed);
+        COUNT.store(self.tries.len() + self.inside.len(), Ordering::Relaxed);
     }
 }
 

@@ -14,9 +14,9 @@ use crate::sys::message::ControlSlice;
 pub use crate::sys::resolver::{
     AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
 };
-pub use crate::sys::{Errno, Readiness, exact, interrupt};
+pub use crate::sys::{Errno, Readiness, interrupt, syscall};
 pub use crate::wait::{
-    Cancellers, FirstTry, Gate, Interest, Limit, Moves, Operation, Pause, PollWaiter, Signal, Stop, Waiter, Watch,
+    Cancellers, FirstTry, Gate, Interest, Latch, Limit, Moves, Operation, Pause, PolicyState, PollWaiter, Stop, Waiter,
     drive, open_scopes, wait_out,
 };
 
@@ -92,7 +92,7 @@ pub fn describe(errno: Errno) -> String {
 /// Splits control-message bytes as `recvmsg` does. Total, whatever the bytes.
 ///
 /// ```
-/// assert!(shotclock::raw::control_messages(&[0; 7]).is_empty());
+/// assert!(shotclock::unstable::control_messages(&[0; 7]).is_empty());
 /// ```
 pub fn control_messages(bytes: &[u8]) -> Vec<ControlSlice<'_>> {
     crate::sys::message::parse_control(bytes)

@@ -1,6 +1,6 @@
-//! What bounds a call from around it: the scope that ends first, and the cancellers.
+//! What bounds a call beside the socket's own timeout and policy: the scope that ends first, and the cancellers.
 
-use shotclock::raw::deadline_limit;
+use shotclock::unstable::deadline_limit;
 use shotclock::{Canceller, Deadline};
 
 use crate::ffi::call::call_method;
@@ -12,8 +12,8 @@ use crate::wait::chain::Innermost;
 use crate::wait::link::LinkRef;
 use crate::wait::{canceller, chain, open};
 
-/// What bounds a call from around it: the scope that ends first, and all cancellers.
-pub(crate) struct Around {
+/// The scope that ends first, and all cancellers: of those that the thread or task is in when the call is made.
+pub(crate) struct Bounds {
     scope: Option<Scope>,
     /// Python's, the innermost first. Where there are several the others follow.
     first: Option<Owned>,
@@ -30,7 +30,7 @@ pub(crate) struct Scope {
     pub(crate) object: Owned,
 }
 
-/// What a call that would like to begin with its first try finds around it.
+/// What a call is told that would like to begin with its first try.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outlook {
     /// Nothing.
@@ -41,7 +41,7 @@ pub(crate) enum Outlook {
     Over,
 }
 
-impl Around {
+impl Bounds {
     /// What bounds a call made now. Asks no Python code.
     #[inline]
     pub(crate) fn current() -> PyResult<Option<Self>> {

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
 
 use super::{brief, creation, interface_of_socket, last_errno, message, socket};
-use crate::sys::address::RawAddress;
+use crate::sys::address::SockAddr;
 
 pub use super::brief::Brief;
 pub use super::dead::cover;
@@ -35,13 +35,13 @@ pub fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, Own
 }
 
 /// accept4(2): a connection that blocks, close-on-exec, and who connected, if the system says.
-pub fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<RawAddress>), Errno> {
+pub fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<SockAddr>), Errno> {
     let (fd, peer) = net::acceptfrom_with(fd, SocketFlags::CLOEXEC)?;
     Ok((fd, socket::known(peer.as_ref())))
 }
 
 /// connect(2).
-pub fn connect(fd: BorrowedFd<'_>, address: &RawAddress) -> Result<(), Errno> {
+pub fn connect(fd: BorrowedFd<'_>, address: &SockAddr) -> Result<(), Errno> {
     net::connect(fd, address)
 }
 
@@ -117,7 +117,7 @@ pub fn recv(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<usize, Er
 }
 
 /// recvfrom(2): the length, and whose it is, if the system says.
-pub fn recvfrom(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<(usize, Option<RawAddress>), Errno> {
+pub fn recvfrom(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<(usize, Option<SockAddr>), Errno> {
     let (_, len, from) = net::recvfrom(fd, into, receive_flags(flags))?;
     Ok((len, socket::known(from.as_ref())))
 }
@@ -129,7 +129,7 @@ pub fn send(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize, Errno>
 }
 
 /// sendto(2), never with SIGPIPE.
-pub fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &RawAddress) -> Result<usize, Errno> {
+pub fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &SockAddr) -> Result<usize, Errno> {
     net::sendto(fd, from, send_flags(flags), to)
 }
 
@@ -138,7 +138,7 @@ pub fn sendmsg(
     fd: BorrowedFd<'_>,
     data: &[IoSlice<'_>],
     control: &[u8],
-    to: Option<&RawAddress>,
+    to: Option<&SockAddr>,
     flags: i32,
 ) -> Result<usize, Errno> {
     message::send(fd, data, control, to, flags | libc::MSG_NOSIGNAL)
