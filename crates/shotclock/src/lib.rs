@@ -40,6 +40,9 @@
 //!
 //! # Features
 //! * `idna`: non-ASCII host names, converted by UTS 46 before they are looked up.
+//! * `waits`: [`waits`](waits()), which lists what waits now; each wait tells of itself right before it begins.
+//! * `tracing`: a span of the crate `tracing` for each call that waits, `wait`, at level DEBUG, with `what`, `descriptor`,
+//!   `subject`, `limit`, and at its end `ended`.
 //! * `faults`: the module of that name, a misbehaving peer on demand, for tests of clients.
 #![deny(unsafe_code)]
 
@@ -62,6 +65,9 @@ mod option;
 mod order;
 
 mod ops;
+
+#[cfg(feature = "waits")]
+mod waits;
 
 mod names;
 mod target;
@@ -98,6 +104,9 @@ pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair
 pub use sys::address::SockAddr;
 pub use target::Target;
 pub use wait::{Canceller, DeadlineScope, Scope, ServerPolicy, remaining, shield, with_deadline, with_deadline_at};
+
+#[cfg(feature = "waits")]
+pub use waits::{Wait, waits};
 
 /// The examples of README and of the crate's page, compiled with those of the documentation.
 #[cfg(doctest)]

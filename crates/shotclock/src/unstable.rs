@@ -20,6 +20,15 @@ pub use crate::wait::{
     drive, open_scopes, wait_out,
 };
 
+#[cfg(feature = "waits")]
+pub use crate::wait::record::{Entry, Showing, show};
+
+/// By which pthread_self(3) knows the thread that waits.
+#[cfg(feature = "waits")]
+pub fn thread_ident(wait: &crate::Wait) -> usize {
+    wait.thread_ident()
+}
+
 /// C's numbers that only the Python face needs.
 pub mod numbers {
     pub use crate::sys::c::{

@@ -205,7 +205,7 @@ impl<'c> Connector<'c> {
             if pause == Timeout::NEVER { candidates } else { interleaved(candidates, |it| it.address.family()) };
         let mut race =
             Race::new(Attempts(self.local_address), candidates, pause).waiting_out_shortage(limit.is_bounded());
-        let ran_out = match drive(&mut race, &limit, &mut ambient::waiter()) {
+        let ran_out = match drive(&mut race, &limit, &mut ambient::waiter("create_connection")) {
             Ok(Finish::Won(socket)) => {
                 socket.set_timeout(self.timeout);
                 return Ok(socket);

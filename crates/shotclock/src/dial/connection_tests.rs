@@ -209,7 +209,7 @@ fn scarce_race(addresses: &[Address], to_spare: impl FnMut() -> bool + 'static) 
 
 fn run(race: &mut Race<Scarce>, budget: Duration) -> Result<Option<Socket>, Stop> {
     let limit = Limit { deadline: Deadline::after(budget), ..Limit::NONE };
-    match drive(race, &limit, &mut ambient::waiter())? {
+    match drive(race, &limit, &mut ambient::waiter("test"))? {
         Finish::Won(socket) => Ok(Some(socket)),
         Finish::Lost => Ok(None),
         Finish::CalledOff(never) => match never {},

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::addr::Address;
 use crate::deadline::{Deadline, Timeout};
 use crate::ops::Connecting;
 use crate::sys::address::SockAddr;
@@ -247,5 +248,10 @@ impl<E: Entrants> Operation for Race<E> {
         if self.has_room() {
             wanted.timer(self.next);
         }
+    }
+
+    fn subject(&self) -> Option<String> {
+        // Mostly it is alone.
+        self.under_way.last().map(|attempt| Address::from_sockaddr(&attempt.to).to_string())
     }
 }

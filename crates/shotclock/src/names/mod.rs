@@ -12,7 +12,7 @@ use std::io;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LookupCode, Reason, Result};
 use crate::sys::resolver::{self, Failure};
-use crate::wait::{Canceller, Limit, run};
+use crate::wait::{Canceller, Limit, run, show_plainly};
 
 mod address_info;
 mod fqdn;
@@ -163,6 +163,7 @@ impl<'c> Lookup<'c> {
 
     fn outcome(&self, operation: &'static str, request: Request) -> Result<Outcome<Result<Answer, Failure>>> {
         if self.limit.is_none() {
+            let _shown = show_plainly(operation, || request.to_string());
             Ok(Outcome::Answer(request.run()))
         } else if request.is_immediate() {
             run(operation, &mut Immediate(&request), &self.limit).map(Outcome::Answer)

@@ -1,12 +1,13 @@
 //! A lookup as a value: it can be compared with others in flight, carried to a worker, and run.
 
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::host_name::numeric;
-use super::workers::{Crew, Left, Pool};
+use super::workers::{Asked, Crew, Left, Pool};
 use crate::addr::Address;
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags};
 use crate::error::LimitKind;
@@ -57,6 +58,24 @@ pub enum Request {
     },
     /// getprotobyname_r(3).
     Protocol(CString),
+}
+
+impl fmt::Display for Request {
+    /// What is asked about: a name, an address, a number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddressInfo { host: Some(text), .. }
+            | Self::AddressInfo { host: None, service: Some(text), .. }
+            | Self::HostByName(text)
+            | Self::HostByAddressOf(text)
+            | Self::Service { name: text, .. }
+            | Self::Protocol(text) => f.write_str(&text.to_string_lossy()),
+            Self::AddressInfo { host: None, service: None, .. } => f.write_str("nothing"),
+            Self::NameInfo { address, .. } => fmt::Display::fmt(&Address::from_sockaddr(address), f),
+            Self::HostByAddress(address) => fmt::Display::fmt(address, f),
+            Self::Port { number, .. } => fmt::Display::fmt(number, f),
+        }
+    }
 }
 
 /// What the system answered.
@@ -187,6 +206,12 @@ pub fn answer<W: Waiter>(
             Err(Unanswered::AllBusy { limit, elapsed, workers })
         }
         Err(Left { stop, .. }) => Err(Unanswered::Stopped(stop)),
+    }
+}
+
+impl Asked for Request {
+    fn in_words(&self) -> String {
+        self.to_string()
     }
 }
 

@@ -94,6 +94,12 @@ pub(super) struct Left<I> {
 /// Starts a thread.
 type Spawn = Box<dyn Fn(Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Sync>;
 
+/// What a worker can be asked.
+pub(super) trait Asked: Clone + Eq + Hash + Send + Sync + 'static {
+    /// In a few words, for whoever looks at who waits.
+    fn in_words(&self) -> String;
+}
+
 /// A pool of workers and its queue. What a worker does with a request is handed in, so that tests can make it stall.
 pub(super) struct Pool<Q, A> {
     resolve: Box<dyn Fn(&Q) -> A + Send + Sync>,
@@ -138,7 +144,7 @@ struct Share<Q: Eq + Hash, A> {
 
 impl<Q, A> Pool<Q, A>
 where
-    Q: Clone + Eq + Hash + Send + Sync + 'static,
+    Q: Asked,
     A: Clone + Send + Sync + 'static,
 {
     /// A pool of workers that answer by `resolve`.
@@ -163,7 +169,7 @@ where
             // It cannot be answered in one try: do not bother a worker.
             return Err(Error::new(operation, Reason::WouldBlock));
         }
-        self.ask_by(request, limit, &mut ambient::waiter()).map_err(|left| match (left.stop, left.all_busy) {
+        self.ask_by(request, limit, &mut ambient::waiter(operation)).map_err(|left| match (left.stop, left.all_busy) {
             (Stop::TimedOut { limit, elapsed }, Some(workers)) => {
                 Error::new(operation, Reason::WorkerLimit { limit, elapsed, workers })
             }
@@ -335,7 +341,7 @@ struct Asking<'p, Q: Eq + Hash, A> {
 
 impl<Q, A> Operation for Asking<'_, Q, A>
 where
-    Q: Clone + Eq + Hash + Send + Sync + 'static,
+    Q: Asked,
     A: Clone + Send + Sync + 'static,
 {
     type Output = Outcome<A>;
@@ -357,6 +363,10 @@ where
             wanted.latch(&share.job.finished);
             wanted.timer(share.job.due(self.pool.crew));
         }
+    }
+
+    fn subject(&self) -> Option<String> {
+        Some(self.request.in_words())
     }
 }
 

@@ -13,6 +13,18 @@ use crate::wait::{Canceller, Cancellers};
 const SHORT: Duration = Duration::from_millis(60);
 const PATIENT: Duration = Duration::from_secs(20);
 
+impl Asked for &'static str {
+    fn in_words(&self) -> String {
+        (*self).to_owned()
+    }
+}
+
+impl Asked for (usize, usize) {
+    fn in_words(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 type TestPool = Arc<Pool<&'static str, String>>;
 
 /// A pool whose every lookup says that it started, and then stalls until it gets leave to answer.
@@ -86,7 +98,7 @@ fn answer(outcome: crate::error::Result<Outcome<String>>) -> String {
 /// Waits for the answer that a share was taken of.
 fn wait_for(pool: &TestPool, share: Share<&'static str, String>, limit: &Limit<'_>) -> Outcome<String> {
     let mut asking = Asking { pool, request: share.job.request, share: Some(share) };
-    drive(&mut asking, limit, &mut ambient::waiter()).expect("in time")
+    drive(&mut asking, limit, &mut ambient::waiter("test")).expect("in time")
 }
 
 /// Every worker ends when there is nothing left to do; that is soon, but not at a moment that can be waited for.

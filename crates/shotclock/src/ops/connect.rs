@@ -32,6 +32,10 @@ impl Operation for Connect<'_> {
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         wanted.readiness(self.from.fd(), Readiness::OUT);
     }
+
+    fn subject(&self) -> Option<String> {
+        Some(Address::from_sockaddr(self.to).to_string())
+    }
 }
 
 /// How far a connect has come, apart from the descriptor, which its owner may keep beside it.

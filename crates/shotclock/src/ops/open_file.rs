@@ -51,7 +51,8 @@ mod tests {
     fn ends_in_time(mut operation: impl Operation) {
         BETWEEN.set(Some(|fd| socket::set_nonblocking(fd, false).unwrap()));
         let began = Instant::now();
-        let outcome = drive(&mut operation, &timeout_limit(Some(LIMIT.as_nanos() as u64)), &mut ambient::waiter());
+        let outcome =
+            drive(&mut operation, &timeout_limit(Some(LIMIT.as_nanos() as u64)), &mut ambient::waiter("test"));
         let took = began.elapsed();
         assert!(matches!(outcome, Err(Stop::TimedOut { .. })), "it has waited for {took:?}");
         assert!(took < Duration::from_secs(2), "{took:?}");

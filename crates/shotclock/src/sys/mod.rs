@@ -12,7 +12,7 @@
 //! * `interface`: network interfaces by name and index.
 //! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`.
 //! * `resolver`: the system's own lookups, reentrant, in owned values.
-//! * `thread`: threads that take no signals, detached or to be waited for.
+//! * `thread`: threads that take no signals, detached or to be waited for; what the running one is called.
 //! * `timeouts`: the timeouts that std's types keep in the system; `address_of_std`: abstract names in std's addresses.
 //! * `text`: names of the system's as bytes.
 //! * `fork`: values that start anew in a forked child.

@@ -5,14 +5,36 @@
 
 use std::convert::Infallible;
 
+use super::operation::Interest;
 use super::scope;
+use super::stop::Stop;
 use super::waiter::{PollWaiter, Waiter};
 use crate::deadline::Deadline;
 use crate::error::LimitKind;
+use crate::sys::Readiness;
 
-/// Who waits for this crate's own calls.
-pub(crate) fn waiter() -> impl Waiter<Interrupt = Infallible> {
-    PollWaiter
+/// Who waits for this crate's own calls; `what` is the call's name.
+pub(crate) fn waiter(what: &'static str) -> impl Waiter<Interrupt = Infallible> {
+    OwnWaiter(what)
+}
+
+/// [`PollWaiter`] in a call of that name.
+struct OwnWaiter(&'static str);
+
+impl Waiter for OwnWaiter {
+    type Interrupt = Infallible;
+
+    fn what(&self) -> &'static str {
+        self.0
+    }
+
+    fn now(&self) -> Deadline {
+        PollWaiter.now()
+    }
+
+    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop> {
+        PollWaiter.wait(wanted, now, until)
+    }
 }
 
 /// Not zero if anything may bound the calls of some thread: to be combined with other such numbers in one branch.

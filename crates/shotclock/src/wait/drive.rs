@@ -10,6 +10,7 @@ use super::gate::{Gate, Visit};
 use super::limit::Limit;
 use super::operation::{Interest, Moves, Operation, Pause};
 use super::policy::PolicyState;
+use super::stay::Stay;
 use super::stop::Stop;
 use super::waiter::Waiter;
 use crate::deadline::{Deadline, Timeout};
@@ -72,28 +73,13 @@ fn wait_and_try<O: Operation, W: Waiter>(
     operation: &mut O,
     limit: &Limit<'_>,
     waiter: &mut W,
-    mut pause: Pause,
+    pause: Pause,
     now: Deadline,
 ) -> Result<O::Output, Stop<W::Interrupt>> {
     let mut call = Call::begun(operation, limit, now);
-    loop {
-        let until = call.look(operation.moves(), pause)?;
-        match pause {
-            Pause::Interrupted => waiter.interrupted()?,
-            Pause::Progress => waiter.progressed()?,
-            _ => {}
-        }
-        let ready = if pause.waits() { call.wait(operation, waiter, until)? } else { Readiness::empty() };
-        match operation.attempt(ready) {
-            Ok(output) => {
-                call.note_end(operation, waiter);
-                return Ok(output);
-            }
-            Err(Pause::Failed(errno)) => return Err(failed(errno, limit)),
-            Err(again) => pause = again,
-        }
-        call.note_try(operation.moves(), pause, ready, waiter.now());
-    }
+    let outcome = call.go_round(operation, waiter, pause);
+    call.stay.note_end(&outcome);
+    outcome
 }
 
 /// What the loop knows of one call, from try to try. Its steps are inlined into the loop, which else would keep all of this
@@ -113,6 +99,8 @@ struct Call<'l> {
     false_wakes: FalseWakes,
     /// Counted from the first wait until the call ends, so that whoever closes can wait for that.
     visit: Option<Visit<'l>>,
+    /// What it says of itself while it waits.
+    stay: Stay,
 }
 
 impl<'l> Call<'l> {
@@ -130,15 +118,44 @@ impl<'l> Call<'l> {
             has_waited: false,
             false_wakes: FalseWakes::default(),
             visit: None,
+            stay: Stay::default(),
         }
     }
 
-    /// Looks at all that may end the call; gives the moment by which a wait must end.
+    /// Waits and tries until it is done, or something ends it.
+    #[inline(always)]
+    fn go_round<O: Operation, W: Waiter>(
+        &mut self,
+        operation: &mut O,
+        waiter: &mut W,
+        mut pause: Pause,
+    ) -> Result<O::Output, Stop<W::Interrupt>> {
+        loop {
+            let end = self.look(operation.moves(), pause)?;
+            match pause {
+                Pause::Interrupted => waiter.interrupted()?,
+                Pause::Progress => waiter.progressed()?,
+                _ => {}
+            }
+            let ready = if pause.waits() { self.wait(operation, waiter, end)? } else { Readiness::empty() };
+            match operation.attempt(ready) {
+                Ok(output) => {
+                    self.note_end(operation, waiter);
+                    return Ok(output);
+                }
+                Err(Pause::Failed(errno)) => return Err(failed(errno, self.limit)),
+                Err(again) => pause = again,
+            }
+            self.note_try(operation.moves(), pause, ready, waiter.now());
+        }
+    }
+
+    /// Looks at all that may end the call; gives the moment by which a wait must end, and what then ends it.
     ///
     /// # Errors
     /// What has ended it.
     #[inline(always)]
-    fn look<I>(&self, moves: Moves, pause: Pause) -> Result<Deadline, Stop<I>> {
+    fn look<I>(&self, moves: Moves, pause: Pause) -> Result<(Deadline, LimitKind), Stop<I>> {
         let waits = pause.waits();
         let (end, kind) = if self.limit.is_absolute() {
             self.end
@@ -161,7 +178,7 @@ impl<'l> Call<'l> {
             let elapsed = self.now.since(self.started).duration().unwrap_or(Duration::MAX);
             return Err(Stop::TimedOut { limit: kind, elapsed });
         }
-        Ok(end)
+        Ok((end, kind))
     }
 
     /// One wait; a timeout of zero allows none.
@@ -170,7 +187,7 @@ impl<'l> Call<'l> {
         &mut self,
         operation: &O,
         waiter: &mut W,
-        end: Deadline,
+        end: (Deadline, LimitKind),
     ) -> Result<Readiness, Stop<W::Interrupt>> {
         let limit = self.limit;
         if limit.timeout == Timeout::ZERO {
@@ -189,8 +206,11 @@ impl<'l> Call<'l> {
             wanted.backing_off = true;
             wanted.timer(self.now.plus(rest));
         }
-        let until = wanted.until.map_or(end, |at| at.min(end));
-        let ready = waiter.wait(&wanted, self.now, until)?;
+        let until = wanted.until.map_or(end.0, |at| at.min(end.0));
+        let ready = {
+            let _shown = self.stay.show((operation, &*waiter), &wanted, self.started, end);
+            waiter.wait(&wanted, self.now, until)?
+        };
         self.has_waited = true;
         // A close that found no descriptor to put under the number has shut the connection down: a try would find that.
         if limit.is_closed() { Err(Stop::Closed) } else { Ok(ready) }

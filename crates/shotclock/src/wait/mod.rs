@@ -9,8 +9,11 @@ mod gate;
 mod limit;
 mod operation;
 mod policy;
+#[cfg(feature = "waits")]
+pub(crate) mod record;
 mod run;
 mod scope;
+mod stay;
 mod stop;
 mod waiter;
 
@@ -29,3 +32,4 @@ pub(crate) use first_try::{FirstCall, call_first, try_first};
 pub(crate) use gate::{Closing, Visit};
 pub(crate) use operation::{OneCall, attempt_by_call};
 pub(crate) use run::{run, run_on, run_rest};
+pub(crate) use stay::show_plainly;

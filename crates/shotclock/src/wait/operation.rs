@@ -68,6 +68,11 @@ pub trait Operation {
     fn takes_what_comes(&self) -> bool {
         false
     }
+    /// What it is about, where its descriptors do not tell: a name that is looked up, an address that is connected to. Asked
+    /// only for whoever looks at who waits.
+    fn subject(&self) -> Option<String> {
+        None
+    }
     /// Which way it moves bytes, at this moment. What moves none is no business of a policy's.
     fn moves(&self) -> Moves {
         Moves::Nothing

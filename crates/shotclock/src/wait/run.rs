@@ -23,7 +23,7 @@ pub(crate) fn run_rest<O: Operation>(
     limit: &Limit<'_>,
     first: FirstTry,
 ) -> Result<O::Output, Error> {
-    wait_out(operation, limit, &mut ambient::waiter(), first).map_err(|stop| Error::stopped(name, stop))
+    wait_out(operation, limit, &mut ambient::waiter(name), first).map_err(|stop| Error::stopped(name, stop))
 }
 
 /// What a first call leaves to do.
@@ -39,6 +39,6 @@ pub(crate) fn run_on<O: OneCall>(
         FirstCall::NotMade => Err(FirstTry::NotMade),
         FirstCall::Failed(errno) => operation.failed(errno, Readiness::empty()).map_err(FirstTry::Paused),
     };
-    let done = tried.or_else(|first| wait_out(operation, limit, &mut ambient::waiter(), first));
+    let done = tried.or_else(|first| wait_out(operation, limit, &mut ambient::waiter(name), first));
     done.map_err(|stop| Error::stopped(name, stop))
 }

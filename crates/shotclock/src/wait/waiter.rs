@@ -14,6 +14,10 @@ use crate::sys::{self, AsHandle, Errno, PollFd, Readiness, wake};
 pub trait Waiter {
     /// What may break in.
     type Interrupt;
+    /// What is waited for, in a word, for whoever looks at who waits: the name of the operation, or of a phase.
+    fn what(&self) -> &'static str {
+        "wait"
+    }
     /// The time.
     fn now(&self) -> Deadline;
     /// It is `now`, or was a moment ago. Returns at readiness, at `until`, when a bell rings, or for no reason: the loop

@@ -1,6 +1,6 @@
 //! Socket calls, each one try that never waits, close-on-exec and without SIGPIPE.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -98,6 +98,17 @@ pub fn getsockname(fd: BorrowedFd<'_>) -> Result<SockAddr, Errno> {
 /// getpeername(2); `None` if the system gives no name.
 pub fn getpeername(fd: BorrowedFd<'_>) -> Result<Option<SockAddr>, Errno> {
     Ok(known(net::getpeername(fd)?.as_ref()))
+}
+
+/// The address of the other end of whatever socket has this number now, or its own if it has no other end.
+#[cfg_attr(not(feature = "waits"), allow(dead_code, reason = "asked for by who shows waits"))]
+pub(crate) fn names_of_number(number: RawFd) -> Option<SockAddr> {
+    if number < 0 {
+        return None;
+    }
+    // SAFETY: it is not negative, and only looked at: if it is nobody's, or no socket's, the system says so.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    getpeername(fd).ok().flatten().or_else(|| getsockname(fd).ok())
 }
 
 /// shutdown(2).

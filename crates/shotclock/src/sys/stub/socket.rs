@@ -1,6 +1,6 @@
 //! Socket calls: no socket can be made, so that nothing else is ever asked of one.
 
-use super::{AsHandle, BorrowedHandle, Errno, OwnedHandle};
+use super::{AsHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle};
 use crate::sys::address::SockAddr;
 
 /// A handle whose calls do not wait.
@@ -21,6 +21,11 @@ impl AsHandle for NonBlocking<'_> {
     fn as_fd(&self) -> BorrowedHandle<'_> {
         self.0
     }
+}
+
+/// There are no sockets.
+pub(crate) fn names_of_number(_: RawHandle) -> Option<SockAddr> {
+    None
 }
 
 /// Calls that answer "unsupported".

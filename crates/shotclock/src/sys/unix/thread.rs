@@ -4,6 +4,13 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::thread::{Builder, JoinHandle};
 
+/// By what this thread is known: to pthread_self(3), and to the system.
+#[cfg_attr(not(feature = "waits"), allow(dead_code, reason = "asked for by who shows waits"))]
+pub(crate) fn own_names() -> (usize, u32) {
+    // SAFETY: they have no preconditions. The system's numbers of threads are positive.
+    unsafe { (libc::pthread_self() as usize, libc::gettid().cast_unsigned()) }
+}
+
 /// Starts a detached thread in which every signal is blocked, so that handlers of the program never run on it.
 pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     spawn(name, work).map(drop)

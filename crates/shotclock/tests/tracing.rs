@@ -1,0 +1,72 @@
+//! The feature `tracing`: a span for each call that waits.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use shotclock::{Family, Kind, socketpair};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Writes down what is told of spans.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    fn note(&self, line: String) {
+        self.0.lock().expect("nobody panics with it").push(line);
+    }
+}
+
+impl Visit for Notes {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.note(format!("{field}={value:?}"));
+    }
+}
+
+impl Subscriber for Notes {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.note(format!("span {}", span.metadata().name()));
+        span.record(&mut self.clone());
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {
+        self.note("enter".to_owned());
+    }
+
+    fn exit(&self, _: &Id) {
+        self.note("exit".to_owned());
+    }
+}
+
+#[test]
+fn a_call_that_waits_is_a_span_and_one_that_need_not_is_none() {
+    let notes = Notes::default();
+    let (ours, theirs) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    ours.set_timeout(Duration::from_millis(10));
+    tracing::subscriber::with_default(notes.clone(), || {
+        theirs.sendall(b"x").unwrap();
+        ours.recv(1).unwrap();
+        assert_eq!(*notes.0.lock().unwrap(), [""; 0]);
+        assert!(ours.recv(1).unwrap_err().is_timeout());
+    });
+    let told = notes.0.lock().unwrap();
+    let descriptor = format!("descriptor={}", ours.fileno());
+    let limit = "limit=the socket's timeout of 0.01 s";
+    let expected = ["span wait", "what=\"recv\"", &descriptor, limit, "enter", "ended=\"timed out\"", "exit"];
+    assert_eq!(*told, expected);
+}
