@@ -164,8 +164,8 @@ def guards_tls(owner: Any, /) -> bool:
 def forget_after_fork() -> None:
     """For os.register_at_fork."""
 
-def peer_modes() -> dict[str, str]:
-    """How a peer can misbehave, each with the name of the argument it takes: "" where it takes none."""
+def peer_modes() -> list[tuple[str, str, str, str]]:
+    """How a peer can misbehave: name, what it does, and its argument and that one's default, "" where it takes none."""
 
 def start_peer(
     mode: str,

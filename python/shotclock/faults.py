@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["MODES", "Event", "Peer"]
 
-# Each mode with the name of the argument it takes, "" where it takes none.
-_ARGUMENTS = _native.peer_modes()
+# The table is the crate's; of it, the name of the argument that each mode takes, and that one's default,
+# "" where it takes none.
+_ARGUMENTS = {mode: argument for mode, _, argument, _ in _native.peer_modes()}
+_DEFAULTS = {argument: default for _, _, argument, default in _native.peer_modes()}
 
 MODES: tuple[str, ...] = tuple(_ARGUMENTS)
 """The ways to misbehave, by the names that the command has for them."""
@@ -37,7 +39,6 @@ _SECOND = 10**9
 _MOST = 2**64 - 1
 # Later than this no clock of the system will ever be.
 _MOST_SECONDS = 9e9
-_DEFAULTS: dict[str, float] = {"after": 0, "every": 0.3, "delay": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +61,32 @@ class Event:
 class Peer:
     """A peer on loopback that misbehaves in one way until it is stopped; then nothing of it is left.
 
+    The modes, each with the argument that it takes and that one's default: ``after`` is a number of bytes that go well
+    before, ``every`` the seconds between two bytes, ``delay`` the seconds by which an answer is late.
+
+    - ``silent``: TCP: accepts, and never answers
+    - ``full-backlog``: TCP: accepts nobody, and its queue is full: a connect hangs
+    - ``drip``, ``every=0.3``: TCP: sends a byte each interval
+    - ``sip``, ``every=0.3``: TCP: reads a byte each interval, and sends nothing
+    - ``stall``, ``after=0``: TCP: sends so many bytes, and then nothing more
+    - ``reset``, ``after=0``: TCP: sends so many bytes, and resets the connection
+    - ``half-close``, ``after=0``: TCP: sends so many bytes and ends its data, while it goes on reading
+    - ``never-read``: TCP: accepts, reads nothing and sends nothing: a long send hangs
+    - ``garbage``, ``after=0``: TCP: sends so many bytes as they should be, and then garbage
+    - ``flood``: TCP: sends without end
+    - ``tls-stall``, ``after=0``: TCP: reads a TLS ClientHello, and sends so many bytes of the answer, never all
+    - ``udp-drop``: UDP: does not answer
+    - ``udp-duplicate``: UDP: answers twice
+    - ``udp-reorder``: UDP: answers after the answer to the next datagram
+    - ``udp-late``, ``delay=1``: UDP: answers after a delay
+    - ``dns-dead``: Name server: never answers
+    - ``dns-slow``, ``delay=1``: Name server: answers after a delay
+    - ``dns-truncated``: Name server: answers by UDP that the answer was truncated, and never by TCP
+    - ``dns-garbage``: Name server: answers with garbage
+
     TCP modes send ``content`` (64 KiB of lines, if nothing else is said) unasked, or with ``when_asked`` once the client has
-    sent something, so that nothing befalls one that still connects (above all no reset). They throw away what comes:
-
-    - ``silent``: never answers; ``full-backlog``: accepts nobody, and a connect hangs;
-    - ``drip``, ``sip``: sends, or reads, one byte every ``every`` seconds (0.3);
-    - ``stall``, ``reset``, ``half-close``, ``garbage``: sends ``after`` bytes (0) well, and then nothing more, a reset, the
-      end of its data, or garbage made from ``seed``;
-    - ``never-read``: reads nothing and sends nothing; ``flood``: sends without end;
-    - ``tls-stall``: answers a TLS ClientHello with ``after`` bytes, never with all.
-
-    UDP modes echo: ``udp-drop``, ``udp-duplicate``, ``udp-reorder``, and ``udp-late``, after ``delay`` seconds (1). A name
-    server knows every name, as 127.0.0.1 and ::1, by UDP and TCP: ``dns-dead``, ``dns-slow``, after ``delay`` seconds (1),
-    ``dns-truncated``, which never answers by TCP, and ``dns-garbage``.
+    sent something, so that nothing befalls one that still connects (above all no reset). They throw away what comes. UDP
+    modes echo. A name server knows every name, as 127.0.0.1 and ::1, by UDP and TCP. Garbage is made from ``seed``.
 
     The fault befalls every connection, datagram or query; or only those after the first ``skip``, of these each
     ``every_nth``, and so many as ``take``. The others get what they should. ``max_connections`` are served at once, and
@@ -169,10 +183,10 @@ def _amount(mode: str, given: dict[str, float | None]) -> int:
             raise TypeError(f"{name}={value!r}: {mode} takes no {name}; {_listed(others)} do")
     if not taken:
         return 0
-    value = given[taken]
-    if value is None:
-        value = _DEFAULTS[taken]
-    return _number(taken, value) if taken == "after" else _nanoseconds(taken, value)
+    value, default = given[taken], _DEFAULTS[taken]
+    if taken == "after":
+        return _number(taken, int(default) if value is None else value)
+    return _nanoseconds(taken, float(default) if value is None else value)
 
 
 def _address(address: object) -> tuple[str, int]:

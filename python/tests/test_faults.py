@@ -188,6 +188,16 @@ def test_the_modes_are_those_of_the_command(start, shotclock):
     assert tuple(re.findall(r"^  ([a-z-]+)  ", listed, re.MULTILINE)) == faults.MODES
 
 
+def test_the_docstring_lists_the_modes_as_they_are():
+    def line(mode, does, argument, default):
+        told = f", ``{argument}={default}``" if argument else ""
+        return f"    - ``{mode}``{told}: {does}\n"
+
+    table = "".join(line(*entry) for entry in _native.peer_modes())
+    source = pathlib.Path(faults.__file__).read_text(encoding="utf-8")
+    assert f"\n\n{table}\n" in source, f"the docstring of Peer needs this list:\n{table}"
+
+
 @pytest.mark.parametrize(("mode", "after"), [("drip", ()), ("half-close", ("after", 4)), ("garbage", ("after", 4))])
 def test_the_events_are_those_of_the_command(mode, after, start, shotclock, misbehaving_peer, connect, tmp_path):
     def meet(port):

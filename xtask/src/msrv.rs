@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{Failure, run, skips, workspace};
 
 /// What users build. Test tools and benchmarks may need a newer Rust.
-const SHIPPED: [&str; 2] = ["shotclock", "shotclock-cli"];
+const SHIPPED: [&str; 3] = workspace::PUBLISHED;
 
 /// rustup downloads a toolchain that is merely asked for its version. A check installs nothing.
 const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");
@@ -23,8 +23,8 @@ pub(crate) fn check(skipped: &mut Vec<String>) -> Result<(), Failure> {
     }
     let toolchain = format!("+{ours}");
     if has_toolchain(&toolchain) {
-        let packages = ["--package=shotclock", "--package=shotclock-cli", "--target-dir=target/msrv"];
-        let mut check = run::cargo([&toolchain, "check", "--all-features"]);
+        let packages = SHIPPED.map(|name| format!("--package={name}"));
+        let mut check = run::cargo([&toolchain, "check", "--all-features", "--target-dir=target/msrv"]);
         return run::check(check.args(packages).env(NO_INSTALL.0, NO_INSTALL.1));
     }
     skipped.push(skips::announce("msrv-build", &format!("Rust {ours} is not installed")));

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::{Failure, run};
 
+/// The crates that are published, in the order in which they are: each uses only those before it.
+pub(crate) const PUBLISHED: [&str; 3] = ["shotclock", "shotclock-faults", "shotclock-cli"];
+
 /// The workspace's root.
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -68,37 +68,22 @@ struct Cause {
 }
 
 pub(crate) enum Reason {
-    TimedOut {
-        limit: LimitKind,
-        elapsed: Duration,
-    },
+    TimedOut { limit: LimitKind, elapsed: Duration },
     WouldBlock,
     Cancelled,
     Closed,
     System(Errno),
-    Lookup {
-        code: LookupCode,
-        text: String,
-        errno: Option<Errno>,
-    },
+    Lookup { code: LookupCode, text: String, errno: Option<Errno> },
     Invalid(String),
     OutOfMemory(String),
     Ended(String),
     NotFound(String),
     TooLong(String),
     Unsupported(String),
-    WorkerLimit {
-        limit: LimitKind,
-        elapsed: Duration,
-        workers: usize,
-    },
-    Attempts {
-        failures: Vec<Error>,
-        limit: Option<(LimitKind, Duration)>,
-    },
+    WorkerLimit { limit: LimitKind, elapsed: Duration, workers: usize },
+    Attempts { failures: Vec<Error>, limit: Option<(LimitKind, Duration)> },
     NoAnswer(io::Error),
-    #[cfg_attr(not(feature = "faults"), expect(dead_code, reason = "misbehaving peers alone have threads to wait for"))]
-    NoThread(io::Error),
+    Other(io::Error),
 }
 
 impl Error {
@@ -111,6 +96,35 @@ impl Error {
     #[cold]
     pub(crate) fn invalid(operation: &'static str, text: impl Into<String>) -> Self {
         Self::new(operation, Reason::Invalid(text.into()))
+    }
+
+    /// An error of your own, for functions over this crate's that return its [`Result`]: `operation` is what you call yours,
+    /// and kind, number and words are those of std's error.
+    ///
+    /// ```
+    /// use shotclock::{Error, Result, Timed};
+    /// use std::io;
+    /// fn read_frame(from: &Timed<'_>) -> Result<Vec<u8>> {
+    ///     let mut length = [0; 2];
+    ///     from.recv_exact(&mut length)?;
+    ///     let mut frame = vec![0; usize::from(u16::from_be_bytes(length))];
+    ///     if frame.is_empty() {
+    ///         let empty = io::Error::new(io::ErrorKind::InvalidData, "a frame without content");
+    ///         return Err(Error::other("read_frame", empty));
+    ///     }
+    ///     from.recv_exact(&mut frame)?;
+    ///     Ok(frame)
+    /// }
+    /// let (ours, theirs) = shotclock::socketpair(shotclock::Family::UNIX, shotclock::Kind::STREAM)?;
+    /// theirs.sendall(&[0, 0])?;
+    /// let error = read_frame(&ours.within(std::time::Duration::from_secs(5))).unwrap_err();
+    /// assert_eq!(error.to_string(), "read_frame: a frame without content");
+    /// assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[cold]
+    pub fn other(operation: &'static str, error: io::Error) -> Self {
+        Self::new(operation, Reason::Other(error))
     }
 
     #[cold]
@@ -157,7 +171,7 @@ impl Error {
         self.0.operation
     }
 
-    /// What the call was at when it ended: `operation()` as one of a few. None for an operation that never waits.
+    /// What the call was at when it ended: `operation()` as one of a few. None for an operation that never waits, or moves nothing.
     ///
     /// ```
     /// use shotclock::{Family, Kind, Phase, Socket, create_server};
@@ -349,7 +363,7 @@ impl Error {
         match &self.0.reason {
             Reason::System(errno) => Some(errno.raw_os_error()),
             Reason::Lookup { errno, .. } => errno.map(Errno::raw_os_error),
-            Reason::NoAnswer(error) | Reason::NoThread(error) => error.raw_os_error(),
+            Reason::NoAnswer(error) | Reason::Other(error) => error.raw_os_error(),
             Reason::Attempts { failures, limit: None } => failures.last().and_then(Self::raw_os_error),
             _ => None,
         }
@@ -414,20 +428,22 @@ impl Error {
             Reason::Cancelled => Kind::Other,
             Reason::Closed => Kind::NotConnected,
             // A resolver that could not ask says why by the system's number.
-            Reason::System(errno) | Reason::Lookup { errno: Some(errno), .. } => match errno.kind() {
-                // What std and TLS libraries would try again at once; here nothing was there to be waited for.
-                Kind::Interrupted | Kind::WouldBlock => Kind::Other,
-                kind => kind,
-            },
+            Reason::System(errno) | Reason::Lookup { errno: Some(errno), .. } => final_kind(errno.kind()),
             Reason::Lookup { .. } | Reason::NotFound(_) => Kind::NotFound,
             Reason::Invalid(_) => Kind::InvalidInput,
             Reason::OutOfMemory(_) => Kind::OutOfMemory,
             Reason::Ended(_) => Kind::UnexpectedEof,
             Reason::TooLong(_) => Kind::InvalidData,
             Reason::Unsupported(_) => Kind::Unsupported,
-            Reason::NoAnswer(error) | Reason::NoThread(error) => error.kind(),
+            Reason::NoAnswer(error) => error.kind(),
+            Reason::Other(error) => final_kind(error.kind()),
         }
     }
+}
+
+/// The kind, unless std and TLS libraries would try again at once; here nothing was there to be waited for.
+fn final_kind(kind: io::ErrorKind) -> io::ErrorKind {
+    if matches!(kind, io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) { io::ErrorKind::Other } else { kind }
 }
 
 impl fmt::Display for Error {
@@ -473,7 +489,7 @@ impl fmt::Display for Reason {
                 }
                 failures.iter().try_for_each(|failure| write!(f, "; {failure}"))
             }
-            Self::NoAnswer(error) | Self::NoThread(error) => write!(f, "{error}"),
+            Self::NoAnswer(error) | Self::Other(error) => write!(f, "{error}"),
             Self::Invalid(text)
             | Self::OutOfMemory(text)
             | Self::Ended(text)
@@ -542,7 +558,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.reason {
             Reason::Attempts { failures, .. } => failures.last().map(|failure| failure as _),
-            Reason::NoAnswer(error) | Reason::NoThread(error) => Some(error),
+            Reason::NoAnswer(error) | Reason::Other(error) => Some(error),
             _ => None,
         }
     }

@@ -43,7 +43,8 @@
 //! * `waits`: [`waits`](waits()), which lists what waits now; each wait tells of itself right before it begins.
 //! * `tracing`: a span of the crate `tracing` for each call that waits, `wait`, at level DEBUG, with `what`, `descriptor`,
 //!   `subject`, `limit`, and at its end `ended`.
-//! * `faults`: the module of that name, a misbehaving peer on demand, for tests of clients.
+//!
+//! Misbehaving peers, to test clients against, are a crate of their own: `shotclock-faults`.
 #![deny(unsafe_code)]
 
 mod sys;
@@ -78,9 +79,6 @@ mod file;
 
 mod dial;
 
-#[cfg(feature = "faults")]
-pub mod faults;
-
 pub mod unstable;
 
 pub use addr::{Address, NetlinkAddress, PacketAddress, UnixAddress};
@@ -96,6 +94,7 @@ pub use names::{
     getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, gethostname, getnameinfo, getprotobyname, getservbyname,
     getservbyport, sethostname,
 };
+pub use ops::Ready;
 pub use option::{Credentials, Membership, Membership6, OptionValue, SocketOption};
 pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};
 pub use phase::Phase;
@@ -115,6 +114,6 @@ pub use waits::{Wait, waits};
 struct Pages;
 
 /// The guide's examples, which need peers that misbehave.
-#[cfg(all(doctest, feature = "faults"))]
+#[cfg(doctest)]
 #[doc = include_str!("../docs/timeouts-that-hold.md")]
 struct TimeoutsThatHold;

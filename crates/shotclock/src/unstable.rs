@@ -46,6 +46,17 @@ pub fn drop_elsewhere(value: impl std::marker::Send + 'static) {
     let _ = crate::sys::thread::spawn_detached("shotclock-drop", move || drop(value));
 }
 
+/// Starts a thread that takes no signals, and gives what waits for its end.
+///
+/// # Errors
+/// The system has no thread to give.
+pub fn spawn(
+    name: &str,
+    work: impl FnOnce() + std::marker::Send + 'static,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    crate::sys::thread::spawn(name, work)
+}
+
 /// An operation on one descriptor, given as a function that tries once.
 pub struct Call<'a, F> {
     fd: BorrowedHandle<'a>,

@@ -5,15 +5,13 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-#[cfg(feature = "faults")]
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "faults")]
-use shotclock::faults::{Peer, PeerBuilder, StreamFault};
 use shotclock::{Family, Kind, Socket, SocketOption, create_connection};
+use shotclock_faults::{Peer, PeerBuilder, StreamFault};
 
 /// How long anything may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -295,7 +293,6 @@ fn close_from_another_thread_ends_both_waits() {
 }
 
 /// A client that misbehaves as the peer does: what either end sends is carried to the other, no faster than it is taken.
-#[cfg(feature = "faults")]
 fn misbehaving_client(fault: StreamFault, request: &[u8], port: u16) -> Peer {
     let peer = PeerBuilder::new(fault).content(request).start().unwrap();
     let client = Arc::new(create_connection(peer.address(), PATIENCE).unwrap());
@@ -311,7 +308,6 @@ fn misbehaving_client(fault: StreamFault, request: &[u8], port: u16) -> Peer {
     peer
 }
 
-#[cfg(feature = "faults")]
 #[test]
 fn protected_server_sends_slow_clients_away() {
     let server = example("protected_server", &["127.0.0.1", "0"]);

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use peers::{LIMIT, LOOSE, Waiting, fill, full_backlog, in_own_process, tcp_pair, thread_time, times_out, udp};
 use shotclock::{
-    Canceller, Connector, Deadline, Family, Kind, LimitKind, Lookup, MessageFlags, ServerBuilder, Socket, SocketOption,
-    SocketWriter, Timeout, UnixAddress, create_connection, create_server, socketpair,
+    Canceller, Connector, Deadline, Family, Kind, LimitKind, Lookup, MessageFlags, Ready, ServerBuilder, Socket,
+    SocketOption, SocketWriter, Timeout, UnixAddress, create_connection, create_server, socketpair, with_deadline,
 };
 
 #[test]
@@ -593,4 +593,71 @@ fn each_canceller_that_was_named_counts() {
     assert!(lookup.gethostbyname("example.invalid").unwrap_err().is_cancelled());
     let connector = Connector::new().cancelled_by(&each[0]).cancelled_by(one);
     assert!(connector.connect(("example.invalid", 1)).unwrap_err().is_cancelled());
+}
+
+#[test]
+fn waiting_for_readiness_takes_nothing_and_has_all_limits() {
+    let (client, server) = tcp_pair();
+    let view = client.within(LIMIT);
+    times_out(LIMIT, || view.wait_ready(Ready::READABLE));
+    assert_eq!(client.wait_ready(Ready::READABLE | Ready::WRITABLE).unwrap(), Ready::WRITABLE);
+    client.set_timeout(Timeout::ZERO);
+    assert!(client.wait_ready(Ready::READABLE).unwrap_err().is_would_block());
+    server.sendall(b"x").unwrap();
+    client.set_timeout(LOOSE);
+    for _twice in 0..2 {
+        assert_eq!(client.wait_ready(Ready::READABLE).unwrap(), Ready::READABLE);
+    }
+    client.set_timeout(Timeout::ZERO);
+    assert_eq!(client.wait_ready(Ready::READABLE).unwrap(), Ready::READABLE, "zero is a look");
+    let error = with_deadline(LIMIT, || times_out(LIMIT, || server.wait_ready(Ready::READABLE)));
+    assert!(matches!(error.limit(), Some(LimitKind::Scope(_))));
+    let canceller = Canceller::new();
+    canceller.cancel();
+    assert!(server.cancelled_by(&canceller).wait_ready(Ready::READABLE).unwrap_err().is_cancelled());
+    let error = times_out(LIMIT, || server.idle(LIMIT).wait_ready(Ready::NONE));
+    assert_eq!(error.limit(), Some(LimitKind::Idle(LIMIT.into())));
+    server.set_timeout(LIMIT);
+    fill(&server);
+    times_out(LIMIT, || server.wait_ready(Ready::WRITABLE));
+}
+
+#[test]
+fn the_end_of_a_connection_is_readiness_that_was_not_asked_for() {
+    let (client, server) = tcp_pair();
+    let client = Arc::new(client);
+    let waiting = Waiting::on(&client, |client| client.wait_ready(Ready::NONE));
+    server.shutdown(shotclock::Shutdown::WRITE).unwrap();
+    client.wait_ready(Ready::READABLE).unwrap();
+    times_out(LIMIT, || client.within(LIMIT).wait_ready(Ready::NONE));
+    server.setsockopt(SocketOption::LINGER, Some(Duration::ZERO)).unwrap();
+    server.close().unwrap();
+    assert!(waiting.ended().unwrap().contains(Ready::ENDED));
+
+    let (client, _server) = tcp_pair();
+    let client = Arc::new(client);
+    let waiting = Waiting::on(&client, |client| client.wait_ready(Ready::READABLE));
+    client.close().unwrap();
+    assert!(waiting.ended().unwrap_err().is_closed());
+    assert!(client.wait_ready(Ready::READABLE).unwrap_err().is_closed());
+}
+
+#[test]
+fn a_pause_is_as_long_as_it_is_to_be_unless_something_ends_it() {
+    let canceller = Canceller::new();
+    let begun = Instant::now();
+    canceller.pause(LIMIT).unwrap();
+    assert!((LIMIT..LIMIT + LOOSE).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    canceller.pause(Duration::ZERO).unwrap();
+    let error = with_deadline(LIMIT, || times_out(LIMIT, || canceller.pause(None)));
+    assert!(matches!(error.limit(), Some(LimitKind::Scope(_))));
+    let (theirs, (tell, told)) = (canceller.clone(), mpsc::channel());
+    let thread = thread::spawn(move || {
+        tell.send(()).unwrap();
+        theirs.pause(Timeout::NEVER)
+    });
+    told.recv().unwrap();
+    canceller.cancel();
+    assert!(thread.join().unwrap().unwrap_err().is_cancelled());
+    assert!(canceller.pause(Duration::ZERO).unwrap_err().is_cancelled());
 }

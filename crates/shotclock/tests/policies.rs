@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use peers::{LIMIT, Waiting, tcp_pair, times_out};
-use shotclock::faults::{Peer, PeerBuilder, StreamFault};
 use shotclock::{
     Error, LimitKind, ServerPolicy, Socket, SocketFile, Timeout, create_connection, create_server, with_deadline,
 };
+use shotclock_faults::{Peer, PeerBuilder, StreamFault};
 
 /// Much longer than anything here takes.
 const LONG: Duration = Duration::from_secs(30);

@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use crate::{Failure, workspace};
 
-const CRATES: [&str; 2] = ["shotclock", "shotclock-cli"];
 const FIELDS: [&str; 7] = ["authors", "categories", "description", "keywords", "license", "readme", "rust_version"];
 /// Long descriptions: crates.io's and PyPI's.
-const DESCRIPTIONS: [&str; 3] = ["docs/rust.md", "docs/command.md", "docs/python.md"];
+const DESCRIPTIONS: [&str; 4] = ["docs/rust.md", "docs/faults.md", "docs/command.md", "docs/python.md"];
 
 pub(crate) fn check() -> Result<(), Failure> {
     let mut faults = Vec::new();
@@ -38,7 +37,10 @@ pub(crate) fn has_address() -> Result<bool, Failure> {
 fn packages() -> Result<Vec<Value>, Failure> {
     let metadata = workspace::metadata(["--no-deps"])?;
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
-    Ok(packages.into_iter().filter(|package| CRATES.iter().any(|name| package["name"] == *name)).collect())
+    Ok(packages
+        .into_iter()
+        .filter(|package| workspace::PUBLISHED.iter().any(|name| package["name"] == *name))
+        .collect())
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -57,7 +59,7 @@ mod tests {
     #[test]
     fn registries_have_all_that_they_show() {
         check().unwrap();
-        assert_eq!(packages().unwrap().len(), CRATES.len());
+        assert_eq!(packages().unwrap().len(), workspace::PUBLISHED.len());
         assert!(relative_links("[a](b.md) [c](https://example.org) [d](#e)").eq(["b.md"]));
         assert!(is_empty(&Value::Null) && is_empty(&Value::from("")) && !is_empty(&Value::from("MIT")));
     }

@@ -1,6 +1,6 @@
-//! The rooms of the three houses, and their order: which file stands in which room, and which rooms it may use.
+//! The rooms of the houses, and their order: which file stands in which room, and which rooms it may use.
 //!
-//! `docs/rooms.txt` lists the rooms of the core, of the Python crate and of the Python package from the ground up. A file
+//! `docs/rooms.txt` lists the rooms of the core, the misbehaving peers, the Python crate and the Python package from the ground up. A file
 //! uses its own room and those before it, and no circle of files is left anywhere.
 
 mod circles;

@@ -5,14 +5,14 @@ mod talk;
 
 use std::path::{Path, PathBuf};
 
-use shotclock::faults::PeerBuilder;
-use shotclock::{Canceller, Deadline, Family, Kind, Lookup, Timeout, socketpair};
+use shotclock::{Canceller, Deadline, Lookup, Timeout};
+use shotclock_faults::PeerBuilder;
 
 use crate::arguments::{self, SECONDS};
 use crate::exit::Failure;
 use crate::input::Input;
 use crate::{interrupt, output, serve};
-use mode::Mode;
+use mode::Chosen;
 use talk::{News, Talk};
 
 /// Run a peer that misbehaves, to test a client against
@@ -29,30 +29,10 @@ use talk::{News, Talk};
 /// of that, as it should be.
 #[derive(clap::Args)]
 #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes", disable_help_subcommand = true)]
-#[command(after_help = "\
-Examples:
-  shotclock faults silent --port 8881
-  shotclock faults full-backlog --for 60
-  shotclock faults drip --interval 0.5 --content page.http
-  shotclock faults sip --interval 0.1
-  shotclock faults stall --after 1000 --json
-  shotclock faults reset --after 100 --take 1 --when-asked
-  shotclock faults half-close --after 100
-  shotclock faults never-read
-  shotclock faults garbage --after 17 --seed 7
-  shotclock faults flood --max-bytes 100000000
-  shotclock faults tls-stall --after 40
-  shotclock faults udp-drop --every 3
-  shotclock faults udp-duplicate --skip 1
-  shotclock faults udp-reorder
-  shotclock faults udp-late --delay 2
-  shotclock faults dns-dead --host 127.0.0.53 --port 53
-  shotclock faults dns-slow --delay 4
-  shotclock faults dns-truncated
-  shotclock faults dns-garbage --seed 7")]
+#[command(after_help = mode::examples())]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    mode: Mode,
+    mode: Chosen,
     /// Address or name to listen on; '' is every IPv4 address, :: every IPv6 address
     #[arg(long, global = true, default_value = "127.0.0.1")]
     host: String,
@@ -104,10 +84,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     interrupt::cancels(stop.clone())?;
     let talk = Talk { json: arguments.json };
     let peer = builder(arguments, talk, until, &stop)?.start()?;
-    for protocol in mode::protocols(arguments.mode.fault()) {
+    for protocol in arguments.mode.0.protocols() {
         talk.tell(&News::listening(protocol, peer.address()));
     }
-    wait(&stop, until)?;
+    match stop.pause(until.remaining()) {
+        Err(error) if !error.is_cancelled() => return Err(error.into()),
+        _over => {}
+    }
     drop(peer);
     talk.tell(&News::STOPPED);
     if arguments.json { output::check() } else { Ok(()) }
@@ -117,7 +100,7 @@ fn builder(arguments: &Arguments, talk: Talk, until: Deadline, stop: &Canceller)
     let lookup = Lookup::until(until.min(Deadline::after(serve::LOOKUP))).cancelled_by(stop);
     let address = serve::address(&arguments.host, arguments.port, &lookup).map_err(serve::name_the_reason)?;
     let address = address.as_inet().ok_or_else(|| Failure::Other(format!("{address}: no internet address")))?;
-    let mut builder = PeerBuilder::new(arguments.mode.fault())
+    let mut builder = PeerBuilder::new(arguments.mode.0)
         .address(address)
         .skip(arguments.skip)
         .take(arguments.take.unwrap_or(u64::MAX))
@@ -154,13 +137,4 @@ fn content(file: &Path, at_most: u64, until: Deadline, stop: &Canceller) -> Resu
         content.extend_from_slice(&buffer[..len]);
     }
     Ok(content)
-}
-
-/// Waits by a receive that is sent nothing.
-fn wait(stop: &Canceller, until: Deadline) -> Result<(), Failure> {
-    let (ours, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
-    match ours.until(until).cancelled_by(stop).recv(1) {
-        Err(error) if !error.is_timeout() && !error.is_cancelled() => Err(error.into()),
-        _ => Ok(()),
-    }
 }

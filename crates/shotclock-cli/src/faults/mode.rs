@@ -1,107 +1,70 @@
-//! The modes: each with its own arguments, and the fault that it is.
+//! The modes on the command line: each entry of the table of faults is a subcommand, with the option that it takes.
 
 use std::time::Duration;
 
-use shotclock::faults::{DatagramFault, Fault, NameServerFault, StreamFault};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand, value_parser};
+use shotclock_faults::{Argument, Fault, MODES, Mode, Unit};
 
 use crate::arguments::{self, SECONDS};
 
-#[derive(Clone, Copy, Debug, clap::Subcommand)]
-pub(super) enum Mode {
-    /// TCP: accepts, and never answers
-    Silent,
-    /// TCP: accepts nobody, and its queue is full: a connect hangs
-    FullBacklog,
-    /// TCP: sends a byte each interval
-    Drip(Interval),
-    /// TCP: reads a byte each interval, and sends nothing
-    Sip(Interval),
-    /// TCP: sends so many bytes, and then nothing more
-    Stall(After),
-    /// TCP: sends so many bytes, and resets the connection
-    Reset(After),
-    /// TCP: sends so many bytes and ends its data, while it goes on reading
-    HalfClose(After),
-    /// TCP: accepts, reads nothing and sends nothing: a long send hangs
-    NeverRead,
-    /// TCP: sends so many bytes as they should be, and then garbage
-    Garbage(After),
-    /// TCP: sends without end
-    Flood,
-    /// TCP: reads a TLS ClientHello, and sends so many bytes of the answer, never all
-    TlsStall(After),
-    /// UDP: does not answer
-    UdpDrop,
-    /// UDP: answers twice
-    UdpDuplicate,
-    /// UDP: answers after the answer to the next datagram
-    UdpReorder,
-    /// UDP: answers after a delay
-    UdpLate(Delay),
-    /// Name server: never answers
-    DnsDead,
-    /// Name server: answers after a delay
-    DnsSlow(Delay),
-    /// Name server: answers by UDP that the answer was truncated, and never by TCP
-    DnsTruncated,
-    /// Name server: answers with garbage
-    DnsGarbage,
+/// The mode that was chosen, as the fault that it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chosen(pub(super) Fault);
+
+impl Subcommand for Chosen {
+    fn augment_subcommands(command: Command) -> Command {
+        command.subcommands(MODES.iter().map(|mode| {
+            let subcommand = Command::new(mode.name).about(mode.to_string());
+            subcommand.args(mode.argument().map(option))
+        }))
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        Mode::named(name).is_some()
+    }
 }
 
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct Interval {
-    /// The time between two bytes
-    #[arg(long, value_name = SECONDS, default_value = "0.3", value_parser = arguments::duration,
-          allow_hyphen_values = true)]
-    interval: Duration,
+impl FromArgMatches for Chosen {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let chosen = matches.subcommand().and_then(|(name, told)| Some((Mode::named(name)?, told)));
+        let (mode, told) = chosen.ok_or_else(|| clap::Error::new(ErrorKind::MissingSubcommand))?;
+        Ok(Self(mode.fault(mode.argument().map_or(0, |argument| amount(argument, told)))))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct After {
-    /// How many bytes go well before; more than there are is all of them
-    #[arg(long, value_name = "BYTES", default_value_t = 0, allow_hyphen_values = true)]
-    after: usize,
+fn option(argument: &'static Argument) -> Arg {
+    let option = Arg::new(argument.option).long(argument.option).help(argument.says).allow_hyphen_values(true);
+    let option = option.default_value(argument.default);
+    match argument.unit {
+        Unit::Bytes => option.value_name("BYTES").value_parser(value_parser!(u64)),
+        Unit::Time => option.value_name(SECONDS).value_parser(arguments::duration),
+    }
 }
 
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct Delay {
-    /// How much later
-    #[arg(long, value_name = SECONDS, default_value = "1", value_parser = arguments::duration,
-          allow_hyphen_values = true)]
-    delay: Duration,
-}
-
-impl Mode {
-    pub(super) fn fault(self) -> Fault {
-        match self {
-            Self::Silent => StreamFault::Silent.into(),
-            Self::FullBacklog => Fault::FullBacklog,
-            Self::Drip(Interval { interval }) => StreamFault::Drip { interval }.into(),
-            Self::Sip(Interval { interval }) => StreamFault::Sip { interval }.into(),
-            Self::Stall(After { after }) => StreamFault::Stall { after }.into(),
-            Self::Reset(After { after }) => StreamFault::Reset { after }.into(),
-            Self::HalfClose(After { after }) => StreamFault::HalfClose { after }.into(),
-            Self::NeverRead => StreamFault::NeverRead.into(),
-            Self::Garbage(After { after }) => StreamFault::Garbage { after }.into(),
-            Self::Flood => StreamFault::Flood.into(),
-            Self::TlsStall(After { after }) => StreamFault::TlsStall { after }.into(),
-            Self::UdpDrop => DatagramFault::Drop.into(),
-            Self::UdpDuplicate => DatagramFault::Duplicate.into(),
-            Self::UdpReorder => DatagramFault::Reorder.into(),
-            Self::UdpLate(Delay { delay }) => DatagramFault::Late { delay }.into(),
-            Self::DnsDead => NameServerFault::Dead.into(),
-            Self::DnsSlow(Delay { delay }) => NameServerFault::Slow { delay }.into(),
-            Self::DnsTruncated => NameServerFault::Truncated.into(),
-            Self::DnsGarbage => NameServerFault::Garbage.into(),
+/// How many bytes, or nanoseconds, the mode was told.
+fn amount(argument: &Argument, told: &ArgMatches) -> u64 {
+    let told = match argument.unit {
+        Unit::Bytes => told.get_one::<u64>(argument.option).copied(),
+        // `arguments::duration` takes no time that is longer than the number.
+        Unit::Time => {
+            told.get_one::<Duration>(argument.option).map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
         }
-    }
+    };
+    told.unwrap_or(0)
 }
 
-/// The protocols by which a fault is met.
-pub(super) fn protocols(fault: Fault) -> &'static [&'static str] {
-    match fault {
-        Fault::Datagram(_) => &["udp"],
-        Fault::NameServer(_) => &["tcp", "udp"],
-        _ => &["tcp"],
-    }
+/// An example of each, for the help text.
+pub(super) fn examples() -> String {
+    let lines = MODES.iter().map(|mode| format!("\n  shotclock faults {} {}", mode.name, mode.example));
+    lines.fold("Examples:".to_owned(), |examples, line| examples + line.trim_end())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use serde::Serialize;
-use shotclock::faults::Event;
+use shotclock_faults::Event;
 
 use crate::output;
 

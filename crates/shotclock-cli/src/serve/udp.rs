@@ -75,12 +75,11 @@ impl UdpServer {
         self.socket.within(ROOM).sendmsg(&[IoSlice::new(data)], ancillary.as_slice(), Some(to.into()))
     }
 
-    /// Waits by a receive that is asked for nothing else: `stop` ends it, and so do datagrams that can be had again.
+    /// Says what went wrong, and leaves it time to pass; `stop` ends that.
     fn say_and_pause(&self, error: &Error) -> Result<()> {
         output::say(format_args!("udp: {error}"));
-        let (pause, _nobody) = shotclock::socketpair(Family::UNIX, shotclock::Kind::DGRAM)?;
-        match pause.within(LOOK_AGAIN).cancelled_by(&self.terms.stop).recv(1) {
-            Err(error) if !error.is_timeout() && !error.is_cancelled() => Err(error),
+        match self.terms.stop.pause(LOOK_AGAIN) {
+            Err(error) if !error.is_cancelled() => Err(error),
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! A misbehaving peer of the core's, in a capsule. Its threads know nothing of the interpreter: they only write down
+//! A misbehaving peer, in a capsule. Its threads know nothing of the interpreter: they only write down
 //! what happens.
 
 use std::ffi::{CStr, c_char, c_int};
@@ -6,14 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::process;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use shotclock::faults::{DatagramFault, Event, Fault, NameServerFault, Peer, PeerBuilder, StreamFault};
 use shotclock::unstable::Errno;
+use shotclock_faults::{Event, MODES, Mode, Peer, PeerBuilder};
 
 use crate::ffi::arguments::Buffer;
 use crate::ffi::call::released;
-use crate::ffi::capi::{Py_None, PyDict_New, PyDict_SetItemString, PyExc_RuntimeError, PyObject, variadic};
+use crate::ffi::capi::{Py_None, PyExc_RuntimeError, PyObject, variadic};
 use crate::ffi::capsule::{Content, capsule, content};
 use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
@@ -21,64 +20,6 @@ use crate::ffi::raised::{PyResult, Raised};
 
 /// So many events are kept: the first ones.
 const MOST_EVENTS: usize = 1 << 16;
-
-/// The modes by the names of the command, each with the argument it takes.
-const MODES: [(&CStr, Mode); 19] = [
-    (c"silent", Mode::Plain(Fault::Stream(StreamFault::Silent))),
-    (c"full-backlog", Mode::Plain(Fault::FullBacklog)),
-    (c"drip", Mode::Every(|interval| StreamFault::Drip { interval }.into())),
-    (c"sip", Mode::Every(|interval| StreamFault::Sip { interval }.into())),
-    (c"stall", Mode::After(|after| StreamFault::Stall { after }.into())),
-    (c"reset", Mode::After(|after| StreamFault::Reset { after }.into())),
-    (c"half-close", Mode::After(|after| StreamFault::HalfClose { after }.into())),
-    (c"never-read", Mode::Plain(Fault::Stream(StreamFault::NeverRead))),
-    (c"garbage", Mode::After(|after| StreamFault::Garbage { after }.into())),
-    (c"flood", Mode::Plain(Fault::Stream(StreamFault::Flood))),
-    (c"tls-stall", Mode::After(|after| StreamFault::TlsStall { after }.into())),
-    (c"udp-drop", Mode::Plain(Fault::Datagram(DatagramFault::Drop))),
-    (c"udp-duplicate", Mode::Plain(Fault::Datagram(DatagramFault::Duplicate))),
-    (c"udp-reorder", Mode::Plain(Fault::Datagram(DatagramFault::Reorder))),
-    (c"udp-late", Mode::Delay(|delay| DatagramFault::Late { delay }.into())),
-    (c"dns-dead", Mode::Plain(Fault::NameServer(NameServerFault::Dead))),
-    (c"dns-slow", Mode::Delay(|delay| NameServerFault::Slow { delay }.into())),
-    (c"dns-truncated", Mode::Plain(Fault::NameServer(NameServerFault::Truncated))),
-    (c"dns-garbage", Mode::Plain(Fault::NameServer(NameServerFault::Garbage))),
-];
-
-/// How a mode becomes a fault.
-#[derive(Clone, Copy)]
-enum Mode {
-    Plain(Fault),
-    After(fn(usize) -> Fault),
-    Every(fn(Duration) -> Fault),
-    Delay(fn(Duration) -> Fault),
-}
-
-impl Mode {
-    fn named(name: &CStr) -> PyResult<Self> {
-        let found = MODES.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode);
-        found.ok_or_else(|| exception::value_error("start_peer() takes one of peer_modes()"))
-    }
-
-    /// The name of the argument it takes.
-    fn argument(self) -> &'static str {
-        match self {
-            Self::Plain(_) => "",
-            Self::After(_) => "after",
-            Self::Every(_) => "every",
-            Self::Delay(_) => "delay",
-        }
-    }
-
-    /// `amount` is a number of bytes, or of nanoseconds.
-    fn fault(self, amount: u64) -> Fault {
-        match self {
-            Self::Plain(fault) => fault,
-            Self::After(fault) => fault(usize::try_from(amount).unwrap_or(usize::MAX)),
-            Self::Every(fault) | Self::Delay(fault) => fault(Duration::from_nanos(amount)),
-        }
-    }
-}
 
 /// What a capsule holds.
 struct Handle {
@@ -123,22 +64,20 @@ impl Log {
     }
 }
 
-/// `_native.peer_modes()`: `{mode: name of its argument}`, "" where it takes none.
+/// `_native.peer_modes()`: `[(mode, what it does, name of its argument, that one's default)]`, "" where it takes none.
 pub(crate) unsafe extern "C" fn peer_modes(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let make = || {
-        // SAFETY: the interpreter is held; names end with a NUL.
-        unsafe {
-            let modes = Owned::new(PyDict_New())?;
-            for (name, mode) in MODES {
-                let argument = Owned::text(mode.argument())?;
-                if PyDict_SetItemString(modes.as_ptr(), name.as_ptr(), argument.as_ptr()) != 0 {
-                    return Err(Raised);
-                }
-            }
-            Ok(modes)
-        }
-    };
-    returned(make())
+    returned(Owned::list(MODES.iter().map(mode_tuple)))
+}
+
+fn mode_tuple(mode: &Mode) -> PyResult<Owned> {
+    let (keyword, default) = mode.argument().map_or(("", ""), |argument| (argument.keyword, argument.default));
+    let (name, does) = (Owned::text(mode.name)?, Owned::text(&mode.to_string())?);
+    let (keyword, default) = (Owned::text(keyword)?, Owned::text(default)?);
+    // SAFETY: the interpreter is held; "N" takes over each object.
+    Owned::new(unsafe {
+        let (name, does, keyword, default) = (name.into_ptr(), does.into_ptr(), keyword.into_ptr(), default.into_ptr());
+        variadic!(Py_BuildValue(c"NNNN".as_ptr(), name, does, keyword, default))
+    })
 }
 
 /// `_native.start_peer(mode, amount, content, when_asked, host, port, skip, take, every, seed, max_connections,
@@ -229,7 +168,9 @@ fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
     };
     let ip: IpAddr = host.parse().map_err(|_| exception::value_error(&format!("{host:?}: expected an IP address")))?;
     let [skip, take, every, seed, max_connections, max_bytes] = numbers;
-    let builder = PeerBuilder::new(Mode::named(mode)?.fault(amount))
+    let mode = mode.to_str().ok().and_then(Mode::named);
+    let mode = mode.ok_or_else(|| exception::value_error("start_peer() takes one of peer_modes()"))?;
+    let builder = PeerBuilder::new(mode.fault(amount))
         .address(SocketAddr::new(ip, port))
         .skip(skip)
         .take(take)

@@ -7,7 +7,7 @@ use crate::addr::Address;
 use crate::ancillary::{Ancillary, Message, MessageInto, ReceivedFds};
 use crate::constant::MessageFlags;
 use crate::error::Result;
-use crate::ops;
+use crate::ops::{self, Ready};
 use crate::sys::{AsHandle, BorrowedHandle};
 use crate::target::Target;
 use crate::wait::{FirstCall, FirstTry, OneCall, Operation, call_first, try_first};
@@ -83,6 +83,30 @@ impl Socket {
     /// ```
     pub fn connect_ex<'t>(&self, target: impl Into<Target<'t>>) -> Result<i32> {
         self.view().connect_ex(target)
+    }
+
+    /// Waits until the socket is ready in one of these ways, and says in which it is. Nothing is taken or sent: for code of
+    /// other libraries that tries by itself, for both directions at once, for the end of a connection on which nothing is
+    /// received ([`Ready::NONE`]). A timeout of zero is a look. Source: poll(2).
+    ///
+    /// Readiness is a hint: another thread may take what was there, so make the call itself under a limit, or with
+    /// [`MessageFlags::DONTWAIT`].
+    ///
+    /// # Errors
+    /// None of its own: an error of the connection is [`Ready::ENDED`], and the next call's.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Ready, socketpair};
+    /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// assert_eq!(one.wait_ready(Ready::READABLE | Ready::WRITABLE)?, Ready::WRITABLE);
+    /// other.send(b"x")?;
+    /// assert_eq!(one.wait_ready(Ready::READABLE)?, Ready::READABLE);
+    /// drop(other);
+    /// assert!(one.wait_ready(Ready::NONE)?.contains(Ready::ENDED));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn wait_ready(&self, wanted: Ready) -> Result<Ready> {
+        self.view().wait_ready(wanted)
     }
 
     /// Receives what is there, up to `size` bytes, and waits if nothing is. Empty: the peer has ended the data, or

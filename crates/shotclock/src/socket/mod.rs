@@ -240,6 +240,31 @@ impl Socket {
         self.checked("shutdown", |fd| socket::shutdown(fd, how.0))
     }
 
+    /// Whether the peer's system has acknowledged all that was sent on a TCP connection: then nothing of it can be lost any
+    /// more by a reset, such as a close makes that leaves data unread. That the peer's program has read it is not said.
+    ///
+    /// # Errors
+    /// The socket is closed, or no TCP.
+    ///
+    /// ```
+    /// use shotclock::{Canceller, create_connection, create_server};
+    /// use std::time::Duration;
+    /// let listener = create_server(("127.0.0.1", 0))?;
+    /// let client = create_connection(listener.getsockname()?, Duration::from_secs(5))?;
+    /// client.sendall(b"goodbye")?;
+    /// // Nothing announces it, so look again after a while.
+    /// let (shutdown, mut looks) = (Canceller::new(), 0);
+    /// while !client.is_acknowledged()? && looks < 1000 {
+    ///     shutdown.pause(Duration::from_millis(5))?;
+    ///     looks += 1;
+    /// }
+    /// assert!(client.is_acknowledged()?);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn is_acknowledged(&self) -> Result<bool> {
+        self.checked("getsockopt", socket::is_acknowledged)
+    }
+
     /// Closes the socket: every later call on it, and every wait under way in any thread, fails with an error whose
     /// `is_closed()` is true. Closing twice is not an error.
     ///

@@ -9,7 +9,7 @@ use crate::ancillary::{self, Ancillary, ControlMessage, Message, MessageInto, Re
 use crate::constant::{Family, MessageFlags};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
-use crate::ops;
+use crate::ops::{self, Ready};
 use crate::sys::message::ControlBuffer;
 use crate::sys::{AsHandle, BorrowedHandle, Errno, socket};
 use crate::target::Target;
@@ -534,6 +534,22 @@ impl<'s> Timed<'s> {
                 _ => Err(error),
             },
         }
+    }
+
+    /// Waits until the socket is ready; see [`Socket::wait_ready`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Ready, socketpair};
+    /// use std::time::Duration;
+    /// let (one, _silent) = socketpair(Family::UNIX, Kind::STREAM)?;
+    /// assert!(one.within(Duration::from_millis(10)).wait_ready(Ready::READABLE).unwrap_err().is_timeout());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn wait_ready(&self, wanted: Ready) -> Result<Ready> {
+        self.run("wait_ready", &mut ops::WaitReady { fd: self.fd(), wanted })
     }
 
     /// Closes, and waits no longer for a lingering connection than the limit allows; see [`Socket::close`].

@@ -6,6 +6,7 @@
 //! * `Errno`, `PollFd`, `Readiness`, `c` (the C numbers that have names in the core), `describe(errno)`.
 //! * `monotonic_nanos`: a clock that never steps.
 //! * `poll(fds, timeout)`: waits for readiness, no longer than asked, and says so when interrupted.
+//! * `readiness(handle, wanted)`: the same for one handle, as a look that never waits.
 //! * `socket`: every socket call as one non-blocking try, close-on-exec and without SIGPIPE; `bury`, which ends what a
 //!   number stands for and keeps the number; whether all that was sent has arrived.
 //! * `message`: sendmsg and recvmsg with control messages; no descriptor is lost.

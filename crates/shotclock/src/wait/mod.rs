@@ -8,6 +8,7 @@ mod first_try;
 mod gate;
 mod limit;
 mod operation;
+mod pause;
 mod policy;
 #[cfg(feature = "waits")]
 pub(crate) mod record;

@@ -271,7 +271,6 @@ pub fn is_stream(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
 }
 
 /// Whether the peer's system has acknowledged all that was sent on a TCP connection.
-#[cfg_attr(not(feature = "faults"), expect(dead_code, reason = "misbehaving peers alone ask"))]
 pub(crate) fn is_acknowledged(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
     // In `struct tcp_info` (linux/tcp.h): segments sent and not acknowledged, bytes not sent yet.
     const UNACKED: usize = 24;

@@ -44,6 +44,11 @@ pub(crate) fn poll(_fds: &mut [PollFd<'_>], _nanos: Option<u64>) -> Result<usize
     Err(Errno::NOSYS)
 }
 
+/// Ready for nothing.
+pub(crate) fn readiness(_fd: BorrowedHandle<'_>, _wanted: Readiness) -> Result<Readiness, Errno> {
+    Err(Errno::NOSYS)
+}
+
 /// The system's words for an error number.
 pub(crate) fn describe(errno: Errno) -> String {
     match errno {

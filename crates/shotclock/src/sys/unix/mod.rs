@@ -52,6 +52,13 @@ pub(crate) fn poll(fds: &mut [PollFd<'_>], nanos: Option<u64>) -> Result<usize, 
     usize::try_from(ready).map_err(|_| last_errno())
 }
 
+/// In which of these ways the descriptor is ready now, or has ended. It never waits.
+pub(crate) fn readiness(fd: BorrowedHandle<'_>, wanted: Readiness) -> Result<Readiness, Errno> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, wanted)];
+    poll(&mut fds, Some(0))?;
+    Ok(fds[0].revents())
+}
+
 /// The system's words for an error number, without the number.
 pub(crate) fn describe(errno: Errno) -> String {
     let text = std::io::Error::from(errno).to_string();

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::connection::Connection;
-use super::datagram::{Reaction, When};
-use super::dns::Query;
-use super::event::{Event, EventKind};
-use super::fault::NameServerFault;
-use super::garbage::Garbage;
-use super::terms::Terms;
-use crate::error::Result;
+use shotclock::Result;
+
+use crate::connection::Connection;
+use crate::datagram::{Reaction, When};
+use crate::dns::Query;
+use crate::event::{Event, EventKind};
+use crate::fault::NameServerFault;
+use crate::garbage::Garbage;
+use crate::terms::Terms;
 
 /// How long an answer of garbage is: less than any datagram's limit, more than a header.
 const GARBAGE: usize = 64;
 
-pub(super) struct NameServer {
+pub(crate) struct NameServer {
     fault: NameServerFault,
     terms: Arc<Terms>,
     /// Queries by UDP and TCP are counted together.
@@ -23,12 +24,12 @@ pub(super) struct NameServer {
 }
 
 impl NameServer {
-    pub(super) fn new(fault: NameServerFault, terms: Arc<Terms>) -> Self {
+    pub(crate) fn new(fault: NameServerFault, terms: Arc<Terms>) -> Self {
         Self { fault, terms, asked: AtomicU64::new(0) }
     }
 
     /// What comes of a message by UDP.
-    pub(super) fn react(&self, message: &[u8]) -> Reaction {
+    pub(crate) fn react(&self, message: &[u8]) -> Reaction {
         let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         let Some(query) = Query::read(message) else {
             // Nothing a resolver would send; nothing to be answered.
@@ -45,7 +46,7 @@ impl NameServer {
     }
 
     /// Answers the queries of a connection, each with its length before it, until the client ends.
-    pub(super) fn serve(&self, connection: &mut Connection) -> Result<()> {
+    pub(crate) fn serve(&self, connection: &mut Connection) -> Result<()> {
         loop {
             let mut length = [0; 2];
             if connection.receive_exact_or_end(&mut length)? {

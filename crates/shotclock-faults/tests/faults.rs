@@ -1,6 +1,7 @@
 //! Each fault, as a client meets it: in its order, never early, bounded, and gone when its peer is dropped.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "../../shotclock/tests/peers/mod.rs"]
 mod peers;
 
 use std::net::SocketAddr;
@@ -8,8 +9,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use peers::{LIMIT, in_own_process, open_descriptors, times_out};
-use shotclock::faults::{DatagramFault, Event, EventKind, Fault, NameServerFault, Peer, PeerBuilder, StreamFault};
 use shotclock::{Family, Kind, Shutdown, Socket, SocketOption, create_connection, set_default_timeout};
+use shotclock_faults::{DatagramFault, Event, EventKind, Fault, NameServerFault, Peer, PeerBuilder, StreamFault};
 
 /// How long anything may take before a test calls it hung.
 const PATIENCE: Duration = Duration::from_secs(20);

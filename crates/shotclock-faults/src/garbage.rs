@@ -1,17 +1,17 @@
 //! Bytes without sense, the same for the same seed.
 
 /// An endless source of garbage. Source: SplitMix64, by Sebastiano Vigna.
-pub(super) struct Garbage {
+pub(crate) struct Garbage {
     state: u64,
 }
 
 impl Garbage {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
     /// Overwrites the bytes.
-    pub(super) fn fill(&mut self, bytes: &mut [u8]) {
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
         for part in bytes.chunks_mut(8) {
             let next = self.next().to_le_bytes();
             part.copy_from_slice(&next[..part.len()]);

@@ -7,20 +7,17 @@ use std::process;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use super::accept::Acceptor;
-use super::backlog::full_backlog;
-use super::bind::{both, datagrams, listen, own_address};
-use super::connection::Connection;
-use super::datagram::{self, DatagramServer};
-use super::event::Event;
-use super::fault::{Fault, NameServerFault, StreamFault};
-use super::name_server::NameServer;
-use super::terms::{Selection, Terms};
-use crate::error::{Error, Reason, Result};
-use crate::option::SocketOption;
-use crate::socket::Socket;
-use crate::sys;
-use crate::wait::Canceller;
+use shotclock::{Canceller, Error, Result, Socket, SocketOption, unstable};
+
+use crate::accept::Acceptor;
+use crate::backlog::full_backlog;
+use crate::bind::{both, datagrams, listen, own_address};
+use crate::connection::Connection;
+use crate::datagram::{self, DatagramServer};
+use crate::event::Event;
+use crate::fault::{Fault, NameServerFault, StreamFault};
+use crate::name_server::NameServer;
+use crate::terms::{Selection, Terms};
 
 /// What a peer sends if nobody says what: 64 KiB of lines.
 const LINE: &[u8; 16] = b"0123456789abcde\n";
@@ -34,7 +31,7 @@ const SMALL_BUFFER: i32 = 1;
 /// A forked child has the sockets too, as any others, and none of the threads: there dropping the peer ends nothing.
 ///
 /// ```
-/// use shotclock::faults::{Fault, Peer};
+/// use shotclock_faults::{Fault, Peer};
 /// use shotclock::{Family, Kind, Socket};
 /// use std::time::Duration;
 /// let peer = Peer::start(Fault::FullBacklog)?;
@@ -59,7 +56,7 @@ impl Peer {
     /// The system's: no sockets, no threads.
     ///
     /// ```
-    /// use shotclock::faults::{DatagramFault, Peer};
+    /// use shotclock_faults::{DatagramFault, Peer};
     /// let peer = Peer::start(DatagramFault::Drop)?;
     /// assert_ne!(peer.address().port(), 0);
     /// # Ok::<(), shotclock::Error>(())
@@ -71,7 +68,7 @@ impl Peer {
     /// Where it listens.
     ///
     /// ```
-    /// use shotclock::faults::{Peer, StreamFault};
+    /// use shotclock_faults::{Peer, StreamFault};
     /// let peer = Peer::start(StreamFault::Silent)?;
     /// assert!(peer.address().ip().is_loopback());
     /// # Ok::<(), shotclock::Error>(())
@@ -81,8 +78,9 @@ impl Peer {
     }
 
     fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Result<()> {
-        let thread = sys::thread::spawn("faults", work);
-        self.threads.push(thread.map_err(|error| Error::new("faults", Reason::NoThread(error)))?);
+        // `unstable`, since no crate but the core may touch masks of signals, which is no business of sockets either.
+        let thread = unstable::spawn("faults", work);
+        self.threads.push(thread.map_err(|error| Error::other("faults", error))?);
         Ok(())
     }
 }
@@ -109,7 +107,7 @@ impl fmt::Debug for Peer {
 ///
 /// ```
 /// use shotclock::create_connection;
-/// use shotclock::faults::{PeerBuilder, StreamFault};
+/// use shotclock_faults::{PeerBuilder, StreamFault};
 /// use std::time::Duration;
 /// // The first connection is reset, the second and all others get the whole: does the client try again?
 /// let peer = PeerBuilder::new(StreamFault::Reset { after: 0 }).take(1).content(b"at last").start()?;
@@ -130,7 +128,7 @@ impl PeerBuilder {
     /// each.
     ///
     /// ```
-    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use shotclock_faults::{PeerBuilder, StreamFault};
     /// let _silent = PeerBuilder::new(StreamFault::Silent).start()?;
     /// # Ok::<(), shotclock::Error>(())
     /// ```
@@ -151,7 +149,7 @@ impl PeerBuilder {
     /// Where to listen; port 0 is one that is free.
     ///
     /// ```
-    /// use shotclock::faults::{NameServerFault, PeerBuilder};
+    /// use shotclock_faults::{NameServerFault, PeerBuilder};
     /// let server = PeerBuilder::new(NameServerFault::Dead).address(([127, 0, 0, 53], 0)).start()?;
     /// assert_eq!(server.address().ip().to_string(), "127.0.0.53");
     /// # Ok::<(), shotclock::Error>(())
@@ -166,7 +164,7 @@ impl PeerBuilder {
     /// backlog, which takes nobody's number.
     ///
     /// ```
-    /// use shotclock::faults::{DatagramFault, PeerBuilder};
+    /// use shotclock_faults::{DatagramFault, PeerBuilder};
     /// use shotclock::{Family, Kind, Socket};
     /// let peer = PeerBuilder::new(DatagramFault::Drop).skip(1).start()?;
     /// let client = Socket::new(Family::INET, Kind::DGRAM)?;
@@ -183,7 +181,7 @@ impl PeerBuilder {
     /// How many the fault befalls; those after them go well.
     ///
     /// ```
-    /// use shotclock::faults::{DatagramFault, PeerBuilder};
+    /// use shotclock_faults::{DatagramFault, PeerBuilder};
     /// use shotclock::{Family, Kind, Socket};
     /// let peer = PeerBuilder::new(DatagramFault::Drop).take(1).start()?;
     /// let client = Socket::new(Family::INET, Kind::DGRAM)?;
@@ -201,7 +199,7 @@ impl PeerBuilder {
     /// Of those that are not skipped the fault befalls only each so-many-th; 0 is taken for 1.
     ///
     /// ```
-    /// use shotclock::faults::{DatagramFault, PeerBuilder};
+    /// use shotclock_faults::{DatagramFault, PeerBuilder};
     /// use shotclock::{Family, Kind, Socket};
     /// let peer = PeerBuilder::new(DatagramFault::Drop).every(2).start()?;
     /// let client = Socket::new(Family::INET, Kind::DGRAM)?;
@@ -221,7 +219,7 @@ impl PeerBuilder {
     ///
     /// ```
     /// use shotclock::create_connection;
-    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use shotclock_faults::{PeerBuilder, StreamFault};
     /// use std::time::Duration;
     /// let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
     /// let peer = PeerBuilder::new(StreamFault::Stall { after: usize::MAX }).content(head).start()?;
@@ -242,7 +240,7 @@ impl PeerBuilder {
     ///
     /// ```
     /// use shotclock::create_connection;
-    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use shotclock_faults::{PeerBuilder, StreamFault};
     /// use std::time::Duration;
     /// let peer = PeerBuilder::new(StreamFault::Reset { after: 0 }).when_asked(true).start()?;
     /// let client = create_connection(peer.address(), Duration::from_secs(5))?;
@@ -260,7 +258,7 @@ impl PeerBuilder {
     ///
     /// ```
     /// use shotclock::create_connection;
-    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use shotclock_faults::{PeerBuilder, StreamFault};
     /// use std::time::Duration;
     /// let received = |seed| -> shotclock::Result<Vec<u8>> {
     ///     let peer = PeerBuilder::new(StreamFault::Garbage { after: 0 }).seed(seed).start()?;
@@ -282,7 +280,7 @@ impl PeerBuilder {
     /// closes looks like one that only ended its data and still listens: with a fault that stalls it keeps its place.
     ///
     /// ```
-    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use shotclock_faults::{PeerBuilder, StreamFault};
     /// let _peer = PeerBuilder::new(StreamFault::Silent).max_connections(1).start()?;
     /// # Ok::<(), shotclock::Error>(())
     /// ```
@@ -297,7 +295,7 @@ impl PeerBuilder {
     ///
     /// ```
     /// use shotclock::create_connection;
-    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use shotclock_faults::{PeerBuilder, StreamFault};
     /// use std::time::Duration;
     /// let peer = PeerBuilder::new(StreamFault::Flood).max_bytes(1 << 20).start()?;
     /// let mut client = create_connection(peer.address(), Duration::from_secs(5))?;
@@ -315,7 +313,7 @@ impl PeerBuilder {
     /// Whom to tell of each event. It is called in the peer's threads, which wait for it; it must not drop the peer.
     ///
     /// ```
-    /// use shotclock::faults::{DatagramFault, EventKind, PeerBuilder};
+    /// use shotclock_faults::{DatagramFault, EventKind, PeerBuilder};
     /// use shotclock::{Family, Kind, Socket};
     /// use std::sync::mpsc;
     /// let (tell, told) = mpsc::channel();
@@ -337,7 +335,7 @@ impl PeerBuilder {
     /// The system's: EADDRINUSE first of all, no sockets, no threads.
     ///
     /// ```
-    /// use shotclock::faults::{PeerBuilder, StreamFault};
+    /// use shotclock_faults::{PeerBuilder, StreamFault};
     /// let one = PeerBuilder::new(StreamFault::Silent).start()?;
     /// let error = PeerBuilder::new(StreamFault::Silent).address(one.address()).start().unwrap_err();
     /// assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 ///
 /// ```
 /// use shotclock::create_connection;
-/// use shotclock::faults::{EventKind, PeerBuilder, StreamFault};
+/// use shotclock_faults::{EventKind, PeerBuilder, StreamFault};
 /// use std::sync::mpsc;
 /// use std::time::Duration;
 /// let (tell, told) = mpsc::channel();
@@ -39,7 +39,7 @@ pub struct Event {
 }
 
 impl Event {
-    pub(super) fn new(kind: EventKind, number: u64, client: Option<SocketAddr>) -> Self {
+    pub(crate) fn new(kind: EventKind, number: u64, client: Option<SocketAddr>) -> Self {
         Self { kind, number, client, sent: 0, received: 0, query: None, error: None }
     }
 }
@@ -61,7 +61,7 @@ impl fmt::Display for Event {
 /// What happened.
 ///
 /// ```
-/// use shotclock::faults::EventKind;
+/// use shotclock_faults::EventKind;
 /// assert_eq!(EventKind::HalfClosed.to_string(), "half_closed");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,7 +107,7 @@ impl EventKind {
     /// The name of the kind, as the command prints it.
     ///
     /// ```
-    /// assert_eq!(shotclock::faults::EventKind::Opened.name(), "opened");
+    /// assert_eq!(shotclock_faults::EventKind::Opened.name(), "opened");
     /// ```
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,14 +1,12 @@
 //! A listener whose queue is full.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::bind::own_address;
-use crate::constant::Kind;
-use crate::deadline::Timeout;
-use crate::dial::ServerBuilder;
-use crate::error::{Error, Reason, Result};
-use crate::socket::Socket;
+use shotclock::{Address, Error, Kind, Result, ServerBuilder, Socket, Timeout};
+
+use crate::bind::own_address;
 
 /// A connect over loopback that takes longer than this has found the queue full.
 const AT_ONCE: Duration = Duration::from_millis(100);
@@ -16,12 +14,12 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 const MOST: usize = 16;
 
 /// A listener that accepts nobody, and the clients that fill its queue; the listener is the first of them.
-pub(super) fn full_backlog(address: SocketAddr) -> Result<(SocketAddr, Vec<Socket>)> {
+pub(crate) fn full_backlog(address: SocketAddr) -> Result<(SocketAddr, Vec<Socket>)> {
     let listener = ServerBuilder::new().backlog(0).listen(address)?;
     let address = own_address(&listener)?;
     let mut held = vec![listener];
     while held.len() <= MOST {
-        let client = Socket::new(crate::Address::from(address).family(), Kind::STREAM)?;
+        let client = Socket::new(Address::from(address).family(), Kind::STREAM)?;
         client.set_timeout(Timeout::NEVER);
         match client.within(AT_ONCE).connect(address) {
             Ok(()) => held.push(client),
@@ -30,5 +28,5 @@ pub(super) fn full_backlog(address: SocketAddr) -> Result<(SocketAddr, Vec<Socke
         }
     }
     let text = format!("a queue of length 0 took {MOST} connections and was not full");
-    Err(Error::new("full backlog", Reason::Unsupported(text)))
+    Err(Error::other("full backlog", io::Error::new(io::ErrorKind::Unsupported, text)))
 }

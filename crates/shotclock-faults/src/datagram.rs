@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Event, EventKind};
-use super::fault::DatagramFault;
-use super::terms::{Selection, Terms};
-use crate::deadline::Deadline;
-use crate::error::Error;
-use crate::socket::Socket;
+use shotclock::{Deadline, Error, Socket};
+
+use crate::event::{Event, EventKind};
+use crate::fault::DatagramFault;
+use crate::terms::{Selection, Terms};
 
 /// Longer than any datagram.
 const BUFFER: usize = 64 << 10;
@@ -22,17 +21,17 @@ const ROOM: Duration = Duration::from_millis(100);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What comes of a datagram.
-pub(super) struct Reaction {
-    pub(super) number: u64,
-    pub(super) kind: EventKind,
-    pub(super) query: Option<String>,
-    pub(super) answer: Vec<u8>,
-    pub(super) when: When,
+pub(crate) struct Reaction {
+    pub(crate) number: u64,
+    pub(crate) kind: EventKind,
+    pub(crate) query: Option<String>,
+    pub(crate) answer: Vec<u8>,
+    pub(crate) when: When,
 }
 
 /// When the answer goes.
 #[derive(Clone, Copy)]
-pub(super) enum When {
+pub(crate) enum When {
     Now,
     Twice,
     After(Duration),
@@ -46,7 +45,7 @@ struct Letter {
     data: Vec<u8>,
 }
 
-pub(super) struct DatagramServer<R> {
+pub(crate) struct DatagramServer<R> {
     socket: Socket,
     terms: Arc<Terms>,
     react: R,
@@ -57,12 +56,12 @@ pub(super) struct DatagramServer<R> {
 }
 
 impl<R: FnMut(&[u8]) -> Reaction> DatagramServer<R> {
-    pub(super) fn new(socket: Socket, terms: Arc<Terms>, react: R) -> Self {
+    pub(crate) fn new(socket: Socket, terms: Arc<Terms>, react: R) -> Self {
         Self { socket, terms, react, late: VecDeque::new(), held_back: None, sent: 0 }
     }
 
     /// Answers until the end is called for.
-    pub(super) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let mut buffer = vec![0; BUFFER];
         loop {
             let until = self.late.front().map_or(Deadline::NEVER, |(due, _)| *due);
@@ -141,7 +140,7 @@ impl<R: FnMut(&[u8]) -> Reaction> DatagramServer<R> {
 }
 
 /// An echo server's reaction to each datagram.
-pub(super) fn echo(fault: DatagramFault, selection: Selection) -> impl FnMut(&[u8]) -> Reaction {
+pub(crate) fn echo(fault: DatagramFault, selection: Selection) -> impl FnMut(&[u8]) -> Reaction {
     let mut number = 0;
     move |data| {
         number += 1;

@@ -12,9 +12,9 @@ const TIME_TO_LIVE: u32 = 0;
 const NAME: u16 = 0xc000 | HEADER as u16;
 
 /// A question, as it came.
-pub(super) struct Query<'a> {
+pub(crate) struct Query<'a> {
     /// The number that the answer must bear.
-    pub(super) id: [u8; 2],
+    pub(crate) id: [u8; 2],
     recursion_desired: bool,
     /// The first question: the name, the type and the class.
     question: &'a [u8],
@@ -24,7 +24,7 @@ pub(super) struct Query<'a> {
 
 impl<'a> Query<'a> {
     /// Reads a message; `None` if it is no query.
-    pub(super) fn read(message: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(message: &'a [u8]) -> Option<Self> {
         let (header, rest) = message.split_at_checked(HEADER)?;
         let is_query = header[2] & 0x80 == 0;
         let has_question = header[4..6] != [0, 0];
@@ -38,7 +38,7 @@ impl<'a> Query<'a> {
     }
 
     /// The right answer: every name is this machine's.
-    pub(super) fn answer(&self) -> Vec<u8> {
+    pub(crate) fn answer(&self) -> Vec<u8> {
         match self.kind {
             A => self.reply(false, &Ipv4Addr::LOCALHOST.octets()),
             AAAA => self.reply(false, &Ipv6Addr::LOCALHOST.octets()),
@@ -47,7 +47,7 @@ impl<'a> Query<'a> {
     }
 
     /// An answer that says of itself that it was truncated.
-    pub(super) fn truncated(&self) -> Vec<u8> {
+    pub(crate) fn truncated(&self) -> Vec<u8> {
         self.reply(true, &[])
     }
 

@@ -4,19 +4,18 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::connection::Connection;
-use super::event::{Event, EventKind};
-use super::terms::Terms;
-use crate::addr::Address;
-use crate::error::Result;
-use crate::socket::Socket;
+use shotclock::{Address, Result, Socket};
+
+use crate::connection::Connection;
+use crate::event::{Event, EventKind};
+use crate::terms::Terms;
 
 /// A connection's thread keeps little on its stack: a buffer of 16 KiB is the most.
 const STACK: usize = 128 << 10;
 /// When descriptors, memory or threads ran out: look again after this long.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-pub(super) struct Acceptor<S> {
+pub(crate) struct Acceptor<S> {
     listener: Socket,
     terms: Arc<Terms>,
     serve: S,
@@ -28,12 +27,12 @@ impl<S> Acceptor<S>
 where
     S: Fn(&mut Connection) -> Result<()> + Clone + Send + 'static,
 {
-    pub(super) fn new(listener: Socket, terms: Arc<Terms>, serve: S) -> Self {
+    pub(crate) fn new(listener: Socket, terms: Arc<Terms>, serve: S) -> Self {
         Self { listener, terms, serve, accepted: 0, threads: Vec::new() }
     }
 
     /// Accepts until the end is called for, and returns when each client's thread has ended.
-    pub(super) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let (leave, left) = mpsc::channel();
         let mut open = 0;
         while !self.terms.stop.is_cancelled() {

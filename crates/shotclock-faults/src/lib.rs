@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use shotclock::create_connection;
-//! use shotclock::faults::{Peer, StreamFault};
+//! use shotclock_faults::{Peer, StreamFault};
 //! use std::time::Duration;
 //!
 //! let peer = Peer::start(StreamFault::Stall { after: 5 })?;
@@ -17,7 +17,9 @@
 //! ```
 //!
 //! What happens depends on counts of bytes, connections, datagrams and queries, and on a seed: never on chance.
-//! [`PeerBuilder`] says whom a fault befalls, what the peer sends, and what bounds it.
+//! [`PeerBuilder`] says whom a fault befalls, what the peer sends, and what bounds it. [`MODES`] names all faults, as the
+//! command `shotclock faults` and Python's `shotclock.faults` do.
+#![forbid(unsafe_code)]
 
 mod accept;
 mod backlog;
@@ -29,6 +31,7 @@ mod event;
 mod exchange;
 mod fault;
 mod garbage;
+mod mode;
 mod name_server;
 mod peer;
 mod terms;
@@ -36,4 +39,10 @@ mod tls;
 
 pub use event::{Event, EventKind};
 pub use fault::{DatagramFault, Fault, NameServerFault, StreamFault};
+pub use mode::{Argument, MODES, Mode, Unit};
 pub use peer::{Peer, PeerBuilder};
+
+/// The examples of the crate's page, compiled with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/faults.md")]
+struct Page;

@@ -1,24 +1,21 @@
 //! One TCP connection, and what befalls it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Event, EventKind};
-use super::exchange::{Acknowledged, End, Exchange, Goal, Traffic};
-use super::fault::StreamFault;
-use super::garbage::Garbage;
-use super::terms::Terms;
-use super::tls;
-use crate::constant::{MessageFlags, Shutdown};
-use crate::deadline::{Deadline, Timeout};
-use crate::error::{Error, Reason, Result};
-use crate::option::SocketOption;
-use crate::socket::Socket;
-use crate::wait::{Cancellers, Limit, run};
+use shotclock::{Deadline, Error, MessageFlags, Result, Shutdown, Socket, SocketOption, Timeout};
 
-pub(super) struct Connection {
-    pub(super) socket: Socket,
+use crate::event::{Event, EventKind};
+use crate::exchange::{End, Exchange, Goal, Traffic};
+use crate::fault::StreamFault;
+use crate::garbage::Garbage;
+use crate::terms::Terms;
+use crate::tls;
+
+pub(crate) struct Connection {
+    pub(crate) socket: Socket,
     client: SocketAddr,
     number: u64,
     terms: Arc<Terms>,
@@ -26,14 +23,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(socket: Socket, client: SocketAddr, number: u64, terms: Arc<Terms>) -> Self {
+    pub(crate) fn new(socket: Socket, client: SocketAddr, number: u64, terms: Arc<Terms>) -> Self {
         // The process's default is for the sockets of the program that is tested.
         socket.set_timeout(Timeout::NEVER);
         Self { socket, client, number, terms, traffic: Traffic::default() }
     }
 
     /// Serves the client to its end, as `serve` does it, and tells of both ends.
-    pub(super) fn run(mut self, serve: impl FnOnce(&mut Self) -> Result<()>) {
+    pub(crate) fn run(mut self, serve: impl FnOnce(&mut Self) -> Result<()>) {
         self.tell(EventKind::Opened);
         let ended = self.socket.setsockopt(SocketOption::NODELAY, true).and_then(|()| serve(&mut self));
         let mut event = self.event(EventKind::Closed);
@@ -45,7 +42,7 @@ impl Connection {
     }
 
     /// What befalls the client by a stream fault, if one does.
-    pub(super) fn misbehave(&mut self, fault: StreamFault) -> Result<()> {
+    pub(crate) fn misbehave(&mut self, fault: StreamFault) -> Result<()> {
         let terms = Arc::clone(&self.terms);
         let content = &*terms.content;
         let begin = |after: usize| &content[..after.min(content.len())];
@@ -72,12 +69,12 @@ impl Connection {
 
     /// Sends nothing more, and reads on until the connection is no more. A client that has ended its data may still
     /// wait for ours, so that is no reason to go.
-    pub(super) fn stall(&mut self) -> Result<()> {
+    pub(crate) fn stall(&mut self) -> Result<()> {
         self.tell(EventKind::Stalled);
         self.exchange(&[], Goal::Never, true, Deadline::NEVER)
     }
 
-    pub(super) fn send(&mut self, data: &[u8]) -> Result<()> {
+    pub(crate) fn send(&mut self, data: &[u8]) -> Result<()> {
         self.exchange(data, Goal::Sent, true, Deadline::NEVER)
     }
 
@@ -119,11 +116,21 @@ impl Connection {
     }
 
     fn reset(&mut self) -> Result<()> {
-        let limit = Limit { cancellers: Cancellers::NONE.and(&self.terms.stop), ..Limit::NONE };
-        run("reset", &mut Acknowledged::new(self.socket.borrow()), &limit)?;
+        self.wait_for_acknowledgement()?;
         self.socket.setsockopt(SocketOption::LINGER, Some(Duration::ZERO))?;
         self.socket.close()?;
         self.tell(EventKind::Reset);
+        Ok(())
+    }
+
+    /// Until all that was sent has arrived at the client's system. Nothing announces that, so it looks again after
+    /// 1, 2, 4 .. 32 ms.
+    fn wait_for_acknowledgement(&self) -> Result<()> {
+        let mut looks = 0;
+        while !self.socket.is_acknowledged()? {
+            self.terms.pause(Duration::from_millis(1 << looks.min(5)))?;
+            looks += 1;
+        }
         Ok(())
     }
 
@@ -168,16 +175,16 @@ impl Connection {
         self.stall()
     }
 
-    pub(super) fn receive_exact(&mut self, into: &mut [u8]) -> Result<()> {
+    pub(crate) fn receive_exact(&mut self, into: &mut [u8]) -> Result<()> {
         let received = self.socket.cancelled_by(&self.terms.stop).recv_exact(into);
         self.traffic.received += received.as_ref().map_or_else(Error::bytes_moved, |()| into.len() as u64);
         received
     }
 
     /// The same; whether the client ended its data instead.
-    pub(super) fn receive_exact_or_end(&mut self, into: &mut [u8]) -> Result<bool> {
+    pub(crate) fn receive_exact_or_end(&mut self, into: &mut [u8]) -> Result<bool> {
         match self.receive_exact(into) {
-            Err(error) if error.bytes_moved() == 0 && matches!(error.reason(), Reason::Ended(_)) => Ok(true),
+            Err(error) if error.bytes_moved() == 0 && error.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
             received => received.map(|()| false),
         }
     }
@@ -185,9 +192,8 @@ impl Connection {
     /// Sends `data` and reads at once; no later than `until`.
     fn exchange(&mut self, data: &[u8], goal: Goal, reads: bool, until: Deadline) -> Result<()> {
         let most = self.terms.most_bytes;
-        let (fd, traffic) = (self.socket.borrow(), &mut self.traffic);
-        let limit = Limit { deadline: until, cancellers: Cancellers::NONE.and(&self.terms.stop), ..Limit::NONE };
-        match run("exchange", &mut Exchange { fd, unsent: data, goal, reads, traffic, most }, &limit)? {
+        let (socket, traffic) = (self.socket.until(until).cancelled_by(&self.terms.stop), &mut self.traffic);
+        match (Exchange { socket, unsent: data, goal, reads, traffic, most }).run()? {
             End::Reached => Ok(()),
             End::Exhausted => Err(self.exhausted()),
         }
@@ -195,10 +201,10 @@ impl Connection {
 
     fn exhausted(&self) -> Error {
         let text = format!("it has moved {} bytes, as many as one connection may", self.terms.most_bytes);
-        Error::new("exchange", Reason::TooLong(text))
+        Error::other("exchange", io::Error::new(io::ErrorKind::InvalidData, text))
     }
 
-    pub(super) fn client(&self) -> SocketAddr {
+    pub(crate) fn client(&self) -> SocketAddr {
         self.client
     }
 

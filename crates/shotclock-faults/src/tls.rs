@@ -1,18 +1,18 @@
 //! The little of TLS that a handshake which stalls needs. Source: RFC 8446.
 
-use super::garbage::Garbage;
+use crate::garbage::Garbage;
 
 /// A record's header: its type, a version, and how many bytes follow.
-pub(super) const HEADER: usize = 5;
+pub(crate) const HEADER: usize = 5;
 
 /// How many bytes follow the header of a record with a handshake message; `None` if it is none.
-pub(super) fn handshake_length(header: [u8; HEADER]) -> Option<usize> {
+pub(crate) fn handshake_length(header: [u8; HEADER]) -> Option<usize> {
     let [22, 3, _, high, low] = header else { return None };
     Some(usize::from(u16::from_be_bytes([high, low])))
 }
 
 /// A record with a ServerHello such as TLS 1.3 begins with; its random numbers are made from the seed.
-pub(super) fn server_hello(seed: u64) -> Vec<u8> {
+pub(crate) fn server_hello(seed: u64) -> Vec<u8> {
     let (mut random, mut key) = ([0; 32], [0; 32]);
     let mut garbage = Garbage::new(seed);
     garbage.fill(&mut random);

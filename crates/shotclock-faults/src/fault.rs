@@ -5,7 +5,7 @@ use std::time::Duration;
 /// A way to misbehave.
 ///
 /// ```
-/// use shotclock::faults::{DatagramFault, Fault, Peer};
+/// use shotclock_faults::{DatagramFault, Fault, Peer};
 /// let _mute = Peer::start(DatagramFault::Drop)?;
 /// let _full = Peer::start(Fault::FullBacklog)?;
 /// # Ok::<(), shotclock::Error>(())
@@ -25,14 +25,14 @@ pub enum Fault {
 
 /// How a TCP server misbehaves to one connection.
 ///
-/// It sends its content ([`PeerBuilder::content`](super::PeerBuilder::content)) unasked, or when it is asked
-/// ([`PeerBuilder::when_asked`](super::PeerBuilder::when_asked)), and meanwhile reads and throws away what comes, unless
+/// It sends its content ([`PeerBuilder::content`](crate::PeerBuilder::content)) unasked, or when it is asked
+/// ([`PeerBuilder::when_asked`](crate::PeerBuilder::when_asked)), and meanwhile reads and throws away what comes, unless
 /// the fault says otherwise. A number of bytes beyond the content is the content's end. Where
 /// nothing befalls a connection, it gets the content and then the end of the data.
 ///
 /// ```
 /// use shotclock::create_connection;
-/// use shotclock::faults::{PeerBuilder, StreamFault};
+/// use shotclock_faults::{PeerBuilder, StreamFault};
 /// use std::time::Duration;
 /// let peer = PeerBuilder::new(StreamFault::Reset { after: 3 }).when_asked(true).start()?;
 /// let client = create_connection(peer.address(), Duration::from_secs(5))?;
@@ -94,7 +94,7 @@ pub enum StreamFault {
 /// How a UDP echo server misbehaves. A datagram that nothing befalls is echoed at once.
 ///
 /// ```
-/// use shotclock::faults::{DatagramFault, Peer};
+/// use shotclock_faults::{DatagramFault, Peer};
 /// use shotclock::{Family, Kind, Socket};
 /// let peer = Peer::start(DatagramFault::Duplicate)?;
 /// let client = Socket::new(Family::INET, Kind::DGRAM)?;
@@ -122,7 +122,7 @@ pub enum DatagramFault {
 /// and ::1, and no other records.
 ///
 /// ```
-/// use shotclock::faults::{NameServerFault, Peer};
+/// use shotclock_faults::{NameServerFault, Peer};
 /// use shotclock::{Family, Kind, Socket};
 /// use std::time::Duration;
 /// let server = Peer::start(NameServerFault::Dead)?;
@@ -146,6 +146,22 @@ pub enum NameServerFault {
     Truncated,
     /// Answers with the question's number, and garbage made from the seed behind it.
     Garbage,
+}
+
+impl Fault {
+    /// The protocols by which it is met.
+    ///
+    /// ```
+    /// use shotclock_faults::{Fault, NameServerFault};
+    /// assert_eq!(Fault::from(NameServerFault::Dead).protocols(), ["tcp", "udp"]);
+    /// ```
+    pub const fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Self::FullBacklog | Self::Stream(_) => &["tcp"],
+            Self::Datagram(_) => &["udp"],
+            Self::NameServer(_) => &["tcp", "udp"],
+        }
+    }
 }
 
 impl From<StreamFault> for Fault {

@@ -2,75 +2,55 @@
 
 use std::time::Duration;
 
-use super::event::Event;
-use crate::deadline::Deadline;
-use crate::error::Result;
-use crate::sys::Readiness;
-use crate::wait::{Canceller, Cancellers, Interest, Limit, Operation, Pause, run};
+use shotclock::{Canceller, Result};
 
-pub(super) type Report = Box<dyn Fn(Event) + Send + Sync>;
+use crate::event::Event;
 
-pub(super) struct Terms {
-    pub(super) selection: Selection,
-    pub(super) content: Vec<u8>,
-    pub(super) seed: u64,
+pub(crate) type Report = Box<dyn Fn(Event) + Send + Sync>;
+
+pub(crate) struct Terms {
+    pub(crate) selection: Selection,
+    pub(crate) content: Vec<u8>,
+    pub(crate) seed: u64,
     /// A connection begins with the client's first byte.
-    pub(super) when_asked: bool,
-    pub(super) most_connections: usize,
-    pub(super) most_bytes: u64,
-    pub(super) report: Option<Report>,
+    pub(crate) when_asked: bool,
+    pub(crate) most_connections: usize,
+    pub(crate) most_bytes: u64,
+    pub(crate) report: Option<Report>,
     /// Cancelled: the end, whatever is under way.
-    pub(super) stop: Canceller,
+    pub(crate) stop: Canceller,
 }
 
 impl Terms {
-    pub(super) fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: Event) {
         if let Some(report) = &self.report {
             report(event);
         }
     }
 
     /// Waits for so long; an error is the end of the peer.
-    pub(super) fn pause(&self, time: Duration) -> Result<()> {
-        let limit =
-            Limit { deadline: Deadline::after(time), cancellers: Cancellers::NONE.and(&self.stop), ..Limit::NONE };
-        match run("pause", &mut Nothing, &limit) {
-            Err(error) if error.is_timeout() => Ok(()),
-            ended => ended,
-        }
+    pub(crate) fn pause(&self, time: Duration) -> Result<()> {
+        self.stop.pause(time)
     }
 }
 
 /// Which connections, datagrams or queries a fault befalls, by their numbers from 1.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Selection {
-    pub(super) skip: u64,
-    pub(super) take: u64,
-    pub(super) every: u64,
+pub(crate) struct Selection {
+    pub(crate) skip: u64,
+    pub(crate) take: u64,
+    pub(crate) every: u64,
 }
 
 impl Selection {
-    pub(super) const ALL: Self = Self { skip: 0, take: u64::MAX, every: 1 };
+    pub(crate) const ALL: Self = Self { skip: 0, take: u64::MAX, every: 1 };
 
-    pub(super) fn befalls(self, number: u64) -> bool {
+    pub(crate) fn befalls(self, number: u64) -> bool {
         // The k-th of those that are not skipped, if it falls on the step and is not beyond the last to take.
         let Some(beyond) = number.checked_sub(self.skip).filter(|beyond| *beyond > 0) else { return false };
         let every = self.every.max(1);
         beyond % every == 0 && beyond / every <= self.take
     }
-}
-
-/// What never happens.
-struct Nothing;
-
-impl Operation for Nothing {
-    type Output = ();
-
-    fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
-        Err(Pause::WouldBlock)
-    }
-
-    fn interest<'s>(&'s self, _: &mut Interest<'s>) {}
 }
 
 #[cfg(test)]

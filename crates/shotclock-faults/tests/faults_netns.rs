@@ -1,13 +1,14 @@
 //! The faulty name server as the system's own resolver meets it, in a network namespace of the test's own.
 
+#[path = "../../shotclock/tests/netns/mod.rs"]
 mod netns;
 
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use shotclock::faults::{Event, EventKind, NameServerFault, Peer, PeerBuilder};
 use shotclock::{AddressInfoHints, Error, Kind, Lookup};
+use shotclock_faults::{Event, EventKind, NameServerFault, Peer, PeerBuilder};
 
 const LIMIT: Duration = Duration::from_millis(200);
 /// What a lookup under `LIMIT` never takes, however busy the machine; the resolver itself would take a minute.
