@@ -12,7 +12,7 @@ use crate::ffi::capi::{
 use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
-use crate::wait::open;
+use crate::socket::open;
 
 /// What is thrown away at once, without a thread for it.
 const LITTLE: usize = 16 << 20;

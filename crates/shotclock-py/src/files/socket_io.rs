@@ -20,8 +20,8 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::files::send;
 use crate::files::send::Way;
 use crate::files::tls_records::RECORD;
+use crate::socket::open;
 use crate::wait::bounds::Bounds;
-use crate::wait::open;
 
 /// Whether a limit of ours has ever ended a write of a file: before that there is no state to look for.
 static ANY_ENDED: AtomicBool = AtomicBool::new(false);

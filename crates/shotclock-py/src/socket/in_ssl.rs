@@ -9,63 +9,25 @@
 //! them, of the same half, could free a buffer that the other is about to read into.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
+use std::thread;
 
 use shotclock::unstable::interrupt::own_id;
 
 use crate::ffi::call::released;
-use crate::ffi::capi::PyObject;
 use crate::socket::object::SocketRef;
+use crate::socket::side_table::{self, Beside, Half, Try, Wait};
 
-struct Try {
-    /// The object's address: the call that tries keeps the object alive.
-    socket: usize,
-    thread: usize,
-    /// The program's timeout, in nanoseconds.
-    timeout: i64,
-    /// Threads that want it next.
-    next: Vec<Thread>,
-}
-
-/// Which halves of an OpenSSL object a call uses, as bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-pub(crate) enum Half {
-    Receiving = 1,
-    Sending = 2,
-    Both = 3,
-}
-
-/// A thread is in a call in which `_ssl` waits by itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Inside {
-    /// The object's address, and in its low bits the halves.
-    socket: usize,
-    thread: usize,
-}
-
-/// For one such call, without a lock. Changed with the interpreter held.
+/// A place for one call in which `_ssl` waits by itself, without a lock. Changed with the interpreter held.
 struct Place {
+    /// As [`marked`].
     socket: AtomicUsize,
     thread: AtomicUsize,
 }
 
-/// By the sockets' addresses. Who finds the place taken is in the table.
+/// By the sockets' addresses. Who finds the place taken goes into the side table.
 static PLACES: [Place; 64] = [const { Place { socket: AtomicUsize::new(NOBODY), thread: AtomicUsize::new(0) } }; 64];
 
 const NOBODY: usize = 0;
-
-#[derive(Default)]
-struct Table {
-    tries: Vec<Try>,
-    inside: Vec<Inside>,
-}
-
-static TABLE: Mutex<Table> = Mutex::new(Table { tries: Vec::new(), inside: Vec::new() });
-
-/// How many entries the table has, so that nobody takes the lock where there is none.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// A try under way; over when dropped.
 pub(crate) struct SslTry {
@@ -75,19 +37,19 @@ pub(crate) struct SslTry {
 impl SslTry {
     /// Begins one. While another thread makes a try on the socket this one waits, with the interpreter released.
     pub(crate) fn of(socket: SocketRef) -> Self {
-        loop {
-            {
-                let mut table = table();
-                let Some(one) = table.find(socket) else {
-                    let timeout = socket.timeout_field();
-                    socket.set_timeout_field(0);
-                    let (socket, thread) = (key(socket), own_id());
-                    table.tries.push(Try { socket, thread, timeout, next: Vec::new() });
-                    table.count();
-                    break;
-                };
-                one.next.push(thread::current());
+        let begin = |beside: &mut Beside| match &mut beside.ssl_try {
+            Some(under_way) => {
+                under_way.next.push(thread::current());
+                false
             }
+            none => {
+                let timeout = socket.timeout_field();
+                socket.set_timeout_field(0);
+                *none = Some(Try { thread: own_id(), timeout, next: Vec::new() });
+                true
+            }
+        };
+        while !side_table::beside(socket, begin) {
             // The end of that try wakes this thread, however soon.
             released(thread::park);
         }
@@ -97,13 +59,13 @@ impl SslTry {
 
 impl Drop for SslTry {
     fn drop(&mut self) {
-        let mut table = table();
         // Else a forked child goes on with what its parent began.
-        let Some(index) = table.tries.iter().position(|one| one.socket == key(self.socket)) else { return };
-        let one = table.tries.swap_remove(index);
-        table.count();
-        self.socket.set_timeout_field(one.timeout);
-        for thread in one.next {
+        let Some(Try { timeout, next, .. }) = side_table::find(self.socket, |beside| beside.ssl_try.take()).flatten()
+        else {
+            return;
+        };
+        self.socket.set_timeout_field(timeout);
+        for thread in next {
             thread.unpark();
         }
     }
@@ -122,52 +84,61 @@ impl SocketRef {
 
 /// The program's timeout of a socket whose own field says 0, if a try is under way.
 pub(crate) fn timeout(socket: SocketRef) -> Option<i64> {
-    if COUNT.load(Ordering::Relaxed) == 0 {
+    if !side_table::has_calls() {
         return None;
     }
-    table().find(socket).map(|one| one.timeout)
+    side_table::find(socket, |beside| beside.ssl_try.as_ref().map(|one| one.timeout)).flatten()
 }
 
 /// Sets the program's timeout while a try is under way; false if none is.
 pub(crate) fn set_timeout(socket: SocketRef, nanos: i64) -> bool {
-    if COUNT.load(Ordering::Relaxed) == 0 {
-        return false;
-    }
-    table().find(socket).map(|one| one.timeout = nanos).is_some()
+    let set = |beside: &mut Beside| beside.ssl_try.as_mut().map(|one| one.timeout = nanos).is_some();
+    side_table::has_calls() && side_table::find(socket, set) == Some(true)
 }
 
 /// A call in which `_ssl` waits by itself; over when dropped.
-pub(crate) struct SslWait(Inside);
+pub(crate) struct SslWait {
+    socket: SocketRef,
+    wait: Wait,
+}
 
 impl SslWait {
     /// Once no try is under way; `None` if this thread is in the middle of a call on it already.
     #[inline]
     pub(crate) fn of(socket: SocketRef, half: Half) -> Option<Self> {
-        let inside = Inside { socket: key(socket) | half as usize, thread: own_id() };
-        let place = place(key(socket));
-        if COUNT.load(Ordering::Relaxed) == 0 && place.get().socket == NOBODY {
-            place.put(inside);
-            return Some(Self(inside));
+        let wait = Wait { half, thread: own_id() };
+        let place = place(socket);
+        if !side_table::has_calls() && place.is_free() {
+            place.put(marked(socket, half), wait.thread);
+            return Some(Self { socket, wait });
         }
-        Self::beside_others(socket, inside)
+        Self::beside_others(socket, wait)
     }
 
     #[cold]
     #[inline(never)]
-    fn beside_others(socket: SocketRef, inside: Inside) -> Option<Self> {
-        loop {
-            {
-                let mut table = table();
-                if table.has(key(socket), inside.thread) {
-                    return None;
-                }
-                if table.find(socket).is_none() {
-                    table.inside.push(inside);
-                    table.count();
-                    return Some(Self(inside));
-                }
+    fn beside_others(socket: SocketRef, wait: Wait) -> Option<Self> {
+        enum Found {
+            Itself,
+            Try,
+            Nothing,
+        }
+        let enter = |beside: &mut Beside| {
+            if is_placed(socket, wait.thread) || has(beside, wait.thread) {
+                Found::Itself
+            } else if beside.ssl_try.is_some() {
+                Found::Try
+            } else {
+                beside.ssl_waits.push(wait);
+                Found::Nothing
             }
-            drop(SslTry::of(socket));
+        };
+        loop {
+            match side_table::beside(socket, enter) {
+                Found::Itself => return None,
+                Found::Try => drop(SslTry::of(socket)),
+                Found::Nothing => return Some(Self { socket, wait }),
+            }
         }
     }
 }
@@ -175,89 +146,86 @@ impl SslWait {
 impl Drop for SslWait {
     #[inline]
     fn drop(&mut self) {
-        let place = place(self.0.address());
-        if place.get() == self.0 {
-            return place.put(Inside { socket: NOBODY, thread: 0 });
+        let place = place(self.socket);
+        if place.has(self.socket, self.wait) {
+            return place.put(NOBODY, 0);
         }
-        let mut table = table();
-        if let Some(index) = table.inside.iter().position(|one| *one == self.0) {
-            table.inside.swap_remove(index);
-            table.count();
-        }
-    }
-}
-
-impl Inside {
-    fn address(self) -> usize {
-        self.socket & !(Half::Both as usize)
+        side_table::find(self.socket, |beside| {
+            if let Some(index) = beside.ssl_waits.iter().position(|one| *one == self.wait) {
+                beside.ssl_waits.swap_remove(index);
+            }
+        });
     }
 }
 
 impl Place {
     #[inline]
-    fn get(&self) -> Inside {
-        Inside { socket: self.socket.load(Ordering::Relaxed), thread: self.thread.load(Ordering::Relaxed) }
+    fn is_free(&self) -> bool {
+        self.socket.load(Ordering::Relaxed) == NOBODY
     }
 
     #[inline]
-    fn put(&self, inside: Inside) {
-        self.socket.store(inside.socket, Ordering::Relaxed);
-        self.thread.store(inside.thread, Ordering::Relaxed);
+    fn has(&self, socket: SocketRef, wait: Wait) -> bool {
+        self.socket.load(Ordering::Relaxed) == marked(socket, wait.half) && self.has_thread(wait.thread)
+    }
+
+    fn has_thread(&self, thread: usize) -> bool {
+        self.thread.load(Ordering::Relaxed) == thread
+    }
+
+    /// The halves that its call uses, if that is one on this socket.
+    fn halves(&self, socket: SocketRef) -> Option<usize> {
+        let marked = self.socket.load(Ordering::Relaxed);
+        (marked & !(Half::Both as usize) == socket.address()).then_some(marked & Half::Both as usize)
+    }
+
+    #[inline]
+    fn put(&self, socket: usize, thread: usize) {
+        self.socket.store(socket, Ordering::Relaxed);
+        self.thread.store(thread, Ordering::Relaxed);
     }
 }
 
 /// Whether this thread is in the middle of a call on the socket.
 pub(crate) fn is_by_this_thread(socket: SocketRef) -> bool {
-    table().has(key(socket), own_id())
+    let thread = own_id();
+    is_placed(socket, thread)
+        || side_table::has_calls() && side_table::find(socket, |beside| has(beside, thread)) == Some(true)
 }
 
 /// Whether a thread is in a call in which `_ssl` waits by itself, and uses the same half.
 pub(crate) fn is_in_the_way(socket: SocketRef, half: Half) -> bool {
-    let is = |one: Inside| one.address() == key(socket) && one.socket & half as usize != 0;
-    is(place(key(socket)).get()) || COUNT.load(Ordering::Relaxed) != 0 && table().inside.iter().copied().any(is)
+    let uses_it = |halves: usize| halves & half as usize != 0;
+    let waits = |beside: &mut Beside| beside.ssl_waits.iter().any(|one| uses_it(one.half as usize));
+    place(socket).halves(socket).is_some_and(uses_it)
+        || side_table::has_calls() && side_table::find(socket, waits) == Some(true)
 }
 
-/// In a forked child: the threads that made tries are not there to end them.
+/// In a forked child: the threads that were inside are not there to leave.
 pub(crate) fn forget_after_fork() {
-    let mut table = table();
-    table.inside.clear();
-    PLACES.iter().for_each(|place| place.put(Inside { socket: NOBODY, thread: 0 }));
-    for one in table.tries.drain(..) {
-        // SAFETY: the thread's frame, which never ends here, keeps the object alive.
-        let socket = unsafe { SocketRef::new(one.socket as *mut PyObject) };
-        socket.set_timeout_field(one.timeout);
-    }
-    table.count();
+    PLACES.iter().for_each(|place| place.put(NOBODY, 0));
+    side_table::forget_calls_after_fork();
 }
 
-impl Table {
-    fn find(&mut self, socket: SocketRef) -> Option<&mut Try> {
-        self.tries.iter_mut().find(|one| one.socket == key(socket))
-    }
+/// Whether the thread is in the middle of a call that has a place of its own.
+fn is_placed(socket: SocketRef, thread: usize) -> bool {
+    let place = place(socket);
+    place.halves(socket).is_some() && place.has_thread(thread)
+}
 
-    /// Whether the thread is in the middle of any call on the socket.
-    fn has(&self, socket: usize, thread: usize) -> bool {
-        let is = |one: &Inside| one.address() == socket && one.thread == thread;
-        self.tries.iter().any(|one| one.socket == socket && one.thread == thread)
-            || self.inside.iter().chain([&place(socket).get()]).any(is)
-    }
-
-    /// Once it has changed.
-    fn count(&self) {
-        COUNT.store(self.tries.len() + self.inside.len(), Ordering::Relaxed);
-    }
+/// Whether the thread is in the middle of any other call.
+fn has(beside: &Beside, thread: usize) -> bool {
+    beside.ssl_try.as_ref().is_some_and(|one| one.thread == thread)
+        || beside.ssl_waits.iter().any(|one| one.thread == thread)
 }
 
 #[inline]
-fn place(socket: usize) -> &'static Place {
-    &PLACES[(socket >> 5) % PLACES.len()]
+fn place(socket: SocketRef) -> &'static Place {
+    &PLACES[(socket.address() >> 5) % PLACES.len()]
 }
 
-/// Taken with the interpreter held, and for a few instructions: fork finds it free.
-fn table() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn key(socket: SocketRef) -> usize {
-    socket.as_object().addr()
+/// The object's address, and in its low bits the halves.
+#[inline]
+fn marked(socket: SocketRef, half: Half) -> usize {
+    socket.address() | half as usize
 }

@@ -6,6 +6,8 @@ pub(crate) mod habit;
 pub(crate) mod in_ssl;
 pub(crate) mod kinds;
 pub(crate) mod object;
+pub(crate) mod open;
+pub(crate) mod side_table;
 pub(crate) mod stock;
 pub(crate) mod unblocked;
 pub(crate) mod waiting;

@@ -51,6 +51,11 @@ impl SocketRef {
         self.0.as_ptr().cast()
     }
 
+    /// Where the object is, by which things are kept beside it.
+    pub(crate) fn address(self) -> usize {
+        self.0.as_ptr().addr()
+    }
+
     /// The descriptor's number, -1 once closed.
     pub(crate) fn number(self) -> RawFd {
         self.number_cell().load(Ordering::Relaxed)

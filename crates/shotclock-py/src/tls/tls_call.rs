@@ -6,7 +6,7 @@ use shotclock::Phase;
 use shotclock::unstable::Readiness;
 
 use crate::ffi::capi::PyObject;
-use crate::socket::in_ssl::Half;
+use crate::socket::side_table::Half;
 use crate::tls::original::Passed;
 
 /// The calls that wait.

@@ -15,9 +15,11 @@ use crate::ffi::exception;
 use crate::ffi::exception::Kept;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
-use crate::socket::in_ssl::{Half, SslTry, SslWait};
+use crate::socket::in_ssl::{SslTry, SslWait};
 use crate::socket::kinds::is_socket;
 use crate::socket::object::SocketRef;
+use crate::socket::open;
+use crate::socket::side_table::Half;
 use crate::socket::{in_ssl, unblocked};
 use crate::tls::guarded::Guarded;
 use crate::tls::original::Passed;
@@ -26,7 +28,6 @@ use crate::tls::silence::Room;
 use crate::tls::tls_call::TlsCall;
 use crate::wait::expiry::Moved;
 use crate::wait::lent::Descriptor;
-use crate::wait::open;
 use crate::wait::timing::{First, Timing};
 
 /// How long a call that another one is in the way of waits before it looks again: nobody tells it.

@@ -8,9 +8,10 @@ use crate::ffi::capi::{Py_TYPE, PyErr_Clear, PyErr_SetObject, PyObject, PyObject
 use crate::ffi::exception;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::open;
 use crate::wait::chain::Innermost;
 use crate::wait::link::LinkRef;
-use crate::wait::{canceller, chain, open};
+use crate::wait::{canceller, chain};
 
 /// The scope that ends first, and all cancellers: of those that the thread or task is in when the call is made.
 pub(crate) struct Bounds {

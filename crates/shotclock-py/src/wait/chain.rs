@@ -16,8 +16,8 @@ use crate::ffi::exception;
 use crate::ffi::once::Once;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::open;
 use crate::wait::link::LinkRef;
-use crate::wait::open;
 
 /// The variable's name.
 const NAME: &CStr = c"shotclock chain";

@@ -10,6 +10,7 @@ use shotclock::{Family, Kind, MessageFlags, Phase};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::habit;
 use crate::socket::object::SocketRef;
+use crate::socket::open;
 use crate::socket::unblocked::Before;
 use crate::wait::bounds::Outlook;
 use crate::wait::expiry::Moved;
@@ -17,7 +18,7 @@ use crate::wait::lent::Descriptor;
 use crate::wait::manner::{Manner, SMALL};
 use crate::wait::parts::{Beside, Receiving, Sending};
 use crate::wait::timing::{First, Timing};
-use crate::wait::{low_water, open, policy};
+use crate::wait::{low_water, policy};
 
 /// One call that moves bytes.
 #[derive(Clone, Copy)]
@@ -220,7 +221,7 @@ impl Transfer {
     #[inline(never)]
     fn is_plain(self) -> Option<bool> {
         let timeout = self.socket.timeout();
-        if policy::count() != 0 && policy::of(self.socket).is_some() {
+        if policy::of(self.socket).is_some() {
             return None;
         }
         // What never waits has no use for a limit.

@@ -10,7 +10,7 @@ use crate::ffi::capi::{Py_TYPE, PyObject, PyType_IsSubtype, PyTypeObject};
 use crate::ffi::once::Once;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::PyResult;
-use crate::wait::open;
+use crate::socket::open;
 
 /// The type `_native.Link`, once it is made.
 pub(super) static TYPE: Once<PyTypeObject> = Once::new();

@@ -68,7 +68,7 @@ fn place_of(socket: SocketRef) -> (&'static AtomicU64, u64) {
 /// The key is the object's address with the number: both are the same again only for another socket.
 fn place_for(socket: SocketRef, number: c_int) -> (&'static AtomicU64, u64) {
     const BITS: u32 = 20;
-    let address = (socket.as_object().addr() as u64) >> 4;
+    let address = (socket.address() as u64) >> 4;
     let key = match u64::try_from(number) {
         Ok(number) if number < 1 << BITS => address << BITS | number,
         _ => NOBODY,

@@ -1,79 +1,37 @@
-//! Server policies: which sockets are under one, and how a policy gets from a listener to what it accepts.
-//!
-//! Objects of the interpreter's own class have no room for one, so they stand in a table, by the object's address, until
-//! the object is closed or dies. Between two objects a connection is only a number: `_accept` gives one, and `detach`,
-//! of which `ssl` makes an object of its own. Then the policy stands by the number, until a socket object with that
-//! number first waits; whether it is the same connection, and no later one that got the number, the inode tells.
+//! Server policies: how a policy gets to a socket, and from a listener to what it accepts. Where it stands meanwhile is the
+//! side table's business.
 
-use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use shotclock::unstable::{PolicyState, numbers, syscall};
 use shotclock::{Deadline, Kind, LimitKind, Protocol, ServerPolicy, Timeout};
 
-use crate::ffi::capi::{
-    METH_O, PyCFunction_NewEx, PyErr_Clear, PyLong_AsSize_t, PyMethodDef, PyObject, PyWeakref_NewRef, variadic,
-};
+use crate::ffi::capi::{PyErr_Clear, PyObject, variadic};
 use crate::ffi::exception;
-use crate::ffi::own_object::method;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::kinds::is_socket;
 use crate::socket::object::SocketRef;
+use crate::socket::side_table::{self, Numbered};
 use crate::wait::lent::Descriptor;
-use crate::wait::open;
-
-struct UnderPolicy {
-    state: Arc<PolicyState>,
-    /// Tells of the object's death.
-    _reference: Owned,
-}
-
-// SAFETY: a reference that is used and given back with the interpreter held.
-unsafe impl Send for UnderPolicy {}
-
-struct Numbered {
-    inode: u64,
-    state: Arc<PolicyState>,
-}
-
-struct Table {
-    objects: BTreeMap<usize, UnderPolicy>,
-    numbers: BTreeMap<RawFd, Numbered>,
-}
-
-static TABLE: Mutex<Table> = Mutex::new(Table { objects: BTreeMap::new(), numbers: BTreeMap::new() });
-
-/// How many entries there are, so that nobody takes the lock where there is none. They are counted among the open scopes
-/// as well, so that a call looks at one number for both.
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-
-/// How many policies are kept.
-pub(crate) fn count() -> usize {
-    COUNT.load(Ordering::Relaxed)
-}
 
 /// The policy of a socket.
+#[inline]
 pub(crate) fn of(socket: SocketRef) -> Option<Arc<PolicyState>> {
-    if count() == 0 {
-        return None;
-    }
-    let number = socket.number();
-    let mut all = all();
-    if let Some(known) = all.objects.get(&key(socket)) {
-        return Some(Arc::clone(&known.state));
-    }
-    let numbered = all.numbers.remove(&number);
-    all.recount();
-    // Unlocked, since from here on the interpreter is asked.
-    drop(all);
-    let numbered = numbered.filter(|numbered| inode_of(socket) == Some(numbered.inode))?;
+    if side_table::policies() == 0 { None } else { look(socket) }
+}
+
+#[inline(never)]
+fn look(socket: SocketRef) -> Option<Arc<PolicyState>> {
+    let numbered = match side_table::policy(socket) {
+        Ok(state) => return Some(state),
+        Err(numbered) => numbered.filter(|numbered| inode_of(socket) == Some(numbered.inode))?,
+    };
     // Only an object that somebody made of `_socket.socket` itself takes no weak references.
-    if keep(socket, Arc::clone(&numbered.state)).is_err() {
+    if side_table::put_policy(socket, Arc::clone(&numbered.state)).is_err() {
         // SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };
     }
@@ -90,14 +48,10 @@ pub(crate) fn hand_down(listener: SocketRef, accepted: BorrowedFd<'_>) {
 
 /// The object has given up this number, and the connection goes on by it.
 pub(crate) fn detach(socket: SocketRef, number: RawFd) {
-    if count() == 0 || number < 0 {
+    if side_table::policies() == 0 || number < 0 {
         return;
     }
-    let mut all = all();
-    let gone = all.objects.remove(&key(socket));
-    all.recount();
-    drop(all);
-    if let Some(gone) = &gone {
+    if let Some(gone) = side_table::take_policy(socket) {
         // SAFETY: not negative; what it stands for is looked at and not touched.
         put_by_number(unsafe { BorrowedFd::borrow_raw(number) }, Arc::clone(&gone.state));
     }
@@ -105,14 +59,9 @@ pub(crate) fn detach(socket: SocketRef, number: RawFd) {
 
 /// The object closes this number.
 pub(crate) fn forget(socket: SocketRef, number: RawFd) {
-    if count() == 0 {
-        return;
+    if side_table::policies() != 0 {
+        drop((side_table::take_policy(socket), side_table::take_numbered(number)));
     }
-    let mut all = all();
-    let gone = (all.objects.remove(&key(socket)), all.numbers.remove(&number));
-    all.recount();
-    drop(all);
-    drop(gone);
 }
 
 /// What the exception calls a limit of a policy.
@@ -145,7 +94,7 @@ pub(crate) unsafe extern "C" fn set_policy(_: *mut PyObject, arguments: *mut PyO
             Some(state) => state.set_policy(&policy),
             None => {
                 check_server(socket)?;
-                keep(socket, Arc::new(PolicyState::new(&policy, Deadline::now())))?;
+                side_table::put_policy(socket, Arc::new(PolicyState::new(&policy, Deadline::now())))?;
             }
         }
         Ok(Owned::none())
@@ -179,7 +128,7 @@ pub(crate) unsafe extern "C" fn policy(_: *mut PyObject, object: *mut PyObject) 
 
 /// `_native.policies()`: how many are kept.
 pub(crate) unsafe extern "C" fn policies(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    returned(Owned::size(count()))
+    returned(Owned::size(side_table::policies()))
 }
 
 /// # Safety
@@ -238,71 +187,12 @@ impl TcpInfo {
     }
 }
 
-/// Puts an object into the table, until it is closed or dies. TypeError if nobody would tell of its death.
-fn keep(socket: SocketRef, state: Arc<PolicyState>) -> PyResult<()> {
-    let entry = UnderPolicy { state, _reference: reference_to(socket)? };
-    let mut all = all();
-    let before = all.objects.insert(key(socket), entry);
-    all.recount();
-    drop(all);
-    drop(before);
-    Ok(())
-}
-
 fn put_by_number(fd: BorrowedFd<'_>, state: Arc<PolicyState>) {
-    let Ok(inode) = syscall::inode(fd) else { return };
-    let mut all = all();
-    all.numbers.insert(fd.as_raw_fd(), Numbered { inode, state });
-    all.recount();
-}
-
-/// A weak reference, by which the table learns that the object is no more.
-fn reference_to(socket: SocketRef) -> PyResult<Owned> {
-    struct Definition(*mut PyMethodDef);
-    // SAFETY: written once, before it is shared, and only read afterwards.
-    unsafe impl Send for Definition {}
-    // SAFETY: as above.
-    unsafe impl Sync for Definition {}
-    static DIED: OnceLock<Definition> = OnceLock::new();
-    let Definition(definition) =
-        DIED.get_or_init(|| Definition(Box::leak(Box::new(method(c"died", died, METH_O, None)))));
-    // SAFETY: the interpreter is held, the objects are alive, the definition lives for ever.
-    unsafe {
-        let key = Owned::size(key(socket))?;
-        let callback = Owned::new(PyCFunction_NewEx(*definition, key.as_ptr(), ptr::null_mut()))?;
-        Owned::new(PyWeakref_NewRef(socket.as_object(), callback.as_ptr()))
+    if let Ok(inode) = syscall::inode(fd) {
+        side_table::put_numbered(fd.as_raw_fd(), Numbered { inode, state });
     }
-}
-
-/// The object of this address is no more. The interpreter says so before another can have the address.
-unsafe extern "C" fn died(key: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    // SAFETY: the number that the function was made with.
-    let key = unsafe { PyLong_AsSize_t(key) };
-    let mut all = all();
-    let gone = all.objects.remove(&key);
-    all.recount();
-    drop(all);
-    drop(gone);
-    returned(Ok(Owned::none()))
-}
-
-impl Table {
-    fn recount(&self) {
-        let now = self.objects.len() + self.numbers.len();
-        let before = COUNT.swap(now, Ordering::Relaxed);
-        open::count_policies(before, now);
-    }
-}
-
-/// Taken with the interpreter held, and for a few instructions: fork finds it free.
-fn all() -> MutexGuard<'static, Table> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn inode_of(socket: SocketRef) -> Option<u64> {
     Descriptor::of(socket).held(syscall::inode).ok()
-}
-
-fn key(socket: SocketRef) -> usize {
-    socket.as_object().addr()
 }

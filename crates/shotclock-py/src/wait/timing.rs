@@ -16,12 +16,13 @@ use crate::ffi::exception;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::object::SocketRef;
+use crate::socket::open;
 use crate::wait::bounds::{Bounds, Scope};
 use crate::wait::expiry::{Expiry, Moved};
 use crate::wait::lent::{Attempt, Descriptor, On};
 use crate::wait::manner::Manner;
 use crate::wait::waiter::{CountedWaiter, InterpreterWaiter};
-use crate::wait::{expiry, lookup_failure, lookup_limit, open, policy};
+use crate::wait::{expiry, lookup_failure, lookup_limit, policy};
 
 /// How a call comes into the loop.
 #[derive(Clone, Copy, Debug)]
