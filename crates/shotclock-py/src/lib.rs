@@ -10,6 +10,7 @@ mod address;
 
 mod files;
 mod functions;
+mod hooks;
 mod methods;
 mod names;
 mod tls;

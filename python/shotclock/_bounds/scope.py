@@ -11,17 +11,21 @@ import math
 from .. import _native
 from . import decorated
 from .causes import causes
+from .overdue import Overdue, as_timeout
 from .own_end import is_end_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ParamSpec, TypeVar
+    from typing import Literal, ParamSpec, TypeVar
 
+    Waits = bool | Literal["python"]
     Parameters = ParamSpec("Parameters")
     Result = TypeVar("Result")
 
 _SECOND = 10**9
+# What a scope bounds beside sockets, as the links in Rust have it.
+_NO_WAITS, _PYTHON_WAITS, _ALL_WAITS = range(3)
 # Later than this no clock of the system will ever be: the nanoseconds of a deadline fit in 63 bits.
 MOST_SECONDS = 9e9
 # A moment that is farther off is one of another clock.
@@ -29,15 +33,16 @@ _FARTHEST_SECONDS = 10 * 366 * 86400
 
 
 class Scope(_native.Link):
-    """A limit on all that is done with sockets between entering and leaving it; made by ``deadline`` and its kin.
+    """A limit on all that waits between entering and leaving it; made by ``deadline`` and its kin.
 
     ``expired`` tells whether it has ended a call, also where a library turned the exception into one of its own.
     """
 
     __slots__ = ("_seconds",)
 
-    def __init__(self, seconds: float | None, deadline_ns: int) -> None:
+    def __init__(self, seconds: float | None, deadline_ns: int, waits: int = _ALL_WAITS) -> None:
         self._seconds = seconds
+        self._waits = waits
         if seconds is not None:
             self._duration_ns = math.ceil(seconds * _SECOND)
         self.deadline_ns = deadline_ns
@@ -53,7 +58,7 @@ class Scope(_native.Link):
 
         @functools.wraps(function)
         def limited(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-            with Scope(self._seconds, self.deadline_ns):
+            with Scope(self._seconds, self.deadline_ns, self._waits):
                 result: Result = decorated.checked_result(function(*arguments, **keywords), function)
                 return result
 
@@ -62,7 +67,7 @@ class Scope(_native.Link):
     def carry(self) -> Scope:
         """Make a scope with the same end, to be entered in another thread, which begins without any."""
         end = earliest(self) if self._open else self
-        return Scope(None, end.deadline_ns if end is not None else self.deadline_ns)
+        return Scope(None, end.deadline_ns if end is not None else self.deadline_ns, self._waits)
 
     def remaining(self) -> float:
         """Say how many seconds are left; 0.0 once it is over."""
@@ -72,6 +77,12 @@ class Scope(_native.Link):
     def _limit(self) -> str:
         """What a TimeoutError by it says for ``limit``; the methods in Rust ask for it."""
         return "program" if self is _native.outermost() else "scope"
+
+    def _judge(self, error: BaseException, /) -> bool:
+        """Make of its own end, which the block had swallowed, what others expect."""
+        if isinstance(error, Overdue) and error.scope is self:
+            raise as_timeout(error) from error
+        return False
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle what it was, since exceptions that carry it travel between processes: it limits nothing there."""
@@ -89,7 +100,7 @@ class MoveOnScope(Scope):
 
     def _judge(self, error: BaseException, /) -> bool:
         """Swallow the scope's own end, in whatever a library made of it."""
-        return is_end_of(self, error)
+        return isinstance(error, Overdue) and error.scope is self or is_end_of(self, error)
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         """Refuse to be a decorator: there would be nothing to return."""
@@ -118,16 +129,20 @@ class Budget(Scope):
         return False
 
 
-def deadline(seconds: float) -> Scope:
-    """Limit everything a block, or each call of a function, does with sockets to so many seconds in all.
+def deadline(seconds: float, *, waits: Waits = True) -> Scope:
+    """Limit everything that waits in a block, or in each call of a function, to so many seconds in all.
 
     As a context manager, ``with shotclock.deadline(5):``, or as a decorator, ``@shotclock.deadline(5)``. The seconds
     count from entering, and 0 lets nothing wait. Scopes nest, and the earliest end counts. When it comes, the call that
     waits raises TimeoutError, with the scope as its attribute ``scope``; so does every later call in the scope.
 
-    It reaches every socket operation of this thread or task, files over sockets, lookups and TLS, also inside libraries.
-    So do servers of ``socketserver`` that wait for requests. It does not reach non-blocking sockets, ``time.sleep``, other
-    waits in ``select`` and ``selectors``, C libraries with sockets of their own, or other threads (see ``Scope.carry``).
+    It reaches every socket operation of this thread or task, files over sockets, lookups and TLS, also inside libraries,
+    and whatever else waits in a function of the interpreter's: ``time.sleep``, ``select`` and ``selectors``, locks,
+    conditions, events, queues, futures, joins, pipes and terminals, children, signals and locks of files. What need not wait
+    never raises; once the time is over, what cleans up (a lock, a join, a child) may still wait for 50 ms, once.
+    It does not reach other threads (see ``Scope.carry``), nor C libraries' own waits. ``waits=False`` bounds sockets and
+    lookups alone. Who swallows the end, and waits on, is ended by an exception that is no ``Exception``, of which this
+    makes the TimeoutError again when the block is left.
     Entering the first scope does ``install()``; whatever takes the methods away later, such as a mock that puts back what
     it found, is mended at the next.
 
@@ -137,12 +152,13 @@ def deadline(seconds: float) -> Scope:
     A generator that is suspended inside a scope leaves its caller in it, since Python gives generators no context of
     their own: do not yield inside one.
 
-    Raises TypeError or ValueError for what is not a number of seconds from 0 to 9e9.
+    Raises TypeError or ValueError for what is not a number of seconds from 0 to 9e9, and ValueError for other ``waits``
+    than True, False and ``"python"``.
     """
-    return Scope(checked_seconds(seconds), 0)
+    return Scope(checked_seconds(seconds), 0, _checked_waits(waits))
 
 
-def deadline_at(moment: float) -> Scope:
+def deadline_at(moment: float, *, waits: Waits = True) -> Scope:
     """As ``deadline``, to a moment of ``time.monotonic()``; one that has passed lets nothing wait.
 
     Raises ValueError for one over ten years ahead, as every moment of ``time.time()`` is to that clock.
@@ -153,17 +169,17 @@ def deadline_at(moment: float) -> Scope:
             f"{moment!r}: expected a moment of time.monotonic(), which is at {now // _SECOND} now, and none that is over "
             "ten years off; is it one of time.time()?"
         )
-    return Scope(None, deadline_ns)
+    return Scope(None, deadline_ns, _checked_waits(waits))
 
 
-def move_on_after(seconds: float) -> MoveOnScope:
+def move_on_after(seconds: float, *, waits: Waits = True) -> MoveOnScope:
     """As ``deadline``, and the block just ends when its time is over: ``scope.expired`` tells.
 
     It swallows the scope's own TimeoutError, also where a library made another exception of it; never an exception of the
     program's own that was raised while the end was being handled, nor what is no ``Exception``, such as an exit. A group is
     swallowed if there is nothing else in it.
     """
-    return MoveOnScope(checked_seconds(seconds), 0)
+    return MoveOnScope(checked_seconds(seconds), 0, _checked_waits(waits))
 
 
 def remaining() -> float | None:
@@ -212,6 +228,14 @@ def checked_seconds(seconds: float) -> float:
     if not 0 <= seconds <= MOST_SECONDS:
         raise ValueError(f"{seconds!r} seconds: expected 0 to {MOST_SECONDS:.0e}")
     return float(seconds)
+
+
+def _checked_waits(waits: Waits) -> int:
+    if waits is True or waits is False:
+        return _ALL_WAITS if waits else _NO_WAITS
+    if waits == "python":
+        return _PYTHON_WAITS
+    raise ValueError(f"waits={waits!r}: expected True, False or 'python'")
 
 
 def _restore(seconds: float | None, deadline_ns: int, expired: bool) -> Scope:

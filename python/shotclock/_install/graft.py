@@ -11,6 +11,7 @@ from .._bounds import makefile
 from .._fork import new_lock
 from .._stock import stock_socket_module
 from . import functions, mount, own_class, selector, sendfile, socket_io, strangers, tls
+from . import waits as hooks
 from .on_import import on_import
 from .replacements import ClassAttributes, names_in_modules, swap_in_modules
 
@@ -36,7 +37,7 @@ _installed: _Graft | None = None
 _stop_watching_ssl: Callable[[], None] | None = None
 
 
-def install() -> None:
+def install(*, waits: bool = True) -> None:
     """Graft the methods onto ``socket.socket``, for sockets there are and sockets to come.
 
     It works whatever was imported before, and reaches every subclass that does not override the methods, and every name
@@ -45,9 +46,15 @@ def install() -> None:
     nothing else; nor does calling it beneath ``python -m shotclock``,
     where everything is replaced already. Child processes are reached by ``SHOTCLOCK=1`` in their environment.
 
+    Within scopes and cancellers other functions of the interpreter's that wait are bounded as well (``time.sleep``, locks,
+    ``select``, pipes, children and so on; ``status()`` names them), by hooks in its own method tables. ``waits=False`` takes
+    those out, and keeps them out until it is called again; so does ``SHOTCLOCK_WAITS=0`` in the environment, for good.
+
     Raises ImportError if this interpreter's socket objects are not what the methods expect. Then nothing is changed.
     """
     global _installed
+    hooks.want(waits)
+    hooks.install()
     if mount.is_mounted():
         return
     stock = stock_socket_module()
@@ -68,6 +75,7 @@ def uninstall() -> None:
     global _installed, _stop_watching_ssl
     with _lock:
         if _installed is not None:
+            hooks.uninstall()
             tls.uninstall()
             selector.uninstall()
             _installed.undo()
@@ -90,7 +98,7 @@ def is_whole() -> bool:
 def replaced() -> tuple[str, ...]:
     """What is grafted now; empty while nothing is."""
     with _lock:
-        return _installed.names() + selector.replaced() + tls.guarded() if _installed is not None else ()
+        return _installed.names() + selector.replaced() + tls.guarded() + hooks.replaced() if _installed is not None else ()
 
 
 def reaches(socket_class: object) -> bool:

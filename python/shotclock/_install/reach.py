@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from .. import _native
-from . import graft, mount, strangers
+from . import graft, mount, strangers, waits
 from .on_import import on_import
 
 TYPE_CHECKING = False
@@ -47,6 +47,7 @@ def _reach_anew() -> None:
                 raise
         reaches, _is_whole = graft.reaches, graft.is_whole
     strangers.check(reaches)
+    waits.install()
 
 
 def _begin_outside(_: object) -> None:

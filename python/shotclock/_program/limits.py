@@ -47,7 +47,9 @@ class Limits:
             lookup.set_lookup_timeout(lookup_timeout)
         if self._end_ns is not None:
             from .._bounds import scope
+            from .._install import waits
 
+            waits.install()
             scope.limit_program(self._end_ns)
 
     def hand_on(self) -> None:

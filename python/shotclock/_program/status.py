@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NEVER_REACHED = (
-    "waits in select, selectors (but for socketserver's and telnetlib's) and time.sleep, beside sockets",
     "C extensions with sockets of their own (libpq, libcurl, ..)",
     "subinterpreters",
     "children whose interpreter reads no start-up file (-S, pip install --target, frozen programs)",

@@ -17,12 +17,13 @@ pub(crate) use pyo3_ffi::{
     Py_T_INT, Py_T_LONGLONG, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TPFLAGS_HEAPTYPE, Py_UCS4,
     Py_buffer, Py_mod_exec, Py_ssize_t, Py_tp_alloc, Py_tp_clear, Py_tp_dealloc, Py_tp_doc, Py_tp_finalize, Py_tp_free,
     Py_tp_getset, Py_tp_init, Py_tp_iter, Py_tp_iternext, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
-    Py_tp_traverse, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBUF_WRITE, PyCFunction, PyCFunctionFast, PyCFunctionWithKeywords,
-    PyCapsule_Destructor, PyExc_BlockingIOError, PyExc_ImportError, PyExc_OSError, PyExc_OverflowError,
-    PyExc_RuntimeError, PyExc_RuntimeWarning, PyExc_SystemError, PyExc_TimeoutError, PyExc_TypeError,
-    PyExc_UnicodeError, PyExc_ValueError, PyExc_Warning, PyFrameObject, PyGetSetDef, PyLong_Type, PyMemberDef,
-    PyMethodDef, PyMethodDefPointer, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Slot, PyObject, PyThreadState,
-    PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter, visitproc,
+    Py_tp_traverse, PyBUF_READ, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBUF_WRITE, PyCFunction, PyCFunctionFast,
+    PyCFunctionWithKeywords, PyCapsule_Destructor, PyExc_BlockingIOError, PyExc_Exception, PyExc_ImportError,
+    PyExc_OSError, PyExc_OverflowError, PyExc_PermissionError, PyExc_RuntimeError, PyExc_RuntimeWarning,
+    PyExc_SystemError, PyExc_TimeoutError, PyExc_TypeError, PyExc_UnicodeError, PyExc_ValueError, PyExc_Warning,
+    PyFrameObject, PyGetSetDef, PyInterpreterState, PyLong_Type, PyMemberDef, PyMethodDef, PyMethodDefPointer,
+    PyMethodDescr_Type, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Slot, PyObject, PyThreadState, PyType_Slot,
+    PyType_Spec, PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter, visitproc,
 };
 
 // Functions that look at what is there, take a reference to it or set it apart, and cannot fail the way they are used: no
@@ -30,13 +31,16 @@ pub(crate) use pyo3_ffi::{
 pub(crate) use pyo3_ffi::{
     Py_False, Py_INCREF, Py_IncRef, Py_None, Py_REFCNT, Py_TYPE, Py_True, PyBool_FromLong, PyByteArray_Check,
     PyBytes_AsString, PyBytes_Check, PyBytes_CheckExact, PyBytes_Size, PyCFunction_Check, PyCFunction_GetFunction,
-    PyCapsule_GetPointer, PyErr_ExceptionMatches, PyErr_Fetch, PyErr_GivenExceptionMatches, PyErr_Occurred,
-    PyFloat_CheckExact, PyFrame_GetCode, PyInterpreterState_Get, PyInterpreterState_GetID, PyList_Check, PyLong_Check,
-    PyLong_CheckExact, PyMem_Free, PyModule_GetDict, PyModuleDef_Init, PyObject_GC_UnTrack, PyThread_get_thread_ident,
-    PyTuple_Check, PyTuple_GetItem, PyTuple_SetItem, PyTuple_Size, PyType_Check, PyType_GetFlags, PyType_GetModule,
-    PyType_GetSlot, PyType_IsSubtype, PyUnicode_Check, PyUnicode_CheckExact, PyUnicode_CompareWithASCIIString,
-    PyUnicode_GetLength,
+    PyCapsule_GetPointer, PyDict_Size, PyErr_ExceptionMatches, PyErr_Fetch, PyErr_GivenExceptionMatches,
+    PyErr_Occurred, PyFloat_CheckExact, PyFrame_GetCode, PyInterpreterState_Get, PyInterpreterState_GetID,
+    PyList_Check, PyList_Size, PyLong_Check, PyLong_CheckExact, PyMem_Free, PyModule_GetDef, PyModule_GetDict,
+    PyModuleDef_Init, PyObject_GC_UnTrack, PyThread_get_thread_ident, PyTuple_Check, PyTuple_GetItem, PyTuple_SetItem,
+    PyTuple_Size, PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_IsSubtype, PyUnicode_Check,
+    PyUnicode_CheckExact, PyUnicode_CompareWithASCIIString, PyUnicode_GetLength,
 };
+
+/// The flag of a method that is told the class that it is of; the bindings leave it out, with the stable interface.
+pub(crate) const METH_METHOD: c_int = 0x0200;
 
 /// Declares functions as ones that may unwind, and under the same names has those that sleep instead.
 macro_rules! asleep_at_the_end {

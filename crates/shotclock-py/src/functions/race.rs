@@ -68,7 +68,7 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         Err(Stop::TimedOut { .. }) if !race.has_begun() && is_lost_at_once(&mut race) => Ok(Owned::none()),
         Err(stop @ Stop::TimedOut { limit, elapsed }) => {
             let text = Owned::text("timed out")?;
-            let expiry = Expiry { phase: Phase::Connect, limit, elapsed, moved: Moved::Nothing, scope: None };
+            let expiry = Expiry { phase: Phase::Connect.as_str(), limit, elapsed, moved: Moved::Nothing, scope: None };
             race.give_up(|_, _| exception::take(expiry::raise_timed_out(&text, &expiry)));
             Err(stop)
         }

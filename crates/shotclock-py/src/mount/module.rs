@@ -16,6 +16,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::files::{reader, recv_exact, text, text_writer, writer};
 use crate::functions::race;
+use crate::hooks::{caller, install};
 use crate::methods::{readable, sendfile};
 use crate::mount::table::Definitions;
 use crate::mount::{faults, own_type};
@@ -169,6 +170,7 @@ fn definitions() -> Vec<PyMethodDef> {
     let mut all = of_sockets();
     all.extend(of_files());
     all.extend(of_limits());
+    all.extend(of_waits());
     all.extend(of_peers());
     all.push(PyMethodDef::zeroed());
     all
@@ -305,6 +307,26 @@ fn of_limits() -> Vec<PyMethodDef> {
         method(c"remove_policy", policy::remove_policy, METH_O, c"remove_policy(sock, /)\n--\n\nPut it under none."),
         method(c"policy", policy::policy, METH_O, c"policy(sock, /)\n--\n\nAs set_policy takes it, or None."),
         method(c"policies", policy::policies, METH_NOARGS, c"policies()\n--\n\nHow many sockets are under one."),
+    ]
+}
+
+/// Those of waits beside sockets.
+fn of_waits() -> Vec<PyMethodDef> {
+    vec![
+        fast(c"hook", install::hook, c"hook(name, owner, /)\n--\n\nPut a hook in place; say why it cannot be."),
+        method(c"unhook", install::unhook, METH_NOARGS, c"unhook()\n--\n\nPut back what was there."),
+        method(c"hooks", install::hooks, METH_NOARGS, c"hooks()\n--\n\nThe names of those in place."),
+        fast(
+            c"know_lock_takers",
+            caller::know_lock_takers,
+            c"know_lock_takers(restore, join, /)\n--\n\nCode that must not be told that it cannot have a lock.",
+        ),
+        method(
+            c"check_join",
+            install::check_join,
+            METH_NOARGS,
+            c"check_join()\n--\n\nRaise what has ended the waits around a join, if anything has.",
+        ),
     ]
 }
 

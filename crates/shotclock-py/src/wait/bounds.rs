@@ -1,6 +1,6 @@
 //! What bounds a call beside the socket's own timeout and policy: the scope that ends first, and the cancellers.
 
-use shotclock::unstable::deadline_limit;
+use shotclock::unstable::{deadline_limit, file};
 use shotclock::{Canceller, Deadline};
 
 use crate::ffi::call::call_method;
@@ -13,7 +13,20 @@ use crate::wait::chain::Innermost;
 use crate::wait::link::LinkRef;
 use crate::wait::{canceller, chain};
 
-/// The scope that ends first, and all cancellers: of those that the thread or task is in when the call is made.
+/// For so long after a scope's end was first raised those who clean up may still wait, in nanoseconds: once, all together.
+const GRACE: u64 = 50_000_000;
+
+/// What a call is at, as far as scopes and cancellers tell it apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Sockets and lookups: all bound these.
+    Sockets,
+    /// Anything else that waits: some do not, and that of the whole program only in its main thread. Workers that wait for
+    /// something to do are not to die of it.
+    Waits,
+}
+
+/// What bounds a call from around it: the scope that ends first, and all cancellers.
 pub(crate) struct Bounds {
     scope: Option<Scope>,
     /// Python's, the innermost first. Where there are several the others follow.
@@ -46,13 +59,31 @@ impl Bounds {
     /// What bounds a call made now. Asks no Python code.
     #[inline]
     pub(crate) fn current() -> PyResult<Option<Self>> {
-        if open::links() == 0 { Ok(None) } else { Self::ask() }
+        if open::links() == 0 { Ok(None) } else { Self::ask(Reach::Sockets) }
     }
 
-    fn ask() -> PyResult<Option<Self>> {
+    /// What bounds a wait, made now, of something other than a socket.
+    pub(crate) fn of_waits() -> PyResult<Option<Self>> {
+        if open::links() == 0 { Ok(None) } else { Self::ask(Reach::Waits) }
+    }
+
+    /// Puts the scope's end off for a moment, if it was raised before: for what cleans up.
+    pub(crate) fn give_grace(&mut self) {
+        let Some(scope) = &mut self.scope else { return };
+        // SAFETY: alive.
+        let first_raised = unsafe { LinkRef::of(scope.object.as_ptr()) }.ok().flatten().and_then(LinkRef::first_raised);
+        if let Some(first) = first_raised {
+            scope.deadline = scope.deadline.max(first.saturating_add(GRACE));
+        }
+    }
+
+    fn ask(reach: Reach) -> PyResult<Option<Self>> {
         let innermost = chain::innermost()?;
         let (mut earliest, mut first, mut others): (Option<(u64, LinkRef)>, _, _) = (None, None, Vec::new());
         chain::in_force(innermost.as_ref().map(Innermost::link), |link| {
+            if !reach.has(link) {
+                return;
+            }
             if let Some(canceller) = link.canceller() {
                 // SAFETY: alive as its link is, for as long as that counts.
                 let canceller = unsafe { Owned::borrowed(canceller.as_ptr()) };
@@ -96,6 +127,13 @@ impl Bounds {
         };
         let _: PyResult<()> = raise();
         Raised
+    }
+}
+
+impl Reach {
+    /// Whether a link bounds this.
+    pub(crate) fn has(self, link: LinkRef) -> bool {
+        self == Self::Sockets || link.bounds_waits() && (!chain::is_outermost(link) || file::is_main_thread())
     }
 }
 

@@ -9,7 +9,7 @@ use shotclock::unstable::deadline_nanos;
 
 use crate::ffi::call::call_plainly;
 use crate::ffi::capi::{
-    Py_None, PyBool_FromLong, PyContextVar_Get, PyContextVar_New, PyContextVar_Set, PyExc_RuntimeError,
+    Py_None, PyBool_FromLong, PyContextVar_Get, PyContextVar_New, PyContextVar_Set, PyErr_Clear, PyExc_RuntimeError,
     PyImport_ImportModule, PyObject, PyObject_GetAttrString,
 };
 use crate::ffi::exception;
@@ -129,6 +129,24 @@ fn opened(from: Option<LinkRef>) -> impl Iterator<Item = LinkRef> {
 
 fn first_open(from: Option<LinkRef>) -> Option<LinkRef> {
     opened(from).next()
+}
+
+/// Whether this is what is in force everywhere.
+pub(crate) fn is_outermost(link: LinkRef) -> bool {
+    OUTERMOST.get() == Some(link.as_object())
+}
+
+/// Whether something in force here bounds waits of this kind. Asks no Python code.
+pub(crate) fn is_any_in_force(bounds: impl Fn(LinkRef) -> bool) -> bool {
+    let Ok(innermost) = innermost() else {
+        // It will be said to who asks for more.
+        // SAFETY: the interpreter is held.
+        unsafe { PyErr_Clear() };
+        return true;
+    };
+    let mut is_any = false;
+    in_force(innermost.as_ref().map(Innermost::link), |link| is_any = is_any || bounds(link));
+    is_any
 }
 
 fn outermost() -> Option<LinkRef> {

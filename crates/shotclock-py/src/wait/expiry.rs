@@ -3,7 +3,7 @@
 use std::ptr;
 use std::time::Duration;
 
-use shotclock::{LimitKind, Phase};
+use shotclock::LimitKind;
 
 use crate::ffi::capi::{
     PyErr_Clear, PyErr_GivenExceptionMatches, PyErr_SetObject, PyExc_TimeoutError, PyObject, PyObject_GetAttrString,
@@ -13,7 +13,7 @@ use crate::ffi::exception::{Kept, set};
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
 use crate::wait::bounds::Scope;
-use crate::wait::policy;
+use crate::wait::{overdue, policy};
 
 /// How much of a call's data had moved when it ended.
 #[derive(Clone, Copy)]
@@ -72,7 +72,7 @@ pub(crate) fn annotate(moved: Moved<'_>) {
 #[derive(Clone, Copy)]
 pub(crate) struct Expiry<'a> {
     /// What the call was at.
-    pub(crate) phase: Phase,
+    pub(crate) phase: &'static str,
     /// Which limit.
     pub(crate) limit: LimitKind,
     /// How long the call had waited.
@@ -84,15 +84,16 @@ pub(crate) struct Expiry<'a> {
 }
 
 /// Raises `TimeoutError(text)`, without a number: text and arguments are CPython's. What there is to know stands in
-/// attributes.
+/// attributes. Where a scope's end was swallowed again and again it is `Overdue(text)`.
 pub(crate) fn raise_timed_out(text: &Owned, expiry: &Expiry<'_>) -> Raised {
     let make = || {
         // SAFETY: the interpreter is held; every argument is a live object or the null that ends the list.
         unsafe {
+            let kind = if expiry.scope.is_some_and(overdue::note) { overdue::exception()? } else { PyExc_TimeoutError };
             let none = ptr::null_mut::<PyObject>();
-            let error = Owned::new(variadic!(PyObject_CallFunctionObjArgs(PyExc_TimeoutError, text.as_ptr(), none)))?;
+            let error = Owned::new(variadic!(PyObject_CallFunctionObjArgs(kind, text.as_ptr(), none)))?;
             expiry.describe(error.as_ptr())?;
-            PyErr_SetObject(PyExc_TimeoutError, error.as_ptr());
+            PyErr_SetObject(kind, error.as_ptr());
         }
         Ok(())
     };
@@ -123,7 +124,7 @@ impl Expiry<'_> {
     fn describe(&self, error: *mut PyObject) -> PyResult<()> {
         let others = || Owned::text(policy::name_of(self.limit).unwrap_or("timeout"));
         let limit = self.scope.map_or_else(others, Scope::name)?;
-        set(error, c"phase", &Owned::text(self.phase.as_str())?)?;
+        set(error, c"phase", &Owned::text(self.phase)?)?;
         set(error, c"limit", &limit)?;
         set(error, c"elapsed", &Owned::float(self.elapsed.as_secs_f64())?)?;
         set(error, c"sent", &self.moved.sent()?)?;

@@ -1,6 +1,6 @@
 //! The links of the chain: a scope's end, a canceller's `with`, or a shield.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 use std::ptr::{self, NonNull};
 
 use shotclock::Deadline;
@@ -17,6 +17,13 @@ pub(super) static TYPE: Once<PyTypeObject> = Once::new();
 
 /// The end of what has none.
 pub(super) const NEVER: i64 = i64::MAX;
+
+/// Nothing but sockets is bounded.
+pub(super) const NO_WAITS: c_int = 0;
+/// Whatever waits in a function of the interpreter's is bounded as well.
+pub(super) const PYTHON_WAITS: c_int = 1;
+/// And so are connections that a library in C waits for.
+pub(super) const ALL_WAITS: c_int = 2;
 
 /// Of a link whose time does not count from entering it.
 pub(super) const NO_DURATION: i64 = -1;
@@ -48,6 +55,14 @@ pub(super) struct LinkObject {
     pub(super) expired: c_char,
     /// Whether it is there to bound sockets, so that entering it looks whether it reaches them.
     pub(super) reaches: c_char,
+    /// What it bounds beside sockets: [`NO_WAITS`], [`PYTHON_WAITS`] or [`ALL_WAITS`].
+    pub(super) waits: c_int,
+    /// When its end was first raised, in nanoseconds of that clock; 0 if it was not.
+    pub(super) first_raised: i64,
+    /// The frame in which it was last raised, or null; a reference.
+    pub(super) frame: *mut PyObject,
+    /// How often it was raised there in a row.
+    pub(super) raised_there: u32,
 }
 
 /// A link that somebody else keeps alive.
@@ -100,6 +115,42 @@ impl LinkRef {
     pub(crate) fn is_shield(self) -> bool {
         let link = self.get();
         link.deadline == NEVER && link.canceller.is_null()
+    }
+
+    /// Whether it bounds what waits in functions of the interpreter's, beside sockets.
+    pub(crate) fn bounds_waits(self) -> bool {
+        self.get().waits != NO_WAITS
+    }
+
+    /// Whether its end is the program's own business, not that of a call of ours which limits itself.
+    pub(crate) fn is_of_program(self) -> bool {
+        self.get().reaches != 0
+    }
+
+    /// When its end was first raised, in nanoseconds.
+    pub(crate) fn first_raised(self) -> Option<u64> {
+        u64::try_from(self.get().first_raised).ok().filter(|moment| *moment > 0)
+    }
+
+    /// Notes that its end is raised in this frame: gives how often it was raised there in a row, and the frame before, to be
+    /// given up when nothing depends on it any more.
+    pub(crate) fn note_raised(self, now: u64, frame: Option<Owned>) -> (u32, Option<Owned>) {
+        // SAFETY: as in `expire`.
+        let link = unsafe { &mut *self.0.as_ptr() };
+        if link.first_raised == 0 {
+            link.first_raised = i64::try_from(now).unwrap_or(NEVER);
+        }
+        let frame = frame.map_or(ptr::null_mut(), Owned::into_ptr);
+        let is_there = !frame.is_null() && frame == link.frame;
+        link.raised_there = if is_there { link.raised_there.saturating_add(1) } else { 1 };
+        // Of the reference that came along the link keeps one, whichever.
+        (link.raised_there, Owned::new(std::mem::replace(&mut link.frame, frame)).ok())
+    }
+
+    /// The frame in which its end was last raised, which counts no more.
+    pub(crate) fn take_frame(self) -> Option<Owned> {
+        // SAFETY: as in `expire`.
+        Owned::new(unsafe { std::mem::replace(&mut (*self.0.as_ptr()).frame, ptr::null_mut()) }).ok()
     }
 
     /// Whether it was entered and not left. What was entered before the process left all (`chain::leave_all`) was left.

@@ -7,16 +7,16 @@ use std::ptr::{self, NonNull};
 
 use crate::ffi::call::{call_method_with, check_signals};
 use crate::ffi::capi::{
-    METH_NOARGS, METH_O, Py_DecRef, Py_False, Py_INCREF, Py_None, Py_T_BOOL, Py_T_LONGLONG, Py_TPFLAGS_BASETYPE,
-    Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_ssize_t, Py_tp_clear, Py_tp_dealloc, Py_tp_doc, Py_tp_getset,
-    Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_traverse, PyBool_FromLong, PyGetSetDef, PyMemberDef, PyMethodDef,
-    PyObject, PyObject_GC_UnTrack, PyTypeObject, allocate, free, visitproc,
+    METH_NOARGS, METH_O, Py_DecRef, Py_False, Py_INCREF, Py_None, Py_T_BOOL, Py_T_INT, Py_T_LONGLONG,
+    Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_ssize_t, Py_tp_clear, Py_tp_dealloc,
+    Py_tp_doc, Py_tp_getset, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_traverse, PyBool_FromLong, PyGetSetDef,
+    PyMemberDef, PyMethodDef, PyObject, PyObject_GC_UnTrack, PyTypeObject, allocate, free, visitproc,
 };
 use crate::ffi::own_object::{fast, heap_type, method};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 use crate::wait::chain;
-use crate::wait::link::{LinkObject, LinkRef, NEVER, NO_DURATION, TYPE};
+use crate::wait::link::{ALL_WAITS, LinkObject, LinkRef, NEVER, NO_DURATION, TYPE};
 
 /// The type `_native.Link`, made at the first call.
 pub(crate) fn link_type() -> PyResult<*mut PyTypeObject> {
@@ -69,6 +69,12 @@ fn members() -> Vec<PyMemberDef> {
         member(c"_duration_ns", Py_T_LONGLONG, offset!(duration), c"how long after entering that is; -1: not so"),
         member(c"expired", Py_T_BOOL, offset!(expired), c"whether it has ended a call"),
         member(c"_reaches", Py_T_BOOL, offset!(reaches), c"whether entering it looks that sockets are reached"),
+        member(
+            c"_waits",
+            Py_T_INT,
+            offset!(waits),
+            c"what it bounds beside sockets: 0 nothing, 1 Python's waits, 2 C's too",
+        ),
         PyMemberDef { name: ptr::null(), type_code: 0, offset: 0, flags: 0, doc: ptr::null() },
     ]
 }
@@ -116,7 +122,7 @@ unsafe extern "C" fn new(of: *mut PyTypeObject, _: *mut PyObject, _: *mut PyObje
     unsafe {
         let object = allocate(of);
         if let Some(link) = object.cast::<LinkObject>().as_mut() {
-            (link.deadline, link.duration) = (NEVER, NO_DURATION);
+            (link.deadline, link.duration, link.waits) = (NEVER, NO_DURATION, ALL_WAITS);
         }
         object
     }
@@ -143,6 +149,8 @@ unsafe extern "C" fn exit(me: *mut PyObject, arguments: *mut *mut PyObject, coun
     let (link, error) = unsafe { (LinkRef::new(me), error_of(arguments, count)) };
     let end = || {
         chain::leave(link)?;
+        // What it keeps for telling whether its end was swallowed may keep much else.
+        drop(link.take_frame());
         match error {
             None => Ok(Owned::none()),
             // SAFETY: alive, as an argument.
@@ -170,7 +178,7 @@ unsafe extern "C" fn traverse(me: *mut PyObject, visit: visitproc, argument: *mu
     // SAFETY: a live link, which holds a reference to its type, as objects of heap types do; null is not visited.
     unsafe {
         let link = &*me.cast::<LinkObject>();
-        for held in [Py_TYPE(me).cast(), link.outer, link.canceller] {
+        for held in [Py_TYPE(me).cast(), link.outer, link.canceller, link.frame] {
             let outcome = if held.is_null() { 0 } else { visit(held, argument) };
             if outcome != 0 {
                 return outcome;
@@ -186,8 +194,8 @@ unsafe extern "C" fn clear(me: *mut PyObject) -> c_int {
     unsafe {
         LinkRef::new(me).close();
         let link = me.cast::<LinkObject>();
-        let held =
-            [(&raw mut (*link).outer).replace(ptr::null_mut()), (&raw mut (*link).canceller).replace(ptr::null_mut())];
+        let fields = [&raw mut (*link).outer, &raw mut (*link).canceller, &raw mut (*link).frame];
+        let held = fields.map(|field| field.replace(ptr::null_mut()));
         held.into_iter().filter(|held| !held.is_null()).for_each(|held| give_back_flat(held));
     }
     0

@@ -42,7 +42,7 @@ pub(crate) struct Timing {
     /// The socket's policy, if it has one.
     policy: Option<Arc<PolicyState>>,
     /// What it does, a lookup before it aside.
-    phase: Phase,
+    phase: &'static str,
     /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
     begun: Cell<Option<Limit<'static>>>,
     /// When its lookups must have ended, whatever it may take as a whole.
@@ -61,7 +61,7 @@ impl Timing {
         let timeout = u64::try_from(timeout).ok();
         // A socket that does not wait has no use for a limit.
         let bounds = if timeout == Some(0) { None } else { Bounds::current()? };
-        let mut timing = Self::new(Some(descriptor), timeout, bounds, phase);
+        let mut timing = Self::new(Some(descriptor), timeout, bounds, phase.as_str());
         if open::is_any_open() && moves_bytes(phase) {
             timing.policy = policy::of(socket);
         }
@@ -70,10 +70,20 @@ impl Timing {
 
     /// By the scopes and cancellers alone, for what has no socket.
     pub(crate) fn of_scope(phase: Phase) -> PyResult<Self> {
-        Ok(Self::new(None, None, Bounds::current()?, phase))
+        Ok(Self::new(None, None, Bounds::current()?, phase.as_str()))
     }
 
-    fn new(descriptor: Option<Descriptor>, timeout: Option<u64>, bounds: Option<Bounds>, phase: Phase) -> Self {
+    /// By a timeout of the call's own, in nanoseconds, and the scopes and cancellers that bound more than sockets. One
+    /// that cleans up may go on for a moment once the scope has ended another call.
+    pub(crate) fn of_wait(phase: &'static str, timeout: Option<u64>, cleans_up: bool) -> PyResult<Self> {
+        let mut bounds = Bounds::of_waits()?;
+        if let Some(bounds) = bounds.as_mut().filter(|_| cleans_up) {
+            bounds.give_grace();
+        }
+        Ok(Self::new(None, timeout, bounds, phase))
+    }
+
+    fn new(descriptor: Option<Descriptor>, timeout: Option<u64>, bounds: Option<Bounds>, phase: &'static str) -> Self {
         let (begun, lookups_end) = (Cell::new(None), Cell::new(None));
         Self { descriptor, timeout, bounds, policy: None, phase, begun, lookups_end }
     }
@@ -94,7 +104,7 @@ impl Timing {
 
     /// For what ends before there is anything to wait for.
     pub(crate) fn without_limit(phase: Phase) -> Self {
-        Self::new(None, None, None, phase)
+        Self::new(None, None, None, phase.as_str())
     }
 
     /// From here on it waits for nothing: its flags say so.
@@ -157,6 +167,20 @@ impl Timing {
         }
     }
 
+    /// Goes on with an operation that would have to wait, by a waiter of its own.
+    pub(crate) fn wait_out<O: Operation, W: Waiter<Interrupt = Raised>>(
+        &self,
+        operation: &mut O,
+        waiter: &mut W,
+    ) -> Result<O::Output, Stop<Raised>> {
+        wait_out(operation, &self.limit(), waiter, Pause::WouldBlock)
+    }
+
+    /// Whether a canceller may end it.
+    pub(crate) fn is_cancellable(&self) -> bool {
+        self.bounds.as_ref().is_some_and(|bounds| bounds.canceller().is_some())
+    }
+
     /// Asks the resolver: on this thread, or on a worker where a limit is to end it.
     pub(crate) fn answer(&self, request: &Request) -> PyResult<Result<Answer, Failure>> {
         let lookups_end = self.lookups_end.get().unwrap_or_else(lookup_limit::end);
@@ -179,7 +203,9 @@ impl Timing {
                     &format!(": {}{why}", lookup_limit::passed()),
                 );
             }
-            self.raise_passed(self.expiry(Phase::Lookup, limit, elapsed), || Owned::text(&format!("timed out{why}")))
+            self.raise_passed(self.expiry(Phase::Lookup.as_str(), limit, elapsed), || {
+                Owned::text(&format!("timed out{why}"))
+            })
         };
         answer(request, &limit, &mut InterpreterWaiter { descriptor: None }).map_err(|unanswered| match unanswered {
             Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => passed(limit, elapsed, ""),
@@ -252,7 +278,7 @@ impl Timing {
         expired.and_then(|()| text()).map_or_else(|raised| raised, raise)
     }
 
-    fn expiry(&self, phase: Phase, limit: LimitKind, elapsed: Duration) -> Expiry<'_> {
+    fn expiry(&self, phase: &'static str, limit: LimitKind, elapsed: Duration) -> Expiry<'_> {
         let bounds = self.bounds.as_ref().filter(|_| limit == LimitKind::CallDeadline);
         Expiry { phase, limit, elapsed, moved: Moved::Nothing, scope: bounds.and_then(Bounds::scope) }
     }

@@ -19,6 +19,7 @@
 //! * `fork`: values that start anew in a forked child.
 //! * `syscall`, `interrupt`: for the Python face alone, socket calls as they are asked for, which may wait, and waking a
 //!   thread out of one.
+//! * `file`: for the Python face alone, whether a file of any kind may have a call wait, and the end of a child as a file.
 //!
 //! Nothing here loops, and nothing waits but `poll`, and `syscall` where it is asked to.
 //!
@@ -46,4 +47,4 @@ use stub as platform;
 
 pub(crate) use platform::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
-pub use platform::{Errno, Readiness, interrupt, syscall};
+pub use platform::{Errno, Readiness, file, interrupt, syscall};

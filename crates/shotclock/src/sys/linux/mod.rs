@@ -3,6 +3,7 @@
 pub(crate) mod address_of_std;
 mod brief;
 mod dead;
+pub mod file;
 mod interface_of_socket;
 pub mod interrupt;
 pub(crate) mod message;

@@ -1,0 +1,92 @@
+//! Who takes a lock: a few callers in the standard library must not be told that they cannot have it.
+
+use std::ffi::CStr;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::ffi::arguments::Arguments;
+use crate::ffi::capi::{
+    Py_DecRef, Py_ssize_t, PyErr_Clear, PyEval_GetFrame, PyFrame_GetCode, PyObject, PyObject_GetAttrString,
+    PyUnicode_AsUTF8AndSize,
+};
+use crate::ffi::owned::{Owned, returned};
+use crate::ffi::raised::PyResult;
+
+/// What an exception would do to who takes the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// What it does to anybody.
+    Anybody,
+    /// It goes on as if it had the lock, and releases somebody else's: a condition that takes its lock back. Or it leaves an
+    /// import half done.
+    MustHave,
+    /// It takes the thread that it waits for as ended (bpo-45274): the join of 3.11 and 3.12. It is told that its time is
+    /// over, and asks afterwards why.
+    AsksAfterwards,
+}
+
+/// Where the import system is from.
+const OF_IMPORTS: &str = "<frozen importlib";
+
+/// Code of threading.py's, kept for ever.
+static RESTORE: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
+static JOIN: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
+
+/// `_native.know_lock_takers(restore, join)`: the code of `Condition._acquire_restore`, and that in which a join waits up
+/// to 3.12, or None.
+pub(crate) unsafe extern "C" fn know_lock_takers(
+    _: *mut PyObject,
+    arguments: *mut *mut PyObject,
+    count: Py_ssize_t,
+) -> *mut PyObject {
+    let know = || {
+        // SAFETY: the interpreter passes so many live objects; the references are never given back.
+        unsafe {
+            let [restore, join] = Arguments::new(arguments, count).exactly()?;
+            RESTORE.store(Owned::borrowed(restore).into_ptr(), Ordering::Release);
+            JOIN.store(Owned::borrowed(join).into_ptr(), Ordering::Release);
+        }
+        Ok(Owned::none())
+    };
+    returned(know())
+}
+
+/// Who takes a lock now: the Python function that called.
+pub(super) fn of_lock() -> Caller {
+    // SAFETY: the interpreter is held; the frame is alive as long as this call from it, its code as long as it is.
+    let code = unsafe {
+        let frame = PyEval_GetFrame();
+        if frame.is_null() {
+            return Caller::Anybody;
+        }
+        let code = PyFrame_GetCode(frame).cast::<PyObject>();
+        Py_DecRef(code);
+        code
+    };
+    if code == RESTORE.load(Ordering::Acquire) {
+        Caller::MustHave
+    } else if code == JOIN.load(Ordering::Acquire) {
+        Caller::AsksAfterwards
+    } else if is_of_imports(code).unwrap_or(false) {
+        Caller::MustHave
+    } else {
+        Caller::Anybody
+    }
+}
+
+fn is_of_imports(code: *mut PyObject) -> PyResult<bool> {
+    const FILE: &CStr = c"co_filename";
+    // SAFETY: the interpreter is held, the code is alive, as its frame is; a str keeps its text.
+    unsafe {
+        let file = Owned::new(PyObject_GetAttrString(code, FILE.as_ptr()))?;
+        let mut len = 0;
+        let start = PyUnicode_AsUTF8AndSize(file.as_ptr(), &raw mut len);
+        if start.is_null() {
+            // A name that is no UTF-8 is not the import system's.
+            PyErr_Clear();
+            return Ok(false);
+        }
+        let text = std::slice::from_raw_parts(start.cast::<u8>(), usize::try_from(len).unwrap_or(0));
+        Ok(text.starts_with(OF_IMPORTS.as_bytes()))
+    }
+}

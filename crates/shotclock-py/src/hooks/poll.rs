@@ -1,0 +1,140 @@
+//! `select.select`, and the `poll` methods of poll and epoll objects: hence `selectors`.
+
+use std::ffi::c_int;
+use std::os::fd::BorrowedFd;
+
+use shotclock::unstable::Readiness;
+
+use crate::ffi::arguments::descriptor;
+use crate::ffi::call::call_method;
+use crate::ffi::capi::{Py_None, PyErr_Clear, PyList_Size, PyObject, PySequence_Fast, PyTuple_GetItem, PyTuple_Size};
+use crate::ffi::owned::{Owned, returned};
+use crate::ffi::raised::PyResult;
+use crate::hooks::called::Called;
+use crate::hooks::number::{SECOND, Timeout, plain_int, seconds};
+use crate::hooks::waiting_call::{Part, WaitingCall};
+
+/// Nanoseconds of a millisecond.
+const MILLISECOND: f64 = 1e6;
+
+/// `select.select(rlist, wlist, xlist, timeout=None, /)`
+pub(super) fn select(called: &Called<'_>) -> *mut PyObject {
+    let names = [c"rlist", c"wlist", c"xlist", c"timeout"];
+    let Some([Some(read), Some(write), Some(except), timeout]) = called.arguments(names, 4) else {
+        return called.as_called();
+    };
+    let Ok(nanos) = Timeout::of(timeout).nanos(SECOND) else { return called.as_called() };
+    // What can be gone through once only would be empty at the second look.
+    let lists = [read, write, except].map(|list| {
+        // SAFETY: the interpreter is held, the object alive, the text ends with a NUL.
+        Owned::new(unsafe { PySequence_Fast(list, c"arguments 1-3 must be sequences".as_ptr()) })
+    });
+    let [Ok(read), Ok(write), Ok(except)] = lists else {
+        // SAFETY: the interpreter is held.
+        unsafe { PyErr_Clear() };
+        return called.as_called();
+    };
+    let select_for = |seconds: *mut PyObject| called.with(&[read.as_ptr(), write.as_ptr(), except.as_ptr(), seconds]);
+    let wait = || {
+        let none_yet = select_for(Owned::float(0.0)?.as_ptr())?;
+        if is_any_ready(&none_yet) {
+            return Ok(none_yet);
+        }
+        let ready = WaitingCall::new("select", nanos, false)?.by_parts(|part| {
+            let found = match part {
+                Part::Nothing => select_for(Owned::float(0.0)?.as_ptr()),
+                Part::Nanos(nanos) => select_for(seconds(nanos)?.as_ptr()),
+                // SAFETY: None lives for ever.
+                Part::Forever => select_for(unsafe { Py_None() }),
+            }?;
+            Ok(is_any_ready(&found).then_some(found))
+        })?;
+        Ok(ready.unwrap_or(none_yet))
+    };
+    returned(wait())
+}
+
+/// `poll.poll(timeout=None, /)`, in milliseconds.
+pub(super) fn poll(called: &Called<'_>) -> *mut PyObject {
+    let Some([timeout]) = called.arguments([c"timeout"], 1) else { return called.as_called() };
+    let Ok(nanos) = never_if_negative(timeout).nanos(MILLISECOND) else { return called.as_called() };
+    let wait = || {
+        let zero = Owned::int(0)?;
+        let none_yet = called.with(&[zero.as_ptr()])?;
+        if !is_empty(&none_yet) {
+            return Ok(none_yet);
+        }
+        let ready = WaitingCall::new("poll", nanos, false)?.by_parts(|part| {
+            let found = match part {
+                Part::Nothing => called.with(&[zero.as_ptr()]),
+                Part::Nanos(nanos) => called.with(&[Owned::int(millis(nanos))?.as_ptr()]),
+                // SAFETY: None lives for ever.
+                Part::Forever => called.with(&[unsafe { Py_None() }]),
+            }?;
+            Ok((!is_empty(&found)).then_some(found))
+        })?;
+        Ok(ready.unwrap_or(none_yet))
+    };
+    returned(wait())
+}
+
+/// `epoll.poll(timeout=None, maxevents=-1)`, in seconds: the object is a file that can be waited for.
+pub(super) fn epoll(called: &Called<'_>) -> *mut PyObject {
+    let Some([timeout, most]) = called.arguments([c"timeout", c"maxevents"], 0) else { return called.as_called() };
+    let Ok(nanos) = never_if_negative(timeout).nanos(SECOND) else { return called.as_called() };
+    if most.is_some_and(|most| plain_int(most).is_none()) {
+        return called.as_called();
+    }
+    let wait = || {
+        let (zero, usual) = (Owned::float(0.0)?, Owned::int(-1)?);
+        let look = || called.with(&[zero.as_ptr(), most.unwrap_or(usual.as_ptr())]);
+        let none_yet = look()?;
+        if !is_empty(&none_yet) {
+            return Ok(none_yet);
+        }
+        let number = number_of(called.me)?;
+        // SAFETY: the object has the number open as long as nobody closes it; then the wait fails, or is another file's, as
+        // in a call of the system that was given a number.
+        let fd = unsafe { BorrowedFd::borrow_raw(number) };
+        let ready = WaitingCall::new("poll", nanos, false)?.on(fd, Readiness::IN, || {
+            let found = look()?;
+            Ok((!is_empty(&found)).then_some(found))
+        })?;
+        Ok(ready.unwrap_or(none_yet))
+    };
+    returned(wait())
+}
+
+/// The number of an object's file.
+pub(super) fn number_of(object: *mut PyObject) -> PyResult<c_int> {
+    // SAFETY: alive for the call.
+    let object = unsafe { Owned::borrowed(object) };
+    descriptor(call_method(&object, c"fileno")?.as_ptr())
+}
+
+/// A timeout of which any below zero is for ever.
+fn never_if_negative(timeout: Option<*mut PyObject>) -> Timeout {
+    match Timeout::of(timeout) {
+        Timeout::After(number) if number < 0.0 => Timeout::Never,
+        timeout => timeout,
+    }
+}
+
+/// Milliseconds, rounded up as the interpreter does, and no more than the system takes.
+fn millis(nanos: u64) -> i64 {
+    i64::from(c_int::try_from(nanos.div_ceil(MILLISECOND as u64)).unwrap_or(c_int::MAX))
+}
+
+fn is_empty(list: &Owned) -> bool {
+    // SAFETY: a list, alive.
+    unsafe { PyList_Size(list.as_ptr()) == 0 }
+}
+
+/// Whether one of the three lists has anything in it.
+fn is_any_ready(lists: &Owned) -> bool {
+    // SAFETY: a tuple of lists, alive.
+    unsafe {
+        let count = PyTuple_Size(lists.as_ptr());
+        (0..count).any(|index| PyList_Size(PyTuple_GetItem(lists.as_ptr(), index)) != 0)
+    }
+}

@@ -1,0 +1,79 @@
+//! Every function that is replaced: its name, and what waits in its place.
+
+use std::ffi::CStr;
+
+use crate::hooks::slot::{Functions, Handler, Place, Slot};
+use crate::hooks::{child, file, file_lock, lock, poll, signal, sleep};
+
+/// One of them.
+pub(crate) struct Hook {
+    /// As people know it.
+    pub(super) name: &'static str,
+    /// As its table has it.
+    pub(super) function: &'static CStr,
+    pub(super) slot: &'static Slot,
+    pub(super) functions: Functions,
+}
+
+macro_rules! hooks {
+    ($($place:ident: $name:literal, $function:literal, $handler:path;)*) => {
+        $(
+            #[doc = $name]
+            pub(super) enum $place {}
+
+            impl Place for $place {
+                fn slot() -> &'static Slot {
+                    static SLOT: Slot = Slot::new();
+                    &SLOT
+                }
+                const HANDLER: Handler = $handler;
+            }
+        )*
+
+        /// All of them.
+        pub(super) static HOOKS: std::sync::LazyLock<Vec<Hook>> = std::sync::LazyLock::new(|| vec![
+            $(Hook { name: $name, function: $function, slot: $place::slot(), functions: Functions::of::<$place>() },)*
+        ]);
+    };
+}
+
+hooks! {
+    Sleep: "time.sleep", c"sleep", sleep::sleep;
+
+    Select: "select.select", c"select", poll::select;
+    Poll: "select.poll.poll", c"poll", poll::poll;
+    Epoll: "select.epoll.poll", c"poll", poll::epoll;
+
+    LockAcquire: "_thread.lock.acquire", c"acquire", lock::lock_acquire;
+    LockAcquireLock: "_thread.lock.acquire_lock", c"acquire_lock", lock::lock_acquire;
+    LockEnter: "_thread.lock.__enter__", c"__enter__", lock::lock_enter;
+    RlockAcquire: "_thread.RLock.acquire", c"acquire", lock::rlock_acquire;
+    RlockEnter: "_thread.RLock.__enter__", c"__enter__", lock::rlock_enter;
+    SemlockAcquire: "_multiprocessing.SemLock.acquire", c"acquire", lock::semlock_acquire;
+    SemlockEnter: "_multiprocessing.SemLock.__enter__", c"__enter__", lock::semlock_enter;
+    Join: "_thread._ThreadHandle.join", c"join", lock::join;
+    QueueGet: "_queue.SimpleQueue.get", c"get", lock::queue_get;
+
+    Read: "posix.read", c"read", file::read;
+    Readv: "posix.readv", c"readv", file::readv;
+    Readinto: "posix.readinto", c"readinto", file::readinto;
+    Write: "posix.write", c"write", file::write;
+    Writev: "posix.writev", c"writev", file::writev;
+    FileRead: "_io.FileIO.read", c"read", file::file_read;
+    FileReadall: "_io.FileIO.readall", c"readall", file::file_readall;
+    FileReadinto: "_io.FileIO.readinto", c"readinto", file::file_readinto;
+    FileWrite: "_io.FileIO.write", c"write", file::file_write;
+
+    Waitpid: "posix.waitpid", c"waitpid", child::waitpid;
+    Wait: "posix.wait", c"wait", child::wait;
+    Wait3: "posix.wait3", c"wait3", child::wait3;
+    Wait4: "posix.wait4", c"wait4", child::wait4;
+    Waitid: "posix.waitid", c"waitid", child::waitid;
+
+    Sigwait: "_signal.sigwait", c"sigwait", signal::sigwait;
+    Sigwaitinfo: "_signal.sigwaitinfo", c"sigwaitinfo", signal::sigwaitinfo;
+    Sigtimedwait: "_signal.sigtimedwait", c"sigtimedwait", signal::sigtimedwait;
+
+    Flock: "fcntl.flock", c"flock", file_lock::flock;
+    Lockf: "fcntl.lockf", c"lockf", file_lock::lockf;
+}

@@ -1,0 +1,49 @@
+//! An end that a program swallows, to go on waiting: after a while it is raised as what `except Exception` does not catch.
+
+use shotclock::Deadline;
+use shotclock::unstable::deadline_nanos;
+
+use crate::ffi::capi::{PyEval_GetFrame, PyImport_ImportModule, PyObject, PyObject_GetAttrString};
+use crate::ffi::once::Once;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::PyResult;
+use crate::wait::bounds::Scope;
+use crate::wait::link::LinkRef;
+
+/// So often in a row one frame may be told that the scope is over.
+const MOST_IN_A_FRAME: u32 = 8;
+
+/// So long after the first time everybody may be, in nanoseconds. Clean-ups that each wait for something take less.
+const LONGEST: u64 = 1_000_000_000;
+
+/// Notes that the scope's end is about to be raised. Whether it was swallowed so often that it is to be raised as
+/// [`exception`].
+pub(crate) fn note(scope: &Scope) -> bool {
+    // SAFETY: alive.
+    let Ok(Some(link)) = (unsafe { LinkRef::of(scope.object.as_ptr()) }) else { return false };
+    if !link.is_of_program() {
+        return false;
+    }
+    let now = deadline_nanos(Deadline::now());
+    let (in_a_row, _before) = link.note_raised(now, current_frame());
+    in_a_row > MOST_IN_A_FRAME || link.first_raised().is_some_and(|first| now.saturating_sub(first) > LONGEST)
+}
+
+/// The class `Overdue` of the package.
+pub(crate) fn exception() -> PyResult<*mut PyObject> {
+    static CLASS: Once<PyObject> = Once::new();
+    // SAFETY: the interpreter is held, the names end with a NUL; the module lives through the call.
+    CLASS.get_or_make(|| unsafe {
+        let module = Owned::new(PyImport_ImportModule(c"shotclock._bounds.overdue".as_ptr()))?;
+        Owned::new(PyObject_GetAttrString(module.as_ptr(), c"Overdue".as_ptr())).map(Owned::into_ptr)
+    })
+}
+
+/// The frame of the Python function that called.
+fn current_frame() -> Option<Owned> {
+    // SAFETY: the interpreter is held; the frame is alive as long as this call from it.
+    unsafe {
+        let frame = PyEval_GetFrame();
+        (!frame.is_null()).then(|| Owned::borrowed(frame.cast()))
+    }
+}

@@ -1,0 +1,44 @@
+//! Files of any kind, for the Python face: whether a call on one may have to wait, and the end of a child as a file.
+
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+
+use super::{BorrowedHandle, Errno, OwnedHandle, Readiness, last_errno};
+
+/// Whether a read ([`Readiness::IN`]) or write of this file may have to wait for somebody: it blocks, is open in this
+/// direction, and is no file of a disk. The other direction is an error at once, of which poll(2) knows nothing.
+pub fn may_block(fd: BorrowedHandle<'_>, toward: Readiness) -> bool {
+    let Ok(flags) = fcntl_getfl(fd) else { return false };
+    let other = if toward.contains(Readiness::OUT) { OFlags::RDONLY } else { OFlags::WRONLY };
+    !flags.contains(OFlags::NONBLOCK) && flags & OFlags::RWMODE != other && !is_of_a_disk(fd)
+}
+
+/// Whether it is a file of a disk, which is always ready.
+pub fn is_of_a_disk(fd: BorrowedHandle<'_>) -> bool {
+    let Ok(status) = fstat(fd) else { return false };
+    matches!(
+        FileType::from_raw_mode(status.st_mode),
+        FileType::RegularFile | FileType::Directory | FileType::BlockDevice
+    )
+}
+
+/// A descriptor that is readable from when the process has ended. Source: pidfd_open(2).
+///
+/// # Errors
+/// ESRCH without such a process, EMFILE without a descriptor left, ENOSYS before Linux 5.3.
+pub fn process(pid: i32) -> Result<OwnedHandle, Errno> {
+    use std::os::fd::FromRawFd;
+    // SAFETY: plain numbers; flags are none, and the descriptor is close-on-exec from birth.
+    let opened = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let Ok(number) = i32::try_from(opened) else { return Err(Errno::INVAL) };
+    if number < 0 {
+        return Err(last_errno());
+    }
+    // SAFETY: just opened, and nobody else's.
+    Ok(unsafe { OwnedHandle::from_raw_fd(number) })
+}
+
+/// Whether this thread is the one that the process began with.
+pub fn is_main_thread() -> bool {
+    // SAFETY: both ask for nothing and cannot fail.
+    unsafe { i64::from(libc::getpid()) == libc::syscall(libc::SYS_gettid) }
+}

@@ -1,0 +1,172 @@
+"""What waits in functions of the interpreter's own, beside sockets: which of them are replaced, in which tables.
+
+Rust has the hooks, and puts one in place once it has proved that the table is the function's; here is where the tables are
+found, without an import of what the program does not use.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+
+from .. import _native
+from .._fork import new_lock
+from .on_import import on_import
+from .replacements import ClassAttributes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+SWITCH = "SHOTCLOCK_WAITS"
+
+_lock = new_lock()
+_is_installed = False
+_is_wanted = True
+_withdraw: list[Callable[[], None]] = []
+_left_out: dict[str, str] = {}
+_joins = ClassAttributes()
+
+
+def want(wanted: bool) -> None:
+    """Say whether they are to be there; by themselves they are, unless the environment forbids it."""
+    global _is_wanted
+    _is_wanted = wanted
+    if not wanted:
+        uninstall()
+
+
+def install() -> None:
+    """Put the hooks in place, those of modules that are not imported yet once they are; nothing where they are not wanted."""
+    global _is_installed
+    with _lock:
+        if _is_installed or not _is_wanted or os.environ.get(SWITCH) == "0":
+            return
+        _is_installed = True
+        _left_out.clear()
+    # Outside the lock: another thread may be at the import of one, and come here.
+    withdraw = [on_import(module, functools.partial(_hook, owners)) for module, owners in _OWNERS.items()]
+    with _lock:
+        _withdraw.extend(withdraw)
+
+
+def uninstall() -> None:
+    """Put back whatever was there."""
+    global _is_installed
+    with _lock:
+        _is_installed = False
+        withdraw = _withdraw[:]
+        _withdraw.clear()
+        _joins.undo()
+        _native.unhook()
+    for each in withdraw:
+        each()
+
+
+def replaced() -> tuple[str, ...]:
+    """Name what is replaced."""
+    return (*_native.hooks(), *_joins.names())
+
+
+def left_out() -> tuple[str, ...]:
+    """Name what could not be replaced, and say why."""
+    return tuple(f"{name}: {why}" for name, why in _left_out.items())
+
+
+def _hook(owners: Callable[[Any], Iterator[tuple[str, object]]], module: Any) -> None:
+    with _lock:
+        if not _is_installed:
+            return
+        for name, owner in owners(module):
+            if (why := _native.hook(name, owner)) is not None:
+                _left_out[name] = why
+
+
+def _of_time(time: Any) -> Iterator[tuple[str, object]]:
+    yield "time.sleep", time
+
+
+def _of_select(select: Any) -> Iterator[tuple[str, object]]:
+    yield "select.select", select
+    yield "select.poll.poll", type(select.poll())
+    yield "select.epoll.poll", select.epoll
+
+
+def _of_thread(thread: Any) -> Iterator[tuple[str, object]]:
+    lock, rlock = thread.LockType, type(thread.RLock())
+    for method in ("acquire", "acquire_lock", "__enter__"):
+        yield f"_thread.lock.{method}", lock
+    for method in ("acquire", "__enter__"):
+        yield f"_thread.RLock.{method}", rlock
+    if hasattr(thread, "_ThreadHandle"):
+        yield "_thread._ThreadHandle.join", thread._ThreadHandle
+
+
+def _of_queue(queue: Any) -> Iterator[tuple[str, object]]:
+    yield "_queue.SimpleQueue.get", queue.SimpleQueue
+
+
+def _of_multiprocessing(multiprocessing: Any) -> Iterator[tuple[str, object]]:
+    for method in ("acquire", "__enter__"):
+        yield f"_multiprocessing.SemLock.{method}", multiprocessing.SemLock
+
+
+def _of_posix(posix: Any) -> Iterator[tuple[str, object]]:
+    names = ("read", "readv", "readinto", "write", "writev", "waitpid", "wait", "wait3", "wait4", "waitid")
+    for name in names:
+        # readinto is there from 3.14 on.
+        if hasattr(posix, name):
+            yield f"posix.{name}", posix
+
+
+def _of_io(io: Any) -> Iterator[tuple[str, object]]:
+    for method in ("read", "readall", "readinto", "write"):
+        yield f"_io.FileIO.{method}", io.FileIO
+
+
+def _of_signal(signal: Any) -> Iterator[tuple[str, object]]:
+    # The one with a timeout first: the others wait by it.
+    for name in ("sigtimedwait", "sigwait", "sigwaitinfo"):
+        yield f"_signal.{name}", signal
+
+
+def _of_fcntl(fcntl: Any) -> Iterator[tuple[str, object]]:
+    yield "fcntl.flock", fcntl
+    yield "fcntl.lockf", fcntl
+
+
+def _of_threading(threading: Any) -> Iterator[tuple[str, object]]:
+    # Up to 3.12 a join waits in Python, and takes any exception for the end of the thread.
+    wait = getattr(threading.Thread, "_wait_for_tstate_lock", None)
+    if wait is not None and not _joins.reach(threading.Thread):
+        _joins.set(threading.Thread, "_wait_for_tstate_lock", _bounded_join(wait))
+    restore = threading.Condition._acquire_restore
+    _native.know_lock_takers(restore.__code__, None if wait is None else wait.__code__)
+    yield from ()
+
+
+def _bounded_join(wait: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(wait)
+    def _wait_for_tstate_lock(self: Any, block: bool = True, timeout: float = -1) -> None:
+        wait(self, block, timeout)
+        # Its lock was waited for in time, and is gone if the thread is.
+        if block and timeout != 0 and self._tstate_lock is not None and _native.is_bounded():
+            _native.check_join()
+
+    return _wait_for_tstate_lock
+
+
+# By the module whose import brings them.
+_OWNERS: dict[str, Callable[[Any], Iterator[tuple[str, object]]]] = {
+    "time": _of_time,
+    "select": _of_select,
+    "_thread": _of_thread,
+    "_queue": _of_queue,
+    "_multiprocessing": _of_multiprocessing,
+    "posix": _of_posix,
+    "_io": _of_io,
+    "_signal": _of_signal,
+    "fcntl": _of_fcntl,
+    "threading": _of_threading,
+}
