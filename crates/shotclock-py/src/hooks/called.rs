@@ -44,10 +44,12 @@ impl<'a> Passed<'a> {
     fn counts(self) -> (usize, usize) {
         // SAFETY: tuples and a dict, alive for the call.
         let size = |tuple: *mut PyObject| usize::try_from(unsafe { PyTuple_Size(tuple) }).unwrap_or(0);
+        // SAFETY: as above.
+        let dict_size = |dict: *mut PyObject| usize::try_from(unsafe { PyDict_Size(dict) }).unwrap_or(0);
         match self {
             Self::Tuple(tuple, keywords) => {
-                let named = if keywords.is_null() { 0 } else { unsafe { PyDict_Size(keywords) } };
-                (size(tuple), usize::try_from(named).unwrap_or(0))
+                let named = if keywords.is_null() { 0 } else { dict_size(keywords) };
+                (size(tuple), named)
             }
             Self::Vector(all, names) => {
                 let named = if names.is_null() { 0 } else { size(names) };

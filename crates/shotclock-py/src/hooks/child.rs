@@ -5,13 +5,12 @@ use std::os::fd::AsFd;
 
 use shotclock::unstable::{Readiness, file};
 
-use crate::ffi::capi::{Py_None, PyObject, PyTuple_GetItem};
+use crate::ffi::capi::{PyObject, PyTuple_GetItem};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 use crate::hooks::called::Called;
 use crate::hooks::number::plain_int;
-use crate::hooks::slot::Place;
-use crate::hooks::table::Waitpid;
+use crate::hooks::places::{Place, Waitpid};
 use crate::hooks::waiting_call::WaitingCall;
 
 /// WNOHANG of wait(2), on Linux.
@@ -94,6 +93,6 @@ fn waiting_options(options: *mut PyObject) -> Option<i64> {
 fn ended(found: Owned) -> PyResult<Option<Owned>> {
     // SAFETY: a tuple, alive, that begins with an int.
     let pid = unsafe { PyTuple_GetItem(found.as_ptr(), 0) };
-    let is_there = !pid.is_null() && pid != unsafe { Py_None() } && plain_int(pid) != Some(0);
+    let is_there = !pid.is_null() && plain_int(pid) != Some(0);
     Ok(is_there.then_some(found))
 }

@@ -11,17 +11,18 @@ use shotclock::unstable::{Interest, PollWaiter, Readiness, Waiter, file};
 
 use crate::ffi::arguments::{Buffer, Items};
 use crate::ffi::capi::{
-    PyBUF_READ, PyErr_Clear, PyErr_GivenExceptionMatches, PyExc_OSError, PyMemoryView_FromMemory, PyObject,
+    Py_None, PyBUF_READ, PyErr_Clear, PyErr_GivenExceptionMatches, PyExc_Exception, PyExc_OSError,
+    PyMemoryView_FromMemory, PyObject,
 };
 use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::hooks::called::Called;
 use crate::hooks::number::plain_int;
+use crate::hooks::places::{FileRead, Place};
 use crate::hooks::poll::number_of;
-use crate::hooks::slot::Place;
-use crate::hooks::table::FileRead;
 use crate::hooks::waiting_call::WaitingCall;
+use crate::wait::expiry::{self, Moved};
 
 /// So much a pipe takes at once, or nothing. Source: pipe(7), PIPE_BUF.
 const AT_ONCE: usize = 4096;
@@ -80,9 +81,8 @@ pub(super) fn writev(called: &Called<'_>) -> *mut PyObject {
 pub(super) fn file_read(called: &Called<'_>) -> *mut PyObject {
     let Some([size]) = called.arguments([c"size"], 1) else { return called.as_called() };
     // SAFETY: None lives for ever.
-    let is_all = size.is_none_or(|size| {
-        size == unsafe { crate::ffi::capi::Py_None() } || plain_int(size).is_some_and(|size| size < 0)
-    });
+    let none = unsafe { Py_None() };
+    let is_all = size.is_none_or(|size| size == none || plain_int(size).is_some_and(|size| size < 0));
     if is_all { file_readall(called) } else { file_read_by(called) }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn file_readall(called: &Called<'_>) -> *mut PyObject {
     };
     let outcome = wait();
     if outcome.is_err() {
-        crate::wait::expiry::annotate(crate::wait::expiry::Moved::Received(&whole));
+        expiry::annotate(Moved::Received(&whole));
     }
     returned(outcome)
 }
@@ -231,7 +231,7 @@ fn is_of_system() -> bool {
     // SAFETY: the interpreter is held; the exception is alive while it is kept.
     let is = kept.value().is_some_and(|error| unsafe {
         PyErr_GivenExceptionMatches(error, PyExc_OSError) != 0
-            || PyErr_GivenExceptionMatches(error, crate::ffi::capi::PyExc_Exception) == 0
+            || PyErr_GivenExceptionMatches(error, PyExc_Exception) == 0
     });
     kept.restore();
     is

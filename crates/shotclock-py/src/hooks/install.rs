@@ -27,7 +27,7 @@ pub(crate) unsafe extern "C" fn hook(
         let outcome = unsafe {
             find::find(owner, hook.function).map(|found| {
                 Owned::borrowed(owner).into_ptr();
-                hook.slot.put(found.definition, found.class, &hook.functions)
+                hook.slot.put(found.definition, found.class, |convention| hook.functions.for_convention(convention))
             })
         };
         match outcome {
@@ -41,13 +41,14 @@ pub(crate) unsafe extern "C" fn hook(
 
 /// `_native.unhook()`: puts back whatever was there.
 pub(crate) unsafe extern "C" fn unhook(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    HOOKS.iter().for_each(|hook| hook.slot.take_out(&hook.functions));
+    HOOKS.iter().for_each(|hook| hook.slot.take_out(|convention| hook.functions.for_convention(convention)));
     returned(Ok(Owned::none()))
 }
 
 /// `_native.hooks()`: the names of those that are in place.
 pub(crate) unsafe extern "C" fn hooks(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let there = HOOKS.iter().filter(|hook| hook.slot.is_in_place(&hook.functions));
+    let there =
+        HOOKS.iter().filter(|hook| hook.slot.is_in_place(|convention| hook.functions.for_convention(convention)));
     returned(Owned::list(there.map(|hook| Owned::text(hook.name))))
 }
 

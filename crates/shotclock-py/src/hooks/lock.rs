@@ -14,8 +14,8 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::hooks::called::Called;
 use crate::hooks::caller::{self, Caller};
 use crate::hooks::number::{ForTheInterpreter, SECOND, Timeout, flag, plain_number, seconds};
-use crate::hooks::slot::{Place, Slot};
-use crate::hooks::table::{LockAcquire, RlockAcquire, SemlockAcquire};
+use crate::hooks::places::{LockAcquire, Place, RlockAcquire, SemlockAcquire};
+use crate::hooks::slot::Slot;
 use crate::hooks::waiting_call::{Part, WaitingCall};
 
 /// A kind of lock.

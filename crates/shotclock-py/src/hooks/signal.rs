@@ -6,8 +6,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::hooks::called::Called;
 use crate::hooks::number::{SECOND, Timeout, seconds};
-use crate::hooks::slot::Place;
-use crate::hooks::table::Sigtimedwait;
+use crate::hooks::places::{Place, Sigtimedwait};
 use crate::hooks::waiting_call::{Part, WaitingCall};
 
 /// For ever, to a call that has no word for it, in nanoseconds: a day. It is made again.

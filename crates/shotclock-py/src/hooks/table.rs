@@ -2,7 +2,9 @@
 
 use std::ffi::CStr;
 
-use crate::hooks::slot::{Functions, Handler, Place, Slot};
+use crate::hooks::functions::{Functions, Handled, Handler};
+use crate::hooks::places::{self, Place};
+use crate::hooks::slot::Slot;
 use crate::hooks::{child, file, file_lock, lock, poll, signal, sleep};
 
 /// One of them.
@@ -18,21 +20,14 @@ pub(crate) struct Hook {
 macro_rules! hooks {
     ($($place:ident: $name:literal, $function:literal, $handler:path;)*) => {
         $(
-            #[doc = $name]
-            pub(super) enum $place {}
-
-            impl Place for $place {
-                fn slot() -> &'static Slot {
-                    static SLOT: Slot = Slot::new();
-                    &SLOT
-                }
+            impl Handled for places::$place {
                 const HANDLER: Handler = $handler;
             }
         )*
 
         /// All of them.
         pub(super) static HOOKS: std::sync::LazyLock<Vec<Hook>> = std::sync::LazyLock::new(|| vec![
-            $(Hook { name: $name, function: $function, slot: $place::slot(), functions: Functions::of::<$place>() },)*
+            $(Hook { name: $name, function: $function, slot: places::$place::slot(), functions: Functions::of::<places::$place>() },)*
         ]);
     };
 }

@@ -20,9 +20,8 @@ pub(super) const NEVER: i64 = i64::MAX;
 
 /// Nothing but sockets is bounded.
 pub(super) const NO_WAITS: c_int = 0;
-/// Whatever waits in a function of the interpreter's is bounded as well.
-pub(super) const PYTHON_WAITS: c_int = 1;
-/// And so are connections that a library in C waits for.
+/// Whatever waits in a function of the interpreter's is bounded as well, and connections that a library in C waits for;
+/// what is between the two is the first without the second.
 pub(super) const ALL_WAITS: c_int = 2;
 
 /// Of a link whose time does not count from entering it.
@@ -55,7 +54,7 @@ pub(super) struct LinkObject {
     pub(super) expired: c_char,
     /// Whether it is there to bound sockets, so that entering it looks whether it reaches them.
     pub(super) reaches: c_char,
-    /// What it bounds beside sockets: [`NO_WAITS`], [`PYTHON_WAITS`] or [`ALL_WAITS`].
+    /// What it bounds beside sockets: [`NO_WAITS`] up to [`ALL_WAITS`].
     pub(super) waits: c_int,
     /// When its end was first raised, in nanoseconds of that clock; 0 if it was not.
     pub(super) first_raised: i64,
