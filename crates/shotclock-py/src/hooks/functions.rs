@@ -9,8 +9,9 @@ use crate::ffi::capi::{Py_ssize_t, PyObject, PyTuple_Size, PyTypeObject};
 use crate::hooks::called::{Called, Passed};
 use crate::hooks::places::Place;
 use crate::hooks::slot::{Convention, Fast, FastWithClass, FastWithKeywords, Plain, WithKeywords, is_main_interpreter};
+use crate::socket::open;
 use crate::wait::bounds::Reach;
-use crate::wait::{chain, open};
+use crate::wait::chain;
 
 /// What bounds a wait of an ordinary call, and what handles it then.
 pub(crate) type Handler = fn(&Called<'_>) -> *mut PyObject;
