@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ._bounds.scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
     from ._program.status import Status, status
     from ._bounds.timeout_details import TimeoutDetails, timeout_details
+    from ._waits.now import Wait, waits
 
 __all__ = [
     "Cancelled",
@@ -49,6 +50,7 @@ __all__ = [
     "Scope",
     "Status",
     "TimeoutDetails",
+    "Wait",
     "deadline",
     "deadline_at",
     "expired_scope",
@@ -66,6 +68,7 @@ __all__ = [
     "status",
     "timeout_details",
     "uninstall",
+    "waits",
 ]
 
 _HOMES = {
@@ -76,6 +79,7 @@ _HOMES = {
     "Scope": "_bounds.scope",
     "Status": "_program.status",
     "TimeoutDetails": "_bounds.timeout_details",
+    "Wait": "_waits.now",
     "deadline": "_bounds.scope",
     "deadline_at": "_bounds.scope",
     "expired_scope": "_bounds.scope",
@@ -95,6 +99,7 @@ _HOMES = {
     "status": "_program.status",
     "timeout_details": "_bounds.timeout_details",
     "uninstall": "_install.graft",
+    "waits": "_waits.now",
 }
 
 

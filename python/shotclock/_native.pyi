@@ -76,6 +76,19 @@ def race(
 def set_lookup_timeout(nanoseconds: int, /) -> None:
     """Limit each lookup of the process; 0 is no limit."""
 
+def waits() -> list[tuple[int, int, str, str | None, int, float, str | None, int | None]]:
+    """Tell what waits now.
+
+    Of each: the thread's ident and the system's number for it, what, to whom, the descriptor or -1, for how many seconds
+    by now, the limit, and when it ends it (ns).
+    """
+
+def address_of(number: int, /) -> str | None:
+    """Whom a socket of this number is connected to, or its own address."""
+
+def watch(is_: bool, /) -> bool:
+    """Have waits without a limit, in one call of the system, told of as well, or no longer; give what was before."""
+
 @disjoint_base
 class Link:
     """One link of the chain of what is in force around a call: the end of a scope, or with neither it is a shield.

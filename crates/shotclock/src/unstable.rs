@@ -1,6 +1,8 @@
 //! Public but not promised: hooks for the project's other faces. Anything here may change in any release.
 
 use crate::sys::BorrowedHandle;
+#[cfg(feature = "waits")]
+use crate::sys::RawHandle;
 
 use crate::deadline::{Deadline, Timeout};
 
@@ -22,6 +24,18 @@ pub use crate::wait::{
 
 #[cfg(feature = "waits")]
 pub use crate::wait::record::{Entry, Showing, show};
+
+/// The address of the other end of whatever socket has this number now, or its own if it has no other end.
+#[cfg(feature = "waits")]
+pub fn address_of_number(number: RawHandle) -> Option<crate::Address> {
+    crate::waits::address(number)
+}
+
+/// When its limit ends it.
+#[cfg(feature = "waits")]
+pub fn end_of(wait: &crate::Wait) -> Deadline {
+    wait.end()
+}
 
 /// By which pthread_self(3) knows the thread that waits.
 #[cfg(feature = "waits")]

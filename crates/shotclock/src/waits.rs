@@ -58,9 +58,10 @@ pub struct Wait {
 
 impl Wait {
     fn of(seen: Seen) -> Self {
-        let address = seen.entry.handle.and_then(address);
+        // A socket that connects has no other end yet.
+        let handle = seen.entry.handle.filter(|_| seen.entry.subject.is_none());
         // If it waits no more, the number may have been another file's.
-        let address = address.filter(|_| seen.stands());
+        let address = handle.and_then(address).filter(|_| seen.stands());
         Self { seen, address, at: Deadline::now() }
     }
 
@@ -106,6 +107,11 @@ impl Wait {
         self.seen.thread.ident
     }
 
+    /// When its limit ends it; `NEVER` if none does.
+    pub(crate) fn end(&self) -> Deadline {
+        self.seen.entry.end
+    }
+
     /// The first descriptor that it waits for, if it waits for any.
     ///
     /// ```
@@ -115,7 +121,8 @@ impl Wait {
         self.seen.entry.handle
     }
 
-    /// The address of the other end, asked for just now; of a listener, its own.
+    /// The address of the other end, asked for just now; of a listener, its own. None of one that connects: that is its
+    /// [`subject`](Self::subject).
     ///
     /// ```
     /// assert!(!shotclock::waits().iter().any(|wait| wait.address().is_some_and(|it| it.port() == Some(0))));
@@ -179,7 +186,7 @@ impl fmt::Display for Wait {
 }
 
 /// Of the other end; of a socket without one, its own.
-fn address(number: RawHandle) -> Option<Address> {
+pub(crate) fn address(number: RawHandle) -> Option<Address> {
     let of_system = socket::names_of_number(number);
     of_system.as_ref().map(Address::from_sockaddr).filter(|address| *address != Address::UNSPECIFIED)
 }

@@ -110,6 +110,7 @@ fn a_connect_says_where_to() {
         });
         let wait = wait_of("connects");
         assert_eq!((wait.what(), wait.subject()), ("connect", Some(address.to_string().as_str())));
+        assert_eq!(wait.address(), None);
         stop.cancel();
     });
 }

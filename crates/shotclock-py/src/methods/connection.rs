@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 
 use shotclock::unstable::{Errno, Moves, Pause, Readiness, Stop, syscall};
-use shotclock::{LimitKind, Phase, SockAddr};
+use shotclock::{Address, LimitKind, Phase, SockAddr};
 
 use crate::address;
 use crate::ffi::arguments::int;
@@ -180,6 +180,10 @@ impl Attempt for Connect {
 
     fn moves(&self) -> Moves {
         Moves::Nothing
+    }
+
+    fn subject(&self) -> Option<String> {
+        Some(Address::from_sockaddr(&self.address).to_string())
     }
 
     fn run_out(&mut self) -> Result<(), Pause> {

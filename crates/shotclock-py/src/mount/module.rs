@@ -24,7 +24,7 @@ use crate::socket::object::SocketRef;
 use crate::socket::stock::stock;
 use crate::socket::{accepted, kinds, stock, waiting};
 use crate::tls::{guard, tries};
-use crate::wait::{canceller, chain, link_type, lookup_limit, low_water, policy};
+use crate::wait::{canceller, chain, link_type, lookup_limit, low_water, policy, seen};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -172,6 +172,7 @@ fn definitions() -> Vec<PyMethodDef> {
     all.extend(of_limits());
     all.extend(of_waits());
     all.extend(of_peers());
+    all.extend(of_sight());
     all.push(PyMethodDef::zeroed());
     all
 }
@@ -327,6 +328,15 @@ fn of_waits() -> Vec<PyMethodDef> {
             METH_NOARGS,
             c"check_join()\n--\n\nRaise what has ended the waits around a join, if anything has.",
         ),
+    ]
+}
+
+/// Those of what waits now.
+fn of_sight() -> Vec<PyMethodDef> {
+    vec![
+        method(c"waits", seen::waits_now, METH_NOARGS, c"waits()\n--\n\nWhat waits now, a tuple each."),
+        method(c"address_of", seen::address_of, METH_O, c"address_of(number, /)\n--\n\nOf a descriptor's other end."),
+        method(c"watch", seen::watch, METH_O, c"watch(is, /)\n--\n\nWhether plain calls are told of as well."),
     ]
 }
 

@@ -1,12 +1,16 @@
 //! How many scopes, cancellers and policies there are, in the whole process: with none a call looks at one number.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// How many links are entered in the process. After a fork it may count some of threads that are no more, never less.
 static LINKS: AtomicUsize = AtomicUsize::new(0);
 
 /// These, and the sockets that are under a policy, so that a call without any pays for one look at a number.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether calls that nothing bounds are told of as well. It counts as something that is open, so that a call without any
+/// pays for one look at a number, as ever.
+static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// How often the process has left all that it was in.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
@@ -21,6 +25,23 @@ pub(crate) fn is_any_open() -> bool {
 pub(crate) fn count_policies(before: usize, now: usize) {
     // Wraps around where they have become fewer.
     OPEN.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
+}
+
+/// Whether waits that nothing bounds are told of.
+#[inline]
+pub(crate) fn is_watched() -> bool {
+    WATCHED.load(Ordering::Relaxed)
+}
+
+/// Has them told of from now on, or no longer; gives what was before.
+pub(crate) fn set_watched(is: bool) -> bool {
+    let was = WATCHED.swap(is, Ordering::Relaxed);
+    match (was, is) {
+        (false, true) => OPEN.fetch_add(1, Ordering::Relaxed),
+        (true, false) => OPEN.fetch_sub(1, Ordering::Relaxed),
+        _ => 0,
+    };
+    was
 }
 
 pub(crate) fn count_opened() {

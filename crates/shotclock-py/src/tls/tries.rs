@@ -29,6 +29,7 @@ use crate::tls::tls_call::TlsCall;
 use crate::wait::expiry::Moved;
 use crate::wait::lent::Descriptor;
 use crate::wait::timing::{First, Timing};
+use crate::wait::told;
 
 /// How long a call that another one is in the way of waits before it looks again: nobody tells it.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -91,8 +92,9 @@ fn guard(guarded: &'static Guarded, call: TlsCall, me: *mut PyObject, passed: Pa
         return waits.in_tries(&timing, passed, || attempt().map(Some));
     }
     let Some(inside) = SslWait::of(waits.socket, call.half()) else { return unnoticed(call, me, attempt) };
+    let shown = told::plainly(call.phase().as_str(), Some(waits.descriptor.number()), || None);
     let outcome = waits.descriptor.counted(|| Ok(unnoticed(call, me, attempt))).map_err(exception::raise_errno)?;
-    drop(inside);
+    drop((inside, shown));
     if outcome.is_ok() { outcome } else { waits.after_failure(outcome, passed, attempt) }
 }
 

@@ -230,6 +230,8 @@ impl Transfer {
         }
         match Outlook::now() {
             Outlook::Over => None,
+            // It may wait in there, and is to be told of.
+            Outlook::Free if timeout < 0 && open::is_watched() => None,
             Outlook::Free => Some(timeout < 0),
             // Without a timeout it gives what is there only if it need not be more.
             Outlook::Bounded => {

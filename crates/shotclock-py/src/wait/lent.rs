@@ -112,6 +112,11 @@ impl Descriptor {
         habit::was_ready(self.number);
     }
 
+    /// Its number, for who only tells of it.
+    pub(crate) fn number(self) -> RawFd {
+        self.number
+    }
+
     /// Names it as what is waited for. The waiter looks whether it is still the socket's.
     pub(crate) fn wait_for<'s>(&'s self, toward: Readiness, wanted: &mut Interest<'s>) {
         if self.check().is_ok() {
@@ -160,6 +165,11 @@ pub(crate) trait Attempt: Send {
 
     /// After how long it is to be tried again, if readiness does not say all.
     fn looks_again(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What it is about, where the descriptor does not tell.
+    fn subject(&self) -> Option<String> {
         None
     }
 
@@ -307,6 +317,10 @@ impl<A: Attempt> Operation for On<'_, A> {
         if let Some(after) = self.attempt.looks_again() {
             wanted.timer(Deadline::after(after));
         }
+    }
+
+    fn subject(&self) -> Option<String> {
+        self.attempt.subject()
     }
 
     fn moves(&self) -> Moves {

@@ -15,5 +15,7 @@ pub(crate) mod manner;
 pub(crate) mod overdue;
 pub(crate) mod parts;
 pub(crate) mod policy;
+pub(crate) mod seen;
 pub(crate) mod timing;
+pub(crate) mod told;
 pub(crate) mod waiter;

@@ -22,7 +22,7 @@ use crate::wait::expiry::{Expiry, Moved};
 use crate::wait::lent::{Attempt, Descriptor, On};
 use crate::wait::manner::Manner;
 use crate::wait::waiter::{CountedWaiter, InterpreterWaiter};
-use crate::wait::{expiry, lookup_failure, lookup_limit, policy};
+use crate::wait::{expiry, lookup_failure, lookup_limit, policy, told};
 
 /// How a call comes into the loop.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +145,8 @@ impl Timing {
     ) -> Result<A::Output, Stop<Raised>> {
         let Some(descriptor) = self.descriptor else { return Err(Stop::System(Errno::BADF)) };
         let manner = self.manner();
+        let _shown = (manner == Manner::Plain)
+            .then(|| told::plainly(self.phase, Some(descriptor.number()), || attempt.subject()));
         let mut operation = On::new(descriptor, attempt, manner);
         let limit = self.limit();
         match first {
@@ -186,6 +188,7 @@ impl Timing {
         let lookups_end = self.lookups_end.get().unwrap_or_else(lookup_limit::end);
         self.lookups_end.set(Some(lookups_end));
         if !self.manner().is_timed() && lookups_end == Deadline::NEVER {
+            let _shown = told::of_lookup(request);
             return Ok(released(|| request.run()));
         }
         // A socket that never waits bounds no lookup, and a policy none at all.
@@ -207,14 +210,16 @@ impl Timing {
                 Owned::text(&format!("timed out{why}"))
             })
         };
-        answer(request, &limit, &mut InterpreterWaiter { descriptor: None }).map_err(|unanswered| match unanswered {
-            Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => passed(limit, elapsed, ""),
-            Unanswered::Stopped(stop) => self.raise(stop),
-            Unanswered::AllBusy { limit, elapsed, workers } => {
-                passed(limit, elapsed, &format!(": {}", all_workers_busy(workers)))
-            }
-            Unanswered::Failed(why) => exception::os_error(&why),
-        })
+        answer(request, &limit, &mut InterpreterWaiter { what: Phase::Lookup.as_str(), descriptor: None }).map_err(
+            |unanswered| match unanswered {
+                Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => passed(limit, elapsed, ""),
+                Unanswered::Stopped(stop) => self.raise(stop),
+                Unanswered::AllBusy { limit, elapsed, workers } => {
+                    passed(limit, elapsed, &format!(": {}", all_workers_busy(workers)))
+                }
+                Unanswered::Failed(why) => exception::os_error(&why),
+            },
+        )
     }
 
     /// Raises what ended an operation.
@@ -284,7 +289,7 @@ impl Timing {
     }
 
     fn waiter(&self) -> InterpreterWaiter {
-        InterpreterWaiter { descriptor: self.descriptor }
+        InterpreterWaiter { what: self.phase, descriptor: self.descriptor }
     }
 
     /// All that bounds it.

@@ -14,6 +14,8 @@ const AT_ONCE: u64 = 3_000;
 
 /// Waits with the interpreter released, and lets signal handlers run afterwards.
 pub(crate) struct InterpreterWaiter {
+    /// What for, in a word.
+    pub(crate) what: &'static str,
     /// What is waited on, unless it is no socket.
     pub(crate) descriptor: Option<Descriptor>,
 }
@@ -40,6 +42,10 @@ impl InterpreterWaiter {
 
 impl Waiter for InterpreterWaiter {
     type Interrupt = Raised;
+
+    fn what(&self) -> &'static str {
+        self.what
+    }
 
     fn now(&self) -> Deadline {
         Deadline::now()
@@ -83,6 +89,10 @@ impl CountedWaiter<'_> {
 
 impl Waiter for CountedWaiter<'_> {
     type Interrupt = Raised;
+
+    fn what(&self) -> &'static str {
+        self.inner.what
+    }
 
     fn now(&self) -> Deadline {
         self.inner.now()
