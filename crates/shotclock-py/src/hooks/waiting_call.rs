@@ -52,6 +52,7 @@ impl WaitingCall {
         let by_parts = ByParts {
             call: RefCell::new(call),
             done: Cell::new(None),
+            what: self.0.phase(),
             part: Cell::new(if self.0.is_cancellable() { FIRST_PART } else { LONGEST }),
             longest: if self.0.is_cancellable() { LONGEST_PART } else { LONGEST },
         };
@@ -112,6 +113,7 @@ struct ByParts<F> {
     call: RefCell<F>,
     /// What the function gave or raised, once it has.
     done: Cell<Option<PyResult<Owned>>>,
+    what: &'static str,
     /// How long the next part is, and the longest there may be, in nanoseconds.
     part: Cell<u64>,
     longest: u64,
@@ -129,6 +131,10 @@ impl<F: FnMut(Part) -> PyResult<Option<Owned>>> Operation for &ByParts<F> {
 
 impl<F: FnMut(Part) -> PyResult<Option<Owned>>> Waiter for &ByParts<F> {
     type Interrupt = Raised;
+
+    fn what(&self) -> &'static str {
+        self.what
+    }
 
     fn now(&self) -> Deadline {
         Deadline::now()

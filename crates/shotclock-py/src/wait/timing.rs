@@ -178,6 +178,11 @@ impl Timing {
         wait_out(operation, &self.limit(), waiter, Pause::WouldBlock)
     }
 
+    /// What it does.
+    pub(crate) fn phase(&self) -> &'static str {
+        self.phase
+    }
+
     /// Whether a canceller may end it.
     pub(crate) fn is_cancellable(&self) -> bool {
         self.bounds.as_ref().is_some_and(|bounds| bounds.canceller().is_some())
