@@ -19,6 +19,7 @@ import rounds
 import trustme
 from columns import Column
 from outcomes import Outcome, Question
+from results import Results
 
 
 def main() -> int:
@@ -36,7 +37,7 @@ def main() -> int:
         print("matrix: no cell of that name", file=sys.stderr)
         return 2
     runs = _run(trials, arguments, work)
-    results = report.Results({trial: [run[trial] for run in runs] for trial in trials}, arguments.runs)
+    results = Results({trial: [run[trial] for run in runs] for trial in trials}, arguments.runs)
     (work / "matrix.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
     report.show(results, arguments.write, arguments.pictures)
     return 1 if results.misses() else 0

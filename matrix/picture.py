@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from outcomes import EARLIEST, EARLY, HELD, HUNG, LATE, LATEST, NO_WAY, WRONG
 
 if TYPE_CHECKING:
-    from report import Results
+    from results import Results
 
 # Verdicts by mark and by colour. The colours are Okabe's and Ito's, which people tell apart whose eyes know fewer; each
 # stands out from white and from black, and so does the grey.

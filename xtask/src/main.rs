@@ -4,6 +4,7 @@ mod bench;
 mod conformance;
 mod debian;
 mod docs;
+mod failure;
 mod fresh;
 mod fuzz;
 mod homes;
@@ -29,8 +30,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Why a chore failed, for people.
-type Failure = Box<dyn std::error::Error>;
+pub(crate) use failure::Failure;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of the project; CI runs only these")]

@@ -1,10 +1,11 @@
 //! Where things are.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{Failure, run};
+use crate::Failure;
 
 /// The crates that are published, in the order in which they are: each uses only those before it.
 pub(crate) const PUBLISHED: [&str; 3] = ["shotclock", "shotclock-faults", "shotclock-cli"];
@@ -24,8 +25,10 @@ pub(crate) fn target() -> Result<PathBuf, Failure> {
 
 /// What cargo knows of the workspace.
 pub(crate) fn metadata<const N: usize>(arguments: [&str; N]) -> Result<Value, Failure> {
-    let mut command = run::cargo(["metadata", "--format-version=1"]);
-    let output = command.args(arguments).output()?;
+    // Not by `run`, which asks here for the root.
+    let mut command = Command::new("cargo");
+    command.args(["metadata", "--format-version=1"]).args(arguments).current_dir(root()).stdin(Stdio::null());
+    let output = command.output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }

@@ -1,10 +1,9 @@
 //! `shotclock completions`: what a shell needs to complete the command's arguments.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 use shotclock::Deadline;
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output;
 
 /// Print a completion script for a shell
@@ -18,9 +17,10 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+/// `command` is the whole command, whose arguments are completed.
+pub(crate) fn run(arguments: &Arguments, mut command: clap::Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut crate::Cli::command(), "shotclock", &mut script);
+    clap_complete::generate(arguments.shell, &mut command, "shotclock", &mut script);
     output::bytes(&script, Deadline::NEVER)?;
     output::flush(Deadline::NEVER)
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use shotclock::{Family, Kind, Socket, socketpair};
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::thread;
 
 const BUFFER: usize = 64 << 10;

@@ -6,7 +6,7 @@ use shotclock::Canceller;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::exit::Code;
+use crate::failure::Code;
 use crate::thread;
 
 /// From now on the first SIGINT or SIGTERM cancels `stop`, and the second ends the process.

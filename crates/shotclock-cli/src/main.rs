@@ -7,6 +7,7 @@ mod arguments;
 mod completions;
 mod demo;
 mod exit;
+mod failure;
 mod faults;
 mod input;
 mod interrupt;
@@ -18,14 +19,14 @@ mod thread;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use exit::Failure;
+use failure::Failure;
 
 /// Plain blocking sockets in which every wait has a name and a limit.
 #[derive(Parser)]
 #[command(name = "shotclock", version, after_help = "See `shotclock help` for the exit codes.")]
-#[command(after_long_help = exit::HELP, propagate_version = true)]
+#[command(after_long_help = failure::HELP, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -57,7 +58,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Send(arguments) => send::run(arguments),
         Command::Resolve(arguments) => resolve::run(arguments),
         Command::Faults(arguments) => faults::run(arguments),
-        Command::Completions(arguments) => completions::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments, Cli::command()),
     }
 }
 
@@ -67,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_arguments_are_consistent() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]

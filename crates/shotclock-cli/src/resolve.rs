@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shotclock::{AddressInfo, AddressInfoHints, Deadline, Error, HostEntry, Kind, Lookup, Timeout};
 
 use crate::arguments::{self, SECONDS};
-use crate::exit::{Code, Failure, code_of};
+use crate::failure::{Code, Failure, code_of};
 use crate::output;
 use crate::thread;
 

@@ -3,7 +3,7 @@
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
-use super::Imports;
+use super::sources::Imports;
 
 /// Each circle of more than one file, its files in order.
 pub(super) fn of(imports: &Imports) -> Vec<Vec<String>> {

@@ -1,6 +1,7 @@
 //! The list of rooms: a line `house FOLDER`, then a line for each room from the ground up, `NAME` or `NAME: what it is`.
 //!
-//! A room is a folder, or a file by its name without the ending. Indented lines below a room are exceptions, each with
+//! A room is a folder, or a file by its name without the ending. A house without rooms has no order: it is looked through
+//! for circles and long functions alone. Indented lines below a room are exceptions, each with
 //! its reason: `circle FILE FILE ..: why`, and `long FILE::FUNCTION: why`.
 
 use std::collections::BTreeSet;
@@ -45,7 +46,7 @@ pub(super) fn read(list: &str) -> Result<Vec<House>, Failure> {
 
 impl House {
     pub(super) fn is_python(&self) -> bool {
-        self.folder.starts_with("python")
+        !self.folder.ends_with("/src")
     }
 
     /// The floor of the file's room. The longest name that fits counts.

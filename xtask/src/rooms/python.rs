@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{LINES_AT_MOST, LongFunction, Sources};
+use super::sources::{LINES_AT_MOST, LongFunction, Sources};
 use crate::{Failure, run, workspace};
 
 const SCRIPT: &str = "xtask/src/rooms/imports.py";

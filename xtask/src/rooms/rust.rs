@@ -13,7 +13,7 @@ use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::{Attribute, Item, UseTree, Visibility};
 
-use super::{LINES_AT_MOST, LongFunction, Sources};
+use super::sources::{Imports, LINES_AT_MOST, LongFunction, Sources};
 use crate::Failure;
 
 /// What stands behind each name of a path, from the crate's root.
@@ -65,8 +65,8 @@ impl Crate {
         self.modules.insert(here, module);
     }
 
-    fn imports(&self) -> super::Imports {
-        let mut imports = super::Imports::new();
+    fn imports(&self) -> Imports {
+        let mut imports = Imports::new();
         for module in self.modules.values() {
             let others = module.named.iter().filter_map(|path| self.file_of(path, 0));
             let others = others.filter(|other| *other != module.file).map(str::to_owned).collect();
@@ -307,7 +307,7 @@ impl<'ast> Visit<'ast> for Functions<'_> {
 mod tests {
     use super::*;
 
-    fn imports(files: &[(&str, &str)]) -> super::super::Imports {
+    fn imports(files: &[(&str, &str)]) -> Imports {
         let mut house = Crate::default();
         for (name, text) in files {
             house.add(name, &syn::parse_file(text).unwrap().items);
@@ -315,7 +315,7 @@ mod tests {
         house.imports()
     }
 
-    fn of<'a>(imports: &'a super::super::Imports, file: &str) -> Vec<&'a str> {
+    fn of<'a>(imports: &'a Imports, file: &str) -> Vec<&'a str> {
         imports[file].iter().map(String::as_str).collect()
     }
 

@@ -1,17 +1,19 @@
 //! `shotclock demo`: servers, clients, and every kind of wait ending at its limit.
 
+mod outcome;
+mod show;
 mod transcript;
 mod waits;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use serde::Serialize;
 use shotclock::Error;
 
-use crate::exit::{Code, Failure};
+use crate::failure::{Code, Failure};
 use crate::output;
 use crate::serve::{self, Servers, Talk, Terms};
+use show::{Event, Show};
 
 /// Show the servers, the clients, and every kind of wait ending in time
 ///
@@ -32,7 +34,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let show = Show { json: arguments.json };
+    let show = Show::new(arguments.json);
     let terms = Arc::new(Terms::new(Talk::new(false, false)));
     let sockets = bind()?;
     let addresses = sockets.addresses()?;
@@ -55,46 +57,5 @@ fn bind() -> Result<serve::Sockets, Error> {
             serve::bind_both(HOST, 0)
         }
         bound => bound,
-    }
-}
-
-/// Where the demonstration is shown.
-struct Show {
-    json: bool,
-}
-
-/// One line of it.
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Event<'a> {
-    Connected { client: &'a str, to: String },
-    Sent { client: &'a str, data: &'a str },
-    Received { client: &'a str, data: &'a str },
-    Wait(&'a waits::Outcome),
-    End { held: bool },
-}
-
-impl Show {
-    /// For people only.
-    fn heading(&self, text: &str) -> Result<(), Failure> {
-        if !self.json {
-            output::line(format_args!("\n{text}"))?;
-        }
-        Ok(())
-    }
-
-    fn event(&self, event: &Event<'_>) -> Result<(), Failure> {
-        if self.json {
-            return Ok(output::json(event)?);
-        }
-        match event {
-            Event::Connected { .. } => output::line(format_args!("Connected to server")),
-            Event::Sent { data, .. } => output::line(format_args!("Sent: {data}")),
-            Event::Received { data, .. } => output::line(format_args!("Received: {data}")),
-            Event::Wait(outcome) => output::line(format_args!("{outcome}")),
-            Event::End { held: true } => output::line(format_args!("\nAll limits held.")),
-            Event::End { held: false } => output::line(format_args!("\nNOT all limits held.")),
-        }?;
-        Ok(())
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use shotclock::{Address, Kind, Socket};
 
-use super::{Event, Show};
-use crate::exit::Failure;
+use super::show::{Event, Show};
+use crate::failure::Failure;
 
 const LINES: [&str; 3] = ["A few lines of data", "to test the operation", "of both server and client."];
 /// Our own server, on this machine: later than this, something is wrong.

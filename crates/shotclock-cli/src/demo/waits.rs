@@ -1,17 +1,13 @@
 //! Each kind of wait, made to wait for what never comes.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use shotclock::{Address, Error, Family, Kind, Result, ServerBuilder, Socket, SocketOption};
+use shotclock::{Address, Family, Kind, Result, ServerBuilder, Socket, SocketOption};
 
-use super::{Event, Show};
-use crate::exit::Failure;
+use super::outcome::{Ended, LATE, LIMIT, Outcome};
+use super::show::{Event, Show};
+use crate::failure::Failure;
 
-const LIMIT: Duration = Duration::from_millis(250);
-/// How late a wait may end on a busy machine and still have held. Early is never right.
-const LATE: Duration = Duration::from_millis(150);
 /// What only prepares a wait takes no time here.
 const PATIENCE: Duration = Duration::from_secs(1);
 const BUFFER: i32 = 16 << 10;
@@ -40,46 +36,6 @@ pub(super) fn show_all(show: &Show) -> Result<bool, Failure> {
         show.event(&Event::Wait(&outcome))?;
     }
     Ok(all)
-}
-
-/// How long a call took, and its error; `None` if it went well, which it must not.
-struct Ended {
-    elapsed: Duration,
-    error: Option<Error>,
-}
-
-/// What came of a wait.
-#[derive(Serialize)]
-pub(super) struct Outcome {
-    operation: &'static str,
-    stall: &'static str,
-    limit: f64,
-    elapsed: f64,
-    held: bool,
-    error: Option<String>,
-}
-
-impl Outcome {
-    fn new(operation: &'static str, stall: &'static str, ended: Ended) -> Self {
-        let in_time = (LIMIT..=LIMIT + LATE).contains(&ended.elapsed);
-        Self {
-            operation,
-            stall,
-            limit: LIMIT.as_secs_f64(),
-            elapsed: ended.elapsed.as_secs_f64(),
-            held: in_time && ended.error.as_ref().is_some_and(Error::is_timeout),
-            error: ended.error.map(|error| error.to_string()),
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, stall, elapsed, held, error, .. } = self;
-        let verdict = if *held { "held" } else { "NOT HELD" };
-        let error = error.as_deref().unwrap_or("no error");
-        write!(f, "{operation:<8} {elapsed:.4} s {verdict} ({stall}): {error}")
-    }
 }
 
 fn timed<T>(call: impl FnOnce() -> Result<T>) -> Ended {
@@ -138,28 +94,4 @@ fn recvfrom() -> Result<Ended> {
     let socket = Socket::new(Family::INET, Kind::DGRAM)?;
     socket.sendto(b"Is anybody there?", mute.getsockname()?)?;
     Ok(timed(|| socket.within(LIMIT).recvfrom(8192)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn held(elapsed: Duration, error: Option<Error>) -> bool {
-        Outcome::new("recv", "a test", Ended { elapsed, error }).held
-    }
-
-    fn timeout() -> Option<Error> {
-        let socket = Socket::new(Family::INET, Kind::DGRAM).unwrap();
-        socket.within(Duration::from_millis(1)).recv(1).err()
-    }
-
-    #[test]
-    fn held_is_in_time_and_a_timeout() {
-        assert!(held(LIMIT, timeout()) && held(LIMIT + LATE, timeout()));
-        assert!(!held(LIMIT - Duration::from_nanos(1), timeout()), "early");
-        assert!(!held(LIMIT + LATE + Duration::from_nanos(1), timeout()), "late");
-        assert!(!held(LIMIT, None), "it went well");
-        let refused = Socket::new(Family::INET, Kind::STREAM).unwrap().connect(([127, 0, 0, 1], 1)).err();
-        assert!(!held(LIMIT, refused), "another error");
-    }
 }

@@ -9,7 +9,7 @@ use shotclock::{Canceller, Deadline, Lookup, Timeout};
 use shotclock_faults::PeerBuilder;
 
 use crate::arguments::{self, SECONDS};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::input::Input;
 use crate::{interrupt, output, serve};
 use mode::Chosen;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 use shotclock::{Canceller, Deadline, Timeout};
 
-use crate::exit::{Code, Failure};
+use crate::failure::{Code, Failure};
 use outlet::{Outlet, Undelivered};
 
 /// How long a reader may take at the end to read what is left.

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use shotclock::{Deadline, LINE_LIMIT, Result, Shutdown, Socket, SocketReader, Timed};
 
 use super::report::Report;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::input::Input;
 
 /// The longest answer in a datagram.

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use shotclock::{AddressInfoHints, Connector, Deadline, Error, Family, Kind, Lookup, Socket, Timeout};
 
 use crate::arguments::{self, SECONDS};
-use crate::exit::{Code, Failure};
+use crate::failure::{Code, Failure};
 use crate::output;
 use report::Report;
 

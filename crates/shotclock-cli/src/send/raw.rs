@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shotclock::{Canceller, Deadline, Shutdown, Socket, SocketOption, Timeout};
 
-use crate::exit::{Code, Failure};
+use crate::failure::{Code, Failure};
 use crate::input::Input;
 use crate::{output, thread};
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use shotclock::{Address, Deadline};
 
-use crate::exit::{Code, Failure};
+use crate::failure::{Code, Failure};
 use crate::output;
 
 pub(super) struct Report {

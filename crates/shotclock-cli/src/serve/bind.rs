@@ -8,14 +8,22 @@ use shotclock::{
     SocketOption,
 };
 
-use super::Protocol;
-
+/// The port of the chapter, and of our own servers.
+pub(crate) const PORT: u16 = 8881;
 /// How long looking up the host to listen on may take.
 pub(crate) const LOOKUP: Duration = Duration::from_secs(5);
 /// Connections that may wait to be accepted; the system has a cap of its own.
 const BACKLOG: i32 = 1024;
 /// How often a port that the system chose for TCP may turn out to be taken for UDP.
 const TRIES: usize = 16;
+
+/// Which servers there are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Protocol {
+    Tcp,
+    Udp,
+    Both,
+}
 
 /// What is listened on.
 pub(crate) struct Sockets {

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use super::PORT;
+use super::bind::PORT;
 
 /// Below it live the old services that answer anything: echo, chargen, daytime, DNS, NTP.
 const FIRST_UNPRIVILEGED: u16 = 1024;

@@ -14,9 +14,10 @@ use std::thread::JoinHandle;
 use shotclock::{Canceller, Deadline, Error, Timeout};
 
 use crate::arguments::{self, Rate, SECONDS};
-use crate::exit::{Code, Failure};
+use crate::failure::{Code, Failure};
 use crate::{interrupt, output, thread};
-pub(crate) use bind::{LOOKUP, Sockets, address};
+use bind::Protocol;
+pub(crate) use bind::{LOOKUP, PORT, Sockets, address};
 use event::Event;
 pub(crate) use event::Talk;
 use roster::Roster;
@@ -24,9 +25,6 @@ use tcp::TcpServer;
 pub(crate) use terms::Terms;
 use terms::{CUT_OFF, GRACE};
 use udp::UdpServer;
-
-/// The port of the chapter, and of our own servers.
-pub(crate) const PORT: u16 = 8881;
 
 /// Run echo servers
 ///
@@ -81,13 +79,6 @@ pub(crate) struct Arguments {
     /// Do not tell of each client
     #[arg(long, short)]
     quiet: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Protocol {
-    Tcp,
-    Udp,
-    Both,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {

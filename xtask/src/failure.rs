@@ -1,0 +1,4 @@
+//! Why a chore failed.
+
+/// For people.
+pub(crate) type Failure = Box<dyn std::error::Error>;
