@@ -1,13 +1,14 @@
 //! Reads and writes of files that are no sockets: pipes, terminals, devices, by the functions of `os` and by `FileIO`.
 //!
-//! A file is waited for before it is read or written. A write that is too large for a pipe to take at once is made in parts;
-//! once a part has moved, the end of a limit ends the write with the count of what has, as a raw write may end, so that
-//! nobody sends it again; the next one raises.
+//! Each try asks the system for what can be had without a wait, whatever the file's O_NONBLOCK; a file that cannot tell (a
+//! pipe before Linux 6.4) is polled first, and then read or written by the interpreter's own function: as much as a pipe takes
+//! at once. Once a part of a write has moved, the end of a limit ends the write with the count of what has, as a raw write may
+//! end, so that nobody sends it again; the next one raises.
 
 use std::os::fd::{BorrowedFd, RawFd};
 
 use shotclock::Deadline;
-use shotclock::unstable::{Interest, PollWaiter, Readiness, Waiter, file};
+use shotclock::unstable::{Errno, Interest, PollWaiter, Readiness, Waiter, file};
 
 use crate::ffi::arguments::{Buffer, Items};
 use crate::ffi::capi::{
@@ -22,30 +23,37 @@ use crate::hooks::number::plain_int;
 use crate::hooks::places::{FileRead, Place};
 use crate::hooks::poll::number_of;
 use crate::hooks::waiting_call::WaitingCall;
+use crate::methods::transfer::received_bytes;
 use crate::wait::expiry::{self, Moved};
 
 /// So much a pipe takes at once, or nothing. Source: pipe(7), PIPE_BUF.
 const AT_ONCE: usize = 4096;
+
+/// So much is moved with the interpreter held: in less time than it takes to give it up and get it back.
+const SMALL: usize = 65_536;
 
 /// How much `readall` asks for at a time.
 const READ_SIZE: i64 = 65_536;
 
 /// `os.read(fd, length, /)`
 pub(super) fn read(called: &Called<'_>) -> *mut PyObject {
-    let Some([fd, Some(_)]) = called.arguments([c"fd", c"length"], 2) else { return called.as_called() };
-    read_by(called, fd)
+    let Some([fd, Some(length)]) = called.arguments([c"fd", c"length"], 2) else { return called.as_called() };
+    let Some(number) = plain_number_of(fd) else { return called.as_called() };
+    read_bytes(called, number, plain_int(length))
 }
 
 /// `os.readv(fd, buffers, /)`
 pub(super) fn readv(called: &Called<'_>) -> *mut PyObject {
     let Some([fd, Some(_)]) = called.arguments([c"fd", c"buffers"], 2) else { return called.as_called() };
-    read_by(called, fd)
+    let Some(number) = plain_number_of(fd) else { return called.as_called() };
+    read_as_called(called, number)
 }
 
 /// `os.readinto(fd, buffer, /)`
 pub(super) fn readinto(called: &Called<'_>) -> *mut PyObject {
-    let Some([fd, Some(_)]) = called.arguments([c"fd", c"buffer"], 2) else { return called.as_called() };
-    read_by(called, fd)
+    let Some([fd, Some(buffer)]) = called.arguments([c"fd", c"buffer"], 2) else { return called.as_called() };
+    let Some(number) = plain_number_of(fd) else { return called.as_called() };
+    read_room(called, number, buffer)
 }
 
 /// `os.write(fd, data, /)`
@@ -83,12 +91,18 @@ pub(super) fn file_read(called: &Called<'_>) -> *mut PyObject {
     // SAFETY: None lives for ever.
     let none = unsafe { Py_None() };
     let is_all = size.is_none_or(|size| size == none || plain_int(size).is_some_and(|size| size < 0));
-    if is_all { file_readall(called) } else { file_read_by(called) }
+    if is_all {
+        return file_readall(called);
+    }
+    let Some(number) = number_of_file(called) else { return called.as_called() };
+    read_bytes(called, number, size.and_then(plain_int))
 }
 
 /// `FileIO.readinto(buffer, /)`
 pub(super) fn file_readinto(called: &Called<'_>) -> *mut PyObject {
-    file_read_by(called)
+    let Some([Some(buffer)]) = called.arguments([c"buffer"], 1) else { return called.as_called() };
+    let Some(number) = number_of_file(called) else { return called.as_called() };
+    read_room(called, number, buffer)
 }
 
 /// `FileIO.readall()`
@@ -129,16 +143,67 @@ pub(super) fn file_write(called: &Called<'_>) -> *mut PyObject {
     written(called, wait())
 }
 
-fn read_by(called: &Called<'_>, fd: Option<*mut PyObject>) -> *mut PyObject {
-    let Some(number) = plain_number_of(fd) else { return called.as_called() };
-    match ready(number, Readiness::IN, "read") {
-        Ok(()) => called.as_called(),
-        Err(raised) => returned(Err(raised)),
-    }
+/// Reads so many bytes into an object.
+fn read_bytes(called: &Called<'_>, number: RawFd, length: Option<i64>) -> *mut PyObject {
+    let length = length.and_then(|length| usize::try_from(length).ok()).filter(|length| (1..=SMALL).contains(length));
+    let Some(length) = length else { return read_as_called(called, number) };
+    read_by_tries(called, number, || {
+        let read = |room: &mut [u8]| match file::read_now(lent(number), room) {
+            Ok(len) => Ok((len, Ok(()))),
+            Err(errno) => Ok((0, Err(errno))),
+        };
+        received_bytes(length, 0, read).map(|(bytes, outcome)| outcome.map(|()| bytes))
+    })
 }
 
-fn file_read_by(called: &Called<'_>) -> *mut PyObject {
-    let Some(number) = number_of_file(called) else { return called.as_called() };
+/// Reads into an object's memory.
+fn read_room(called: &Called<'_>, number: RawFd, object: *mut PyObject) -> *mut PyObject {
+    let Ok(mut room) = Buffer::writable(object) else {
+        // The function itself says what is wrong.
+        // SAFETY: the interpreter is held.
+        unsafe { PyErr_Clear() };
+        return called.as_called();
+    };
+    if !(1..=SMALL).contains(&room.len()) {
+        drop(room);
+        return read_as_called(called, number);
+    }
+    read_by_tries(called, number, || match file::read_now(lent(number), room.bytes_mut()) {
+        Ok(len) => Owned::size(len).map(Ok),
+        Err(errno) => Ok(Err(errno)),
+    })
+}
+
+/// Reads by tries that never wait, and by the interpreter's own function where that cannot be or fails.
+fn read_by_tries(
+    called: &Called<'_>,
+    number: RawFd,
+    mut read: impl FnMut() -> PyResult<Result<Owned, Errno>>,
+) -> *mut PyObject {
+    match read() {
+        Ok(Ok(done)) => return done.into_ptr(),
+        Ok(Err(Errno::AGAIN)) => {}
+        Ok(Err(_)) => return read_as_called(called, number),
+        Err(raised) => return returned(Err(raised)),
+    }
+    if !file::may_block(lent(number), Readiness::IN) {
+        return called.as_called();
+    }
+    let attempt = || match read()? {
+        Ok(done) => Ok(Some(done)),
+        Err(Errno::AGAIN) => Ok(None),
+        // What else it says now it says to the interpreter's own function as well.
+        Err(_) => Owned::new(called.as_called()).map(Some),
+    };
+    let wait = || {
+        let done = WaitingCall::new("read", None, false)?.on(lent(number), Readiness::IN, attempt)?;
+        Ok(done.unwrap_or_else(Owned::none))
+    };
+    returned(wait())
+}
+
+/// Waits until there is something to read, and has the interpreter's own function read it.
+fn read_as_called(called: &Called<'_>, number: RawFd) -> *mut PyObject {
     match ready(number, Readiness::IN, "read") {
         Ok(()) => called.as_called(),
         Err(raised) => returned(Err(raised)),
@@ -160,33 +225,32 @@ fn written(called: &Called<'_>, outcome: PyResult<Option<usize>>) -> *mut PyObje
     }
 }
 
-/// Waits until a write of these bytes does not block; `None` if it is then to be made as it is, else how much was written in
-/// parts.
+/// Writes these bytes, as far as a limit allows; `None` if the interpreter's own function is to write them, and does not
+/// block.
 fn write_parts(
     number: RawFd,
     data: &Buffer,
     mut write: impl FnMut(*mut PyObject) -> PyResult<Owned>,
 ) -> PyResult<Option<usize>> {
     let bytes = data.bytes();
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    if bytes.len() <= AT_ONCE || !may_block(number, Readiness::OUT) {
-        return ready(number, Readiness::OUT, "write").map(|()| None);
-    }
     let mut moved = 0;
-    for part in bytes.chunks(AT_ONCE) {
-        // SAFETY: the bytes stay in place while the buffer is held, and the view is gone before it is given back, unless
-        // somebody keeps it: then the buffer's owner is kept from resizing by nobody, as with any view of memory; the
-        // interpreter's own write keeps none.
-        let view =
-            unsafe { PyMemoryView_FromMemory(part.as_ptr().cast_mut().cast(), part.len().cast_signed(), PyBUF_READ) };
-        let outcome = Owned::new(view).and_then(|view| {
-            ready(number, Readiness::OUT, "write")?;
-            write(view.as_ptr())
-        });
+    while moved < bytes.len() {
+        let rest = &bytes[moved..];
+        let outcome = match file::write_now(lent(number), &rest[..rest.len().min(SMALL)]) {
+            Ok(count) => Ok(count),
+            Err(Errno::AGAIN) if may_block(number, Readiness::OUT) => write_in_time(number, rest, &mut write),
+            // A disk that is not ready waits for nobody; one that was made non-blocking says so itself.
+            Err(Errno::AGAIN) if moved == 0 || file::is_of_a_disk(lent(number)) => write_plainly(rest, &mut write),
+            Err(Errno::AGAIN) => return Ok(Some(moved)),
+            Err(_) if moved == 0 && rest.len() <= AT_ONCE => {
+                return ready(number, Readiness::OUT, "write").map(|()| None);
+            }
+            Err(_) if !may_block(number, Readiness::OUT) => write_plainly(rest, &mut write),
+            Err(_) => ready(number, Readiness::OUT, "write")
+                .and_then(|()| write_plainly(&rest[..rest.len().min(AT_ONCE)], &mut write)),
+        };
         match outcome {
-            Ok(count) => moved += usize::try_from(plain_int(count.as_ptr()).unwrap_or(0)).unwrap_or(0),
+            Ok(count) => moved += count,
             Err(Raised) if moved > 0 && is_of_system() => {
                 // What has moved is said now; the next write says what has happened.
                 // SAFETY: the interpreter is held.
@@ -196,13 +260,37 @@ fn write_parts(
             Err(raised) => return Err(raised),
         }
     }
-    Ok(Some(moved))
+    Ok(if bytes.is_empty() { None } else { Some(moved) })
+}
+
+/// Waits until some of these bytes can be written, and writes them.
+fn write_in_time(
+    number: RawFd,
+    bytes: &[u8],
+    mut write: impl FnMut(*mut PyObject) -> PyResult<Owned>,
+) -> PyResult<usize> {
+    let attempt = || match file::write_now(lent(number), &bytes[..bytes.len().min(SMALL)]) {
+        Ok(count) => Owned::size(count).map(Some),
+        Err(Errno::AGAIN) => Ok(None),
+        // What else it says now it says to the interpreter's own function as well.
+        Err(_) => write_plainly(&bytes[..bytes.len().min(AT_ONCE)], &mut write).and_then(Owned::size).map(Some),
+    };
+    let count = WaitingCall::new("write", None, false)?.on(lent(number), Readiness::OUT, attempt)?;
+    Ok(count.and_then(|count| plain_int(count.as_ptr())).and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
+}
+
+/// Writes these bytes by the interpreter's own function.
+fn write_plainly(bytes: &[u8], mut write: impl FnMut(*mut PyObject) -> PyResult<Owned>) -> PyResult<usize> {
+    let (start, len) = (bytes.as_ptr().cast_mut().cast(), bytes.len().cast_signed());
+    // SAFETY: the bytes stay in place while their buffer is held, which is longer than the function keeps the view.
+    let view = Owned::new(unsafe { PyMemoryView_FromMemory(start, len, PyBUF_READ) })?;
+    let count = write(view.as_ptr())?;
+    Ok(plain_int(count.as_ptr()).and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
 }
 
 /// Waits until a call on the file does not block, if there is anything to wait for.
 fn ready(number: RawFd, toward: Readiness, what: &'static str) -> PyResult<()> {
-    // SAFETY: a number that the program gave: of one that is not open, or is another file's by then, the system says so.
-    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    let fd = lent(number);
     if is_ready(fd, toward) || !file::may_block(fd, toward) {
         return Ok(());
     }
@@ -220,8 +308,14 @@ fn is_ready(fd: BorrowedFd<'_>, toward: Readiness) -> bool {
 }
 
 fn may_block(number: RawFd, toward: Readiness) -> bool {
-    // SAFETY: as in `ready`.
-    file::may_block(unsafe { BorrowedFd::borrow_raw(number) }, toward)
+    file::may_block(lent(number), toward)
+}
+
+/// The descriptor that the program has named.
+fn lent<'a>(number: RawFd) -> BorrowedFd<'a> {
+    // SAFETY: none below zero; of a number that is not open, or is another file's by then, the system says so, as it would to
+    // the call that was given it.
+    unsafe { BorrowedFd::borrow_raw(number) }
 }
 
 /// Whether what was raised is an OSError, hence TimeoutError and Cancelled, or none of Exception's: what happens in a call,

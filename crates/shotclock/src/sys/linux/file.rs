@@ -1,5 +1,7 @@
 //! Files of any kind, for the Python face: whether a call on one may have to wait, and the end of a child as a file.
 
+use std::os::fd::{AsRawFd, FromRawFd};
+
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 
 use super::{BorrowedHandle, Errno, OwnedHandle, Readiness, last_errno};
@@ -26,7 +28,6 @@ pub fn is_of_a_disk(fd: BorrowedHandle<'_>) -> bool {
 /// # Errors
 /// ESRCH without such a process, EMFILE without a descriptor left, ENOSYS before Linux 5.3.
 pub fn process(pid: i32) -> Result<OwnedHandle, Errno> {
-    use std::os::fd::FromRawFd;
     // SAFETY: plain numbers; flags are none, and the descriptor is close-on-exec from birth.
     let opened = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     let Ok(number) = i32::try_from(opened) else { return Err(Errno::INVAL) };
@@ -41,4 +42,27 @@ pub fn process(pid: i32) -> Result<OwnedHandle, Errno> {
 pub fn is_main_thread() -> bool {
     // SAFETY: both ask for nothing and cannot fail.
     unsafe { i64::from(libc::getpid()) == libc::syscall(libc::SYS_gettid) }
+}
+
+/// Reads what is there, as far as that is possible without a wait, whatever the file's O_NONBLOCK. Source: preadv2(2),
+/// RWF_NOWAIT, which pipes know from Linux 6.4 on.
+///
+/// # Errors
+/// EAGAIN where it would have to wait, EOPNOTSUPP of a file that cannot say, and those of read(2).
+pub fn read_now(fd: BorrowedHandle<'_>, room: &mut [u8]) -> Result<usize, Errno> {
+    let part = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    // SAFETY: the one part is ours to be written for the length of the call; -1 is the file's own offset.
+    let len = unsafe { libc::preadv2(fd.as_raw_fd(), &raw const part, 1, -1, libc::RWF_NOWAIT) };
+    usize::try_from(len).map_err(|_| last_errno())
+}
+
+/// Writes as much as is possible without a wait, as [`read_now`] reads.
+///
+/// # Errors
+/// As there, and those of write(2).
+pub fn write_now(fd: BorrowedHandle<'_>, bytes: &[u8]) -> Result<usize, Errno> {
+    let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    // SAFETY: the one part is only read, for the length of the call; -1 is the file's own offset.
+    let len = unsafe { libc::pwritev2(fd.as_raw_fd(), &raw const part, 1, -1, libc::RWF_NOWAIT) };
+    usize::try_from(len).map_err(|_| last_errno())
 }

@@ -24,3 +24,19 @@ pub fn process(_pid: i32) -> Result<OwnedHandle, Errno> {
 pub fn is_main_thread() -> bool {
     true
 }
+
+/// Unsupported.
+///
+/// # Errors
+/// ENOSYS.
+pub fn read_now(_fd: BorrowedHandle<'_>, _room: &mut [u8]) -> Result<usize, Errno> {
+    Err(Errno::NOSYS)
+}
+
+/// Unsupported.
+///
+/// # Errors
+/// ENOSYS.
+pub fn write_now(_fd: BorrowedHandle<'_>, _bytes: &[u8]) -> Result<usize, Errno> {
+    Err(Errno::NOSYS)
+}
