@@ -427,7 +427,7 @@ impl Error {
             Reason::WouldBlock => Kind::WouldBlock,
             Reason::Cancelled => Kind::Other,
             Reason::Closed => Kind::NotConnected,
-            // A resolver that could not ask says why by the system's number.
+            // Where the resolver could not ask, the system's number says why.
             Reason::System(errno) | Reason::Lookup { errno: Some(errno), .. } => final_kind(errno.kind()),
             Reason::Lookup { .. } | Reason::NotFound(_) => Kind::NotFound,
             Reason::Invalid(_) => Kind::InvalidInput,
@@ -441,7 +441,7 @@ impl Error {
     }
 }
 
-/// The kind, unless std and TLS libraries would try again at once; here nothing was there to be waited for.
+/// The kind, unless it is one upon which std and TLS libraries try again at once: the call has ended for good.
 fn final_kind(kind: io::ErrorKind) -> io::ErrorKind {
     if matches!(kind, io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) { io::ErrorKind::Other } else { kind }
 }
@@ -564,11 +564,11 @@ impl std::error::Error for Error {
     }
 }
 
-/// With the same `kind()` and `raw_os_error()`. An `io::Error` can hold a number or another error, not both. So one of the
-/// system's becomes what std's own calls give, for programs that look at the number; and one without a number (a limit, a
-/// cancellation, a closed socket, a lookup), of which this error is all there is, is inside: [`Error::find_in`] or
-/// `get_ref` finds it. To keep the operation, the address and the bytes moved of a system error too, say
-/// `io::Error::new(error.kind(), error)`.
+/// `kind()` and `raw_os_error()` stay the same. An `io::Error` can hold a number or another error, not both. So a
+/// system error becomes what std's own calls give, for programs that look at the number; an error without a number (a
+/// limit, a cancellation, a closed socket, a lookup) goes inside, where [`Error::find_in`] or `get_ref` finds it. To
+/// keep the operation, the address and the bytes moved of a system error too, say `io::Error::new(error.kind(),
+/// error)`.
 ///
 /// ```
 /// use shotclock::{Error, Family, Kind, Socket, create_connection, socketpair};
@@ -582,7 +582,8 @@ impl std::error::Error for Error {
 /// ```
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
-        // The kind decides: std's loops would try again what is `Interrupted` to the system, and is not here.
+        // Only where the number stands for this very kind. Numbers of `Interrupted` and `WouldBlock` do not: std's
+        // loops and TLS libraries would try such a call again.
         let by_number = error.raw_os_error().map(Self::from_raw_os_error);
         by_number.filter(|by_number| by_number.kind() == error.kind()).unwrap_or_else(|| Self::new(error.kind(), error))
     }

@@ -45,7 +45,7 @@ impl Phase {
         }
     }
 
-    /// That of an operation of this crate, by its name; none for those that never wait.
+    /// The phase of an operation of this crate, by the operation's name; none for those that never wait.
     pub(crate) fn of(operation: &str) -> Option<Self> {
         match operation {
             "getaddrinfo" | "getfqdn" | "gethostbyaddr" | "gethostbyname" | "gethostbyname_ex" | "getnameinfo"

@@ -60,7 +60,7 @@ impl Wait {
     fn of(seen: Seen) -> Self {
         // A socket that connects has no other end yet.
         let handle = seen.entry.handle.filter(|_| seen.entry.subject.is_none());
-        // If it waits no more, the number may have been another file's.
+        // If the thread waits no more, the number may have become another file's.
         let address = handle.and_then(address).filter(|_| seen.stands());
         Self { seen, address, at: Deadline::now() }
     }
@@ -74,7 +74,7 @@ impl Wait {
         self.seen.entry.what
     }
 
-    /// The same as one of a few.
+    /// The phase that this name stands for.
     ///
     /// ```
     /// use shotclock::{Phase, waits};
@@ -121,8 +121,8 @@ impl Wait {
         self.seen.entry.handle
     }
 
-    /// The address of the other end, asked for just now; of a listener, its own. None of one that connects: that is its
-    /// [`subject`](Self::subject).
+    /// The address of the other end, asked of the system just now; for a listener, its own. A socket that connects has
+    /// none yet: [`subject`](Self::subject) says where to.
     ///
     /// ```
     /// assert!(!shotclock::waits().iter().any(|wait| wait.address().is_some_and(|it| it.port() == Some(0))));
@@ -185,7 +185,7 @@ impl fmt::Display for Wait {
     }
 }
 
-/// Of the other end; of a socket without one, its own.
+/// The address of the other end; for a socket without one, its own.
 pub(crate) fn address(number: RawHandle) -> Option<Address> {
     let of_system = socket::names_of_number(number);
     of_system.as_ref().map(Address::from_sockaddr).filter(|address| *address != Address::UNSPECIFIED)

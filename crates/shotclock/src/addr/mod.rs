@@ -237,7 +237,7 @@ impl From<PacketAddress> for Address {
     }
 }
 
-/// The same as [`Address::from_sockaddr`].
+/// See [`Address::from_sockaddr`].
 impl From<SockAddr> for Address {
     fn from(sockaddr: SockAddr) -> Self {
         Self::from_sockaddr(&sockaddr)

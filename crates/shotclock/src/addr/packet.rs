@@ -54,7 +54,7 @@ impl PacketAddress {
         Self { interface, protocol, hatype: 0, pkttype: 0, length: 0, storage: [0; Self::ADDRESS_CAPACITY] }
     }
 
-    /// The same with this hardware address: what `sendto` takes.
+    /// This address with a hardware address: what `sendto` takes.
     ///
     /// # Errors
     /// More than 8 bytes are refused by an error that names their number.

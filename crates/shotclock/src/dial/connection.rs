@@ -20,9 +20,10 @@ use crate::wait::{Canceller, Cancellers, Limit, Stop, ambient, drive};
 ///
 /// An address that does not answer does not hold up the others (Happy Eyeballs): the next is tried 250 ms after the
 /// last, or at once when one fails, IPv6 and IPv4 taking turns; the first to answer wins, and the others are closed.
-/// [`Connector::attempt_delay`] changes that. Where there is no descriptor or memory for an attempt (EMFILE, ENFILE,
-/// ENOBUFS, ENOMEM) it is made as soon as there is: while another attempt is under way, or time is left. Source: RFC 8305; Python's `socket.create_connection`, which tries one
-/// address after the other, begins the timeout anew at each, and does not bound the lookup.
+/// [`Connector::attempt_delay`] changes that. An attempt for which there is no descriptor or memory (EMFILE, ENFILE,
+/// ENOBUFS, ENOMEM) is made as soon as there is, while another one is under way or time is left. Source: RFC 8305;
+/// Python's `socket.create_connection`, which tries one address after the other, begins the timeout anew at each, and
+/// does not bound the lookup.
 ///
 /// # Errors
 /// One error that carries every attempt's ([`Error::attempts`]); a failed lookup.
@@ -100,7 +101,7 @@ impl<'c> Connector<'c> {
         self
     }
 
-    /// No later than this; the socket's own timeout is not concerned.
+    /// Connects no later than this; the socket's own timeout is not concerned.
     ///
     /// ```
     /// use shotclock::{Connector, Deadline};
@@ -113,7 +114,7 @@ impl<'c> Connector<'c> {
         self
     }
 
-    /// No later than so long from now; the socket's own timeout is not concerned.
+    /// Connects no later than so long from now; the socket's own timeout is not concerned.
     ///
     /// ```
     /// use shotclock::Connector;
@@ -127,7 +128,7 @@ impl<'c> Connector<'c> {
         self.until(Deadline::after(timeout))
     }
 
-    /// No longer than until `canceller` says so, or one that was named before: each of up to four counts.
+    /// Lets `canceller` end it. May be called up to four times: each canceller counts.
     ///
     /// ```
     /// use shotclock::{Canceller, Connector};

@@ -12,15 +12,15 @@ use crate::wait::{Interest, Operation, Pause};
 
 /// The pause between two attempts, unless the program says another. Source: RFC 8305, section 8, "Connection Attempt Delay".
 pub const ATTEMPT_DELAY: Timeout = Timeout::from_nanos(250_000_000);
-/// The shortest pause. Source: the same.
+/// The shortest pause. Source: RFC 8305, section 8.
 pub const LEAST_ATTEMPT_DELAY: Timeout = Timeout::from_nanos(10_000_000);
 
 /// The most attempts under way at one time; the next then begins when one of them fails. At the usual pace that is 8 s
 /// of silence, with a descriptor each.
 const MOST_UNDER_WAY: usize = 32;
 
-/// How soon it is tried again to make a socket for which there was no descriptor or memory. One that is given back by an
-/// attempt that fails is noticed at once.
+/// How soon a socket is tried for again that there was no descriptor or memory for. What a failed attempt gives back is
+/// used at once.
 const SHORTAGE: Timeout = Timeout::from_nanos(50_000_000);
 
 /// The candidates with their families taking turns, so that one family that is down costs one pause. The first stays the
@@ -73,7 +73,7 @@ pub enum Unfit<E: Entrants + ?Sized> {
     Failed(E::Failure),
     /// This one for now, since there was no descriptor or memory to spare: it may do in a moment.
     Short(E::Candidate, E::Failure),
-    /// And there is to be no other.
+    /// The race is to end: no other attempt is to be made.
     CalledOff(E::Stop),
 }
 
@@ -128,8 +128,8 @@ impl<E: Entrants> Race<E> {
         }
     }
 
-    /// The same race, which has an end: while nothing is under way it waits out a shortage of descriptors or memory until
-    /// then. Without an end it would wait for ever.
+    /// Whether the race waits out a shortage of descriptors or memory even while no attempt is under way. Only for a
+    /// race under a limit: else it could wait for ever.
     #[must_use]
     pub(crate) fn waiting_out_shortage(mut self, waits_out_shortage: bool) -> Self {
         self.waits_out_shortage = waits_out_shortage;
@@ -155,9 +155,9 @@ impl<E: Entrants> Race<E> {
         self.failures.into_iter().map(|(_, failure)| failure).collect()
     }
 
-    /// Tries on what is under way; gives the winner.
+    /// Gives each attempt under way another try, and returns the winner, if there is one.
     fn look(&mut self, ready: Readiness) -> Option<Finish<E>> {
-        // Readiness is known of all together: of one alone it says which.
+        // A wait tells the readiness of all attempts together: it says something of one only where that is alone.
         let ready = if self.under_way.len() == 1 { ready } else { Readiness::empty() };
         let mut at = 0;
         while let Some(attempt) = self.under_way.get_mut(at) {
@@ -200,7 +200,7 @@ impl<E: Entrants> Race<E> {
             let since = Deadline::now();
             self.next = since.plus(self.pause);
             self.under_way.push(Attempt { number, socket, to, connecting: Connecting::default(), since });
-            // The first try of the new one; a look at the others costs no more than a call each.
+            // The new attempt's first try. The others get one too, which costs a call each.
             if let Some(winner) = self.look(Readiness::empty()) {
                 return Some(winner);
             }

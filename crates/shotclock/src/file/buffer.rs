@@ -1,4 +1,4 @@
-//! The buffers of a file, which give up bytes only for good.
+//! The buffers of a file, from which bytes go only once they are taken or sent for good.
 
 use std::io::{self, IoSlice, Read, Write};
 
@@ -24,7 +24,7 @@ pub(super) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// What a `skip_until` that failed had skipped, if nothing was read since.
+    /// How much the last `skip_until` had skipped when it failed, if nothing was read since.
     skipped: usize,
     pub(super) line_limit: usize,
 }
@@ -49,7 +49,7 @@ impl ReadBuffer {
         &self.waiting()[..len]
     }
 
-    /// Lets go of the first `len` bytes.
+    /// Takes the first `len` bytes out.
     pub(super) fn consume(&mut self, len: usize) {
         self.skipped = 0;
         self.start = (self.start + len).min(self.end);
@@ -242,7 +242,7 @@ struct SkipUntil<'a> {
 }
 
 impl SkipUntil<'_> {
-    /// Throws away what waits, no further than the delimiter; whether that was among it.
+    /// Throws away what waits, up to the delimiter and with it; true if it was there.
     fn skip(&mut self) -> bool {
         let found = self.buffer.waiting().iter().position(|byte| *byte == self.delimiter);
         let len = found.map_or(self.buffer.len(), |at| at + 1);
@@ -288,7 +288,7 @@ impl WriteBuffer {
         self.bytes.len()
     }
 
-    /// Whether there is something to send, and hope for it.
+    /// Whether there is something to send, and the last sending has not failed.
     pub(super) fn wants_flush(&self) -> bool {
         !self.bytes.is_empty() && !self.failed
     }

@@ -44,9 +44,9 @@ pub struct SocketReader<S: SocketHandle> {
 /// A buffered writer over a socket: Python's `makefile("wb")`.
 ///
 /// Bytes go out when the buffer (8 KiB) is full, by `flush`, by [`close`](Self::close), and when the writer is dropped:
-/// then under the socket's own limit, with any error lost, and not if the last sending had failed. **No byte is lost to a timeout**: the error says how
-/// many went out, the rest stays in the buffer, and `flush` goes on with it. After an error of `write_all` do not
-/// write the same data again: it was taken over as a whole.
+/// then under the socket's own limit, with any error lost, and not if the last sending had failed. **No byte is lost to
+/// a timeout**: the error says how many went out, the rest stays in the buffer, and `flush` goes on with it. After an
+/// error of `write_all` do not write the same data again: it was taken over as a whole.
 ///
 /// ```
 /// use shotclock::{Family, Kind, SocketWriter, socketpair};

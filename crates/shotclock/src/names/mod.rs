@@ -113,8 +113,8 @@ impl Lookup<'static> {
 }
 
 impl<'c> Lookup<'c> {
-    /// The same limit, and the canceller ends the wait too. The system's own call cannot be interrupted: its thread goes
-    /// on, and its answer is thrown away.
+    /// Lets `canceller` end the waits as well. The system's own call cannot be interrupted: its thread goes on, and its
+    /// answer is thrown away.
     ///
     /// ```
     /// use shotclock::{Canceller, Lookup};
@@ -135,13 +135,13 @@ impl<'c> Lookup<'c> {
         Lookup::under(limit)
     }
 
-    /// Under the limit of the call that needs the name. A socket's timeout counts; a timeout of zero answers only what
-    /// needs no lookup, and for the rest says that it would block.
+    /// Lookups under the limit of a call that needs a name. The socket's timeout counts: a timeout of zero answers only
+    /// what needs no lookup, and says "would block" to the rest.
     pub(crate) const fn under(limit: Limit<'c>) -> Self {
         Self { limit }
     }
 
-    /// Runs a request under the limit. `target` is what the error says it was about; `pick` takes the answer apart.
+    /// Runs a request under the limit. `target` is what an error names; `pick` takes the answer apart.
     fn ask<T>(
         &self,
         operation: &'static str,
@@ -216,7 +216,7 @@ mod tests {
         let error = by_system(Errno::ACCESS);
         assert!(error.is_lookup() && error.kind() == io::ErrorKind::PermissionDenied, "{error}");
         assert_eq!(io::Error::from(error).raw_os_error(), Some(13));
-        // What std's loops would try again stays ours, and is inside.
+        // A number upon which std's loops would try again is not shown: our error is inside instead.
         let io = io::Error::from(by_system(Errno::INTR));
         assert_eq!((io.kind(), io.raw_os_error()), (io::ErrorKind::Other, None));
         assert!(Error::find_in(&io).is_some_and(|error| error.raw_os_error() == Some(4)));

@@ -183,15 +183,15 @@ pub enum Unanswered<I> {
         /// How many workers there are.
         workers: usize,
     },
-    /// It never came to ask: in words.
+    /// Nobody could ask the system; this says why.
     Failed(String),
 }
 
-/// Runs a request under a limit, on a worker unless it is immediate, and waits by any waiter. A limit that is none, or
-/// whose timeout is zero, is for the caller to look at before: such a request is run where it is made.
+/// Runs a request under a limit, on a worker unless it is immediate, and waits by any waiter. The caller has looked at
+/// the limit before: without one, or with a timeout of zero, a request is run on the caller's own thread.
 ///
 /// # Errors
-/// Why there is no answer of the system's, which itself may be a failure.
+/// Why the system gave no answer. (A failure to find anything is an answer.)
 pub fn answer<W: Waiter>(
     request: &Request,
     limit: &Limit<'_>,

@@ -45,11 +45,12 @@ pub const LOOKUP_WORKERS_AT_MOST: usize = 256;
 /// How many workers a pool may have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Crew {
-    /// So many, without those that hang.
+    /// How many may be at work, those that hang not counted.
     pub(super) usual: usize,
-    /// So many in all.
+    /// How many there may be in all.
     pub(super) most: usize,
-    /// A worker that has been at one job for longer hangs, and a job that has queued for longer gets a worker.
+    /// A worker that has been at one job for longer counts as hanging, and a job that has queued for longer gets a
+    /// worker of its own.
     pub(super) grace: Timeout,
 }
 
@@ -71,8 +72,8 @@ pub(super) enum Outcome<A> {
 }
 
 impl<A> Outcome<A> {
-    /// The answer, or why there never was anybody to give one: in its own words, since those of EAGAIN would sound like
-    /// a socket's.
+    /// The answer, or why nobody could give one. In words of ours: the system's text for EAGAIN would sound like a
+    /// socket's.
     pub(super) fn answered(self) -> Result<A, String> {
         match self {
             Self::Answer(answer) => Ok(answer),
@@ -130,7 +131,7 @@ struct Job<Q, A> {
     number: u64,
     request: Q,
     queued: Deadline,
-    /// Whether its second in the queue is over, and what there is to be done about that is done.
+    /// Whether it has queued for longer than the grace, and a worker was started for it.
     is_overdue: AtomicBool,
     outcome: OnceLock<Outcome<A>>,
     finished: Latch,
@@ -177,7 +178,7 @@ where
         })
     }
 
-    /// The same by any waiter; the timeout is not zero.
+    /// As [`ask`](Self::ask), by any waiter; the timeout must not be zero.
     ///
     /// # Errors
     /// Why the caller left.
@@ -212,7 +213,8 @@ where
         });
         state.flights.insert(request.clone(), Flight { job: Arc::clone(&job), waiters: 1 });
         state.queue.insert(number, Arc::clone(&job));
-        // Every worker there is has a job, or is about to look at the queue: one more is never too many by much.
+        // Any worker that has no job is about to look at the queue, so one more may be one too many, and then ends at
+        // once.
         let wants_worker = state.workers < self.crew.most && state.at_work(self.crew, now) < self.crew.usual;
         state.workers += usize::from(wants_worker);
         drop(state);
@@ -293,7 +295,7 @@ impl<Q, A> State<Q, A> {
 }
 
 impl<Q, A> Job<Q, A> {
-    /// When it has queued for too long; never again, once that was seen to.
+    /// When its grace in the queue is over; `NEVER` once a worker was started for that.
     fn due(&self, crew: Crew) -> Deadline {
         if self.is_overdue.load(Ordering::Relaxed) { Deadline::NEVER } else { self.queued.plus(crew.grace) }
     }
@@ -316,7 +318,8 @@ impl<Q: Eq + Hash, A> Share<Q, A> {
 
 impl<Q: Eq + Hash, A> Drop for Share<Q, A> {
     fn drop(&mut self) {
-        // A share that was carried over a fork, by a handler that forked in the middle of a wait, is the parent's.
+        // A signal handler may have forked in the middle of this wait: then the share is the parent's, and is left
+        // alone.
         if self.job.outcome.get().is_some() || self.pool.process != std::process::id() {
             return;
         }

@@ -17,7 +17,7 @@ impl Operation for Accept<'_> {
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
         socket::accept(self.from.nonblocking()?).map_err(|errno| match errno {
-            // Others say so by themselves. A Unix listener that was shut down has no connection for who does not wait.
+            // Listeners that were shut down say so, but for one of AF_UNIX: that only says "would block".
             Errno::AGAIN if ready.contains(Readiness::RDHUP) => Pause::Failed(Errno::INVAL),
             errno if is_the_connections(errno) => Pause::Again,
             errno => errno.into(),

@@ -44,7 +44,7 @@ pub(crate) struct Connecting {
     attempt: Attempt,
 }
 
-/// Whose connection attempt is under way.
+/// Whether an attempt is under way, and which call began it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Attempt {
     #[default]
@@ -58,14 +58,14 @@ impl Connecting {
     /// One try, always with the same descriptor and address. `ready` is what a wait for this descriptor alone saw.
     #[inline]
     pub(crate) fn attempt(&mut self, fd: NonBlocking<'_>, to: &SockAddr, ready: Readiness) -> Result<(), Pause> {
-        // Writable without error or hang-up: it has succeeded, and nobody need be asked.
+        // Writable without error or hang-up: it has succeeded, and the system need not be asked.
         if self.attempt == Attempt::Ours && ready == Readiness::OUT {
             return Ok(());
         }
         if self.attempt != Attempt::Nobodys && ready.intersects(Readiness::ERR | Readiness::HUP) {
             return Err(failure(fd).into());
         }
-        // To connect again tells how the first went: nothing, or the cause.
+        // A second connect(2) tells how the first ended: well, or why not.
         match socket::connect(fd, to) {
             Err(Errno::INPROGRESS | Errno::INTR) => {
                 self.attempt = Attempt::Ours;
@@ -85,8 +85,8 @@ impl Connecting {
     }
 }
 
-/// Why an attempt has failed. It is ended by that: to ask connect(2) would begin a new one where another thread has
-/// taken the error, or has shut the socket down.
+/// Why the attempt has failed, and ends it. By SO_ERROR and not by connect(2), which would begin a new attempt where
+/// another thread has taken the error or shut the socket down.
 #[cold]
 fn failure(fd: NonBlocking<'_>) -> Errno {
     let cause = socket::take_error(fd.as_fd()).err();
@@ -94,7 +94,7 @@ fn failure(fd: NonBlocking<'_>) -> Errno {
     cause.unwrap_or(Errno::CONNABORTED)
 }
 
-/// That a connection is one to this address, and no other that an earlier call had begun.
+/// Checks that the connection leads to this address, and is none that an earlier call had begun to another.
 fn check_peer(fd: BorrowedHandle<'_>, to: &SockAddr) -> Result<(), Errno> {
     if !matches!(Family(to.family()), Family::INET | Family::INET6) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! O_NONBLOCK, which belongs to the open file and so to all who have it.
+//! O_NONBLOCK, which belongs to the open file, and so to everybody who has that.
 
 use crate::sys::socket::NonBlocking;
 use crate::sys::{BorrowedHandle, Errno};
@@ -23,8 +23,8 @@ impl<'a> OpenFile<'a> {
         self.fd
     }
 
-    /// The descriptor for one try that no flag keeps from waiting. Whoever else has the open file may have made it
-    /// blocking in any wait, so what was made sure before the last one counts for nothing.
+    /// The descriptor, for one try of a call that has no flag against waiting. Ask anew for each try: during a wait
+    /// others who have the open file may have made it blocking.
     #[inline]
     pub(super) fn nonblocking(self) -> Result<NonBlocking<'a>, Errno> {
         if self.gate.is_nonblocking() { Ok(NonBlocking::known(self.fd)) } else { NonBlocking::make_sure(self.fd) }
@@ -46,7 +46,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_millis(100);
 
-    /// That the operation ends in time, on a file that somebody has block between each look and each call.
+    /// Asserts that the operation ends in time on a file that somebody makes blocking between each look and each call.
     #[track_caller]
     fn ends_in_time(mut operation: impl Operation) {
         BETWEEN.set(Some(|fd| socket::set_nonblocking(fd, false).unwrap()));

@@ -167,29 +167,30 @@ impl Operation for RecvExact<'_> {
     }
 }
 
-/// What a receive with these flags waits for. The error queue announces itself without being asked for, and must not
-/// be waited for by way of ordinary data, which would be there again and again.
+/// What a receive with these flags waits for. For the error queue nothing is named: poll(2) reports errors unasked, and
+/// ordinary data, if it were named too, would end each wait for nothing.
 pub(super) fn receive_readiness(flags: MessageFlags) -> Readiness {
     if flags.contains(MessageFlags::ERRQUEUE) {
         Readiness::ERR
     } else if flags.contains(MessageFlags::OOB) {
-        // The peer's end of the data as well: nothing urgent can come after it.
+        // Or the end of the peer's data: nothing urgent can come after that.
         Readiness::PRI | Readiness::RDHUP
     } else {
         Readiness::IN | Readiness::RDHUP
     }
 }
 
-/// Whether a receive with these flags takes ordinary data, which readiness announces. What is asked for out of band, or of
-/// the error queue, is there at once or an error.
+/// Whether a receive with these flags takes ordinary data, which readiness announces. Data out of band or in the error
+/// queue is there at once, or the call is an error.
 #[inline]
 pub(super) fn is_plain(flags: MessageFlags) -> bool {
     flags.0 & (MessageFlags::OOB | MessageFlags::ERRQUEUE).0 == 0
 }
 
-/// What a try has received, or the end where there can be nothing more. A datagram socket that was shut down says that it
-/// is readable and has nothing for who does not wait; who waits gets no bytes. RDHUP says so of datagram sockets if their
-/// own receiving side was shut down, whatever becomes of the peer; on all others the system's own call sees the end.
+/// What a try has received; zero bytes, the end, where a datagram socket was shut down. There a blocking receive gives
+/// no bytes, but one that does not wait says EAGAIN, although poll(2) says readable. RDHUP tells the case: datagram
+/// sockets have it only where their own receiving side was shut down. On all other sockets the receive itself sees the
+/// end.
 #[inline]
 pub(super) fn or_end<T>(received: Result<T, Errno>, ready: Readiness, end: T) -> Result<T, Pause> {
     match received {

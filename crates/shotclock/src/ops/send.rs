@@ -8,17 +8,16 @@ use crate::sys::message::{self, ControlBuffer};
 use crate::sys::{BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Moves, OneCall, Operation, Pause, attempt_by_call};
 
-/// The pause after a try to send that failed. EINPROGRESS stands only in for a wait that a descriptor that never blocks
-/// has not made: TCP Fast Open (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT) connects by sending, and where the first packet could
-/// take no data along the system has begun to connect and taken none. When the connection stands they are sent like any
-/// others.
+/// What a failed try to send means. EINPROGRESS is a would-block: TCP Fast Open (MSG_FASTOPEN, TCP_FASTOPEN_CONNECT)
+/// connects by sending, and where the first packet could take no data along the system has begun to connect and taken
+/// no bytes. Once the connection stands they are sent like any others.
 #[cold]
 pub(super) fn connecting(errno: Errno) -> Pause {
     if errno == Errno::INPROGRESS { Pause::WouldBlock } else { errno.into() }
 }
 
-/// The same for a call with flags of its own. A connection that has begun is not opened again, and EALREADY says that an
-/// earlier call has begun one.
+/// As [`connecting`], for a call with flags of its own. MSG_FASTOPEN goes, once a connection has begun; EALREADY says
+/// that an earlier call has begun one.
 #[cold]
 pub(super) fn opening(errno: Errno, flags: &mut MessageFlags) -> Pause {
     match errno {
@@ -29,8 +28,9 @@ pub(super) fn opening(errno: Errno, flags: &mut MessageFlags) -> Pause {
     connecting(errno)
 }
 
-/// The flags of a try to open a connection to this address and send. One that leads there already is used: an earlier
-/// call may have begun it, and run out of time. One that leads elsewhere is an error; the system would send there.
+/// The flags of a try to open a connection to this address and send. A connection that leads there already is used: an
+/// earlier call may have begun it and run out of time. One that leads elsewhere is an error: the system would send
+/// there all the same.
 ///
 /// # Errors
 /// EISCONN.
@@ -183,7 +183,7 @@ impl Operation for SendMany<'_> {
                         break;
                     }
                 }
-                // What went out counts; whatever is wrong shows again at the next call.
+                // Report what went out; the error will show again at the next call.
                 Err(_) if sent > 0 => break,
                 Err(errno) => return Err(opening(errno, &mut self.flags)),
             }

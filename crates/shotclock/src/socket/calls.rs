@@ -51,9 +51,9 @@ impl Socket {
     /// Connects to an address, or to a host's name and a port; on a datagram socket, sets where `send` goes and from
     /// whom `recv` takes. The lookup of a name and the connecting share one limit. Source: connect(2).
     ///
-    /// After a timeout the attempt may still be under way: connecting again waits for the same one, and to elsewhere is
-    /// EISCONN once that has succeeded. A further connect on a connected socket to the same address may say `Ok` once, and
-    /// then EISCONN: the system tells of a success until it was asked.
+    /// After a timeout the attempt may still be under way: connecting again to the same address goes on waiting for it;
+    /// connecting elsewhere is EISCONN once it has succeeded. On a connected socket a further connect to the same
+    /// address may say `Ok` once, and EISCONN after that: the system keeps a success until it is asked for.
     ///
     /// # Errors
     /// The system's (ECONNREFUSED, ENETUNREACH, ...), a failed lookup, or an address of another family.
@@ -73,7 +73,7 @@ impl Socket {
     /// non-blocking socket EINPROGRESS. Source: Python's `socket.connect_ex`.
     ///
     /// # Errors
-    /// What is not connect(2)'s: a failed lookup, a cancellation, an address of another family.
+    /// What connect(2) has no number for: a failed lookup, a cancellation, an address of another family.
     ///
     /// ```
     /// use shotclock::{Family, Kind, Socket};
@@ -427,14 +427,14 @@ impl Socket {
         self.view().sendfile(file, offset, count)
     }
 
-    /// One try under the socket's own timeout; a view, a limit and whatever else waiting and failing need come into
-    /// being only after it, out of the way of a call that finds its data.
+    /// One try under the socket's own timeout. The view, the limit and all else that only waiting and failing need are
+    /// made after it, so that a call that finds its data does not pay for them.
     #[inline(always)]
     fn try_once<O: Operation>(&self, mut op: O) -> Result<O::Output, FirstTry> {
         try_first(&mut op, &self.gate)
     }
 
-    /// The same for what is one system call: of a failure only the error number is kept until the cold half.
+    /// As above, for an operation that is one system call: of its failure the cold half gets the error number alone.
     #[inline(always)]
     fn call_once<O: OneCall>(&self, mut op: O) -> Result<O::Output, FirstCall> {
         call_first(&mut op, &self.gate)

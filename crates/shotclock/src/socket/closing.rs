@@ -26,11 +26,12 @@ impl Timed<'_> {
         }
     }
 
-    /// Ends what the descriptor stands for, of which this is the last user, and waits for a lingering connection as long
-    /// as the limit allows. `burial` counts the caller as one who is at it.
+    /// Ends what the descriptor stands for, of which this is the last user, and waits for a lingering connection as
+    /// long as the limit allows. `burial`, while it lives, has other closes of the socket wait.
     pub(crate) fn end_descriptor(&self, burial: Option<Visit<'_>>, is_waited_on: bool) -> Result<()> {
         let is_bounded = self.limit.is_bounded();
-        // As long as there is a copy, nobody lingers: not the burial, and no call that is the last to leave.
+        // As long as there is a copy nobody else lingers: neither the burial nor the last call to leave closes the last
+        // descriptor.
         let lingers = (is_bounded || is_waited_on) && socket::lingers(self.fd());
         let copy = if lingers { socket::dup(self.fd()).ok() } else { None };
         let limit = if lingers { self.limit.begun(Deadline::now()) } else { self.limit };
@@ -38,12 +39,12 @@ impl Timed<'_> {
         drop(burial);
         self.see_off(is_waited_on);
         if lingers && is_bounded && socket::lingers(self.fd()) {
-            // It could not be buried, only shut down: whoever closes it in the end is not to wait.
+            // It could not be buried, only shut down: then its final close is not to wait.
             let _not_ours_to_mend = socket::linger_in_background(self.fd());
         }
         let lingered = match copy {
             Some(copy) if is_bounded => {
-                // What ends it otherwise than in time is no fault of the connection's.
+                // Only a limit that has passed is an error: nothing else that goes wrong here is the caller's business.
                 let lingered = run("close", &mut Farewell::begin(copy), &Limit { gate: None, ..limit });
                 lingered.or_else(|error| if error.is_timeout() { Err(error) } else { Ok(()) })
             }
@@ -52,8 +53,8 @@ impl Timed<'_> {
         buried.and(lingered)
     }
 
-    /// Wakes the calls that wait on the socket, and waits until they have left: what they hold of the descriptor is what
-    /// keeps an address from being bound again.
+    /// Wakes the calls that wait on the socket, and waits until they have left: as long as one of them holds the open
+    /// file, its address cannot be bound again.
     fn see_off(&self, is_waited_on: bool) {
         if is_waited_on {
             self.socket.gate.ring();
@@ -108,7 +109,8 @@ impl Parting {
         self.closed.set();
     }
 
-    /// The same without a thread for it.
+    /// Closes it at once, where there is no thread to wait for the connection's end, which then comes in the
+    /// background.
     fn close_in_background(&self) {
         if let Some(copy) = self.take() {
             let _lingers_then = socket::linger_in_background(copy.as_fd());
@@ -150,7 +152,7 @@ mod tests {
     use super::*;
     use crate::{Family, Kind, with_deadline};
 
-    /// A close beside a call that does not leave, whatever wakes it.
+    /// Times a close beside a call that does not leave, whatever wakes it.
     fn beside_one_that_stays(close: impl FnOnce(&crate::Socket) -> crate::Result<()>) -> Duration {
         let (socket, _) = crate::socketpair(Family::UNIX, Kind::STREAM).unwrap();
         let stays = socket.gate.enter();

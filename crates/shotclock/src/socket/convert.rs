@@ -6,7 +6,7 @@ use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle, 
 impl AsHandle for Socket {
     #[inline]
     fn as_fd(&self) -> BorrowedHandle<'_> {
-        // Whoever borrows it may duplicate it, send it to another process, and change O_NONBLOCK by that.
+        // A borrower may duplicate it or send it to another process, and O_NONBLOCK may be changed through the copy.
         self.gate.set_shared();
         self.borrow()
     }

@@ -106,7 +106,7 @@ pub struct Socket {
     fd: OwnedHandle,
     gate: Gate,
     timeout: AtomicU64,
-    /// Made when a policy is first set, and kept until the end. What announces a policy is the gate.
+    /// Made when a policy is first set, and kept until the socket's end. Whether there is a policy now, the gate says.
     policy_state: OnceBox<PolicyState>,
 }
 
@@ -168,13 +168,13 @@ impl Socket {
         Self::with_gate(fd, Gate::of_sole_owner())
     }
 
-    /// A socket on a descriptor from elsewhere: nobody knows who else has its open file description, and may change
-    /// O_NONBLOCK at any time.
+    /// A socket on a descriptor from elsewhere. Others may have its open file description, and may change O_NONBLOCK at
+    /// any time.
     pub(crate) fn adopt(fd: OwnedHandle) -> Self {
         Self::with_gate(fd, Gate::of_shared_file())
     }
 
-    /// The same socket, which is known to be of this kind: a call for streams need not ask.
+    /// Notes of which kind the socket is, so that calls for streams need not ask the system.
     fn of_kind(self, kind: Kind) -> Self {
         if kind == Kind::STREAM {
             self.gate.set_stream();
@@ -223,8 +223,8 @@ impl Socket {
         self.checked("listen", |fd| socket::listen(fd, backlog.max(0)))
     }
 
-    /// Shuts down one direction of a connection or both; who waits in it, in any thread, is woken, and gets what a blocking
-    /// call gets: no bytes, or an error (EINVAL from accept). Source: shutdown(2).
+    /// Shuts down one direction of a connection, or both. Calls that wait in it, in any thread, are woken, and end as
+    /// blocking calls do: with no bytes, or with an error (EINVAL from accept). Source: shutdown(2).
     ///
     /// # Errors
     /// The system's; ENOTCONN if there is no connection.
@@ -270,12 +270,12 @@ impl Socket {
     ///
     /// Files that [`makefile`](Self::makefile) made go on; the connection ends when they are closed too. The
     /// descriptor's *number* stays taken, by a dead descriptor, until the `Socket` is dropped: no call of another
-    /// thread can hit a stranger's socket. The process keeps the dead descriptor for further closes. In one that had none to
-    /// spare for it, or whose RLIMIT_NOFILE was lowered below the number, the connection is shut down, for whoever shares it
-    /// too, and a bound port is free only after the drop.
+    /// thread can hit a stranger's socket. The process keeps the dead descriptor for further closes. Where the process
+    /// has no descriptor to spare for it, or its RLIMIT_NOFILE was lowered below the number, the connection is shut
+    /// down instead, for all who share it, and a bound port is free only after the drop.
     ///
-    /// It waits until the calls that it wakes have left, so that an address can be bound again at once, where nobody else
-    /// has a copy of the descriptor: no longer than the limit, or a second. With a timeout of zero it does not wait.
+    /// It waits until the calls that it wakes have left, no longer than the limit or a second: then the address can be
+    /// bound again at once, if nobody else has a copy of the descriptor. With a timeout of zero it does not wait.
     ///
     /// A lookup under way without any limit (`connect` to a name, timeout none) is the system's and goes on.
     ///
@@ -404,7 +404,7 @@ impl Socket {
             (Some(policy), Some(state)) => state.set_policy(policy),
             (Some(policy), None) => self.put_under(PolicyState::new(policy, Deadline::now())),
             (None, Some(state)) => {
-                // A call under way looks at the limits themselves.
+                // A call that is waiting does not look at the gate again, but at these limits.
                 state.set_policy(&ServerPolicy::new());
                 state.waive_first_byte();
             }
@@ -477,7 +477,7 @@ impl Socket {
         self.timeout.store(timeout.into().nanos(), Ordering::Relaxed);
     }
 
-    /// Never waits from now on (a timeout of zero), or waits for ever (none).
+    /// Makes calls never wait from now on (a timeout of zero), or wait for ever (none).
     ///
     /// ```
     /// use shotclock::{Family, Kind, Socket};
@@ -490,7 +490,8 @@ impl Socket {
         self.set_timeout(if nonblocking { Timeout::ZERO } else { Timeout::NEVER });
     }
 
-    /// Waits for ever from now on (no timeout), or never (a timeout of zero). Source: Python's `socket.setblocking`.
+    /// Makes calls wait for ever from now on (no timeout), or never (a timeout of zero). Source: Python's
+    /// `socket.setblocking`.
     ///
     /// ```
     /// use shotclock::{Family, Kind, Socket};
@@ -604,8 +605,8 @@ impl Socket {
         result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
     }
 
-    /// Sets an option to these bytes. An option whose bytes hold an address of memory (packet filters) is about that
-    /// memory: that it is fit for it is up to you.
+    /// Sets an option to these bytes. Where the bytes hold an address in memory (packet filters), the system reads that
+    /// memory: what is there is up to you.
     ///
     /// # Errors
     /// The system's.
@@ -692,8 +693,8 @@ impl Socket {
         self.view().within(timeout)
     }
 
-    /// The socket with a limit on how long a call through the view may wait without moving a byte: beside a limit for
-    /// the whole, it ends what a peer lets hang, and not what is slow and goes on. See [`Timed::idle`].
+    /// The socket with a limit on how long a call through the view may wait without moving a byte: it ends a call whose
+    /// peer does nothing, and lets one go on that is slow. See [`Timed::idle`].
     ///
     /// ```
     /// use shotclock::{Family, Kind, LimitKind, socketpair};
@@ -709,7 +710,7 @@ impl Socket {
         self.view().idle(limit)
     }
 
-    /// The socket with somebody who may cancel what is called through the view.
+    /// The socket with a canceller for all that is called through the view.
     ///
     /// ```
     /// use shotclock::{Canceller, Family, Kind, socketpair};
@@ -795,15 +796,15 @@ impl Socket {
         ops::OpenFile::new(self.borrow(), &self.gate)
     }
 
-    /// No bytes are there at once; the system would wait for some.
+    /// A receive of no bytes ends at once; the system would wait for some to come.
     #[cold]
     #[inline(never)]
     fn recv_nothing(&self) -> Result<usize> {
         self.checked("recv", |_| Ok(0))
     }
 
-    /// Refuses a call that counts bytes across receives where these are messages with boundaries. Sockets of our own
-    /// making know their kind, and those from elsewhere since they came.
+    /// Refuses a call that counts bytes across receives where these are messages with boundaries. The kind of sockets
+    /// made here is known; of those from elsewhere it is asked.
     #[inline]
     fn expect_stream(&self, operation: &'static str) -> Result<()> {
         if self.gate.is_stream() { Ok(()) } else { self.refuse_messages(operation) }
@@ -841,7 +842,7 @@ impl Socket {
         })
     }
 
-    /// An address of another family gets different answers from different protocols; say what it is.
+    /// Protocols answer differently to an address of another family; so it is refused here, with what is wrong.
     #[cold]
     fn explain_family(&self, error: Error, address: &Address) -> Error {
         let suspicious = matches!(error.reason(), Reason::System(Errno::AFNOSUPPORT | Errno::INVAL));

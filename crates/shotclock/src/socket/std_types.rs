@@ -11,9 +11,9 @@ use crate::sys::{AsHandle, OwnedHandle, timeouts};
 /// What becomes of the socket's timeout in std's type.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Carries {
-    /// It is the read and the write timeout.
+    /// It becomes the read and the write timeout.
     Timeout,
-    /// std's listeners have none.
+    /// It is dropped: std's listeners have no timeout.
     Nothing,
 }
 

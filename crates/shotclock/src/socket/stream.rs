@@ -17,9 +17,9 @@ const MOST_BUFFERS: usize = 1024;
 /// `bytes`, [`io::copy`]) make a call of their own for each part, and begin the socket's timeout anew at each; a deadline
 /// ([`Socket::within`]) bounds them all together.
 ///
-/// After a failure of `read_to_end` what had come is in the vector; of `read_to_string`, too, as far as it is text. Bytes
-/// that came to their end and are no text are in the error: a [`FromUtf8Error`](std::string::FromUtf8Error) inside it
-/// has them.
+/// After a failure of `read_to_end` what had come is in the vector; of `read_to_string` it is in the string, as far as
+/// it is text. If all has come and is no text, the error has the bytes, in a
+/// [`FromUtf8Error`](std::string::FromUtf8Error) inside it.
 ///
 /// ```
 /// use shotclock::{Family, Kind, socketpair};
@@ -39,7 +39,7 @@ impl Read for Timed<'_> {
         Ok(self.recv_into(buffer)?.min(buffer.len()))
     }
 
-    /// Nothing to read into is nothing to wait for. A datagram goes into all the buffers, however many they are.
+    /// A read into no buffer waits for nothing. A datagram goes into all the buffers, however many they are.
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let room = buffers.iter().map(|buffer| buffer.len()).sum();
         if room == 0 {
@@ -57,7 +57,7 @@ impl Read for Timed<'_> {
     }
 
     fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        // One that takes nothing away would read the same for ever.
+        // A receive that takes nothing away (MSG_PEEK) would read the same bytes for ever.
         self.refuse_flags("read_to_end")?;
         OneCall(self.begun()).read_to_end(buffer)
     }
@@ -112,7 +112,7 @@ impl Write for Timed<'_> {
         Ok(self.sendall(data)?)
     }
 
-    // And so would this one, at each piece between two arguments.
+    // std's own would, for each piece between two arguments.
     fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
         self.write_all(formatted(text)?.as_bytes())
     }
@@ -197,7 +197,7 @@ pub(crate) fn formatted(text: fmt::Arguments<'_>) -> io::Result<Cow<'static, str
     Ok(Cow::Owned(whole))
 }
 
-/// The error of bytes that are to be text and are not, which has them.
+/// The error for bytes that should be text and are not; it carries them.
 pub(crate) fn no_text(error: std::string::FromUtf8Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }

@@ -1,5 +1,5 @@
-//! [`Timed`]: a socket under other limits. Every call that can wait is written here, once; of five hot ones the socket's own
-//! have a first try before it (`calls.rs`).
+//! [`Timed`]: a socket under other limits. Every call that can wait is written here, once. Five hot ones have a first
+//! try before that, in the socket's own methods (`calls.rs`).
 
 use std::io::{IoSlice, IoSliceMut};
 
@@ -39,7 +39,7 @@ pub struct Timed<'s> {
 }
 
 impl<'s> Timed<'s> {
-    /// The same, and no later than `deadline`.
+    /// This view, with a deadline as well: calls end no later than `deadline`.
     ///
     /// ```
     /// use shotclock::{Deadline, Family, Kind, socketpair};
@@ -54,7 +54,7 @@ impl<'s> Timed<'s> {
         self
     }
 
-    /// The same, and no later than so long from now.
+    /// This view, with a deadline so long from now as well.
     ///
     /// ```
     /// use shotclock::{Canceller, Family, Kind, socketpair};
@@ -70,7 +70,8 @@ impl<'s> Timed<'s> {
         self.until(Deadline::after(timeout))
     }
 
-    /// The same, and no longer than so long without a byte moved: the progress limit, beside those for the whole.
+    /// This view, with an idle limit as well: how long a call may wait without moving a byte, beside the limits on the
+    /// whole.
     ///
     /// Each call counts from its start, and anew from each byte that it moves itself, in its own direction: what
     /// `recv_exact`, `readline` or `read_to_end` has received, what `sendall` or `sendfile` has handed to the system. A
@@ -92,8 +93,8 @@ impl<'s> Timed<'s> {
         self
     }
 
-    /// The same, and no longer than until `canceller` says so, or one that was named before: each counts. There is room
-    /// for four; with more the call fails and says so ([`Canceller::any_of`] makes one of many).
+    /// This view, with `canceller` as well, beside those named before: each ends its calls. There is room for four;
+    /// with more the call fails and says so ([`Canceller::any_of`] makes one of many).
     ///
     /// ```
     /// use shotclock::{Canceller, Deadline, Family, Kind, socketpair};
@@ -111,7 +112,7 @@ impl<'s> Timed<'s> {
         self
     }
 
-    /// The same, with these flags for each send and receive.
+    /// This view, with these flags for each send and receive.
     ///
     /// ```
     /// use shotclock::{Family, Kind, MessageFlags, socketpair};
@@ -165,7 +166,7 @@ impl<'s> Timed<'s> {
         } else {
             self.run_ready("recv", ops::RecvSpare { fd: self.fd(), into: &mut data, flags: self.flags })?;
         }
-        // A little data in a big allocation is not worth keeping so.
+        // A little data would hold on to a big allocation.
         if data.len() < data.capacity() / 2 {
             data.shrink_to_fit();
         }
@@ -523,7 +524,7 @@ impl<'s> Timed<'s> {
         match self.connect(target) {
             Ok(()) => Ok(0),
             Err(error) if error.is_timeout() && error.operation() == "connect" => Ok(Errno::AGAIN.raw_os_error()),
-            // A Unix socket's connect is not under way: its peer's queue is full.
+            // EAGAIN, not EINPROGRESS: on AF_UNIX no connect is under way; its peer's queue is full.
             Err(error) if error.is_would_block() && self.socket.family()? == Family::UNIX => {
                 Ok(Errno::AGAIN.raw_os_error())
             }
@@ -569,21 +570,22 @@ impl<'s> Timed<'s> {
         self.end()
     }
 
-    /// The same, as one call that begins now: its timeout runs once for all that follows.
+    /// This view as one call that begins now: its timeout runs once for all that follows.
     #[must_use]
     pub(crate) fn begun(mut self) -> Self {
         self.limit = self.limit.begun(Deadline::now());
         self
     }
 
-    /// The same for a file on the socket, which outlives the socket's own closing, and reads a plain stream.
+    /// This view for a file on the socket: it goes on after the socket was closed, and reads a plain stream, without
+    /// flags.
     pub(crate) fn for_file(mut self) -> Self {
         self.limit.gate = None;
         self.flags = MessageFlags::NONE;
         self
     }
 
-    /// Flags that make a receive something else than the next bytes of the stream.
+    /// Refuses flags that make a receive something else than the next bytes of the stream.
     pub(super) fn refuse_flags(&self, operation: &'static str) -> Result<()> {
         let strange = [MessageFlags::PEEK, MessageFlags::OOB, MessageFlags::ERRQUEUE, MessageFlags::TRUNC];
         match strange.into_iter().find(|flag| self.flags.contains(*flag)) {
@@ -606,8 +608,8 @@ impl<'s> Timed<'s> {
         run(name, op, &self.limit)
     }
 
-    /// The same for an operation of one step that is worth nothing after a failure. What waiting and failing need is put
-    /// together out of the way, so that a call that finds its data keeps everything in registers.
+    /// As [`run`](Self::run), for an operation of one system call. What only waiting and failing need is put together
+    /// out of line, so that a call that finds its data keeps everything in registers.
     #[inline(always)]
     fn run_ready<O: OneCall>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
         match call_first(&mut op, &self.limit) {
@@ -638,7 +640,8 @@ impl<'s> Timed<'s> {
         Ok((target.resolve(operation, family, kind, limit)?, limit))
     }
 
-    /// Adds the peer to an error, where there is one to be named. Not to a would-block: event loops see many of them.
+    /// Adds the peer to an error, where it can be named. Not to a would-block, of which event loops see many: asking
+    /// for the peer takes time.
     #[cold]
     pub(crate) fn name_peer(&self, error: Error) -> Error {
         if error.is_would_block() || error.is_closed() {

@@ -6,7 +6,7 @@
 //! * `Errno`, `PollFd`, `Readiness`, `c` (the C numbers that have names in the core), `describe(errno)`.
 //! * `monotonic_nanos`: a clock that never steps.
 //! * `poll(fds, timeout)`: waits for readiness, no longer than asked, and says so when interrupted.
-//! * `readiness(handle, wanted)`: the same for one handle, as a look that never waits.
+//! * `readiness(handle, wanted)`: looks at one handle, and never waits.
 //! * `socket`: every socket call as one non-blocking try, close-on-exec and without SIGPIPE; `bury`, which ends what a
 //!   number stands for and keeps the number; whether all that was sent has arrived.
 //! * `message`: sendmsg and recvmsg with control messages; no descriptor is lost.
@@ -14,8 +14,9 @@
 //! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`.
 //! * `resolver`: the system's own lookups, reentrant, in owned values.
 //! * `thread`: threads that take no signals, detached or to be waited for; what the running one is called.
-//! * `timeouts`: the timeouts that std's types keep in the system; `address_of_std`: abstract names in std's addresses.
-//! * `text`: names of the system's as bytes.
+//! * `timeouts`: the timeouts that std's types keep in the system, and none of our calls obeys; `address_of_std`:
+//!   abstract names in std's addresses.
+//! * `text`: names that the system gives or takes, as bytes.
 //! * `fork`: values that start anew in a forked child.
 //! * `syscall`, `interrupt`: for the Python face alone, socket calls as they are asked for, which may wait, and waking a
 //!   thread out of one.

@@ -48,12 +48,12 @@ pub(super) fn bounds() -> bool {
     scope::end().is_some()
 }
 
-/// When what bounds this thread ends, and its name.
+/// The earliest end of what bounds this thread, and its name.
 pub(super) fn end() -> Option<(Deadline, LimitKind)> {
     scope::end().map(|(end, scope)| (end, LimitKind::Scope(scope)))
 }
 
-/// Notes with what bounds this thread, if that is meant, that it has ended a call.
+/// If the limit is one of this thread's scopes, notes in the scope that it has ended a call.
 pub(super) fn note_end(limit: LimitKind) {
     if let LimitKind::Scope(scope) = limit {
         scope::expire(scope);

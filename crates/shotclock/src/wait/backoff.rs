@@ -18,10 +18,10 @@ pub(super) struct FalseWakes {
 
 impl FalseWakes {
     const TOLERATED: u32 = 3;
-    /// A wait that took this long was a wait, whatever came of it: a thousand of them in a second burn no core.
+    /// A wait that took as long as this is never spurious: a thousand of them in a second burn no core.
     const AT_ONCE: Timeout = Timeout::from_nanos(1_000_000);
 
-    /// Judges a wait that took so long by what it said, and by what a try came to then.
+    /// Judges a wait: whether the try after it was fruitful, whether the wait had said "ready", and how long it took.
     pub(super) fn judge(&mut self, is_fruitful: bool, said_ready: bool, took: Timeout) {
         if is_fruitful {
             *self = Self::default();

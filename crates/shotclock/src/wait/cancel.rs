@@ -38,13 +38,13 @@ struct Latches {
 enum Others {
     #[default]
     None,
-    /// Another's, and all that count for that one: a chain of children is as long as it is deep, and no longer.
+    /// The parent's, and all that count for the parent. It is a link: a chain of children takes one for each.
     Parent(Canceller),
-    /// The own flags of these, each once, whatever they were made of.
+    /// The own flags of these, each once: what they were made of is among them.
     Several(Box<[Canceller]>),
 }
 
-/// A long chain is taken apart link by link: each inside the other would be too deep for the stack.
+/// Takes a long chain apart link by link: if each link dropped the next, the stack would overflow.
 impl Drop for Latches {
     fn drop(&mut self) {
         let mut others = std::mem::take(&mut self.others);

@@ -51,7 +51,7 @@ pub fn wait_out<O: Operation, W: Waiter>(
     if first == FirstTry::NotMade && may_wait_first(operation, limit) {
         let now = waiter.now();
         if !looks_all_the_same(now) {
-            // Who will have to wait does so before the first try, which saves that.
+            // A socket that was quiet lately is likely to be so still: to wait first saves a try in vain.
             return wait_and_try(operation, limit, waiter, Pause::WouldBlock, now);
         }
     }
@@ -91,13 +91,13 @@ struct Call<'l> {
     started: Deadline,
     /// The earliest of the ends that are known from the start.
     end: (Deadline, LimitKind),
-    /// When it was last looked at the clock.
+    /// What the clock said when it was last read.
     now: Deadline,
     /// When something last moved. What moves no bytes has been idle since its call began.
     moved: Deadline,
     has_waited: bool,
     false_wakes: FalseWakes,
-    /// Counted from the first wait until the call ends, so that whoever closes can wait for that.
+    /// Counts this call on the gate, from its first wait to its end, so that a close can wait for it to leave.
     visit: Option<Visit<'l>>,
     /// What it says of itself while it waits.
     stay: Stay,
@@ -171,7 +171,8 @@ impl<'l> Call<'l> {
         if self.limit.cancellers.are_too_many() {
             return Err(Stop::TooManyCancellers);
         }
-        // Whose wait is over before it begins may still find what has come meanwhile.
+        // Where the wait is over before it begins the descriptor is still looked at once: something may have come
+        // meanwhile.
         let may_look = !self.has_waited && waits && matches!(kind, LimitKind::FirstByte(_) | LimitKind::Idle(_));
         if end != Deadline::NEVER && self.now >= end && !may_look {
             ambient::note_end(kind);
@@ -241,7 +242,8 @@ impl<'l> Call<'l> {
     }
 }
 
-/// Whether nothing was there lately for who looked at once, so that this call waits first, if it may wait at all.
+/// Whether this call waits before its first try: the socket is quiet (nothing was there for the last receive that tried
+/// at once), and the call may wait at all.
 fn may_wait_first<O: Operation>(operation: &O, limit: &Limit<'_>) -> bool {
     let is_quiet = limit.gate.is_some_and(Gate::is_quiet) && operation.takes_what_comes();
     is_quiet && limit.timeout != Timeout::ZERO
@@ -254,13 +256,13 @@ fn note_silence<O: Operation>(operation: &O, limit: &Limit<'_>, had_to_wait: boo
     }
 }
 
-/// One in eight calls that may wait first looks all the same, by chance, so that a socket that is quiet no more is soon
-/// known to be.
+/// Of the calls that may wait first one in eight, by chance, tries first all the same, so that a socket that is quiet
+/// no more is soon known for it.
 fn looks_all_the_same(now: Deadline) -> bool {
     (now.nanos() >> 4).is_multiple_of(8)
 }
 
-/// Makes a first try that was kept back for fear of a scope, where those that are open are of other threads.
+/// Makes the first try that was put off because some scope is open, where those that are open are of other threads.
 fn try_after_all<O: Operation>(operation: &mut O, limit: &Limit<'_>, first: FirstTry) -> Result<O::Output, Pause> {
     if let FirstTry::Paused(pause) = first {
         return Err(pause);
@@ -272,7 +274,7 @@ fn try_after_all<O: Operation>(operation: &mut O, limit: &Limit<'_>, first: Firs
     operation.attempt(Readiness::empty())
 }
 
-/// What fails on a socket that was closed is the doing of the close: a dead descriptor, or a connection shut down.
+/// A failure on a socket that was closed is the close's doing: its descriptor is dead, or its connection shut down.
 fn failed<I>(errno: Errno, limit: &Limit<'_>) -> Stop<I> {
     if limit.is_closed() { Stop::Closed } else { Stop::System(errno) }
 }

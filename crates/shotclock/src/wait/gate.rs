@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::{Errno, fork, wake};
 
 /// Closed or not, under a policy or not, whose the open file is, the calls that wait on the socket, and the files that
-/// use its descriptor: one number, so that who comes to wait either sees that it is closed or is seen by who closes it.
+/// use its descriptor: one number, so that a call that comes to wait either sees that the socket is closed or is seen
+/// by the close.
 #[derive(Debug, Default)]
 pub struct Gate(AtomicU32);
 
-/// What the first close of a socket finds, or a further one.
+/// What a close finds: the first one of a socket, or a later one.
 pub(crate) struct Closing<'g> {
     /// The descriptor must go now, because no file uses it. Whoever else closes waits until this is dropped.
     pub(crate) burial: Option<Visit<'g>>,
@@ -39,9 +40,10 @@ impl State {
     const AWAITED: u32 = 8;
     /// Its bytes have no boundaries, as far as is known.
     const STREAM: u32 = 16;
-    /// The last receive that looked at once found nothing, and waited.
+    /// The last receive that tried at once found nothing, and waited.
     const QUIET: u32 = 32;
-    /// In which process the visits were counted: that of a forked child has none of its parent's threads.
+    /// How many forks before this process, as far as three bits tell: visits counted in a parent are of threads that a
+    /// forked child does not have.
     const ONE_GENERATION: u32 = 1 << 6;
     const GENERATIONS: u32 = 7 << 6;
     const ONE_VISIT: u32 = 1 << 9;
@@ -50,9 +52,10 @@ impl State {
     const ONE_FILE: u32 = 1 << 21;
     const FILES: u32 = 0x7ff << 21;
 
-    /// As it is to be read in this process.
+    /// The state as this process reads it: after a fork the visits that its parent counted are void.
     fn here(self) -> Self {
-        // After eight forks in a row a count may be one of long ago: then a close waits for nobody, for a second at most.
+        // The generation has three bits: eight forks later an old count looks like a new one. Then a close waits in
+        // vain, for a second at most.
         let generation = fork::generation().wrapping_mul(Self::ONE_GENERATION) & Self::GENERATIONS;
         if self.0 & Self::GENERATIONS == generation {
             return self;
@@ -115,12 +118,12 @@ impl Gate {
         self.0.load(Ordering::Relaxed) & (State::CLOSED | State::POLICY | quiet)
     }
 
-    /// Whether nothing was there lately for who looked at once.
+    /// Whether the last receive that tried at once found nothing.
     pub(crate) fn is_quiet(&self) -> bool {
         self.0.load(Ordering::Relaxed) & State::QUIET != 0
     }
 
-    /// Notes whether anything was there for who looked at once.
+    /// Notes whether a receive that tried at once found nothing.
     pub(crate) fn set_quiet(&self, quiet: bool) {
         match (quiet, self.is_quiet()) {
             (true, false) => _ = self.0.fetch_or(State::QUIET, Ordering::Relaxed),
@@ -226,7 +229,7 @@ impl Gate {
         before & State::CLOSED != 0 && before & State::FILES == State::ONE_FILE
     }
 
-    /// Puts another state in the place of the one that is there, as it is read here; gives that one.
+    /// Replaces the state by what `next` makes of it, both as this process reads them; gives the one before.
     fn change(&self, next: impl Fn(State) -> State) -> State {
         let mut found = self.0.load(Ordering::Acquire);
         loop {

@@ -54,7 +54,7 @@ impl Limit<'_> {
         by_itself || ambient::bounds()
     }
 
-    /// Whether its end is known once a wait begins: bytes that move put none off.
+    /// Whether the moment of its end is known when a wait begins, because bytes that move do not put it off.
     #[inline]
     pub(super) fn is_absolute(&self) -> bool {
         self.idle == Timeout::NEVER && self.policy.is_none()
@@ -94,7 +94,7 @@ impl Limit<'_> {
         !self.cancellers.is_empty() && self.cancellers.is_cancelled()
     }
 
-    /// The earliest end, and its name. A non-blocking socket never waits: no clock concerns it, that of a scope neither.
+    /// The earliest end, and its name. A non-blocking socket never waits, so it has no end, not even a scope's.
     pub(super) fn end(&self, started: Deadline) -> (Deadline, LimitKind) {
         if self.timeout == Timeout::ZERO {
             return (Deadline::NEVER, self.deadline_kind);
@@ -107,8 +107,9 @@ impl Limit<'_> {
         ambient::end().filter(|ambient| ambient.0 < end.0).unwrap_or(end)
     }
 
-    /// The earliest of the call's own end and of those that moving bytes puts off or a policy sets. `idle_since` is when
-    /// the call has last moved something, if it is about to wait: what need not wait is not idle.
+    /// The earliest of three: the call's own end, which is given; that of idle limits, which each byte puts off; and a
+    /// policy's. `idle_since` is when the call has last moved something, if it is about to wait: a call that need not
+    /// wait is not idle.
     #[cold]
     pub(super) fn end_by_now(
         &self,

@@ -61,10 +61,11 @@ pub trait Operation {
     const COMPOSITE: bool = false;
     /// One try that never waits. `ready` is what the last wait saw, empty at the first try.
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause>;
-    /// Names what to wait for. Asked only after a try that would have had to wait. Once a latch it names is set, a try
-    /// must not say that it would have to wait: it would be tried again and again.
+    /// Names what to wait for. Asked only after a try that would have had to wait. Once a latch that it names is set, a
+    /// try must not say "would block" any more: no wait would then begin, and the loop would try again and again.
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>);
-    /// Whether it takes what comes, if anything: on a socket on which nothing was there lately it may wait before it tries.
+    /// Whether it takes whatever comes: on a quiet socket (nothing was there lately) such an operation may wait before
+    /// it tries.
     fn takes_what_comes(&self) -> bool {
         false
     }
@@ -79,12 +80,12 @@ pub trait Operation {
     }
 }
 
-/// An operation whose try is one system call. Who makes the bare call has nothing else to keep until it is known that it
-/// failed; what a failure comes to is asked then, out of the way.
+/// An operation whose try is one system call. The fast path makes the bare call and need keep nothing else across it;
+/// only where that has failed is the operation asked what the failure means.
 pub(crate) trait OneCall: Operation {
     /// The system call, which never waits.
     fn call(&mut self) -> Result<Self::Output, Errno>;
-    /// What its failure comes to, for a try after a wait that saw this.
+    /// What the failure means for a try after a wait that saw `ready`.
     fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<Self::Output, Pause>;
 }
 
@@ -116,7 +117,7 @@ impl<'s> Interest<'s> {
         self.latches.push(latch);
     }
 
-    /// Wait until no call waits on the socket any more, which was closed.
+    /// Wait until no call waits on this closed socket any more.
     pub(crate) fn desertion(&mut self, gate: &'s Gate) {
         self.left = Some(gate);
     }

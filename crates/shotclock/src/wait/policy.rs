@@ -57,8 +57,8 @@ impl ServerPolicy {
         Self { first_byte: Timeout::NEVER, idle: Timeout::NEVER, total: Timeout::NEVER }
     }
 
-    /// The same, with so long from accept until the first byte of the client has been received. It bounds calls that
-    /// wait to receive, TLS handshakes among them; a server that speaks first is not ended by it while it sends.
+    /// Sets how long a client may take from accept until its first byte has been received. It bounds calls that wait to
+    /// receive, TLS handshakes among them; a server that speaks first is not ended by it while it sends.
     ///
     /// ```
     /// use shotclock::ServerPolicy;
@@ -72,9 +72,9 @@ impl ServerPolicy {
         self
     }
 
-    /// The same, with so long without a byte moved. It runs while a call waits, from the start of the call or from the
-    /// last byte that any call has sent or received on this socket, whichever came later: time that the server takes
-    /// between its calls is not the client's.
+    /// Sets how long no byte may move. It runs while a call waits, from the start of the call or from the last byte
+    /// that any call has sent or received on this socket, whichever came later: time that the server takes between its
+    /// calls is not the client's.
     ///
     /// ```
     /// use shotclock::ServerPolicy;
@@ -87,7 +87,7 @@ impl ServerPolicy {
         self
     }
 
-    /// The same, with so long from accept to the end of the connection, whoever is slow.
+    /// Sets how long a connection may last from accept to its end, whichever side is slow.
     ///
     /// ```
     /// use shotclock::ServerPolicy;
@@ -113,7 +113,7 @@ pub struct PolicyState {
 }
 
 impl PolicyState {
-    /// Of a socket that was accepted at this moment.
+    /// The state of a socket that was accepted at this moment.
     pub fn new(policy: &ServerPolicy, accepted: Deadline) -> Self {
         let [first_byte, idle, total] =
             [policy.first_byte, policy.idle, policy.total].map(|limit| limit.nanos().into());
@@ -133,18 +133,19 @@ impl PolicyState {
         self.total.store(policy.total.nanos(), Ordering::Relaxed);
     }
 
-    /// Notes that nobody looks from here on, so that the first byte is not waited for again some day.
+    /// Ends the limit on the first byte for good. For a policy that is taken away: nobody notes what is received from
+    /// then on, and under a later policy the first byte would count as outstanding.
     pub fn waive_first_byte(&self) {
         self.received.store(true, Ordering::Relaxed);
     }
 
-    /// The end of the connection.
+    /// When the policy ends the connection, and by which limit.
     pub(crate) fn end(&self) -> (Deadline, LimitKind) {
         let total = timeout(&self.total);
         (self.since.plus(total), LimitKind::Total(total))
     }
 
-    /// The end of a wait of a call that began at this moment, or has moved something then.
+    /// When the policy ends a wait, and by which limit, of a call that began at `moved`, or last moved something then.
     pub(crate) fn end_of_wait(&self, moves: Moves, moved: Deadline) -> (Deadline, LimitKind) {
         let idle = timeout(&self.idle);
         let moved = moved.max(Deadline::from_nanos(self.moved.load(Ordering::Relaxed)));

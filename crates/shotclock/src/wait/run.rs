@@ -26,7 +26,7 @@ pub(crate) fn run_rest<O: Operation>(
     wait_out(operation, limit, &mut ambient::waiter(name), first).map_err(|stop| Error::stopped(name, stop))
 }
 
-/// What a first call leaves to do.
+/// What [`run`] does after the first system call of an operation that is one.
 #[cold]
 #[inline(never)]
 pub(crate) fn run_on<O: OneCall>(

@@ -330,7 +330,7 @@ struct Entry {
     scope: Option<Scope>,
 }
 
-/// Names an entry of this thread's stack; nothing on another's.
+/// Names an entry of this thread's stack. It means nothing on another thread's.
 #[derive(Debug)]
 struct Key(u64, PhantomData<*const ()>);
 
@@ -379,13 +379,13 @@ fn on_stack<T>(look: impl FnOnce(&mut Stack) -> T) -> T {
 }
 
 fn push(scope: Option<Scope>) -> Key {
-    // Where the thread's values are being destroyed it is gone, and who forgets a guard there keeps the count up.
+    // While the thread's values are being destroyed it may be gone already; a guard that is forgotten then leaves the
+    // process's count too high.
     let _may_be_gone = FORGOTTEN.try_with(|_| ());
     Key(on_stack(|stack| stack.enter(scope)), PhantomData)
 }
 
-/// How many scopes are open in the process, on all threads: all that an operation asks where there are
-/// none.
+/// How many scopes are open in the process, on all threads. Where there are none, operations ask for no more than this.
 #[inline(always)]
 pub fn open_scopes() -> u32 {
     // Relaxed: whatever this thread has entered, it has counted itself.

@@ -1,4 +1,4 @@
-//! Whoever can wait: [`Waiter`], and [`PollWaiter`], which waits by the system's poll.
+//! Who can wait: [`Waiter`], and [`PollWaiter`], which waits by the system's poll.
 
 use std::convert::Infallible;
 
@@ -10,7 +10,7 @@ use super::stop::Stop;
 use crate::deadline::{Deadline, Timeout};
 use crate::sys::{self, AsHandle, Errno, PollFd, Readiness, wake};
 
-/// Whoever can wait: [`PollWaiter`], a script with its own clock in tests, another face's own.
+/// Who can wait: [`PollWaiter`], a script with its own clock in tests, another face's own.
 pub trait Waiter {
     /// What may break in.
     type Interrupt;
@@ -20,8 +20,8 @@ pub trait Waiter {
     }
     /// The time.
     fn now(&self) -> Deadline;
-    /// It is `now`, or was a moment ago. Returns at readiness, at `until`, when a bell rings, or for no reason: the loop
-    /// copes with each alike.
+    /// Waits until a descriptor is ready, until `until`, or until a bell rings; it may also return for no reason, with
+    /// which the loop copes. `now` is the time, or was a moment ago.
     ///
     /// # Errors
     /// Its own interrupt, or the system's refusal to wait.
@@ -40,7 +40,7 @@ pub trait Waiter {
         Ok(())
     }
 
-    /// Some bytes have moved, and more are to: the same moment in a call of many steps.
+    /// A call of many steps has moved some bytes, and goes on: between two steps, too, handlers may run and break in.
     ///
     /// # Errors
     /// Its own interrupt.
@@ -54,7 +54,7 @@ pub trait Waiter {
 pub struct PollWaiter;
 
 impl PollWaiter {
-    /// How often a wait that could not get its bell (no descriptors left) looks for itself.
+    /// A wait that could not get its bell (no descriptors left) looks for itself this often.
     const WITHOUT_A_BELL: Timeout = Timeout::from_nanos(50_000_000);
     /// Above this the kernel ends a wait up to 0.1 % late on purpose, to save wake-ups; below by its usual 50 us.
     const SLACK_GROWS: Timeout = Timeout::from_nanos(50_000_000);

@@ -9,15 +9,15 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_timeout};
 
 use super::creation;
 
-/// How long a call waits that was not to wait at all. An odd number, which no program has a use for: by it a limit of ours
-/// is known, whichever process has set it.
+/// How long a call waits that was not to wait at all. No program has a use for this odd number: so any process knows
+/// such a limit as ours, whichever process has set it.
 const LENGTH: Duration = Duration::from_millis(7);
 
-/// Until this is dropped, a call on the file in that direction waits for a moment at most, should it come to wait.
+/// Until this is dropped, a call on the file in one direction waits for a moment at most, should it come to wait.
 ///
-/// A limit that the program has set in the system is left alone, and ends the call as well. Nobody but who makes the file
-/// block in that very moment has anything of ours: on a file that does not block it counts for nothing. So it is set
-/// after O_NONBLOCK, and taken away before.
+/// A limit that the program has set in the system is left alone, and ends the call as well. Ours shortens nobody else's
+/// call, unless somebody makes the file block in that very moment: on a file that does not block the system does not
+/// look at it. So it is set after O_NONBLOCK is, and taken away before.
 pub struct Brief<'a> {
     fd: BorrowedFd<'a>,
     which: Timeout,
@@ -28,7 +28,7 @@ impl<'a> Brief<'a> {
     #[cold]
     pub fn on(fd: BorrowedFd<'a>, sends: bool) -> Option<Self> {
         let (which, ours) = (direction(sends), as_told()?);
-        // Another thread's or process's, which will take its own away, may be in the middle as well.
+        // Another thread or process may have set one of ours there, which it will take away itself.
         let is_free = socket_timeout(fd, which).is_ok_and(|limit| limit.is_none_or(|limit| limit == ours));
         (is_free && set_socket_timeout(fd, which, Some(LENGTH)).is_ok()).then_some(Self { fd, which })
     }
@@ -36,7 +36,7 @@ impl<'a> Brief<'a> {
 
 impl Drop for Brief<'_> {
     fn drop(&mut self) {
-        // Else the program has set its own meanwhile, or another has taken this one away.
+        // Else the program has set a limit of its own meanwhile, or another thread has taken ours away.
         if is_ours(socket_timeout(self.fd, self.which).ok().flatten()) {
             // As it was before, which cannot fail.
             let _ = set_socket_timeout(self.fd, self.which, None);
@@ -44,12 +44,12 @@ impl Drop for Brief<'_> {
     }
 }
 
-/// How long the program lets calls on the file wait that block.
+/// How long the program lets blocking calls on the file wait.
 pub(super) fn own_limit(fd: BorrowedFd<'_>, sends: bool) -> rustix::io::Result<Option<Duration>> {
     Ok(socket_timeout(fd, direction(sends))?.filter(|limit| !is_ours(Some(*limit))))
 }
 
-/// Has the value of an option say what the program has set: no limit, if it is one of ours.
+/// Makes an option's value say what the program has set: a limit of ours reads as none.
 pub(super) fn hide(level: i32, name: i32, value: &mut [u8]) {
     if level != libc::SOL_SOCKET || !matches!(name, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) {
         return;

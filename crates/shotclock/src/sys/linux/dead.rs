@@ -8,16 +8,17 @@ use rustix::io::Errno;
 
 use super::last_errno;
 
-/// The number of the one that this process keeps, or one of the two below.
+/// The number of the dead descriptor that this process keeps, or [`NONE_YET`] or [`LOST`].
 static KEPT: AtomicI32 = AtomicI32::new(NONE_YET);
 const NONE_YET: RawFd = -1;
-/// Somebody who closes what is not theirs (daemons do) has closed it, or this is a table of descriptors without it. From
-/// then on one is opened each time: else two tables would have a new one made for ever.
+/// Somebody has closed the kept one (daemons close all they find), or this thread has a table of descriptors without
+/// it. From then on one is opened each time: else threads with different tables would each replace the other's for
+/// ever.
 const LOST: RawFd = -2;
 
-/// Puts a dead descriptor over the number, atomically: what the number stood for is closed, the number stays taken. It is
-/// the one that this process keeps for that, which saves opening one and closing it: most of what a close costs beside
-/// the end of the socket.
+/// Puts a dead descriptor over the number, atomically: what the number stood for is closed, the number stays taken. It
+/// is the dead descriptor that this process keeps: to open and close one would be most of what a close costs beside the
+/// end of the socket.
 ///
 /// # Errors
 /// As for [`cover`]; without a descriptor left only where none could be kept yet.
@@ -28,13 +29,14 @@ pub(crate) fn cover_by_kept(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     }
 }
 
-/// The same by one that is opened for it, for closes that are rare.
+/// As [`cover_by_kept`], with a dead descriptor opened for this one use: for closes that are rare.
 ///
 /// # Errors
 /// EMFILE or ENFILE without a descriptor left, EBADF for a number above what RLIMIT_NOFILE has become, over which the
 /// system puts nothing.
 pub fn cover(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    // The root directory exists in every chroot. It is not kept, since a directory that was would be a way out of one.
+    // The root directory exists in every chroot. It is closed again: a directory that is kept open would be a way out
+    // of a later chroot.
     let dead = open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     put_over(dead.as_raw_fd(), fd)
 }
@@ -51,8 +53,8 @@ fn put_over(dead: RawFd, fd: BorrowedFd<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The number of the kept one, after a look at whether it is dead still: it may have been closed by strangers, and be
-/// somebody else's. What is dead by somebody else's will is as good.
+/// The number of the kept one, if it is dead still: other code may have closed it, and the number may be another
+/// file's. Any file that is dead (O_PATH) will do, whoever opened it.
 fn kept() -> Option<RawFd> {
     let dead = match KEPT.load(Ordering::Acquire) {
         NONE_YET => keep_one()?,

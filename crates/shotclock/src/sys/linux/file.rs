@@ -7,7 +7,8 @@ use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use super::{BorrowedHandle, Errno, OwnedHandle, Readiness, last_errno};
 
 /// Whether a read ([`Readiness::IN`]) or write of this file may have to wait for somebody: it blocks, is open in this
-/// direction, and is no file of a disk. The other direction is an error at once, of which poll(2) knows nothing.
+/// direction, and is no file of a disk. (In the direction in which it is not open a call fails at once, but poll(2)
+/// would wait.)
 pub fn may_block(fd: BorrowedHandle<'_>, toward: Readiness) -> bool {
     let Ok(flags) = fcntl_getfl(fd) else { return false };
     let other = if toward.contains(Readiness::OUT) { OFlags::RDONLY } else { OFlags::WRONLY };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::{Errno, last_errno};
 
-/// By which the system knows this thread: an address, hence never 0, and even.
+/// This thread's pthread_self(3): an address, hence never 0, and even.
 #[inline]
 pub fn own_id() -> usize {
     // SAFETY: it has no preconditions.
@@ -16,8 +16,9 @@ pub fn own_id() -> usize {
 /// Interrupts the system call that the thread is in: it ends with EINTR. A thread that is in none, or blocks the signals
 /// used, is not disturbed.
 ///
-/// It is done by a real-time signal; where the system queues no more of them (RLIMIT_SIGPENDING), or the program has a use
-/// for each, by SIGURG or SIGWINCH, which nobody sees unless there is a handler: then they are the program's.
+/// A real-time signal does it. Where the system queues no more of them (RLIMIT_SIGPENDING), or the program handles them
+/// all, SIGURG or SIGWINCH does it, which the system ignores where there is no handler; one that the program handles is
+/// the program's.
 ///
 /// # Errors
 /// The system's; EINVAL if the program has a use for all these signals.
@@ -36,7 +37,7 @@ pub unsafe fn wake(thread: usize) -> Result<(), Errno> {
     Err(refused)
 }
 
-/// What the system ignores where there is no handler. Such a signal is not queued: there is always room for it.
+/// Signals that the system ignores where there is no handler. They are not queued, so there is always room for one.
 const UNSEEN: [c_int; 2] = [libc::SIGURG, libc::SIGWINCH];
 
 /// The highest real-time signals but two are looked at first, since programs count from the other end, and those that
@@ -53,7 +54,8 @@ fn unused_of_real_time() -> Option<c_int> {
     Some(signal)
 }
 
-/// The first that the program has no use for, with our handler. One that it finds a use for later is left alone then.
+/// The first of these signals that the program does not handle; it gets our handler. If the program sets a handler of
+/// its own later, that signal is no longer used.
 fn unused_of(signals: &[c_int]) -> Option<c_int> {
     let is_free =
         |signal: &&c_int| matches!(disposition(**signal), Ok(known) if known == libc::SIG_DFL || known == ours());

@@ -13,7 +13,7 @@ use super::dead::cover_by_kept;
 use super::{brief, last_errno, signal};
 use crate::sys::address::SockAddr;
 
-/// How many of `send`'s flags are always set: no SIGPIPE, no waiting whatever the descriptor's state.
+/// Flags that every send has: no SIGPIPE, and no waiting, whether or not the file is O_NONBLOCK.
 const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 
 pub(crate) fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
@@ -38,18 +38,18 @@ pub fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<(), Errno> {
 #[derive(Clone, Copy)]
 pub(crate) struct NonBlocking<'a> {
     fd: BorrowedFd<'a>,
-    /// Others may take it away before the call.
+    /// Others have the file, and may take O_NONBLOCK away between the look and the call.
     is_shared: bool,
 }
 
 impl<'a> NonBlocking<'a> {
-    /// The caller knows it.
+    /// For a caller who knows that O_NONBLOCK is set.
     #[inline]
     pub(crate) fn known(fd: BorrowedFd<'a>) -> Self {
         Self { fd, is_shared: false }
     }
 
-    /// Looks, and sets it if it is not set.
+    /// Looks whether O_NONBLOCK is set, and sets it if not.
     #[cold]
     pub(crate) fn make_sure(fd: BorrowedFd<'a>) -> Result<Self, Errno> {
         set_nonblocking(fd, true)?;
@@ -58,7 +58,7 @@ impl<'a> NonBlocking<'a> {
         Ok(Self { fd, is_shared: true })
     }
 
-    /// Sees to it, until what it gives is dropped, that a call which waits all the same does not wait for long.
+    /// Until what this gives is dropped, a call that comes to wait all the same does not wait for long.
     #[inline]
     fn briefly(self, sends: bool) -> Option<Brief<'a>> {
         if self.is_shared { Brief::on(self.fd, sends) } else { None }
@@ -204,7 +204,7 @@ pub fn lingers(fd: BorrowedFd<'_>) -> bool {
     net::sockopt::socket_linger(fd).is_ok_and(|time| time.is_some_and(|time| !time.is_zero()))
 }
 
-/// Lets the connection end in the background, without anybody who waits.
+/// Has close(2) return at once: the connection then ends in the background.
 pub fn linger_in_background(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     net::sockopt::set_socket_linger(fd, None)
 }
@@ -241,8 +241,8 @@ pub(crate) fn set_inheritable(fd: BorrowedFd<'_>, inheritable: bool) -> Result<(
     fcntl_setfd(fd, flags)
 }
 
-/// Ends what a number stands for, which stays taken: [`cover_by_kept`], or, if that cannot be, shutdown(2), for whoever shares the
-/// connection too, and that is no error.
+/// Ends what a number stands for, and keeps the number taken: by [`cover_by_kept`], or, if that fails, by shutdown(2),
+/// which ends the connection for all who share it.
 pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let Err(errno) = cover_by_kept(fd) else { return Ok(()) };
     let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);

@@ -1,5 +1,6 @@
-//! Socket calls with exactly the flags asked for, which therefore may wait: for the Python face, whose sockets without
-//! a timeout promise what one blocking call promises. Whoever calls these sees to it that nothing else is held up.
+//! Socket calls with just the flags asked for, which therefore may wait: for the Python face, whose sockets without a
+//! timeout promise what one blocking call promises. The caller first makes sure that nothing else waits for it, above
+//! all by leaving the interpreter.
 //!
 //! Every error is the system's.
 #![allow(clippy::missing_errors_doc, reason = "said once, above")]
@@ -55,7 +56,7 @@ pub fn low_water_mark(fd: BorrowedFd<'_>) -> Result<usize, Errno> {
     Ok(usize::try_from(number_of(fd, libc::SO_RCVLOWAT)?).unwrap_or(0))
 }
 
-/// Whether a blocking MSG_PEEK waits for as much as one that takes the bytes: AF_UNIX's takes what is there.
+/// Whether a blocking receive with MSG_PEEK waits for as many bytes as one without. On AF_UNIX it gives what is there.
 pub fn peeks_wait(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(number_of(fd, libc::SO_DOMAIN)? != libc::AF_UNIX)
 }

@@ -16,8 +16,9 @@ pub(crate) fn register() {
     }
 }
 
-/// Whether this process has forked, or comes of one that had, since forks are noticed: other processes may have its open
-/// files. One made by posix_spawn(3) or vfork(2) has none of those that are close-on-exec.
+/// Whether this process, or one that it was forked from, has forked since [`register`]: then other processes may have
+/// its open files. Children made by posix_spawn(3) or vfork(2) are not noticed, and need not be: they begin another
+/// program, and ours are close-on-exec.
 #[inline]
 pub(crate) fn has_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
@@ -32,9 +33,9 @@ pub(crate) fn generation() -> u32 {
 
 #[cold]
 fn register_handlers() {
-    // No Once, for the reason below. Registered twice, it counts twice, which is as good.
-    // SAFETY: both live for ever and only store to atomics. Out of memory leaves forks unnoticed, and the next call
-    // tries again.
+    // No Once: `make_one` says why. Two threads may register the handlers twice: then each fork counts twice, which
+    // does no harm. SAFETY: both live for ever and only store to atomics. Out of memory leaves forks unnoticed, and the
+    // next call tries again.
     if unsafe { libc::pthread_atfork(Some(note_fork), None, Some(note_child)) } == 0 {
         REGISTERED.store(true, Ordering::Release);
     }
@@ -58,7 +59,8 @@ pub struct PerProcess<T: 'static> {
 }
 
 impl<T: Sync> PerProcess<T> {
-    /// `forget` must call [`PerProcess::forget`] on this very static; it runs in the child, before anything else.
+    /// `forget` must call [`PerProcess::forget`] on this very static; the system calls it in the child, before anything
+    /// else runs there.
     pub const fn new(make: fn() -> T, forget: extern "C" fn()) -> Self {
         Self { value: AtomicPtr::new(ptr::null_mut()), forget, make, registered: AtomicBool::new(false) }
     }

@@ -39,20 +39,20 @@ pub(crate) fn monotonic_nanos() -> u64 {
 pub(crate) fn poll(fds: &mut [PollFd<'_>], nanos: Option<u64>) -> Result<usize, Errno> {
     let millis = match nanos {
         None => -1,
-        // A longer time than the call can take is waited for in parts.
+        // A time too long for the call is cut short: the loop waits again for the rest.
         Some(nanos @ SECOND..) => c::c_int::try_from(nanos / (SECOND / 1000)).unwrap_or(c::c_int::MAX),
         Some(nanos) => return rustix::event::poll(fds, Some(&Timespec { tv_sec: 0, tv_nsec: nanos.cast_signed() })),
     };
     const { assert!(size_of::<PollFd<'_>>() == size_of::<c::pollfd>()) };
     const { assert!(align_of::<PollFd<'_>>() == align_of::<c::pollfd>()) };
-    // poll(2), where its milliseconds will do: ppoll(2) writes the time that is left back, which a call that waits and
-    // answers a peer notices.
-    // SAFETY: the array is ours for the length of the call, and its elements are `struct pollfd` by their documentation.
+    // poll(2), where whole milliseconds will do: ppoll(2) also writes back the time that is left, which takes long
+    // enough to be seen in a round trip. SAFETY: the array is ours for the length of the call, and its elements are
+    // `struct pollfd` by their documentation.
     let ready = unsafe { c::poll(fds.as_mut_ptr().cast(), fds.len() as c::nfds_t, millis) };
     usize::try_from(ready).map_err(|_| last_errno())
 }
 
-/// In which of these ways the descriptor is ready now, or has ended. It never waits.
+/// In which of the `wanted` ways the descriptor is ready now, or that it has ended; never waits.
 pub(crate) fn readiness(fd: BorrowedHandle<'_>, wanted: Readiness) -> Result<Readiness, Errno> {
     let mut fds = [PollFd::from_borrowed_fd(fd, wanted)];
     poll(&mut fds, Some(0))?;

@@ -1,4 +1,4 @@
-//! Names of the system's as bytes.
+//! Names that the system gives or takes, as bytes.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

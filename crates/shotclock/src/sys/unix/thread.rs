@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::thread::{Builder, JoinHandle};
 
-/// By what this thread is known: to pthread_self(3), and to the system.
+/// This thread's two names: what pthread_self(3) gives, and the system's number.
 #[cfg_attr(not(feature = "waits"), allow(dead_code, reason = "asked for by who shows waits"))]
 pub(crate) fn own_names() -> (usize, u32) {
     // SAFETY: they have no preconditions. The system's numbers of threads are positive.
@@ -16,7 +16,8 @@ pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -
     spawn(name, work).map(drop)
 }
 
-/// The same, to be waited for. Threads that it starts take no signals either.
+/// Starts a thread as [`spawn_detached`] does, and gives a handle to wait for its end. Threads that it starts take no
+/// signals either.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     let mut everything = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
