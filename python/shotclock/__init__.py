@@ -11,7 +11,7 @@ forked follow where ``SHOTCLOCK=1`` is in their environment, which the first way
 replaced and what is not reached.
 
 ``socket.create_connection`` keeps its timeout for the lookup and all addresses together, and tries the next while one is
-silent. ``with shotclock.deadline(5):`` limits everything that a block does with sockets, through any library, and ``with
+silent. ``with shotclock.deadline(5):`` limits everything that waits in a block, through any library, and ``with
 canceller:`` lets another thread end it.
 ``shotclock.faults`` has peers that misbehave, to test clients against.
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._install.dial import get_attempt_delay, set_attempt_delay
     from ._install.graft import install, uninstall
     from ._bounds.lookup import get_lookup_timeout, set_lookup_timeout
+    from ._bounds.overdue import Overdue
     from ._bounds.policy import Policy, policy_of, remove_policy
     from ._bounds.recv_exact import IncompleteReadError, recv_exact
     from ._bounds.scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
@@ -46,6 +47,7 @@ __all__ = [
     "Cancelled",
     "Canceller",
     "IncompleteReadError",
+    "Overdue",
     "Policy",
     "Scope",
     "Status",
@@ -75,6 +77,7 @@ _HOMES = {
     "Cancelled": "_bounds.cancel",
     "Canceller": "_bounds.cancel",
     "IncompleteReadError": "_bounds.recv_exact",
+    "Overdue": "_bounds.overdue",
     "Policy": "_bounds.policy",
     "Scope": "_bounds.scope",
     "Status": "_program.status",

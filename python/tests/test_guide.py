@@ -7,7 +7,9 @@ import time
 import pytest
 from interpreter import run
 
-GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "timeouts-that-hold.md"
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+GUIDE = DOCS / "timeouts-that-hold.md"
+REACH = DOCS / "what-a-deadline-reaches.md"
 SECTION = re.compile(r"^## (.*)\n", re.MULTILINE)
 EXAMPLE = re.compile(r"^```(python|rust)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A reader is to see an example whole.
@@ -22,10 +24,11 @@ def sections():
 
 
 def python_examples():
+    examples = [*sections().items(), (REACH.stem, EXAMPLE.findall(REACH.read_text(encoding="utf-8")))]
     return [
         pytest.param(text, id=title)
-        for title, examples in sections().items()
-        for language, text in examples
+        for title, texts in examples
+        for language, text in texts
         if language == "python"
     ]
 

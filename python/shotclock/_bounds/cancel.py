@@ -1,4 +1,4 @@
-"""Cancellers: what a block does with sockets ends when another thread says so."""
+"""Cancellers: what waits in a block ends when another thread says so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .. import _native
 
 
 class Canceller(_native.Canceller):
-    """Ends everything that the blocks under it do with sockets, from any thread, for ever.
+    """Ends everything that waits in the blocks under it, from any thread, for ever.
 
     ``with canceller:`` puts a block under it. Once ``cancel()`` was called, by any thread or by a handler of signals, the
     call that waits there raises ``Cancelled``, and so does every later one: there is no way back.

@@ -1,4 +1,4 @@
-"""Deadline scopes: one limit for all that a block does with sockets, through libraries that know nothing of it.
+"""Deadline scopes: one limit for all that waits in a block, through libraries that know nothing of it.
 
 What counts is the earliest end of those around a call.
 """
