@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from .. import _native
+from .overdue import Overdue
 
 
 class Canceller(_native.Canceller):
@@ -33,6 +34,19 @@ class Canceller(_native.Canceller):
         error = Cancelled(errno.ECANCELED, "cancelled")
         error.canceller = self
         return error
+
+
+    def _overdue(self) -> Overdue:
+        """Make what they raise once the program has swallowed that again and again."""
+        overdue = Overdue("cancelled")
+        overdue.canceller = self
+        return overdue
+
+    def _judge(self, error: BaseException, /) -> bool:
+        """Make of that what others expect, when the block is left."""
+        if isinstance(error, Overdue) and error.canceller is self:
+            raise self._error() from error
+        return False
 
 
 class Cancelled(OSError):

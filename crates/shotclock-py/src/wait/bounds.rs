@@ -11,7 +11,7 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::open;
 use crate::wait::chain::Innermost;
 use crate::wait::link::LinkRef;
-use crate::wait::{canceller, chain};
+use crate::wait::{canceller, chain, overdue};
 
 /// For so long after a scope's end was first raised those who clean up may still wait, in nanoseconds: once, all together.
 const GRACE: u64 = 50_000_000;
@@ -117,7 +117,8 @@ impl Bounds {
         let raise = || {
             for canceller in self.first.iter().chain(&self.others) {
                 if canceller::core_of(canceller).is_cancelled() {
-                    let error = call_method(canceller, c"_error")?;
+                    let is_overdue = overdue::note_cancelled(canceller);
+                    let error = call_method(canceller, if is_overdue { c"_overdue" } else { c"_error" })?;
                     // SAFETY: the interpreter is held, the exception and its type are alive.
                     unsafe { PyErr_SetObject(Py_TYPE(error.as_ptr()).cast(), error.as_ptr()) };
                     return Ok(());

@@ -5,11 +5,11 @@ use std::ptr;
 
 use shotclock::Canceller;
 
-use crate::ffi::call::check_signals;
+use crate::ffi::call::{call_method_with, check_signals};
 use crate::ffi::capi::{
     METH_NOARGS, Py_DecRef, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_ssize_t, Py_tp_dealloc, Py_tp_doc,
-    Py_tp_getset, Py_tp_methods, Py_tp_new, PyBool_FromLong, PyGetSetDef, PyMethodDef, PyObject, PyTypeObject,
-    allocate, free,
+    Py_tp_getset, Py_tp_methods, Py_tp_new, PyBool_FromLong, PyErr_GivenExceptionMatches, PyExc_Exception, PyGetSetDef,
+    PyMethodDef, PyObject, PyTypeObject, allocate, free,
 };
 use crate::ffi::once::Once;
 use crate::ffi::own_object::{fast, heap_type, method};
@@ -129,13 +129,22 @@ unsafe extern "C" fn enter(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject
     returned(begin().map(|()| me))
 }
 
-unsafe extern "C" fn exit(me: *mut PyObject, _: *mut *mut PyObject, _: Py_ssize_t) -> *mut PyObject {
+unsafe extern "C" fn exit(me: *mut PyObject, arguments: *mut *mut PyObject, count: Py_ssize_t) -> *mut PyObject {
+    // SAFETY: the interpreter calls this with so many live arguments.
+    let error = unsafe { link_type::error_of(arguments, count) };
     let end = || {
         if let Some(link) = chain::entered_for(me)? {
             // SAFETY: alive, and of just this type.
             unsafe { LinkRef::of(link.as_ptr())? }.map_or(Ok(()), chain::leave)?;
         }
-        Ok(Owned::none())
+        // Of what is no Exception its own end may have become one.
+        // SAFETY: alive, as an argument and the object called; a static of the interpreter.
+        unsafe {
+            match error.filter(|error| PyErr_GivenExceptionMatches(error.as_ptr(), PyExc_Exception) == 0) {
+                Some(error) => call_method_with(&Owned::borrowed(me), c"_judge", error.as_ptr()),
+                None => Ok(Owned::none()),
+            }
+        }
     };
     returned(end())
 }

@@ -89,7 +89,11 @@ pub(crate) fn raise_timed_out(text: &Owned, expiry: &Expiry<'_>) -> Raised {
     let make = || {
         // SAFETY: the interpreter is held; every argument is a live object or the null that ends the list.
         unsafe {
-            let kind = if expiry.scope.is_some_and(overdue::note) { overdue::exception()? } else { PyExc_TimeoutError };
+            let kind = if expiry.scope.is_some_and(|scope| overdue::note(&scope.object)) {
+                overdue::exception()?
+            } else {
+                PyExc_TimeoutError
+            };
             let none = ptr::null_mut::<PyObject>();
             let error = Owned::new(variadic!(PyObject_CallFunctionObjArgs(kind, text.as_ptr(), none)))?;
             expiry.describe(error.as_ptr())?;

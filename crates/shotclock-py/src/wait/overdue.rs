@@ -7,7 +7,7 @@ use crate::ffi::capi::{PyEval_GetFrame, PyImport_ImportModule, PyObject, PyObjec
 use crate::ffi::once::Once;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::PyResult;
-use crate::wait::bounds::Scope;
+use crate::wait::chain;
 use crate::wait::link::LinkRef;
 
 /// So often in a row one frame may be told that the scope is over.
@@ -18,12 +18,20 @@ const LONGEST: u64 = 1_000_000_000;
 
 /// Notes that the scope's end is about to be raised. Whether it was swallowed so often that it is to be raised as
 /// [`exception`].
-pub(crate) fn note(scope: &Scope) -> bool {
+pub(crate) fn note(scope: &Owned) -> bool {
     // SAFETY: alive.
-    let Ok(Some(link)) = (unsafe { LinkRef::of(scope.object.as_ptr()) }) else { return false };
-    if !link.is_of_program() {
-        return false;
-    }
+    let Ok(Some(link)) = (unsafe { LinkRef::of(scope.as_ptr()) }) else { return false };
+    link.is_of_program() && note_link(link)
+}
+
+/// The same of a canceller's, whose calls are about to raise that it was used.
+pub(crate) fn note_cancelled(canceller: &Owned) -> bool {
+    let Ok(Some(entered)) = chain::entered_for(canceller.as_ptr()) else { return false };
+    // SAFETY: alive.
+    unsafe { LinkRef::of(entered.as_ptr()) }.is_ok_and(|link| link.is_some_and(note_link))
+}
+
+fn note_link(link: LinkRef) -> bool {
     let now = deadline_nanos(Deadline::now());
     let (in_a_row, _before) = link.note_raised(now, current_frame());
     in_a_row > MOST_IN_A_FRAME || link.first_raised().is_some_and(|first| now.saturating_sub(first) > LONGEST)
