@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME`: the benchmarks. Each ends itself if it hangs, and fails where a count misses its goal.
 
 mod cancellation;
+mod hooks;
 mod overshoot;
 mod python;
 
@@ -26,6 +27,8 @@ enum Name {
     IdleWaiters(Rest),
     /// What the Python package's calls cost beside the interpreter's own
     Python(python::Arguments),
+    /// What the interpreter's own waits cost with the hooks in its tables
+    Hooks(hooks::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -44,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Name::Cancellation(arguments) => cancellation::run(arguments),
         Name::Overshoot(arguments) => overshoot::run(arguments),
         Name::Python(arguments) => python::run(arguments),
+        Name::Hooks(arguments) => hooks::run(arguments),
     }
 }
 
