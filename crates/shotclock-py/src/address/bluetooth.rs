@@ -34,7 +34,7 @@ pub(super) fn encode(address: *mut PyObject, protocol: i32, caller: &str) -> PyR
     match protocol {
         L2CAP => {
             let (device, port) = device_and_number(address, caller)?;
-            // The system has two bytes of it.
+            // The system's field has two bytes.
             build::<14>(Family::BLUETOOTH, &[(2, &(port as u16).to_ne_bytes()), (4, &device)])
         }
         RFCOMM => {
@@ -47,7 +47,7 @@ pub(super) fn encode(address: *mut PyObject, protocol: i32, caller: &str) -> PyR
             if unsafe { variadic!(PyArg_ParseTuple(address, c"i".as_ptr(), &raw mut adapter)) } == 0 {
                 return Err(wrong_format(caller));
             }
-            // Its upper half reaches into the channel, as it does in CPython.
+            // The number's upper half is written into the channel's field, as CPython does.
             build::<6>(Family::BLUETOOTH, &[(2, &adapter.to_ne_bytes())])
         }
         SCO => {

@@ -1,4 +1,4 @@
-//! Addresses as fields of bytes, and what is raised of those that cannot be.
+//! Addresses as fields of bytes, and the errors for what makes no address.
 
 use std::fmt::Display;
 
@@ -73,7 +73,7 @@ pub(super) fn require_tuple(address: *mut PyObject, whose: impl Display) -> PyRe
     }
 }
 
-/// What the parser raised; an OverflowError in the caller's words.
+/// Keeps what the parser raised, but an OverflowError gets the caller's words.
 pub(super) fn out_of_range(text: impl Display) -> Raised {
     // SAFETY: the interpreter is held and an exception is set; a static of the interpreter.
     unsafe {

@@ -66,7 +66,7 @@ pub(super) fn encode_v6(timing: &Timing, address: *mut PyObject, caller: &str) -
     if flowinfo > FLOWINFO_MOST {
         return Err(overflow_error(format_args!("{caller}(): flowinfo must be 0-{FLOWINFO_MOST}.")));
     }
-    // The scope is the tuple's alone, whatever the host's name said.
+    // The scope is the tuple's own, even where the host has one (`%eth0`).
     let (port, flowinfo, scope) = (port.to_be_bytes(), flowinfo.to_be_bytes(), scope.to_ne_bytes());
     build::<28>(Family::INET6, &[(2, &port), (4, &flowinfo), (8, &found.array::<16>(8)), (24, &scope)])
 }
@@ -87,8 +87,8 @@ pub(super) fn decode_v6(fields: &Fields) -> PyResult<Owned> {
     })
 }
 
-/// The address of a host, without a port: any for "", else by its number, else by the system's lookup, for which the
-/// interpreter is released, and which ends in time where the call that needs it has a limit.
+/// The address of a host, without a port: any for ""; else by its number; else by the system's lookup, with the
+/// interpreter released and under the limit of the call that needs it.
 pub(crate) fn resolve(timing: &Timing, host: &CStr, family: i32) -> PyResult<SockAddr> {
     let family = Family(family);
     match host.to_bytes() {
@@ -160,7 +160,7 @@ fn port_range(caller: &str) -> String {
 
 type Converter = unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int;
 
-/// A host out of the parser: a C string inside of the argument, if that cannot change, or of bytes made of it.
+/// A host as the parser gives it: a C string, in the argument itself if that cannot change, else in bytes made of it.
 struct Host {
     text: *const c_char,
     _bytes: Option<Owned>,
@@ -173,7 +173,7 @@ impl Default for Host {
 }
 
 impl Host {
-    /// The host that a bytes object is, and how long that is.
+    /// The host in a bytes object, and its length.
     fn in_bytes(bytes: Owned) -> (Self, Py_ssize_t) {
         // SAFETY: the interpreter is held; the text lives as long as the object, which is kept beside it.
         let (text, len) = unsafe { (PyBytes_AsString(bytes.as_ptr()), PyBytes_Size(bytes.as_ptr())) };
@@ -188,8 +188,8 @@ impl Host {
     }
 }
 
-/// The parser's converter for a [`Host`]: ASCII as it is, other text by IDNA, bytes as they are. Without an object it
-/// takes back what it did, after a later argument was refused.
+/// The parser's converter for a [`Host`]: ASCII as it is, other text by IDNA, bytes as they are. Called without an
+/// object it undoes what it did: a later argument was refused.
 unsafe extern "C" fn convert_host(object: *mut PyObject, host: *mut c_void) -> c_int {
     // SAFETY: `encode_v4` and `encode_v6` pass a Host.
     let host = unsafe { &mut *host.cast::<Host>() };
@@ -213,7 +213,7 @@ fn host_of(object: *mut PyObject) -> PyResult<Host> {
         let (host, len) = if PyBytes_Check(object) != 0 {
             (Host { text: PyBytes_AsString(object), _bytes: None }, PyBytes_Size(object))
         } else if PyByteArray_Check(object) != 0 {
-            // A copy, since what converts the port may change the bytes or take them away.
+            // A copy, since converting the port may run code that changes or frees the bytes.
             Host::in_bytes(Owned::new(PyBytes_FromObject(object))?)
         } else if PyUnicode_Check(object) != 0 {
             if let Some(ascii) = ascii_of(object) {

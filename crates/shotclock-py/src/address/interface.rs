@@ -52,7 +52,7 @@ pub(super) fn encode_packet(socket: SocketRef, address: *mut PyObject, caller: &
     let Ok(protocol) = u16::try_from(protocol) else {
         return Err(overflow_error(format_args!("{caller}(): proto must be 0-65535.")));
     };
-    // Of these the system has two bytes, one, and one.
+    // The system's fields for these have two bytes, one, and one.
     let (link, kinds) = ((link as u16).to_ne_bytes(), [packet as u8, hardware.len() as u8]);
     let (protocol, index) = (protocol.to_be_bytes(), index.to_ne_bytes());
     build::<20>(Family::PACKET, &[(2, &protocol), (4, &index), (8, &link), (10, &kinds), (HARDWARE, hardware)])
@@ -152,7 +152,8 @@ pub(super) fn decode_can(fields: &Fields, protocol: i32, on: Option<Descriptor>)
 
 type Converter = unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int;
 
-/// The index, as the system has it, of the interface whose name the parser has made bytes of: 0, any, for none.
+/// The index of the interface whose name the parser has made bytes of, as the system stores it: 0, any interface, for
+/// an empty name.
 fn can_index(socket: SocketRef, parsed: c_int, name: *mut PyObject) -> PyResult<[u8; 4]> {
     if parsed == 0 {
         return Err(Raised);

@@ -53,7 +53,7 @@ pub(crate) fn to_python(address: Option<&SockAddr>, protocol: i32) -> PyResult<O
     decode(address, protocol, None)
 }
 
-/// The same for an address that a call on the socket gave, in whose network interfaces have their names.
+/// As [`to_python`], for an address that a call on this socket gave: interfaces are named in the socket's own network.
 pub(crate) fn to_python_on(socket: SocketRef, address: Option<&SockAddr>) -> PyResult<Owned> {
     decode(address, socket.protocol(), Some(Descriptor::of(socket)))
 }

@@ -44,7 +44,7 @@ impl Arguments<'_> {
         self.0.iter().copied()
     }
 
-    /// Just so many; the callers are our own.
+    /// Exactly `N` arguments. Only for calls from our own Python code, which passes so many.
     pub(crate) fn exactly<const N: usize>(&self) -> PyResult<[*mut PyObject; N]> {
         self.0.try_into().map_err(|_| exception::type_error("wrong number of arguments"))
     }
@@ -163,7 +163,8 @@ pub(crate) fn room_and_flags(
 
 /// What a call is to send: an argument's bytes.
 pub(crate) enum Data<'a> {
-    /// Of exact `bytes`, which nobody can change, and which the caller holds for the call: they need no buffer.
+    /// Those of a `bytes` object, and no subclass: nobody can change them and the caller keeps the object alive, so no
+    /// buffer is taken.
     Bytes(&'a [u8]),
     Buffer(Buffer),
 }
@@ -246,7 +247,7 @@ pub(crate) fn int(object: *mut PyObject) -> PyResult<c_int> {
     }
 }
 
-/// A descriptor's number out of an object. As in C it is an int, whatever the object said beyond.
+/// A descriptor's number out of an object. As in CPython it is cut to a C int.
 pub(crate) fn descriptor(object: *mut PyObject) -> PyResult<RawFd> {
     // SAFETY: the interpreter is held and the object alive.
     let number = unsafe { PyLong_AsLong(object) };
@@ -257,7 +258,7 @@ pub(crate) fn descriptor(object: *mut PyObject) -> PyResult<RawFd> {
 pub(crate) struct Keywords<const N: usize>([*const c_char; N]);
 
 impl<const N: usize> Keywords<N> {
-    /// `names` without the end, hence one less than `N`.
+    /// `names` has no null at its end, hence one name less than `N`.
     pub(crate) fn new(names: &[&'static CStr]) -> Self {
         let mut list = [std::ptr::null(); N];
         for (slot, name) in list.iter_mut().zip(names) {
@@ -266,7 +267,7 @@ impl<const N: usize> Keywords<N> {
         Self(list)
     }
 
-    /// The list as the parser takes it, which only reads it; how its type says so differs between versions.
+    /// The list for the parser, which only reads it, though in some versions its type does not say so.
     pub(crate) fn as_mut_ptr<T>(&self) -> *mut T {
         self.0.as_ptr().cast_mut().cast()
     }

@@ -1,17 +1,18 @@
-//! The interpreter's C interface, as the rest of the crate has it: whatever is used of the bindings comes through here, and
-//! is a name for something, or on one of two lists of functions.
+//! The interpreter's C interface, for the rest of the crate: only this file uses the bindings. What is here is types
+//! and constants, and functions on one of two lists.
 //!
-//! Up to 3.13 the interpreter ends a thread that comes back to it while it shuts down, by pthread_exit(3), which unwinds
-//! the stack: the frames of Rust would make an abort of that. It may happen wherever Python code runs, hence in any
-//! function that calls something, frees an object (finalizers), or makes one (up to 3.11 that collects garbage, and its
-//! finalizers run); to raise an exception is to make one. The bindings declare all functions as ones that never unwind. So
-//! these are declared anew, and such a thread sleeps for ever instead, as in 3.14.
+//! Up to 3.13 the interpreter ends a thread that comes back to it while it shuts down, by pthread_exit(3), which
+//! unwinds the stack; frames of Rust turn that into an abort. It may happen wherever Python code runs: in any function
+//! that calls something, frees an object (finalizers), or makes one (up to 3.11 that may collect garbage, whose
+//! finalizers run). To raise an exception makes one, too. The bindings declare all functions as never unwinding. So
+//! those in which it may happen are declared anew here, and a thread that is to end in one sleeps for ever instead, as
+//! in 3.14.
 #![allow(non_snake_case, reason = "the interpreter's own names")]
 
 use std::ffi::{c_char, c_double, c_int, c_long, c_ulong, c_ulonglong, c_void};
 use std::{mem, thread};
 
-// What is no function, or only given to one.
+// Types, constants, and functions that are only passed on.
 pub(crate) use pyo3_ffi::{
     METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, METH_O, METH_VARARGS, Py_CLEANUP_SUPPORTED, Py_READONLY, Py_T_BOOL,
     Py_T_INT, Py_T_LONGLONG, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TPFLAGS_HEAPTYPE, Py_UCS4,
@@ -26,8 +27,8 @@ pub(crate) use pyo3_ffi::{
     PyType_Spec, PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter, visitproc,
 };
 
-// Functions that look at what is there, take a reference to it or set it apart, and cannot fail the way they are used: no
-// Python code runs in them, nothing is made or freed.
+// The first list: functions in which no Python code can run, because they neither make nor free anything and cannot
+// fail the way they are used.
 pub(crate) use pyo3_ffi::{
     Py_False, Py_INCREF, Py_IncRef, Py_None, Py_REFCNT, Py_TYPE, Py_True, PyBool_FromLong, PyByteArray_Check,
     PyBytes_AsString, PyBytes_Check, PyBytes_CheckExact, PyBytes_Size, PyCFunction_Check, PyCFunction_GetFunction,
@@ -39,10 +40,11 @@ pub(crate) use pyo3_ffi::{
     PyUnicode_CheckExact, PyUnicode_CompareWithASCIIString, PyUnicode_GetLength,
 };
 
-/// The flag of a method that is told the class that it is of; the bindings leave it out, with the stable interface.
+/// The flag of a method that is told which class defines it; the bindings leave it out for the stable interface.
 pub(crate) const METH_METHOD: c_int = 0x0200;
 
-/// Declares functions as ones that may unwind, and under the same names has those that sleep instead.
+/// The second list: declares functions as ones that may unwind, and makes functions of the same names that sleep
+/// instead.
 macro_rules! asleep_at_the_end {
     ($($(#[$about:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $outcome:ty)?;)*) => {
         mod unwinding_alone {
@@ -69,7 +71,7 @@ macro_rules! asleep_at_the_end {
 }
 
 asleep_at_the_end! {
-    /// Not in the stable interface, and there in every version: nothing else lets go of what is too much without a copy.
+    /// Not in the stable interface, but there in every version: nothing else shrinks a bytes object without a copy.
     fn _PyBytes_Resize(bytes: *mut *mut PyObject, size: Py_ssize_t) -> c_int;
     fn Py_DecRef(object: *mut PyObject);
     fn PyBuffer_Release(view: *mut Py_buffer);
@@ -178,7 +180,7 @@ pub(crate) mod unwinding {
     }
 }
 
-/// Calls one of those, which is unsafe as the interpreter's own.
+/// Calls a function of [`unwinding`]; unsafe as the interpreter's own function is.
 macro_rules! variadic {
     ($name:ident($($argument:expr),* $(,)?)) => {
         $crate::ffi::capi::or_sleep(|| $crate::ffi::capi::unwinding::$name($($argument),*))
@@ -207,7 +209,7 @@ pub(crate) unsafe fn call_plain(method: PyCFunction, me: *mut PyObject, argument
     or_sleep(|| unsafe { mem::transmute::<PyCFunction, Method>(method)(me, argument) })
 }
 
-/// The end of an object's memory.
+/// Frees an object's memory.
 ///
 /// # Safety
 /// The object is one of this type, which nobody has any more.

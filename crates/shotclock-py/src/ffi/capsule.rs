@@ -8,7 +8,7 @@ use crate::ffi::raised::{PyResult, Raised};
 
 /// What may be in a capsule. The value is dropped with the interpreter held.
 pub(crate) trait Content {
-    /// The capsules' name, by which they are told from others: one for each type.
+    /// The name of this type's capsules, by which they are told from all others.
     const NAME: &'static CStr;
 }
 

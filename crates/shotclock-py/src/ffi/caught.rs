@@ -14,7 +14,7 @@ use crate::ffi::raised::Raised;
 pub(crate) struct Caught(Owned);
 
 impl Caught {
-    /// The one that is set.
+    /// Takes the exception that is set.
     pub(crate) fn new(raised: Raised) -> Self {
         Self(exception::take(raised))
     }
@@ -38,7 +38,7 @@ impl Caught {
         }
     }
 
-    /// How many bytes it says that its call has sent, if it says so.
+    /// How many bytes its call had sent, if the exception says.
     pub(crate) fn sent(&self) -> Option<usize> {
         let sent = self.attribute(c"sent")?;
         // SAFETY: the interpreter is held and the object alive; of what is no such number it is an error.
@@ -51,7 +51,7 @@ impl Caught {
         Some(sent)
     }
 
-    /// Has it say that so many bytes were sent before its call, too; where nobody knows, it goes on saying so.
+    /// Adds to its `sent` what had gone out before its call; a `sent` of None, "nobody knows", stays.
     pub(crate) fn add_sent(&self, before: usize) {
         if before > 0
             && let Some(sent) = self.sent()

@@ -68,7 +68,7 @@ pub(crate) fn take(_: Raised) -> Owned {
         if let (Some(value), Some(traceback)) = (&value, &traceback) {
             PyException_SetTraceback(value.as_ptr(), traceback.as_ptr());
         }
-        // There is one wherever something was raised.
+        // Wherever something was raised an exception is set.
         value.unwrap_or_else(Owned::none)
     }
 }
@@ -92,7 +92,7 @@ impl Kept {
         Self(kept)
     }
 
-    /// The same, as an object, whatever it was raised as.
+    /// As [`take`](Self::take), and makes an exception object of it where it was raised as a type and its arguments.
     pub(crate) fn take_normalized() -> Self {
         let Self(mut kept) = Self::take();
         let [kind, value, traceback] = &mut kept;
@@ -105,7 +105,7 @@ impl Kept {
         Some(self.0[1]).filter(|value| !value.is_null())
     }
 
-    /// Sets it again, if there was one; one that is set by now gives way.
+    /// Sets it again, if there was one, in the place of any that is set by now.
     pub(crate) fn restore(self) {
         let [kind, value, traceback] = self.0;
         // SAFETY: the interpreter is held, and takes the references over.

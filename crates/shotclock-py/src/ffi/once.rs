@@ -19,7 +19,7 @@ impl<T> Once<T> {
         Self(OnceLock::new())
     }
 
-    /// The object. Of two that are made at the same time the first counts.
+    /// The object. Where two threads make it at the same time, the first one counts.
     #[inline]
     pub(crate) fn get_or_make(&self, make: impl FnOnce() -> PyResult<*mut T>) -> PyResult<*mut T> {
         if let Some(Kept(made)) = self.0.get() {

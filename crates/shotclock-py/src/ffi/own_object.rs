@@ -110,7 +110,7 @@ pub(crate) fn method(
     defined(name, PyMethodDefPointer { PyCFunction: call }, flags, doc.into())
 }
 
-/// The same of one that takes its arguments as a vector.
+/// As [`method`], for a function that takes its arguments as a vector.
 pub(crate) fn fast(name: &'static CStr, call: PyCFunctionFast, doc: impl Into<Option<&'static CStr>>) -> PyMethodDef {
     defined(name, PyMethodDefPointer { PyCFunctionFast: call }, METH_FASTCALL, doc.into())
 }

@@ -1,4 +1,4 @@
-//! That an exception is set, as a value.
+//! A value that says that a Python exception is set.
 
 /// A Python exception is set.
 #[derive(Debug)]

@@ -26,13 +26,13 @@ impl Gate {
         Ok(Self { inside: Cell::new(0), lock })
     }
 
-    /// Whether nobody is inside: then a call that runs no Python code needs not go through.
+    /// Whether nobody is inside: then a call that runs no Python code need not go through `alone`.
     #[inline]
     pub(crate) fn is_free(&self) -> bool {
         self.inside.get() == 0
     }
 
-    /// Runs a call while no other is inside. One from within, by a handler of a signal, is a RuntimeError.
+    /// Runs a call while no other is inside. A call from inside another (by a signal handler) is a RuntimeError.
     pub(crate) fn alone<T>(&self, call: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
         // SAFETY: asks for nothing.
         let me = unsafe { PyThread_get_thread_ident() };

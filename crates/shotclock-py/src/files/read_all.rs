@@ -1,4 +1,4 @@
-//! `SocketIO.readall` where a limit may end it: after the end nothing is left to do that grows with what had come.
+//! `SocketIO.readall`, where a limit may end it: however much had come, its end takes no longer.
 
 use std::ptr;
 
@@ -14,7 +14,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::open;
 
-/// What is thrown away at once, without a thread for it.
+/// Up to so many bytes are freed at once; more of them by a thread.
 const LITTLE: usize = 16 << 20;
 
 /// `SocketIO.readall()`.
@@ -46,7 +46,7 @@ impl Pieces {
     const FIRST: usize = 64 << 10;
     const LARGEST: usize = 64 << 20;
 
-    /// Reads until the end of the data; false where a socket that does not wait has no more for now.
+    /// Reads until the end of the data; false if the socket does not wait and has no more for now.
     fn fill(&mut self, file: &Owned) -> PyResult<bool> {
         loop {
             let count = self.read_into_room(file)?;
@@ -110,7 +110,7 @@ impl Pieces {
         }
     }
 
-    /// To give gigabytes back takes the system a while, which is not the caller's.
+    /// To free gigabytes takes the system a while: a thread does it, not the caller.
     fn throw_away(self) {
         if self.len > LITTLE {
             drop_elsewhere(self.all);

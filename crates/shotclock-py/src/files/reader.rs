@@ -21,24 +21,25 @@ use crate::files::gate::Gate;
 use crate::files::receive::receive;
 use crate::files::store::Store;
 
-/// Room of a caller that is filled at once; what a call that fails had put there is copied back.
+/// Up to so much room of a caller is filled directly; if the call fails, what it had put there is copied back into the
+/// store.
 const DIRECT: usize = 4 << 20;
 
 pub(crate) struct Reader {
     sock: Owned,
-    /// How much is read at once, if not more is wanted.
+    /// How much is read at once, unless more is wanted.
     size: usize,
     pub(crate) gate: Gate,
     state: RefCell<State>,
     is_closed: Cell<bool>,
-    /// A handler's exception came in the moment of a try of OpenSSL's: nobody knows whether that had taken a byte.
+    /// A signal handler raised in the middle of a try of OpenSSL's: nobody knows whether that had taken a byte.
     is_spoilt: Cell<bool>,
 }
 
 #[derive(Default)]
 struct State {
     store: Store,
-    /// So many bytes of it have no end of a line.
+    /// So many bytes of the store were searched, and have no end of a line.
     looked_at: usize,
 }
 
@@ -60,7 +61,8 @@ pub(crate) unsafe extern "C" fn file_reader(
 }
 
 impl Reader {
-    /// Reads once, so many bytes at least if there are as many; 0 at the end, None where it would have to wait but does not.
+    /// Reads once, so many bytes at least if there are as many; 0 at the end, None if it would have to wait and must
+    /// not.
     pub(crate) fn fill(&self, state: &mut Store, wanted: usize) -> PyResult<Option<usize>> {
         if self.is_spoilt.get() {
             return Err(exception::os_error(
@@ -223,7 +225,7 @@ impl Reader {
 }
 
 impl State {
-    /// The next line, or as much of it as may be handed out, if it is there.
+    /// The next line, or as much of it as `limit` allows, if that is there.
     #[inline]
     fn line_there(&mut self, limit: Option<usize>) -> PyResult<Option<Owned>> {
         let limit = limit.unwrap_or(usize::MAX);

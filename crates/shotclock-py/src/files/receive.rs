@@ -19,8 +19,8 @@ use crate::socket::object::SocketRef;
 
 /// Receives once; how many bytes have come, 0 at the end of the data, None where a socket that does not wait has none.
 ///
-/// By the method in Rust no handler of a signal runs once bytes have come.
-/// Of OpenSSL's calls one may leave unknown whether it has taken a byte: then `is_spoilt` is set.
+/// Through the method in Rust no signal handler runs once bytes have come. A call of OpenSSL's may leave unknown
+/// whether it has taken a byte: then `is_spoilt` is set.
 pub(crate) fn receive(
     sock: &Owned,
     store: &mut Store,
@@ -56,7 +56,7 @@ pub(crate) fn receive(
     }
 }
 
-/// By OpenSSL's own call, since around it no handler of a signal may run that loses what has come.
+/// By OpenSSL's own call, since a signal handler that ran around it could lose what has come.
 fn by_tls(sock: &Owned, records: &Records, store: &mut Store, is_spoilt: &Cell<bool>) -> PyResult<Option<usize>> {
     let before = store.len();
     match records.receive(store, before + 1, before + RECORD) {
@@ -69,7 +69,7 @@ fn by_tls(sock: &Owned, records: &Records, store: &mut Store, is_spoilt: &Cell<b
     }
 }
 
-/// Whether the peer has ended the connection without a word, and the program takes that for the end of the data.
+/// Whether the peer has ended the connection without TLS's goodbye, and the program takes that for the end of the data.
 pub(crate) fn ends_the_data(sock: &Owned, error: &Caught) -> PyResult<bool> {
     // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
     unsafe {

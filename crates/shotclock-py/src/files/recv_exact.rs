@@ -1,4 +1,4 @@
-//! So many bytes of a stream under one limit. What ends it leaves nothing to do that grows with what had come.
+//! So many bytes of a stream under one limit. However much had come, its end takes no longer.
 
 use std::ptr;
 
@@ -20,8 +20,8 @@ use crate::wait::expiry::Moved;
 use crate::wait::parts::Filling;
 use crate::wait::timing::{First, Timing};
 
-/// `_native.recv_exact(sock, tls, count, partial)`: so many bytes, of which those are there; fewer where the peer has ended
-/// the data. By that object of `_ssl`'s, if it is one. An exception has what had come in `partial`.
+/// `_native.recv_exact(sock, tls, count, partial)`: `count` bytes, which begin with `partial`; fewer where the peer has
+/// ended the data. Through `tls`, an object of `_ssl`'s, if it is one. An exception has what had come in `partial`.
 pub(crate) unsafe extern "C" fn recv_exact(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
     returned(checked(arguments))
 }
@@ -81,7 +81,7 @@ fn over_tls(sock: &Owned, records: &Records, mut store: Store, count: usize) -> 
     if let Err(raised) = records.receive(&mut store, count, count) {
         let error = Caught::new(raised);
         if !ends_the_data(sock, &error)? {
-            // Else nobody knows what had come.
+            // Without this nobody would know what had come.
             if !records.is_unsure.get() {
                 error.set(c"partial", &store.show()?);
             }

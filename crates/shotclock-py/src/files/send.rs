@@ -1,4 +1,4 @@
-//! How a file sends: as its socket's `send` does, but that it counts what has moved, whatever ends the call.
+//! How a file sends: as its socket's `send` does, and it counts what has moved, whatever ends the call.
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,13 +20,13 @@ use crate::wait::lent::{Attempt, Descriptor};
 use crate::wait::manner::Manner;
 use crate::wait::timing::{First, Timing};
 
-/// By which way a socket sends.
+/// The way in which a socket sends.
 pub(crate) enum Way {
     /// By the method in Rust.
     Plain(SocketRef),
     /// By OpenSSL.
     Tls(Records),
-    /// By a method of its own class.
+    /// By a method of the socket's own class.
     Other,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn now(socket: SocketRef, data: &[u8], sent: &AtomicUsize) -> PyResul
     Ok(())
 }
 
-/// Sends by the socket's own method, whatever that is.
+/// Sends by the method of the socket's own class.
 pub(crate) fn by_method(sock: &Owned, data: *mut PyObject, sent: &AtomicUsize) -> PyResult<()> {
     // SAFETY: the caller's argument is alive.
     match unsafe { call_method_with(sock, c"send", data) } {

@@ -1,7 +1,7 @@
 //! What `SocketIO`, the raw file of socket.py, gets in the place of its own: a write that tells what has moved, so that
 //! the buffer above it sends no byte twice, and a `readall` whose end costs the same however much had come.
 //!
-//! They are C's for the buffers: no handler of a signal comes between what the system has taken and the count of it.
+//! To the buffers they are C functions: no signal handler runs between what the system has taken and the count of it.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -29,25 +29,26 @@ static ANY_ENDED: AtomicBool = AtomicBool::new(false);
 /// The attribute with an [`Ending`] in it, which the class has as None.
 pub(crate) const ENDING: &CStr = c"_write_ending";
 
-/// What the ends of its writes mean for the next ones of a raw file.
+/// What a raw file remembers of writes that were ended, for its next ones.
 #[derive(Default)]
 struct Ending {
-    /// A limit of ours has ended one: from then on it waits only within a scope or a canceller.
+    /// The exception by which a limit of ours has ended a write: from then on the file waits only within a scope or a
+    /// canceller.
     by_limit: bool,
-    /// The buffer's finalizer is at work: nobody is there to be told, and nothing is to wait.
+    /// The buffer's finalizer is at work: nobody can be told of errors, and nothing may wait.
     is_finalizing: bool,
-    /// How much has moved of what a buffer is sending, and where the rest of that begins in memory.
+    /// Of what a buffer is sending: how much has moved, and where in memory the rest begins.
     part: Option<(usize, usize)>,
     record: Record,
 }
 
 impl Ending {
-    /// So much of these bytes has moved; the next write is to go on with their rest.
+    /// Notes that so much of these bytes has moved; the next write is to go on with the rest.
     fn add_part(&mut self, sent: usize, data: &[u8]) {
         self.part = Some((self.take_part(data) + sent, data.as_ptr().addr() + sent));
     }
 
-    /// How much had moved before these bytes, where they are the rest of what a write began with.
+    /// How much had moved before these bytes, if they are the rest of what an earlier write began with.
     fn take_part(&mut self, data: &[u8]) -> usize {
         self.part.take().filter(|&(_, at)| at == data.as_ptr().addr()).map_or(0, |(moved, _)| moved)
     }
@@ -59,10 +60,10 @@ enum Record {
     /// Between two records.
     #[default]
     None,
-    /// OpenSSL has begun this one, and goes on with it where it is given the same bytes; in the place of others it would
-    /// send what it has.
+    /// OpenSSL has begun this record, and wants the same bytes again to go on; given others, it would send the old ones
+    /// in their place.
     Begun(Owned),
-    /// A handler's exception came in the moment of a try: nobody knows.
+    /// A signal handler raised in the middle of a try: nobody knows what OpenSSL has sent.
     Unknown,
 }
 
@@ -146,7 +147,7 @@ fn told_part(file: &Owned, sent: usize, data: &[u8]) -> PyResult<Owned> {
     Owned::size(sent)
 }
 
-/// What has moved counts, and the next write raises what ended this one; where nothing has, the exception is raised.
+/// If something has moved, gives how much, and has the next write raise the exception; else raises it now.
 fn told_end(file: &Owned, error: &Caught, way: &Way, sent: usize, data: &[u8]) -> PyResult<Owned> {
     // SAFETY: statics of the interpreter.
     let (is_system_s, would_block) = unsafe { (error.is(PyExc_OSError), error.is(PyExc_BlockingIOError)) };
@@ -179,7 +180,7 @@ fn told_end(file: &Owned, error: &Caught, way: &Way, sent: usize, data: &[u8]) -
     Err(error.raise())
 }
 
-/// What is known of the ends of the file's writes, if any has ended so that it matters.
+/// Lets `look` see what the file remembers of writes that were ended, if there is anything.
 fn with_ending<T>(file: &Owned, look: impl FnOnce(&mut Ending) -> T) -> PyResult<Option<T>> {
     // SAFETY: the interpreter is held and the objects alive; the content is looked at while the capsule is.
     unsafe {
@@ -191,7 +192,7 @@ fn with_ending<T>(file: &Owned, look: impl FnOnce(&mut Ending) -> T) -> PyResult
     }
 }
 
-/// The same, from the first time on.
+/// As [`with_ending`], and makes it where there is none yet.
 fn change_ending(file: &Owned, change: impl FnOnce(&mut Ending)) -> PyResult<()> {
     ANY_ENDED.store(true, Ordering::Relaxed);
     let mut change = Some(change);

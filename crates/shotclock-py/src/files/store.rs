@@ -8,13 +8,13 @@ use crate::ffi::capi::{_PyBytes_Resize, Py_REFCNT, PyBytes_AsString, PyBytes_Fro
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
 
-/// Up to so many bytes are rather copied.
+/// Up to so many bytes a copy is cheaper.
 const LITTLE: usize = 64 << 10;
 
 /// A bytes object, written from the front and read from the front.
 #[derive(Default)]
 pub(crate) struct Store {
-    /// Written only where nobody else has it.
+    /// Written to only while nobody else has a reference to it.
     bytes: Option<Owned>,
     capacity: usize,
     start: usize,
@@ -96,7 +96,7 @@ impl Store {
         self.bytes.as_ref().map(|bytes| unsafe { Owned::borrowed(bytes.as_ptr()) }).ok_or(Raised)
     }
 
-    /// Somebody may write to the object whenever they like: it is never freed, and never used again.
+    /// Another thread may still write to the object: so it is never freed, and never used again.
     pub(crate) fn keep_for_ever(&mut self) {
         if let Some(bytes) = std::mem::take(self).bytes {
             let _ = bytes.into_ptr();
@@ -118,7 +118,7 @@ impl Store {
         if self.capacity - self.end >= wanted {
             return Ok(());
         }
-        // What is moved was paid for by what was handed out, or is little.
+        // What is moved is no more than what was handed out before, or is little.
         if self.start >= self.len() || self.len() <= LITTLE {
             self.move_to_front();
         }
@@ -129,7 +129,7 @@ impl Store {
         Ok(())
     }
 
-    /// Another object with the same content: somebody else has this one, and bytes never change.
+    /// Copies the content into a new object: somebody else has this one, and a bytes object must not change.
     fn renew(&mut self, wanted: usize) -> PyResult<()> {
         let capacity = self.len() + wanted;
         // SAFETY: the interpreter is held.
@@ -153,10 +153,10 @@ impl Store {
         }
     }
 
-    /// Gives the room after what is there back.
+    /// Frees the room behind the content.
     fn trim(&mut self) -> PyResult<()> {
         if self.capacity == self.end || !self.is_ours_alone() {
-            // Else it is somebody's already who was shown it whole.
+            // If not, somebody was shown the whole object, and has it.
             return if self.capacity == self.end { Ok(()) } else { self.renew(0) };
         }
         self.resize(self.end)

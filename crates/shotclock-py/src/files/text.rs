@@ -31,10 +31,10 @@ const CHUNK: usize = 8192;
 struct Text {
     /// A [`Reader`].
     bytes: Owned,
-    /// How errors of UTF-8 are handled, or the incremental decoder of another encoding.
+    /// For UTF-8, how its errors are handled; for another encoding, the incremental decoder.
     errors: Owned,
     decoder: Option<Owned>,
-    /// What translates the ends of lines, or holds a \r back until it is known what follows.
+    /// Translates the ends of lines, or holds a \r back until it is known what follows.
     newlines: Option<Owned>,
     /// The end of a line; empty for any.
     newline: Owned,
@@ -44,11 +44,11 @@ struct Text {
 }
 
 struct State {
-    /// None in the place of no text.
+    /// None stands for no text.
     text: Option<Owned>,
     start: usize,
     len: usize,
-    /// Up to here there is no end of a line.
+    /// Up to here the text was searched, and has no end of a line.
     looked_at: usize,
 }
 
@@ -164,7 +164,7 @@ impl Text {
             [] => any_end(text, from, state.len)?,
             &[one] => find_char(text, one, from, state.len)?.map(|at| at + 1),
             several => {
-                // It may have come by half.
+                // Half of it may have come already.
                 let from = from.saturating_sub(several.len() - 1).max(state.start);
                 find(text, &self.newline, from, state.len)?.map(|at| at + several.len())
             }
@@ -187,7 +187,8 @@ impl Text {
             if store.len() == 0 || self.needs_more(store) {
                 // More at once the more there is, since each appending may move what is there.
                 let wanted = CHUNK.max(state.rest() / 4);
-                // Nothing where it would have to wait is not the end, after which a part of a character is an error.
+                // No bytes because it would have to wait is not the end of the data: a part of a character is an error
+                // only there.
                 let count = self.reader().fill(store, wanted)?.ok_or_else(|| exception::raise_errno(Errno::AGAIN))?;
                 is_end = count == 0;
             }
@@ -248,7 +249,7 @@ impl State {
         Ok(())
     }
 
-    /// Lets go of what was handed out.
+    /// Drops the text that was handed out.
     fn forget_front(&mut self) -> PyResult<()> {
         if self.start > 0 {
             let rest = if self.start == self.len { None } else { Some(self.substring(self.start, self.len)?) };
@@ -277,7 +278,7 @@ impl State {
         Owned::new(unsafe { PyUnicode_Substring(text.as_ptr(), start.cast_signed(), end.cast_signed()) })
     }
 
-    /// Of a timeout: the text that had come, which is still there.
+    /// For a timeout's `partial`: the text that had come, which stays here.
     fn show_partial(&self, raised: Raised) -> Raised {
         let error = Caught::new(raised);
         // SAFETY: a static of the interpreter.
@@ -292,7 +293,7 @@ impl State {
     }
 }
 
-/// By a decoder of Python's. Whatever ends it, it begins with the same bytes again.
+/// Decodes by a decoder of Python's. If that raises, the next call begins with the same bytes again.
 fn decoded_by(decoder: &Owned, store: &mut Store, is_end: bool) -> PyResult<Owned> {
     let before = call_method(decoder, c"getstate")?;
     let data = Owned::bytes(store.all())?;
@@ -310,7 +311,7 @@ fn decoded_by(decoder: &Owned, store: &mut Store, is_end: bool) -> PyResult<Owne
     })
 }
 
-/// What is no text is lost, as it is to the interpreter's own files.
+/// Bytes that are no text are dropped, as the interpreter's own files do.
 fn lose_unless_handler_s(raised: Raised, store: &mut Store) -> Raised {
     let error = Caught::new(raised);
     // SAFETY: a static of the interpreter.

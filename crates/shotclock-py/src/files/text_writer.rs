@@ -1,5 +1,5 @@
 //! The writing half of a text file that survives: encodes, and has the writer of bytes take it over. The interpreter's
-//! own drops what it is given where it cannot send what it had.
+//! own drops its argument where it cannot send what it had before.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -29,7 +29,8 @@ struct TextWriter {
     encoder: Option<Owned>,
     /// What is written for \n, where that is something else.
     newline: Option<Owned>,
-    /// What was taken over, and is not encoded: an encoder may be Python code, in which a handler of a signal may raise.
+    /// Text that was taken over and is not encoded yet: an encoder may be Python code, in which a signal handler may
+    /// raise.
     texts: RefCell<VecDeque<Owned>>,
     gate: Gate,
 }
@@ -85,7 +86,7 @@ impl TextWriter {
         Owned::size(len.unsigned_abs())
     }
 
-    /// Has the writer of bytes take over what is not encoded yet.
+    /// Encodes what is not encoded yet, and has the writer of bytes take it over.
     fn encode(&self, writer: &Writer, encoder: &Owned) -> PyResult<()> {
         self.gate.alone(|| {
             loop {
@@ -116,7 +117,7 @@ impl TextWriter {
     }
 }
 
-/// Encodes a text. What ends that leaves the encoder as it was.
+/// Encodes a text. If that raises, the encoder is put back as it was.
 fn encoded(encoder: &Owned, text: &Owned) -> PyResult<Owned> {
     let before = call_method(encoder, c"getstate")?;
     // SAFETY: all are alive.

@@ -1,7 +1,8 @@
 //! What files and `recv_exact` do over TLS: by OpenSSL's own calls, each byte counted, whatever a handler of a signal raises.
 //!
-//! `_ssl` runs handlers after each try, whatever that did, and if they raise drops what the try gave. Waits are ours here,
-//! so that this can only be in the moment of a try; and of a read what is left of the record tells what was taken.
+//! `_ssl` runs signal handlers after each try, and if one raises, drops what the try gave. Since the waits are ours
+//! here, that can happen only in the moment of a try; and after a read, what is left of the record tells what was
+//! taken.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ use crate::tls::tries;
 /// count of bytes; of a larger one it does not tell.
 pub(crate) const RECORD: usize = 16 << 10;
 
-/// What is in the place of a byte that OpenSSL is to write; what else is there has come.
+/// Stands where OpenSSL is to write a byte; if another value is there afterwards, the byte has come.
 const MARK: u8 = 0xff;
 
 /// A connection of OpenSSL's.
@@ -37,7 +38,7 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Those beneath a socket, if they are of `_ssl`'s.
+    /// The TLS connection beneath a socket, if it is `_ssl`'s.
     pub(crate) fn of(sock: &Owned) -> Option<Self> {
         // SAFETY: the interpreter is held, the object is alive, the name ends with a NUL; None lives for ever.
         unsafe {
@@ -52,8 +53,8 @@ impl Records {
         Ok(Self { object, guarded, is_unsure: Cell::new(false) })
     }
 
-    /// Receives until the store has so many bytes at least; what it has at the end of the data is fewer. Of a record no
-    /// more is taken than `most` in the store.
+    /// Receives until the store has so many bytes at least, or fewer at the end of the data. Takes no more of a record
+    /// than makes `most` bytes in the store.
     pub(crate) fn receive(&self, store: &mut Store, least: usize, most: usize) -> PyResult<()> {
         tries::in_time(self.guarded, self.object.as_ptr(), TlsCall::Read, || {
             let count = self.read(store, most - store.len())?;
@@ -74,8 +75,8 @@ impl Records {
         })
     }
 
-    /// Reads of one record. Its first byte alone, since what is left of it shows that this was taken, and then what more
-    /// is.
+    /// Reads one record: first its first byte alone, since the number of bytes left then shows that it was taken; then
+    /// the rest.
     fn read(&self, store: &mut Store, most: usize) -> PyResult<usize> {
         let before = self.pending()?;
         if before > 0 {
@@ -143,7 +144,8 @@ impl Records {
     }
 }
 
-/// Whether an exception is the call's own: one of C's has come through no frame of Python's, as every handler's has.
+/// Whether an exception is the call's own. C code raises it, so that it has no traceback; a signal handler's has come
+/// through a Python frame.
 fn is_s_own(error: &Caught) -> bool {
     // SAFETY: a static of the interpreter.
     unsafe { error.is(PyExc_OSError) && !error.has_traceback() }

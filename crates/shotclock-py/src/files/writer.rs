@@ -1,4 +1,5 @@
-//! The writing half of a file that survives: what it was given goes out once, in order, whatever ends the calls.
+//! The writing half of a file that survives: what it is given goes out once, in order, even if limits end calls in
+//! between.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -30,11 +31,11 @@ pub(crate) struct Writer {
     gate: Gate,
     queue: RefCell<Queue>,
     is_closed: Cell<bool>,
-    /// Something has ended a write that has not gone on since.
+    /// A write was ended, and none has gone on with it since.
     has_ended: Cell<bool>,
-    /// It is being closed: then what has ended once waits no more.
+    /// It is being closed: then a write that was ended once waits no more.
     is_closing: Cell<bool>,
-    /// A handler's exception came in the moment of a try of OpenSSL's, or out of a method of the socket's own class: nobody
+    /// A signal handler raised in the middle of a try of OpenSSL's, or in a method of the socket's own class: nobody
     /// knows whether that had sent.
     is_spoilt: Cell<bool>,
 }
@@ -109,7 +110,8 @@ impl Writer {
         Owned::size(buffer.len())
     }
 
-    /// Takes bytes over, and sends if they are more than is to wait. `whole` is an object of just these that never changes.
+    /// Takes bytes over, and sends if there are more than may wait. `whole` is a bytes object of just these, which
+    /// never changes.
     pub(crate) fn take(&self, whole: Option<&Owned>, bytes: &[u8]) -> PyResult<()> {
         if self.gate.is_free() {
             let queue = &mut *self.queue.borrow_mut();
@@ -144,7 +146,7 @@ impl Writer {
             self.queue.borrow_mut().sent(sent);
             outcome.map_err(|raised| self.told_end(raised, Some(&way), before, sent))?;
             before += sent;
-            // What has gone out is counted: now they may raise.
+            // What has gone out is counted: now signal handlers may raise.
             check_signals().map_err(|raised| self.told_end(raised, None, before, 0))?;
         }
         self.has_ended.set(false);
@@ -225,7 +227,7 @@ unsafe extern "C" fn flush(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject
     returned(unsafe { value_of::<Writer>(me) }.flush())
 }
 
-/// From now on what has ended once waits no more.
+/// From now on a write that was ended once waits no more.
 unsafe extern "C" fn begin_to_close(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: as in `write`.
     unsafe { value_of::<Writer>(me) }.is_closing.set(true);

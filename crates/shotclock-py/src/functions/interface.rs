@@ -1,4 +1,5 @@
-//! Network interfaces by name and by index. What is refused, the interpreter's own function refuses in its own words.
+//! Network interfaces by name and by index. Arguments that are refused go to the interpreter's own function, which
+//! refuses them in its own words.
 
 use std::ffi::{OsStr, c_void};
 use std::os::unix::ffi::OsStrExt;

@@ -1,5 +1,5 @@
-//! Byte order, addresses as text, and the sizes of control messages. What is refused, the interpreter's own function
-//! refuses in the words of its version.
+//! Byte order, addresses as text, and the sizes of control messages. Arguments that are refused go to the interpreter's
+//! own function, which refuses them in the words of its version.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::net::{IpAddr, Ipv4Addr};
@@ -129,8 +129,8 @@ pub(crate) unsafe extern "C" fn cmsg_space(_: *mut PyObject, arguments: *mut PyO
     returned(control_size(arguments, format, shotclock::cmsg_space, refused))
 }
 
-/// What `own` makes of the arguments. It gives `None`, with or without an exception, for what it refuses, as keywords
-/// are: then the interpreter's own function is asked.
+/// What `own` makes of the arguments. For what it refuses it gives `None`, with or without an exception; then, and
+/// where there are keywords, the interpreter's own function is asked.
 fn or_stock(
     name: &CStr,
     arguments: *mut PyObject,

@@ -29,7 +29,8 @@ use crate::wait::expiry::{Expiry, Moved};
 use crate::wait::lent::Descriptor;
 use crate::wait::timing::{First, Timing};
 
-/// `_native.race(infos, delay, prepare, failures)`: the first socket to be connected, or None. Under the scope alone.
+/// `_native.race(infos, delay, prepare, failures)`: the first socket to be connected, or None. Only scopes and
+/// cancellers bound it.
 pub(crate) unsafe extern "C" fn race(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
     returned(race_checked(arguments))
 }
@@ -64,7 +65,7 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         Ok(Finish::Won(attempt)) => return attempt.win(),
         Ok(Finish::CalledOff(raised)) => return Err(raised),
         Ok(Finish::Lost) => Ok(Owned::none()),
-        // A budget that was over before it began hides nothing that is known at once.
+        // Even where the budget was over from the start, what is known at once is told.
         Err(Stop::TimedOut { .. }) if !race.has_begun() && is_lost_at_once(&mut race) => Ok(Owned::none()),
         Err(stop @ Stop::TimedOut { limit, elapsed }) => {
             let text = Owned::text("timed out")?;
@@ -83,7 +84,8 @@ fn race_checked(arguments: *mut PyObject) -> PyResult<Owned> {
     ended.map_err(|stop| timing.raise(stop))
 }
 
-/// Makes the attempts that need not wait, after the end: whether all have failed. One that has won by then is too late.
+/// After the end of time: makes the attempts that need not wait, and tells whether all have failed. One that connects
+/// now is too late.
 fn is_lost_at_once(race: &mut Race<Program<'_>>) -> bool {
     matches!(race.attempt(Readiness::empty()), Ok(Finish::Lost))
 }
@@ -134,7 +136,7 @@ struct Program<'a> {
 impl Entrants for Program<'_> {
     type Candidate = Candidate;
     type Socket = Attempt;
-    /// The exception.
+    /// A Python exception, as an object.
     type Failure = Owned;
     type Stop = Raised;
 
@@ -194,7 +196,7 @@ impl Attempt {
         unsafe { SocketRef::new(object) }
     }
 
-    /// The object, on a descriptor that waits or not as its timeout has it.
+    /// The object, its descriptor set to block or not as its timeout asks for.
     fn win(mut self) -> PyResult<Owned> {
         if self.socket().timeout() < 0 {
             self.set_nonblocking(false)?;
@@ -207,7 +209,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if let Some(object) = self.object.take() {
             let kept = Kept::take();
-            // Whatever its class says to that: nobody else has it.
+            // Errors of its class are dropped: nobody else has the object.
             if call_method(&object, c"close").is_err() {
                 // SAFETY: the interpreter is held wherever an attempt is.
                 unsafe { PyErr_Clear() };

@@ -64,7 +64,7 @@ pub(crate) unsafe extern "C" fn connect_ex(me: *mut PyObject, to: *mut PyObject)
             Err(Stop::TimedOut { limit: LimitKind::SocketTimeout(_), .. } | Stop::WouldBlock) => {
                 Ok(Errno::AGAIN.raw_os_error())
             }
-            // A scope ends it with an exception: there is no number that would say so.
+            // A scope's end is raised as an exception: no error number would say it.
             Err(stop) => Err(timing.raise(stop)),
         }
     };
@@ -105,7 +105,7 @@ pub(crate) unsafe extern "C" fn listen(me: *mut PyObject, arguments: *mut PyObje
         }
         (SocketRef::new(me), backlog)
     };
-    // Negative ones are as good as none to some systems, and an error to others.
+    // A negative backlog counts as 0 on some systems, and is an error on others.
     let listen =
         || Descriptor::of(socket).held(|fd| syscall::listen(fd, backlog.max(0))).map_err(exception::raise_errno);
     returned(listen().map(|()| Owned::none()))
@@ -138,7 +138,7 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     Ok(result)
 }
 
-/// Connects; what ended it is the caller's to raise or to tell.
+/// Connects. What has ended it the caller raises, or gives as a number.
 fn connect_to(
     socket: SocketRef,
     timing: &Timing,
@@ -195,7 +195,7 @@ impl Connect {
     fn begin(&mut self, fd: BorrowedFd<'_>) -> Result<(), Pause> {
         match syscall::connect(fd, &self.address) {
             Ok(()) => Ok(()),
-            // Interrupted, it goes on by itself; only its end is to be waited for (PEP 475).
+            // An interrupted connect goes on by itself; only its end is waited for (PEP 475).
             Err(Errno::INTR) if self.manner != Manner::Once => {
                 self.begun = true;
                 Err(Pause::Interrupted)

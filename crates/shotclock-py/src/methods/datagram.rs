@@ -81,7 +81,7 @@ fn sendto_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned
     Owned::size(transfer.send_by(&mut timing, |fd, from, flags| syscall::sendto(fd, &data[from..], flags, &address))?)
 }
 
-/// Two arguments or three: the flags are in the middle.
+/// With two arguments or three; of three the flags are in the middle.
 fn data_flags_and_address(arguments: *mut PyObject) -> PyResult<(Buffer, c_int, *mut PyObject)> {
     let (mut data, mut flags, mut to) = (Buffer::empty(), 0, std::ptr::null_mut::<PyObject>());
     // SAFETY: the interpreter is held; each format's types are those of its pointers, in order.

@@ -67,7 +67,7 @@ fn recvmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     let size = usize::try_from(size).map_err(|_| exception::value_error("negative buffer size in recvmsg()"))?;
     let (data, message) = received_bytes(size, flags, |room| {
         let message = Message::receive(socket, &mut [IoSliceMut::new(room)], size, control_size, flags)?;
-        // Of a message that did not fit there is what did; that it was longer is in the flags.
+        // Of a message that did not fit this is the part that did; the flags say that it was longer.
         Ok((message.received.len.min(size), message))
     })?;
     message.into_python(&data)
@@ -277,7 +277,7 @@ fn sendmsg_afalg_checked(socket: SocketRef, arguments: *mut PyObject, keywords: 
 /// The control messages that set an operation up: linux/if_alg.h.
 fn operation_of(op: *mut PyObject, iv: &Buffer, associated: *mut PyObject) -> PyResult<Vec<u8>> {
     let op = if op.is_null() { None } else { int(op).ok().and_then(|op| u32::try_from(op).ok()) };
-    // The error of a number that does not fit is replaced by this one.
+    // This error replaces the one of a number that does not fit.
     let op = op.ok_or_else(|| exception::type_error("Invalid or missing argument 'op'"))?;
     let associated = if associated.is_null() {
         None
@@ -315,13 +315,13 @@ fn transmit(
     let transfer = Transfer { socket, phase: Phase::Send, bytes: size, flags };
     let sent = transfer.send_by(&mut timing, |fd, from, flags| match from {
         0 => syscall::sendmsg(fd, &slices, control, to, flags),
-        // What stands beside the data has gone out with its beginning.
+        // Control messages have gone out with the first part.
         _ => syscall::sendmsg(fd, &beyond(&slices, from), &[], to, flags),
     })?;
     Owned::size(sent)
 }
 
-/// The slices from that byte of theirs on.
+/// The slices, less the first `from` bytes of them all.
 fn beyond<'a>(slices: &[IoSlice<'a>], from: usize) -> Vec<IoSlice<'a>> {
     let mut all = slices.to_vec();
     let mut rest = &mut all[..];
@@ -329,7 +329,7 @@ fn beyond<'a>(slices: &[IoSlice<'a>], from: usize) -> Vec<IoSlice<'a>> {
     rest.to_vec()
 }
 
-/// The slices from that byte of theirs on, to be written.
+/// The slices to be written, less the first `from` bytes of them all.
 fn beyond_mut<'a>(slices: &'a mut [IoSliceMut<'_>], mut from: usize) -> Vec<IoSliceMut<'a>> {
     let mut rest = Vec::with_capacity(slices.len());
     for slice in slices {

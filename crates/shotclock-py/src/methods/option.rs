@@ -65,7 +65,7 @@ fn get(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owned> {
         return Owned::bytes(&room[..len]);
     }
     if socket.family() == Family::VSOCK.0 {
-        // Its options have 64 bits.
+        // Options of vsock have 64 bits.
         let mut number = [0; 8];
         ask(&mut number)?;
         // SAFETY: the interpreter is held.
@@ -89,7 +89,7 @@ enum Value {
 fn set(socket: SocketRef, arguments: *mut PyObject) -> PyResult<()> {
     let (level, name, value) = parse(arguments, socket.family() == Family::VSOCK.0)?;
     if (level, name) == (numbers::SOL_SOCKET, numbers::SO_RCVLOWAT) {
-        // Before it is set: from then on nobody goes by what was known.
+        // Before it is set, so that no call goes by the old mark afterwards.
         low_water::changes();
     }
     let descriptor = Descriptor::of(socket);
@@ -147,7 +147,8 @@ fn parse(arguments: *mut PyObject, has_long_values: bool) -> PyResult<(c_int, c_
     }
 }
 
-/// Whether to take the arguments once more runs no code of the program's, which would see itself called twice.
+/// Whether the arguments can be parsed once more without running the program's code, which would notice that it is
+/// called twice.
 fn are_plain(arguments: *mut PyObject) -> bool {
     // SAFETY: the interpreter is held; a tuple, which keeps its items alive.
     unsafe {
@@ -160,8 +161,8 @@ fn are_plain(arguments: *mut PyObject) -> bool {
     }
 }
 
-/// Puts the interpreter's own complaint about the arguments, which differs between versions, in the place of the one that
-/// is set: that of an object without a descriptor, which finds none only after it has taken the arguments.
+/// Replaces the exception that is set by the interpreter's own for these arguments, whose words differ between
+/// versions. It comes from an object without a descriptor, which looks at its arguments first.
 fn complain_as_stock(arguments: *mut PyObject) -> Raised {
     let ours = exception::take(Raised);
     // Made once: the object has no descriptor, and no state that a call changes.

@@ -30,7 +30,8 @@ fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         // SAFETY: not negative, and never bad memory; which file the number stands for is the program's business, as in
         // os.sendfile.
         let file = unsafe { BorrowedFd::borrow_raw(file) };
-        // Without a timeout too: socket.py waits for a descriptor that somebody else made non-blocking.
+        // Would-block is waited out without a timeout, too: socket.py does so where somebody else has made the
+        // descriptor non-blocking.
         syscall::sendfile(fd, file, &mut offset, count).map_err(Pause::from)
     });
     let sent = timing.run(&mut send, First::Try);
@@ -39,7 +40,7 @@ fn sendfile_checked(arguments: *mut PyObject) -> PyResult<Owned> {
 
 struct Part {
     socket: SocketRef,
-    /// Of the file's descriptor, not negative.
+    /// The number of the file's descriptor, not negative.
     file: RawFd,
     offset: u64,
     count: usize,

@@ -38,13 +38,13 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     returned(if number < 0 { Ok(Owned::none()) } else { close_number(number) })
 }
 
-/// Closes a descriptor, under whoever waits on it, with the interpreter released: those are waited for, and under SO_LINGER
-/// the peer, which only a scope or a canceller ends. That the peer has reset the connection is no error of closing it.
+/// Closes a descriptor, with the interpreter released. Waits until other threads that wait on it have left, and under
+/// SO_LINGER for the peer, which only a scope or a canceller ends. That the peer has reset the connection is no error
+/// of a close.
 pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
     unblocked::give_up(number);
     let timing = Timing::of_scope(Phase::Shutdown).unwrap_or_else(|Raised| {
-        // It will be said to who asks for more.
-        // SAFETY: the interpreter is held.
+        // A close goes on without limits: the next call will meet the error. SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };
         Timing::without_limit(Phase::Shutdown)
     });
@@ -61,8 +61,8 @@ pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
     }
 }
 
-/// Waits for the end of a connection that is closed, no longer than the limit. That a canceller ends it is no fault of the
-/// connection's.
+/// Waits for the end of a connection that is closed, no longer than the limit. Only a limit or a handler's exception is
+/// raised: that a canceller has ended the wait is no error of a close.
 fn linger(copy: OwnedFd, timing: &Timing) -> PyResult<Owned> {
     match timing.run_python(&mut Farewell::begin(copy), First::Try) {
         Err(stop @ (Stop::TimedOut { .. } | Stop::Interrupt(_))) => Err(timing.raise(stop)),
@@ -104,7 +104,7 @@ pub(crate) unsafe extern "C" fn gettimeout(me: *mut PyObject, _: *mut PyObject) 
 pub(crate) unsafe extern "C" fn setblocking(me: *mut PyObject, flag: *mut PyObject) -> *mut PyObject {
     // SAFETY: as in `close`.
     let socket = unsafe { SocketRef::new(me) };
-    // What stands for a bool besides differs between versions.
+    // Which other objects count as a bool differs between versions.
     let nanos = is_plainly_true(flag).map_or_else(
         || timeout_by_stock(StockMethod::Setblocking, flag),
         |blocking| Ok(if blocking { NO_TIMEOUT } else { 0 }),
@@ -196,15 +196,15 @@ pub(crate) fn remember_accepted(number: RawFd, listener_timeout: i64) {
 }
 
 fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
-    // A closed socket keeps it, too, though there is no descriptor to tell.
+    // A closed socket keeps its timeout, too, though it has no descriptor.
     let before = socket.timeout();
     if !in_ssl::set_timeout(socket, nanos) {
         socket.set_timeout_field(nanos);
     }
     let descriptor = Descriptor::of(socket);
     descriptor.check().map_err(exception::raise_errno)?;
-    // From one timeout to another the descriptor is O_NONBLOCK already. To none and to zero the caller says what the
-    // descriptor shall be from now on, whoever else may have changed it.
+    // From one timeout to another nothing is to be done: the descriptor is O_NONBLOCK already. With none or zero the
+    // program says what the descriptor is to be from now on, even if others have changed it.
     let stays = nanos > 0 && before >= 0;
     let blocks_already = nanos < 0 && before < 0 && accepted::blocks_from_birth(socket.number());
     if !stays && !blocks_already {
@@ -225,8 +225,8 @@ fn seconds(nanos: i64) -> PyResult<Owned> {
     Owned::new(unsafe { PyFloat_FromDouble(seconds) })
 }
 
-/// A timeout out of seconds or None, rounded up to nanoseconds: fast where it is surely right, else as the interpreter
-/// itself does it, for its own errors.
+/// A timeout out of seconds or None, rounded up to nanoseconds. Simple numbers are converted here; all else by the
+/// interpreter itself, so that its errors are its own.
 fn nanoseconds(seconds: *mut PyObject) -> PyResult<i64> {
     // SAFETY: the interpreter is held and the object alive.
     unsafe {
@@ -251,8 +251,9 @@ fn is_plainly_true(flag: *mut PyObject) -> Option<bool> {
     unsafe { if flag == Py_True() { Some(true) } else { (flag == Py_False()).then_some(false) } }
 }
 
-/// The timeout that a method sets, in nanoseconds, by an object of the interpreter's own, without a descriptor: it takes
-/// the argument apart and keeps the timeout before it finds that there is nothing to set it for.
+/// The timeout that a method sets, in nanoseconds, found out by an object of the interpreter's own without a
+/// descriptor. Its method parses the argument and keeps the timeout in the object, before it finds that there is no
+/// descriptor to set it for.
 fn timeout_by_stock(method: StockMethod, argument: *mut PyObject) -> PyResult<i64> {
     const UNTOUCHED: i64 = i64::MIN;
     let stock = stock()?;

@@ -45,7 +45,8 @@ fn recv_checked(socket: SocketRef, arguments: Arguments<'_>) -> PyResult<Owned> 
     received_bytes(size, flags, |room| Ok((receive(socket, room, flags)?, ()))).map(|(data, ())| data)
 }
 
-/// A bytes object of what `receive` puts into room for `size` bytes; it says how many they are, and whatever else.
+/// A bytes object of what `receive` puts into room for `size` bytes. `receive` gives how many there are, and anything
+/// else it likes.
 ///
 /// With MSG_TRUNC the number may be that of a message that did not fit. As in CPython the object has that length then;
 /// what is missing is zeroes.
@@ -55,9 +56,10 @@ pub(crate) fn received_bytes<T>(
     receive: impl FnOnce(&mut [u8]) -> PyResult<(usize, T)>,
 ) -> PyResult<(Owned, T)> {
     if flags & MessageFlags::TRUNC.0 != 0 {
-        // TCP counts the bytes then and does not write them: what the memory held before is not for anybody.
+        // With MSG_TRUNC TCP counts the bytes and does not write them: so the room is zeroes, or old memory would be
+        // shown.
         let Some(mut room) = zeroes(size) else {
-            // In the words of the bytes object that there is no room for either.
+            // The bytes object, for which there is no room either, raises the error in the interpreter's words.
             return Err(unwritten_bytes(size).map_or_else(|raised| raised, |_| exception::out_of_memory()));
         };
         let (len, more) = receive(&mut room)?;
@@ -79,7 +81,8 @@ pub(crate) fn received_bytes<T>(
     }
 }
 
-/// So many zeroes, if there is room for them. They cost nothing where they are not touched, however many they are.
+/// So many zeroes, if there is memory for them. The system makes pages only where they are touched, so a big room costs
+/// little.
 pub(crate) fn zeroes(len: usize) -> Option<Box<[u8]>> {
     if len == 0 {
         return Some(Box::default());
@@ -92,12 +95,12 @@ pub(crate) fn zeroes(len: usize) -> Option<Box<[u8]>> {
     }
 }
 
-/// `(size, flags)` of recv: fast where they are surely right, else by CPython's own parser, for its own errors.
+/// `(size, flags)` of recv. Plain ints are read here; all else by CPython's own parser, so that its errors are its own.
 fn size_and_flags(arguments: Arguments<'_>) -> PyResult<(Py_ssize_t, c_int)> {
     // SAFETY: the interpreter is held and the arguments are alive.
     unsafe {
         if let (Some(size), 1) = (arguments.get(0), arguments.len()) {
-            // Of what is no int it is an error.
+            // For anything but an int this is an error.
             let size = PyLong_AsSsize_t(size);
             if size != -1 {
                 return Ok((size, 0));

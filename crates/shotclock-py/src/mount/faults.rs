@@ -26,7 +26,7 @@ struct Handle {
     /// `None` once it has been stopped.
     peer: Mutex<Option<Peer>>,
     log: Arc<Mutex<Log>>,
-    /// A forked child has none of the threads, and what they had locked stays locked.
+    /// A forked child has none of the peer's threads, and locks that they held stay locked there.
     process: u32,
 }
 
@@ -203,7 +203,7 @@ fn raise(error: &shotclock::Error) -> Raised {
     }
 }
 
-/// What a thread that panicked has left is whole: nothing here is half done.
+/// A thread that panicked has left nothing half done here.
 fn entered<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -34,9 +34,8 @@ unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut Py
 /// `_native.descriptors(class)`: `{name: descriptor}`, of the methods and of `timeout`, for this subclass of
 /// `_socket.socket`, the interpreter's or ours.
 ///
-/// All of them: which go onto the class, and which beneath a method that socket.py has there, Python decides. For the
-/// subclass, since the interpreter's fast path for calls takes a descriptor only if the object is of the descriptor's
-/// very type.
+/// Python decides which of them go onto the class, and which beneath a method of socket.py's. They are made for the
+/// subclass, since the interpreter's fast path for calls takes a descriptor only for objects of its very type.
 unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut PyObject {
     let make = || {
         // SAFETY: the objects are alive; what is not a type is not read as one.
@@ -54,7 +53,7 @@ unsafe extern "C" fn descriptors(_: *mut PyObject, class: *mut PyObject) -> *mut
             let timeout = own_type::timeout_descriptor(class.cast())?;
             PyDict_SetItemString(all.as_ptr(), own_type::TIMEOUT.as_ptr(), timeout.as_ptr())
         };
-        // While the interpreter's own methods were in place nobody said what they set.
+        // While the interpreter's own methods were in place a low water mark may have been set unseen.
         low_water::forget_all();
         if set == 0 { Ok(all) } else { Err(Raised) }
     };
@@ -139,7 +138,7 @@ fn dict_of(
     }
 }
 
-/// Only the main interpreter: types and exceptions are kept for the process.
+/// Only for the main interpreter, since types and exceptions are kept for the whole process.
 unsafe extern "C" fn execute(module: *mut PyObject) -> c_int {
     // SAFETY: the interpreter is held during import.
     unsafe {

@@ -127,7 +127,7 @@ unsafe extern "C" fn init(me: *mut PyObject, arguments: *mut PyObject, keywords:
 /// `socket(family=-1, type=-1, proto=-1, fileno=None)`.
 fn init_checked(socket: SocketRef, arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult<()> {
     let names = Keywords::<5>::new(&[c"family", c"type", c"proto", c"fileno"]);
-    // Taken as objects, since CPython turns them into numbers by themselves, and says so in other words.
+    // Taken as objects, since CPython converts them after parsing, with other error messages.
     let mut given: [*mut PyObject; 3] = [ptr::null_mut(); 3];
     let [family, kind, protocol] = &mut given;
     // SAFETY: the format's types are those of the pointers, in order; None lives for ever.
@@ -171,7 +171,7 @@ fn create(socket: SocketRef, family: c_int, kind: c_int, protocol: c_int) -> PyR
     state::begin(socket, fd, family, kind, protocol)
 }
 
-/// Takes over somebody's descriptor; what is not given is asked of it.
+/// Takes over a descriptor; family, type and protocol that are not given are asked of it.
 fn adopt(socket: SocketRef, number: c_int, family: c_int, kind: c_int, protocol: c_int) -> PyResult<()> {
     if number < 0 {
         return Err(exception::value_error("negative file descriptor"));
@@ -200,7 +200,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         if variadic!(PyErr_ResourceWarning(me, 1, c"unclosed %R".as_ptr(), me)) != 0
             && PyErr_ExceptionMatches(PyExc_Warning) != 0
         {
-            // The warning is an exception here, and nobody is there to catch it.
+            // A filter has made the warning an exception, which nobody can catch here.
             PyErr_WriteUnraisable(me);
         }
         // Closed after the warning, which shows the number.

@@ -189,7 +189,7 @@ const fn keywords(name: &'static CStr, call: PyCFunctionWithKeywords) -> Entry {
     Entry { name, call: PyMethodDefPointer { PyCFunctionWithKeywords: call }, flags: METH_VARARGS | METH_KEYWORDS }
 }
 
-/// With the arguments where they lie.
+/// With a vector of arguments.
 const fn fast(name: &'static CStr, call: PyCFunctionFast) -> Entry {
     Entry { name, call: PyMethodDefPointer { PyCFunctionFast: call }, flags: METH_FASTCALL }
 }

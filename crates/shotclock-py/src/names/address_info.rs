@@ -43,7 +43,7 @@ fn find_addresses(arguments: *mut PyObject, keywords: *mut PyObject) -> PyResult
     let service = match service(port)? {
         Port::None => None,
         Port::Text(service) => Some(service),
-        // Some versions refuse it themselves, others leave that to the system, which looks at the port first.
+        // Some versions refuse it themselves; others leave that to the system, which looks at the port first.
         Port::TooLarge => return stock()?.call(c"getaddrinfo", arguments, keywords),
     };
     let numbers = [Owned::int(hints.family)?, Owned::int(hints.kind)?, Owned::int(hints.protocol)?];
@@ -106,7 +106,7 @@ fn host_name(host: *mut PyObject) -> PyResult<Option<CString>> {
 enum Port {
     None,
     Text(CString),
-    /// A number beyond a C long.
+    /// The port is an int beyond a C long.
     TooLarge,
 }
 
@@ -219,7 +219,7 @@ fn find_name(arguments: *mut PyObject) -> PyResult<Owned> {
     }
 }
 
-/// getnameinfo's first argument: numeric, of IPv4 or IPv6, which its host tells.
+/// getnameinfo's first argument: a numeric host, which tells whether it is IPv4 or IPv6, and the rest.
 struct SockaddrParts {
     host: CString,
     port: c_int,

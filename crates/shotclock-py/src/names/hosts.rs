@@ -31,7 +31,7 @@ pub(crate) unsafe extern "C" fn gethostbyname_ex(_: *mut PyObject, arguments: *m
     let find = || {
         let host = Host::of(arguments, c"et:gethostbyname_ex")?;
         audit(c"socket.gethostbyname", &[host.object])?;
-        // For its errors: it takes and refuses other names than the lookup by name does.
+        // Converted only for the errors: it accepts other names than the lookup by name does.
         let timing = Timing::of_scope(Phase::Lookup)?;
         address::resolve(&timing, host.name(), Family::INET.0)?;
         entry_of(&timing, &Request::HostByName(host.name().to_owned()))
@@ -39,7 +39,7 @@ pub(crate) unsafe extern "C" fn gethostbyname_ex(_: *mut PyObject, arguments: *m
     returned(find())
 }
 
-/// `_socket.gethostbyaddr(host)`: the same, of whoever has the host's address.
+/// `_socket.gethostbyaddr(host)`: name, other names and addresses of the host that has this address.
 pub(crate) unsafe extern "C" fn gethostbyaddr(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
     let find = || {
         let host = Host::of(arguments, c"et:gethostbyaddr")?;
@@ -53,7 +53,7 @@ pub(crate) unsafe extern "C" fn gethostbyaddr(_: *mut PyObject, arguments: *mut 
 
 /// The one argument: a host name, and the object that it was given as.
 struct Host {
-    /// Memory of the interpreter's, to be given back.
+    /// Memory from the interpreter, freed on drop.
     name: NonNull<c_char>,
     object: *mut PyObject,
 }

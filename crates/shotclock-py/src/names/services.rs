@@ -70,7 +70,7 @@ pub(crate) unsafe extern "C" fn getprotobyname(_: *mut PyObject, arguments: *mut
     returned(answer_to(&Request::Protocol(name), c"protocol not found"))
 }
 
-/// Whatever the reason, there is one text for no answer.
+/// There is one text for no answer, whatever the reason.
 fn answer_to(request: &Request, not_found: &CStr) -> PyResult<Owned> {
     match Timing::of_scope(Phase::Lookup)?.answer(request)? {
         Ok(Answer::Number(number)) => Owned::int(number),

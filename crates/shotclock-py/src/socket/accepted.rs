@@ -1,7 +1,7 @@
-//! What the last `_accept` on this thread gave to socket.py's own `accept`, whose next steps are known: it makes an object
-//! of the descriptor, and, if the listener has a timeout, makes that block. Neither need ask the system about a descriptor
-//! that was just made, as long as nobody else has its number: it is in a local of that function until the object has it.
-//! Whatever else calls `_accept` may do with the number as it likes, and all is asked again.
+//! What the last `_accept` on this thread gave to socket.py's own `accept`. What that does next is known: it makes an
+//! object of the descriptor, and, if the listener has a timeout, makes it block. Both steps can do without asking the
+//! system about a descriptor that was just made, because nobody else has its number yet: it is in a local variable of
+//! `accept`. Any other caller of `_accept` may do with the number what it likes, so there everything is asked.
 
 use std::cell::Cell;
 use std::os::fd::RawFd;
@@ -21,7 +21,8 @@ thread_local! {
     static ACCEPTED: Cell<Option<Accepted>> = const { Cell::new(None) };
 }
 
-/// The code of `accept` in each socket.py there is, as addresses: kept for ever, so that nothing else comes to be there.
+/// The code objects of `accept` in each socket.py there is, as addresses. They are kept alive for ever, so that no
+/// other object gets the address.
 static KNOWN: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 /// `_native.know_accept(code)`: the code of a socket.py's own `accept`.
@@ -46,13 +47,14 @@ pub(crate) fn was_just_accepted(number: RawFd) -> bool {
     accepted.is_some()
 }
 
-/// Whether it is, and it is socket.py's own `accept` that makes it block, which it does from birth.
+/// Whether the descriptor is the one that this thread has just accepted, and socket.py's own `accept` makes it block
+/// now: it blocks from birth, so nothing is to be done.
 pub(crate) fn blocks_from_birth(number: RawFd) -> bool {
     let is_this = |accepted: Accepted| accepted.number == number && accepted.to_be_blocking;
     ACCEPTED.take().is_some_and(is_this) && is_for_socket_py()
 }
 
-/// The number goes back to the system, or to the program: whatever it stands for next was not accepted here.
+/// Forgets the number, which goes back to the system or to the program: what it stands for next was not accepted here.
 pub(crate) fn forget(number: RawFd) {
     ACCEPTED.set(ACCEPTED.take().filter(|accepted| accepted.number != number));
 }

@@ -1,18 +1,19 @@
-//! What has been seen of the calls on a number, so that the next one begins in the cheaper way. Nothing hangs on it but
-//! time: what is remembered of a number that is another socket's by now is forgotten within a few calls.
+//! What calls on a number have met, so that the next one begins in the cheaper way. Only time depends on it: if the
+//! number is another socket's by now, what is remembered is wrong for a few calls and then forgotten.
 
 use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 
 use shotclock::unstable::syscall;
 
-/// Numbers that are so far apart share a place.
+/// Numbers share a place if they differ by a multiple of this.
 const PLACES: usize = 4096;
 
-/// So many receives in a row had to wait: then the next one waits first. Else one that comes between two halves of a
-/// message would pay for the wait before it.
+/// After so many receives in a row that had to wait, the next one waits first. Not after one: the receive of a
+/// message's second half would pay for the wait for the first.
 const WAITS: u8 = 2;
-/// After so many senders that were somebody else's, a number's peer is taken to be another process's.
+/// When a wait ends while some thread sends, it is looked whether that thread sends to the waiter. After so many times
+/// that it did not, the sender's peer is taken to be in another process.
 const STRANGERS: u8 = 8;
 /// The peer is known to be waited on in this process.
 const HERE: u8 = u8::MAX;
@@ -20,7 +21,7 @@ const HERE: u8 = u8::MAX;
 static RECEIVES: [AtomicU8; PLACES] = [const { AtomicU8::new(0) }; PLACES];
 static SENDS: [AtomicU8; PLACES] = [const { AtomicU8::new(0) }; PLACES];
 
-/// Numbers whose file was found to block where it was to be tried without a wait.
+/// Numbers whose file was found to block where a try needed it not to.
 static CONTESTED: [AtomicBool; PLACES] = [const { AtomicBool::new(false) }; PLACES];
 
 /// The number on which a thread sends at this moment, with the interpreter held or not; negative if there is none.
@@ -47,14 +48,13 @@ pub(crate) fn was_ready(number: RawFd) {
     }
 }
 
-/// Whether somebody in this process waits for what is sent on the number: who is woken wants the interpreter, at once.
+/// Whether a thread of this process waits for what is sent on the number: once woken it wants the interpreter at once.
 #[inline]
 pub(crate) fn wakes_this_process(number: RawFd) -> bool {
     SENDS[place(number)].load(Ordering::Relaxed) == HERE
 }
 
-/// Whether somebody has had the number's file block between two tries, or lets it block between all of them: `is_now`, by
-/// what this one has found.
+/// Whether others make the number's file block between tries. `is_now`: this try has found it so.
 #[inline]
 pub(crate) fn is_contested(number: RawFd, is_now: bool) -> bool {
     let seen = &CONTESTED[place(number)];
@@ -64,7 +64,7 @@ pub(crate) fn is_contested(number: RawFd, is_now: bool) -> bool {
     is_now || seen.load(Ordering::Relaxed)
 }
 
-/// Lets it be seen, as long as the value lives, that a thread sends on the number.
+/// Shows other threads, as long as the value lives, that this one sends on the number.
 pub(crate) struct Sending;
 
 impl Sending {
@@ -78,13 +78,13 @@ impl Sending {
 impl Drop for Sending {
     #[inline]
     fn drop(&mut self) {
-        // Another thread's may go with it, and is missed then.
+        // This may remove what another thread has put there since, whose sending then goes unseen.
         SENDING.store(-1, Ordering::Relaxed);
     }
 }
 
-/// A wait has ended while a thread of this process sends. If it sends to this very socket, it is remembered: whoever
-/// holds the interpreter while it wakes a thread makes that wait again, for the interpreter.
+/// A wait on the number has ended while a thread of this process sends. If that sends to this very socket, this is
+/// remembered: a sender that holds the interpreter while it wakes a thread has that wait again, for the interpreter.
 #[inline]
 pub(crate) fn woken(number: RawFd, fd: BorrowedFd<'_>) {
     let sender = SENDING.load(Ordering::Relaxed);
@@ -93,7 +93,7 @@ pub(crate) fn woken(number: RawFd, fd: BorrowedFd<'_>) {
     }
 }
 
-/// Nothing is known of the number any more.
+/// Forgets what is known of the number.
 pub(crate) fn forget(number: RawFd) {
     if number >= 0 {
         RECEIVES[place(number)].store(0, Ordering::Relaxed);

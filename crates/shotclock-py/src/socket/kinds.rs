@@ -12,12 +12,12 @@ use crate::ffi::raised::PyResult;
 use crate::socket::object::SocketRef;
 use crate::socket::stock::stock;
 
-/// How the type of our own is made, which has all methods and so is the business of what is above.
+/// Makes the type of our own. It has all methods, so only the rooms above can make it.
 pub(crate) type Maker = fn() -> PyResult<Owned>;
 
 static MAKER: OnceLock<Maker> = OnceLock::new();
 
-/// Says how it is made. The first call counts.
+/// Says how the type is made. Only the first call counts.
 pub(crate) fn made_by(maker: Maker) {
     MAKER.get_or_init(|| maker);
 }
@@ -32,7 +32,7 @@ pub(crate) fn socket_type() -> PyResult<*mut PyTypeObject> {
     })
 }
 
-/// Whether it is a socket, the interpreter's or ours.
+/// Whether the object is a socket, of the interpreter's own type or of ours.
 ///
 /// # Safety
 /// `object` must be alive.
@@ -41,7 +41,7 @@ pub(crate) unsafe fn is_socket(object: *mut PyObject) -> PyResult<bool> {
     unsafe { is_class_of_sockets(Py_TYPE(object)) }
 }
 
-/// Whether its objects are sockets, the interpreter's or ours.
+/// Whether the class's objects are sockets, of the interpreter's own type or of ours.
 ///
 /// # Safety
 /// `class` must be alive.

@@ -20,14 +20,14 @@ pub(crate) struct SocketObject {
     protocol: c_int,
     error_handler: Option<ErrorHandler>,
     timeout: i64,
-    /// Part of the size alone: objects of 3.11 end before it.
+    /// Here for the size alone, never touched: objects of 3.11 end before it.
     _state: *mut c_void,
 }
 
 /// Raises what errno says; `_ssl` calls it on some versions.
 pub(crate) type ErrorHandler = unsafe extern "C" fn() -> *mut PyObject;
 
-/// Where the numbers are that Python sees as members.
+/// The offsets of the numbers that Python sees as members.
 pub(crate) const FAMILY: usize = mem::offset_of!(SocketObject, family);
 pub(crate) const KIND: usize = mem::offset_of!(SocketObject, kind);
 pub(crate) const PROTOCOL: usize = mem::offset_of!(SocketObject, protocol);
@@ -63,7 +63,8 @@ impl SocketRef {
 
     /// Whether this is still the descriptor's number: what `lent.rs` asks before each use of it.
     pub(crate) fn has_number(self, number: RawFd) -> bool {
-        // Sequentially consistent, as the count: who closes replaces the number and then reads the count.
+        // Sequentially consistent, as the entry in `waiting.rs` before it: a close first replaces the number, and then
+        // reads who has entered.
         number >= 0 && self.number_cell().load(Ordering::SeqCst) == number
     }
 

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 /// How many links are entered in the process. After a fork it may count some of threads that are no more, never less.
 static LINKS: AtomicUsize = AtomicUsize::new(0);
 
-/// These, and the sockets that are under a policy, so that a call without any pays for one look at a number.
+/// The links, and the sockets that are under a policy: where there are neither a call looks at this one number.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether calls that nothing bounds are told of as well. It counts as something that is open, so that a call without any
-/// pays for one look at a number, as ever.
+/// Whether calls that nothing bounds are told of as well (`waits()`). It counts as one more in `OPEN`, so that a call
+/// still looks at that one number.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
 /// How often the process has left all that it was in.
@@ -33,7 +33,7 @@ pub(crate) fn is_watched() -> bool {
     WATCHED.load(Ordering::Relaxed)
 }
 
-/// Has them told of from now on, or no longer; gives what was before.
+/// Has waits that nothing bounds told of from now on, or no longer; gives what was before.
 pub(crate) fn set_watched(is: bool) -> bool {
     let was = WATCHED.swap(is, Ordering::Relaxed);
     match (was, is) {

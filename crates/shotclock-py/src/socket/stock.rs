@@ -30,7 +30,8 @@ pub(crate) struct Stock {
     pub(crate) has_bluetooth: bool,
     /// The module's members by name, as they were: later, functions of ours may have taken the place of its own.
     members: *mut PyObject,
-    /// Methods of the type. Looked up once: each look by a new name would stay in the interpreter's cache of methods.
+    /// Methods of the type, looked up once: each lookup under a new name object would stay in the interpreter's method
+    /// cache.
     new: *mut PyObject,
     settimeout: *mut PyObject,
     setblocking: *mut PyObject,
@@ -77,7 +78,7 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
             setblocking,
         }
     };
-    // Another thread's, if it was quicker, are the same objects.
+    // If another thread was quicker, what it keeps is the same objects.
     let _ = STOCK.set(stock);
     Ok(())
 }
@@ -85,7 +86,7 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
 /// The interpreter's own objects.
 ///
 /// # Errors
-/// SystemError before `prepare`, which nothing of ours comes before.
+/// SystemError before `prepare`, which is the first call of all.
 pub(crate) fn stock() -> PyResult<&'static Stock> {
     // SAFETY: a static of the interpreter.
     STOCK.get().ok_or_else(|| exception::raise(unsafe { PyExc_SystemError }, c"shotclock is not prepared"))

@@ -1,10 +1,10 @@
 //! O_NONBLOCK for the length of one try, for calls that have no flag of their own against waiting.
 //!
-//! The flag belongs to the open file, which copies, threads and other processes share. So nobody trusts it after a wait:
-//! each try looks, sets it where it is missing, and puts back what it found, before it waits again. Who does so is in a
-//! list: whoever ends while another is in the middle leaves the putting back to the other; what the program asks for
-//! meanwhile is what the last one leaves behind; and a plain call of another thread that was told EAGAIN for it tries
-//! again, which is none of its business.
+//! The flag belongs to the open file, which copies, threads and other processes share. So no try trusts the flag after
+//! a wait: each looks, sets it where it is missing, and puts back what it found, before it waits again. Tries under way
+//! are in a list. By it, a try that ends while another is under way on the same file leaves the putting back to that
+//! one; the last one leaves behind what the program has asked for meanwhile; and a plain call of another thread that
+//! was told EAGAIN because of a try goes on, as if nothing had been.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::OnceLock;
@@ -12,28 +12,28 @@ use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering};
 
 use shotclock::unstable::{Errno, syscall};
 
-/// Where a try that needs O_NONBLOCK is noted. Taken and left with the interpreter held, so that there is no lock.
+/// The entry of a try under way. Taken and left with the interpreter held, so it needs no lock.
 struct Place {
-    /// Which try it is: a number of its own.
+    /// The number of the try that has it, or [`FREE`].
     turn: AtomicUsize,
-    /// Whose file it is about.
+    /// The descriptor of the try, or [`GONE`].
     number: AtomicI32,
     marks: AtomicU8,
 }
 
 /// The turn of a place that nobody has.
 const FREE: usize = 0;
-/// The number of a try whose own one was closed or given away.
+/// In the place of a descriptor that was closed or given away.
 const GONE: RawFd = -1;
 
-/// The file is to block again afterwards.
+/// The file blocked before the try, and is to block again after it.
 const BLOCKS: u8 = 1;
-/// The file is kept to this process, or is about to be.
+/// The try keeps the file to this process by a lock, or is about to.
 const EXCLUDES: u8 = 2;
-/// A thread of the parent's makes it, who forked in the middle: it is the parent who puts the flag back.
+/// The try is one of the process that this one was forked from, in the middle of it. The parent puts the flag back.
 const PARENTS: u8 = 4;
 
-/// Places for so many tries at once, and where there are more of them. No place ever moves.
+/// Places for a few tries, and the next shelf. Shelves are only ever added, so no place moves.
 struct Shelf {
     places: [Place; 64],
     next: OnceLock<Box<Self>>,
@@ -67,23 +67,24 @@ impl Unblocked {
         Self { turn, place }
     }
 
-    /// Keeps the file to this process for as long as the try lasts; false where another process is in the middle of one,
-    /// at whose end the flag goes. For files that block by themselves.
+    /// Keeps other processes' tries off the file as long as this one lasts. False if one of them is under way, which
+    /// would put the flag back in the middle of ours. For files that block by themselves.
     pub(crate) fn exclude_others(&self, fd: BorrowedFd<'_>) -> bool {
-        // Before it does: whoever ends meanwhile leaves it to this one.
+        // Marked first: a try that ends meanwhile then leaves the lock to this one.
         self.place.mark(EXCLUDES);
-        // Where there is no such thing the try is made all the same.
+        // Where the system has no such lock the try is made all the same.
         syscall::exclude_others(fd).unwrap_or(true)
     }
 
-    /// Makes sure that the file does not block: right before the call, with the interpreter held or not. True if it did.
+    /// Makes sure that the file does not block, right before the call, with the interpreter held or not. True if the
+    /// file did block.
     ///
     /// # Errors
     /// The system's.
     pub(crate) fn make_sure(&self, fd: BorrowedFd<'_>) -> Result<bool, Errno> {
         let blocks = !syscall::is_nonblocking(fd)?;
         if blocks {
-            // Before it does: whoever is told EAGAIN from here on finds out why.
+            // Marked first: a plain call that is told EAGAIN from here on then finds out why.
             self.place.mark(BLOCKS);
             syscall::set_nonblocking(fd, true)?;
         }
@@ -93,7 +94,7 @@ impl Unblocked {
 
 impl Drop for Unblocked {
     fn drop(&mut self) {
-        // Else a forked child goes on with a try that its parent began.
+        // Else this is a forked child, which has left the try to its parent.
         if self.place.turn.load(Ordering::Relaxed) == self.turn && !self.place.has(PARENTS) {
             self.place.end();
             self.place.turn.store(FREE, Ordering::Relaxed);
@@ -127,7 +128,7 @@ pub(crate) fn give_up(number: RawFd) {
     }
 }
 
-/// What is to be known before a plain call is made, to tell afterwards why it was told EAGAIN.
+/// Taken before a plain call, to tell afterwards why it was told EAGAIN.
 #[derive(Clone, Copy)]
 pub(crate) struct Before {
     turns: usize,
@@ -146,8 +147,8 @@ impl Before {
         self.count != 0 || self.turns != TURNS.load(Ordering::Relaxed)
     }
 
-    /// Whether a call on the file that was told EAGAIN since was so because of a try of another thread. Else it is the
-    /// program's own doing, or that of a timeout in the system.
+    /// Whether a try of another thread on the file, made since, explains why a plain call was told EAGAIN. Else the
+    /// program itself has made the file non-blocking, or a timeout in the system has passed.
     #[cold]
     pub(crate) fn was_in_the_way_of(self, fd: BorrowedFd<'_>) -> bool {
         if !self.is_disturbed() {
@@ -165,8 +166,8 @@ impl Before {
     }
 }
 
-/// Whether a plain call on the file that was told EAGAIN was so because of another process's try, which is over, or is under
-/// way. Else it is the program's own doing, or that of a timeout in the system.
+/// Whether another process's try on the file, over or under way, explains why a plain call was told EAGAIN. Else the
+/// program itself has made the file non-blocking, or a timeout in the system has passed.
 #[cold]
 pub(crate) fn is_anothers(fd: BorrowedFd<'_>) -> bool {
     match syscall::is_nonblocking(fd) {
@@ -174,7 +175,7 @@ pub(crate) fn is_anothers(fd: BorrowedFd<'_>) -> bool {
         Ok(true) => {
             let is_anothers = syscall::exclude_others(fd) == Ok(false);
             if !is_anothers && !under_way().any(|one| one.has(EXCLUDES) && one.is_on_file_of(fd)) {
-                // It was only asked for.
+                // The lock was taken only to see whether another process has it.
                 let _ = syscall::share(fd);
             }
             is_anothers
@@ -183,7 +184,7 @@ pub(crate) fn is_anothers(fd: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// In a forked child: the threads that are in the middle are the parent's, and so is what they put back.
+/// In a forked child: tries under way are the parent's, which puts back what they have changed.
 pub(crate) fn forget_after_fork() {
     for one in under_way() {
         if one.has(BLOCKS) { one.mark(PARENTS) } else { one.forget() }
@@ -231,7 +232,7 @@ impl Place {
         is_same_file(self.number(), fd)
     }
 
-    /// Nobody will end the try.
+    /// Frees the place of a try that nobody will end.
     fn forget(&self) {
         self.number.store(GONE, Ordering::Relaxed);
         self.turn.store(FREE, Ordering::Relaxed);
@@ -259,7 +260,7 @@ impl Place {
             let _ = syscall::set_nonblocking(fd, false);
         }
         if marks & EXCLUDES != 0 {
-            // Of what another process keeps nothing changes.
+            // This ends no lock of another process's.
             let _ = syscall::share(fd);
         }
     }
@@ -282,7 +283,7 @@ fn is_same_file(number: RawFd, fd: BorrowedFd<'_>) -> bool {
         || matches!((syscall::inode(other), syscall::inode(fd)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Whether the system itself ends calls on the file, by EAGAIN.
+/// Whether the file has a limit in the system (SO_RCVTIMEO, SO_SNDTIMEO), which ends calls by EAGAIN.
 fn has_limit(fd: BorrowedFd<'_>) -> bool {
     [false, true].into_iter().any(|sends| matches!(syscall::own_limit(fd, sends), Ok(Some(_))))
 }

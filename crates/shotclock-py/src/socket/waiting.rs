@@ -1,12 +1,14 @@
 //! Who waits on which descriptor, for sockets whose number goes back to the system when they are closed: Python's. A
 //! close that finds nobody is a plain one. Else a dead descriptor is put over the number, the threads that wait are
-//! woken by a signal, and the close waits until they have left, which keep the open file, and with it the address, as long
-//! as they are in the system. The last to leave closes the dead one: no number is used again under a waiter.
+//! woken by a signal, and the close waits until they have left: as long as one of them is in a system call, that holds
+//! the open file, and with it the address. The last to leave closes the dead one: no number is used again under a
+//! waiter.
 //!
 //! A signal, because a waiter may be in a plain system call, which no bell can wake. Nothing is lost on the way in: a
-//! thread that is counted and not yet in its call meets the dead descriptor there; and whoever has not left is woken again.
+//! thread that has entered and not yet made its call finds the dead descriptor there; and those that have not left are
+//! woken again and again.
 //!
-//! This file needs no interpreter: a test program of Rust's takes it in as it is.
+//! This file needs no interpreter: a Rust test program includes it as it is.
 
 use std::marker::PhantomData;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
@@ -21,8 +23,8 @@ use shotclock::unstable::{
 };
 use shotclock::{Deadline, Shutdown};
 
-/// The longest that a close waits for the threads of others to leave. They are woken, so it takes what the scheduler
-/// takes; one that blocks the signal stays.
+/// The longest that a close waits for other threads to leave. They are woken, so that is a matter of scheduling; a
+/// thread that blocks the signal stays.
 const LEAVING: Duration = Duration::from_secs(1);
 
 /// After so long those that have not left are woken again.
@@ -30,15 +32,15 @@ const AGAIN: Duration = Duration::from_millis(10);
 
 /// This thread uses the descriptor of this number, and may wait on it, until the value is dropped.
 ///
-/// Whoever closes looks who is there after it has given the socket another number. So a waiter enters first, and asks
-/// then whether the number is still the socket's.
+/// A close first gives the socket another number, and then looks who is there. So a waiter first enters, and then asks
+/// whether the number is still the socket's: one of the two sees the other.
 pub(crate) struct Waiting {
     entry: Entry,
     /// It belongs to its thread.
     _thread: PhantomData<*const ()>,
 }
 
-/// Who has entered which number. Handed on by value, so that it need not be in memory.
+/// Who has entered which number. Passed by value, so that it can stay in registers.
 #[derive(Clone, Copy)]
 struct Entry {
     table: &'static Table,
@@ -80,7 +82,8 @@ impl Entry {
             let entered = if found == NOBODY { self.thread } else { found | CROWDED };
             match self.slot.compare_exchange(found, entered, Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(NOBODY) => return,
-                // Whoever leaves now asks for the lock before, and finds it there.
+                // The slot now says that there are others, so a thread that leaves takes the lock first, and finds this
+                // entry.
                 Ok(_) => return crowd.others.push(Other { number: self.number, thread: self.thread }),
                 Err(changed) => found = changed,
             }
@@ -90,12 +93,12 @@ impl Entry {
     #[cold]
     #[inline(never)]
     fn leave_others_behind(self) {
-        // A handler of signals has forked in the middle of a wait: the number's end is the parent's business.
+        // A signal handler has forked in the middle of the wait: closing the number is the parent's business.
         if !ptr::eq(self.table, TABLE.get()) {
             return;
         }
         let mut crowd = self.table.crowd();
-        // Only who holds the lock changes a slot with one of the marks.
+        // A slot with one of the marks is changed only under the lock.
         let found = self.slot.load(Ordering::SeqCst);
         let mut owner = found & !MARKS;
         let of_this = |other: &Other| other.number == self.number;
@@ -111,8 +114,8 @@ impl Entry {
         let deserted = if found & CLOSED == 0 { None } else { crowd.deserted(self.number, owner) };
         drop(crowd);
         if owner == NOBODY && found & CLOSED != 0 {
-            // The last one closes it, which is open until then, and without the lock, since it may linger. Of a dead
-            // descriptor there is nothing to report.
+            // The last to leave closes the number. Without the lock, since close(2) may linger. That a dead descriptor
+            // cannot be closed well is nothing to report.
             let _ = syscall::close(self.number);
         }
         if let Some(deserted) = deserted {
@@ -129,12 +132,12 @@ pub(crate) fn waiters(number: RawFd) -> usize {
     usize::from(owner) + crowd.others.iter().filter(|other| other.number == number).count()
 }
 
-/// Closes a number that the caller answers for. The threads of others that wait on it are woken: their calls end with
-/// EBADF or EINTR, and they have left when this returns, after a second at most, or when the limit ends. The number goes
-/// back to the system when the last has left. Without any, close(2).
+/// Closes a number that the caller answers for; where no other thread uses it, by close(2) alone. Threads that wait on
+/// it are woken: their calls end with EBADF or EINTR, and they have left when this returns, after a second at most, or
+/// when the limit ends. The number goes back to the system when the last has left.
 ///
-/// A connection that lingers does not do so here if somebody waits on it, or if `keeps` says so: then what is left of it is
-/// given back, for the caller to close.
+/// A lingering connection does not linger here if somebody waits on it, or if `keeps` says so: then a copy of the
+/// descriptor is given back, for the caller to close.
 ///
 /// A thread that blocks the signals is not woken.
 ///
@@ -158,25 +161,26 @@ pub(crate) fn close(number: RawFd, keeps: bool, limit: &Limit<'_>) -> Result<Opt
     closed.map(|()| kept)
 }
 
-/// What keeps the connection from lingering when the number is closed, if it would.
+/// A copy of the descriptor, which keeps the connection from lingering when the number is closed; none where it would
+/// not linger.
 fn kept_of(fd: BorrowedFd<'_>, is_bounded: bool) -> Option<OwnedFd> {
     if !syscall::lingers(fd) {
         return None;
     }
     let copy = syscall::dup(fd).ok();
     if copy.is_none() && is_bounded {
-        // No descriptor is left for it: it is not waited for.
+        // No descriptor is left for a copy: the connection then ends in the background.
         let _not_ours_to_mend = syscall::linger_in_background(fd);
     }
     copy
 }
 
-/// What a slot holds where nobody waits. Else it is the address by which the system knows the thread that was first, and
-/// the marks, for which such an address has room.
+/// What a slot holds where nobody waits. Else it holds the thread that came first (its pthread_self(3), an address),
+/// and in that address's low bits the marks.
 const NOBODY: usize = 0;
-/// There are other threads as well.
+/// Mark: other threads use the number as well.
 const CROWDED: usize = 1;
-/// The number was closed under those that are in it.
+/// Mark: the number was closed while threads used it.
 const CLOSED: usize = 2;
 const MARKS: usize = CROWDED | CLOSED;
 
@@ -203,7 +207,7 @@ struct Closer {
 }
 
 impl Crowd {
-    /// Whoever closed the number, if only its own thread uses it now; `owner` is who has the slot.
+    /// The latch of the closer of this number, if no other thread uses it any more. `owner` is the thread in the slot.
     fn deserted(&mut self, number: RawFd, owner: usize) -> Option<Arc<Latch>> {
         let index = self.closers.iter().position(|closer| closer.number == number)?;
         let thread = self.closers[index].thread;
@@ -220,7 +224,7 @@ struct Other {
 }
 
 impl Other {
-    /// Whether it is in that number, and not that thread.
+    /// Whether it uses that number, and is another thread than `but`.
     fn is_of(&self, number: RawFd, but: usize) -> bool {
         self.number == number && self.thread != but
     }
@@ -228,12 +232,12 @@ impl Other {
 
 static TABLE: PerProcess<Table> = PerProcess::new(Table::new, forget_waiters);
 
-/// The threads that waited are not there in a forked child, and nor is a lock that one of them had.
+/// In a forked child: the threads that waited are not there, and a lock that one of them held would never be free.
 extern "C" fn forget_waiters() {
     TABLE.forget();
 }
 
-/// Up to here a number's slot is found at once.
+/// Numbers below this have their slots in one array.
 const LOW: usize = 1024;
 /// The slots of other numbers are kept on shelves, each as long as all before it, so that high numbers cost nothing where
 /// there are none, and no slot ever moves.
@@ -273,7 +277,7 @@ impl Table {
         &self.high[shelf].get_or_init(|| (0..len).map(|_| AtomicUsize::new(NOBODY)).collect())[index]
     }
 
-    /// The slot of any number, which need not be anybody's: for those that nobody has waited on it makes no room.
+    /// The slot of any number; none where nobody has ever waited on one so high. Makes no room.
     fn slot_if_any(&self, number: RawFd) -> Option<&AtomicUsize> {
         let number = usize::try_from(number).ok()?;
         if number < LOW {
@@ -290,7 +294,8 @@ impl Table {
         number: RawFd,
         limit: &Limit<'_>,
     ) -> Result<(), Errno> {
-        // It is in the number itself, so that this stays taken, and so that the lock is held by nobody who lingers.
+        // The closer enters the number itself: then the number stays taken, and the last to leave closes it without the
+        // lock.
         let inside = Waiting::on(number);
         let Some(mut desertion) = self.mark_closed(slot, &inside)? else {
             // They have left meanwhile.
@@ -299,13 +304,13 @@ impl Table {
         };
         // SAFETY: not negative, and taken as long as this thread is in it.
         let fd = unsafe { BorrowedFd::borrow_raw(number) };
-        // Without a descriptor for the dead one the threads are woken until they leave.
+        // Where no dead descriptor can be had, the threads are woken until they leave.
         let is_covered = syscall::cover(fd).is_ok();
         desertion.wake();
         let by_then = limit.deadline.min(Deadline::after(LEAVING));
         let stay = drive(&mut desertion, &Limit { deadline: by_then, ..*limit }, &mut PollWaiter).is_err();
         if stay && !is_covered {
-            // Nothing else reaches them, nor the peer. Whoever shares the connection loses it, too.
+            // Nothing else reaches those threads, nor the peer. All who share the connection lose it, too.
             let _may_not_be_connected = syscall::shutdown(fd, Shutdown::BOTH.0);
         }
         Ok(())
@@ -315,7 +320,7 @@ impl Table {
     fn mark_closed(&'static self, slot: &AtomicUsize, inside: &Waiting) -> Result<Option<Desertion>, Errno> {
         let mut crowd = self.crowd();
         let Entry { number, thread, .. } = inside.entry;
-        // Whoever leaves now asks for the lock before: there are two at least, or it is this thread alone.
+        // No thread can leave unseen now: with two or more inside, leaving takes the lock; else this thread is alone.
         let found = slot.load(Ordering::SeqCst);
         if found & CLOSED != 0 {
             return Err(Errno::BADF);
@@ -326,7 +331,7 @@ impl Table {
         slot.store(found | CLOSED, Ordering::SeqCst);
         let deserted = Arc::new(Latch::default());
         crowd.closers.push(Closer { number, thread, deserted: Arc::clone(&deserted) });
-        // A call of this very thread, in which a handler of signals closes, is not waited for.
+        // If this thread itself is in a call on the number (a signal handler closes), that call is not waited for.
         if let Some(at_once) = crowd.deserted(number, found & !MARKS) {
             at_once.set();
         }
@@ -342,7 +347,7 @@ impl Table {
 struct Desertion {
     table: &'static Table,
     number: RawFd,
-    /// The one that waits for it.
+    /// The thread that waits for that.
     thread: usize,
     deserted: Arc<Latch>,
 }

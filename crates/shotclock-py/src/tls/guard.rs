@@ -1,7 +1,7 @@
-//! The guard's place: methods of ours in the class of `_ssl`'s objects, which is immutable but for its dictionary.
+//! Where the guard is put: methods of ours in the class of `_ssl`'s objects, which is immutable but for its dictionary.
 //!
-//! There, and not on `ssl.SSLSocket`: ssl.py's own methods then run once, as they are in each version, and so do those of
-//! its subclasses and of whoever else has such an object; and a call costs no Python function more.
+//! There, and not on `ssl.SSLSocket`: so ssl.py's own methods run once, as they are in each version, and those of
+//! subclasses and of other users of such objects too; and no call costs one more Python function.
 
 use crate::ffi::capi::{
     METH_FASTCALL, Py_TPFLAGS_HEAPTYPE, PyBool_FromLong, PyCFunction, PyCFunctionFast, PyDescr_NewMethod, PyMethodDef,

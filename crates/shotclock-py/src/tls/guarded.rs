@@ -16,7 +16,7 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::tls::original::{Original, Passed, Plain};
 use crate::tls::tls_call::TlsCall;
 
-/// By call; none where the class has none.
+/// A method for each call; none where the class has none.
 pub(super) type Methods = [Option<*mut PyObject>; TlsCall::COUNT];
 
 /// Makes a method of ours.
@@ -27,7 +27,7 @@ pub(crate) struct Guarded {
     pub(super) class: *mut PyTypeObject,
     originals: [Option<Original>; TlsCall::COUNT],
     pub(super) ours: Methods,
-    /// What its module raises when it would have to wait.
+    /// The exceptions that its module raises when it would have to wait.
     pub(crate) want_read: *mut PyObject,
     pub(crate) want_write: *mut PyObject,
     /// The attribute by which an object knows its socket, as the class has it: asked for in every call.
@@ -38,11 +38,11 @@ pub(crate) struct Guarded {
     next: *const Guarded,
 }
 
-/// All that there have been, the last first: one, unless somebody has imported `_ssl` anew. Never freed, since calls may
-/// be in the middle of them; changed with the interpreter held.
+/// All classes that were ever guarded, the last first: one, unless somebody has imported `_ssl` anew. Never freed,
+/// since calls may still be using them. Changed with the interpreter held.
 static GUARDED: AtomicPtr<Guarded> = AtomicPtr::new(ptr::null_mut());
 
-/// All that there have been.
+/// All classes that were ever guarded.
 pub(super) fn all() -> impl Iterator<Item = &'static Guarded> {
     // SAFETY: null, or leaked by `add`.
     let at = |pointer: *const Guarded| unsafe { pointer.as_ref() };
@@ -55,7 +55,7 @@ pub(super) fn unexpected() -> Raised {
 }
 
 impl Guarded {
-    /// That of an object of `_ssl`'s.
+    /// The guarded class of an object of `_ssl`'s.
     #[inline]
     pub(crate) fn by_object(object: *mut PyObject) -> PyResult<&'static Self> {
         // SAFETY: alive.
@@ -78,7 +78,7 @@ impl Guarded {
         self.originals[call as usize].and_then(|original| original.plain).ok_or_else(unexpected)
     }
 
-    /// Whom the object of `_ssl`'s belongs to: the socket, if its bytes go by one.
+    /// The owner of an object of `_ssl`'s: the socket, if its bytes go by one.
     #[inline]
     pub(crate) fn owner(&self, object: *mut PyObject) -> PyResult<Owned> {
         let (get, closure) = self.owner;
@@ -151,7 +151,7 @@ impl Guarded {
         self.originals.map(|original| original.map(|original| original.descriptor))
     }
 
-    /// Puts methods in the place of others, where those are.
+    /// Replaces each method of `from` that is still in place by that of `to`.
     pub(super) fn exchange(&self, from: &Methods, to: &Methods) -> PyResult<()> {
         let dictionary = dictionary(self.class)?;
         for call in self.calls() {
@@ -181,7 +181,7 @@ impl Guarded {
     }
 }
 
-/// The dictionary of a class itself: the way in for one whose attributes cannot be set.
+/// The class's own dictionary: the way into a class whose attributes cannot be set.
 fn dictionary(class: *mut PyTypeObject) -> PyResult<Owned> {
     // SAFETY: alive, and a heap type, whose dictionary is where the type of types says that it is.
     Owned::new(unsafe { PyObject_GenericGetDict(class.cast(), ptr::null_mut()) })

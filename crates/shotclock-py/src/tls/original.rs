@@ -1,5 +1,5 @@
-//! Methods of `_ssl`'s own, called in C as the interpreter itself would call them: what stands in their place takes its
-//! arguments in the same way, so that nothing is packed anew on the way from one to the other.
+//! Methods of `_ssl`'s own, called in C as the interpreter itself would call them. Ours take their arguments in the
+//! same form as those they replace, so that nothing is repacked.
 
 use std::ffi::{CStr, c_int};
 use std::ptr;
@@ -24,7 +24,7 @@ pub(crate) struct Plain {
 /// The arguments of a call, as the interpreter passes them.
 #[derive(Clone, Copy)]
 pub(crate) enum Passed<'a> {
-    /// As this method takes them.
+    /// In the form in which this method takes them.
     Plainly(Plain, *mut PyObject),
     Vector(Arguments<'a>),
 }

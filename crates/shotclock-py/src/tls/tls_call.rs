@@ -16,7 +16,7 @@ pub(crate) enum TlsCall {
     Write,
     Handshake,
     Shutdown,
-    /// By the system's own TLS; `_ssl` has it since 3.15.
+    /// Sending a file by the kernel's TLS; `_ssl` has it since 3.15.
     Sendfile,
 }
 

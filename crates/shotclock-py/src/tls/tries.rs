@@ -31,13 +31,13 @@ use crate::wait::lent::Descriptor;
 use crate::wait::timing::{First, Timing};
 use crate::wait::told;
 
-/// How long a call that another one is in the way of waits before it looks again: nobody tells it.
+/// After how long a call looks again whether another one is still in its way: nobody tells it.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// What waited for less found it there.
+/// A wait that took less has not waited: there was something to read.
 const AT_ONCE: Duration = Duration::from_micros(5);
 
-/// For what is no call of the program's.
+/// The arguments where there is no call of the program's.
 const NOTHING: Passed<'static> = Passed::Vector(Arguments::NONE);
 
 /// What stands in the place of `_ssl`'s method, where that takes its arguments as a vector.
@@ -52,7 +52,7 @@ pub(crate) unsafe extern "C" fn guarded<const CALL: usize>(
     returned(Guarded::by_object(me).and_then(guard))
 }
 
-/// The same, where it takes them as one object.
+/// As [`guarded`], where `_ssl`'s method takes its arguments as one object.
 pub(crate) unsafe extern "C" fn guarded_plainly<const CALL: usize>(
     me: *mut PyObject,
     argument: *mut PyObject,
@@ -62,8 +62,8 @@ pub(crate) unsafe extern "C" fn guarded_plainly<const CALL: usize>(
     returned(Guarded::by_object(me).and_then(guard))
 }
 
-/// Several of `_ssl`'s own calls on an object of its, as one call with one limit: `attempt`, which never waits, again and
-/// again until it says that all is done.
+/// Makes several of `_ssl`'s own calls on one of its objects as one call under one limit: repeats `attempt`, which
+/// never waits, until it says that all is done.
 pub(crate) fn in_time(
     guarded: &'static Guarded,
     me: *mut PyObject,
@@ -108,13 +108,13 @@ struct Waits {
     socket: SocketRef,
     descriptor: Descriptor,
     _alive: Owned,
-    /// The program's, in nanoseconds; negative is none.
+    /// The program's timeout, in nanoseconds; negative is none.
     timeout: i64,
 }
 
 impl Waits {
-    /// `None` where it is only tried: the program does not wait, or the bytes do not go by a socket, or a call of ours is
-    /// in the middle of its try and has come back here.
+    /// `None` where the call is only to be tried: its timeout is 0, its bytes do not go by a socket, or this is a
+    /// callback out of a try, for which the timeout reads 0.
     #[inline]
     fn of(guarded: &'static Guarded, me: *mut PyObject, call: TlsCall) -> PyResult<Option<Self>> {
         let owner = guarded.owner(me)?;
@@ -132,9 +132,9 @@ impl Waits {
         Ok(Some(Self { guarded, me, call, socket, descriptor: Descriptor::of(socket), _alive: owner, timeout }))
     }
 
-    /// How it waits, unless that is left to `_ssl`. It is not where a limit of ours is in force; nor, with a timeout, where
-    /// `_ssl` would wait in the system: on a file that somebody has made one that blocks, or before a write, for which it
-    /// polls first.
+    /// How it waits; `None` where waiting is left to `_ssl`. It is not left to `_ssl` where a limit of ours is in
+    /// force; nor, with a timeout, where `_ssl` would wait in the system: on a file that others have made blocking, or
+    /// in a write, for which `_ssl` polls first.
     #[inline]
     fn timing_of_tries(&self) -> PyResult<Option<Timing>> {
         let would_poll = self.timeout > 0 && self.call.phase() == Phase::Send;
@@ -165,8 +165,8 @@ impl Waits {
             self.describe_timed_out()?;
             return outcome;
         }
-        // Another thread's try was under way, for which the timeout read 0.
-        // SAFETY: the interpreter is held.
+        // For another thread's try, which was under way, the timeout read 0, and `_ssl` did not wait. SAFETY: the
+        // interpreter is held.
         unsafe { PyErr_Clear() };
         self.in_tries(&self.timing()?, passed, || attempt().map(Some))
     }
@@ -190,7 +190,7 @@ impl Waits {
             match &outcome {
                 Ok(Ok(result)) if self.call == TlsCall::Read => silence::note(self.me, tries.has_waited, result),
                 Ok(_) => silence::forget(self.me),
-                // It has not ended, so no try of it has received the end.
+                // No try of it has ended, so none has received the connection's end.
                 Err(_) => {}
             }
         }
@@ -204,7 +204,7 @@ impl Waits {
         Timing::with_timeout(self.socket, self.timeout, self.call.phase())
     }
 
-    /// Has an exception that says that the socket's timeout is over tell what there is to know of it.
+    /// If the exception that is set says that the socket's timeout is over, puts into it what there is to know.
     #[cold]
     fn describe_timed_out(&self) -> PyResult<()> {
         // SAFETY: the interpreter is held; a static of its.
@@ -229,7 +229,7 @@ impl Waits {
         }
     }
 
-    /// What a call on a socket that was closed under it ends with is EBADF.
+    /// If the socket was closed under the call, replaces its OSError by EBADF.
     fn unless_closed<T>(&self, outcome: PyResult<T>) -> PyResult<T> {
         // SAFETY: the interpreter is held; a static of its.
         if outcome.is_err() && self.descriptor.check().is_err() && unsafe { PyErr_ExceptionMatches(PyExc_OSError) } != 0
@@ -250,18 +250,18 @@ fn until_given(mut attempt: impl FnMut() -> PyResult<Option<Owned>>) -> PyResult
     }
 }
 
-/// A call into `_ssl`, tried with the interpreter held: it is Python's.
+/// A call into `_ssl`, tried with the interpreter held, since it is Python's.
 struct Tries<'a, F> {
     waits: &'a Waits,
-    /// What it waits for; `None` while another thread is in the way, which `_ssl` has wait by itself.
+    /// What it waits for; `None` while another thread is in the way, in a call in which `_ssl` waits by itself.
     toward: Option<Readiness>,
     attempt: F,
     buffer: Option<*mut PyObject>,
-    /// Its memory, once there was a wait.
+    /// The memory that it reads from or writes to, kept in place once it has waited.
     kept: Option<Buffer>,
     /// Whether nothing was there at once.
     has_waited: bool,
-    /// Where it waits before its first try: a wait that ends before that was none.
+    /// Set where it waits before its first try: a wait that ends before this moment was none.
     soon: Option<Deadline>,
 }
 
@@ -344,7 +344,7 @@ impl<F: FnMut() -> PyResult<Option<Owned>>> Operation for Tries<'_, F> {
     }
 }
 
-/// Makes the call without a look at what it gives.
+/// Makes the call without a look at its result, so nothing is known of the object after it.
 #[inline]
 fn unnoticed(call: TlsCall, me: *mut PyObject, attempt: impl FnOnce() -> PyResult<Owned>) -> PyResult<Owned> {
     let outcome = attempt();

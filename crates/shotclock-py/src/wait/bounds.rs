@@ -13,26 +13,26 @@ use crate::wait::chain::Innermost;
 use crate::wait::link::LinkRef;
 use crate::wait::{canceller, chain, overdue};
 
-/// For so long after a scope's end was first raised those who clean up may still wait, in nanoseconds: once, all together.
+/// For so many nanoseconds after a scope's end was first raised clean-up code may still wait: all of it together.
 const GRACE: u64 = 50_000_000;
 
-/// What a call is at, as far as scopes and cancellers tell it apart.
+/// What a call waits for, as far as scopes and cancellers tell that apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Sockets and lookups: all bound these.
+    /// Sockets and lookups: every scope and canceller bounds these.
     Sockets,
-    /// Anything else that waits: some do not, and that of the whole program only in its main thread. Workers that wait for
-    /// something to do are not to die of it.
+    /// Anything else: only some scopes and cancellers bound it, and the program's total only in the main thread, so
+    /// that workers that wait for something to do do not die of it.
     Waits,
 }
 
-/// What bounds a call from around it: the scope that ends first, and all cancellers.
+/// The scope that ends first, and all cancellers: of those that the thread or task is in when the call is made.
 pub(crate) struct Bounds {
     scope: Option<Scope>,
-    /// Python's, the innermost first. Where there are several the others follow.
+    /// The innermost canceller, as Python's object. Where there are several, the rest is in `others`.
     first: Option<Owned>,
     others: Vec<Owned>,
-    /// All of them in one.
+    /// All cancellers in one.
     canceller: Option<Canceller>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Bounds {
 pub(crate) struct Scope {
     /// Its end, in nanoseconds of the system's monotonic clock.
     pub(crate) deadline: u64,
-    /// Python's.
+    /// Python's object.
     pub(crate) object: Owned,
 }
 
@@ -112,7 +112,7 @@ impl Bounds {
         self.canceller.as_ref()
     }
 
-    /// Raises what the innermost canceller that was cancelled has its calls raise.
+    /// Raises the exception of the innermost canceller that was used.
     pub(crate) fn raise_cancelled(&self) -> Raised {
         let raise = || {
             for canceller in self.first.iter().chain(&self.others) {
@@ -139,14 +139,13 @@ impl Reach {
 }
 
 impl Outlook {
-    /// Of a call made now. Asks no Python code, and keeps nothing.
+    /// The outlook of a call made now. Runs no Python code, and keeps nothing alive.
     pub(crate) fn now() -> Self {
         if open::links() == 0 {
             return Self::Free;
         }
         let Ok(innermost) = chain::innermost() else {
-            // It will be said to who asks for more.
-            // SAFETY: the interpreter is held.
+            // The call itself will ask again, and meet the error. SAFETY: the interpreter is held.
             unsafe { PyErr_Clear() };
             return Self::Over;
         };
@@ -169,7 +168,7 @@ impl Outlook {
 }
 
 impl Scope {
-    /// Tells it that it has ended a call.
+    /// Tells the scope that it has ended a call.
     pub(crate) fn expire(&self) -> PyResult<()> {
         // SAFETY: alive, and a link.
         if let Some(link) = unsafe { LinkRef::of(self.object.as_ptr())? } {
@@ -178,7 +177,7 @@ impl Scope {
         Ok(())
     }
 
-    /// What the end of a call by it says for `limit`.
+    /// What an exception has as `limit` where this scope has ended the call.
     pub(crate) fn name(&self) -> PyResult<Owned> {
         let object: *mut PyObject = self.object.as_ptr();
         // SAFETY: the interpreter is held, the object is alive, the name ends with a NUL.

@@ -30,7 +30,7 @@ pub(crate) fn core_of(object: &Owned) -> &Canceller {
     unsafe { core(object.as_ptr()) }
 }
 
-/// The same.
+/// As [`core_of`].
 ///
 /// # Safety
 /// `object` must be a live object of that type, for as long as what this gives.
@@ -121,7 +121,7 @@ unsafe extern "C" fn enter(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject
         chain::reach_every_socket()?;
         // SAFETY: alive.
         let link = link_type::under(unsafe { Owned::borrowed(me.as_ptr()) })?;
-        // What is pending by now is before; 3.14 looks again when this returns.
+        // Signals that are pending by now are handled before entering; 3.14 looks again when this returns.
         check_signals()?;
         // SAFETY: alive, and of just this type.
         unsafe { LinkRef::of(link.as_ptr())? }.map_or(Ok(()), chain::enter)

@@ -28,7 +28,8 @@ static INNERMOST: Once<PyObject> = Once::new();
 /// What bounds every thread, set from the outside of the program.
 static OUTERMOST: Once<PyObject> = Once::new();
 
-/// What sees to it that nothing is entered without effect: a function of the package, found when it is first wanted.
+/// The function of the package that has every socket reached, so that no scope is entered without effect; looked up
+/// when first needed.
 static REACH: Once<PyObject> = Once::new();
 
 /// Makes the variable.
@@ -57,7 +58,7 @@ pub(crate) fn enter(link: LinkRef) -> PyResult<()> {
         // SAFETY: a static of the interpreter.
         return Err(exception::raise(unsafe { PyExc_RuntimeError }, c"it was entered before: a scope is entered once"));
     }
-    // What was left does not come back, and need not be kept.
+    // Links that were left never count again, and need not be kept alive.
     let outer = first_open(innermost()?.as_ref().map(Innermost::link));
     link.open(outer.map(LinkRef::owned));
     set_innermost(link.as_object()).inspect_err(|Raised| {
@@ -65,10 +66,11 @@ pub(crate) fn enter(link: LinkRef) -> PyResult<()> {
     })
 }
 
-/// The link counts no more, in no context. No Python code runs before that.
+/// From now on the link counts in no context. No Python code runs before that.
 pub(crate) fn leave(link: LinkRef) -> PyResult<()> {
     link.close();
-    // Where a generator that was suspended inside it ends in another context, something else is the innermost.
+    // If it is not the innermost (a generator that was suspended inside it ends in another context), the variable is
+    // left alone.
     if innermost()?.is_none_or(|innermost| innermost.link() != link) {
         return Ok(());
     }
@@ -96,7 +98,7 @@ impl Innermost {
     }
 }
 
-/// The innermost link of this context; of none that is not looked at where nothing is entered anywhere.
+/// The innermost link of this context. Where nothing is entered anywhere, the context is not even asked.
 // Never inlined: a look at the current context must not be carried over a switch of contexts.
 #[inline(never)]
 pub(crate) fn innermost() -> PyResult<Option<Innermost>> {
@@ -108,7 +110,7 @@ pub(crate) fn innermost() -> PyResult<Option<Innermost>> {
             return Err(Raised);
         }
         let Ok(kept) = Owned::new(value) else { return Ok(None) };
-        // Whoever walks a context may set the variable to anything.
+        // Programs can reach the variable through a context, and may have set it to anything.
         Ok(LinkRef::of(kept.as_ptr())?.map(|link| Innermost { link, _kept: kept }))
     }
 }
@@ -131,7 +133,7 @@ fn first_open(from: Option<LinkRef>) -> Option<LinkRef> {
     opened(from).next()
 }
 
-/// Whether this is what is in force everywhere.
+/// Whether this is the outermost link, which is in force everywhere.
 pub(crate) fn is_outermost(link: LinkRef) -> bool {
     OUTERMOST.get() == Some(link.as_object())
 }

@@ -18,7 +18,7 @@ use crate::wait::{overdue, policy};
 /// How much of a call's data had moved when it ended.
 #[derive(Clone, Copy)]
 pub(crate) enum Moved<'a> {
-    /// None, since it moves all it does in one step.
+    /// Nothing: the call moves all it does in one step.
     Nothing,
     /// So many bytes went out.
     Sent(usize),
@@ -51,7 +51,7 @@ impl Moved<'_> {
     }
 }
 
-/// Puts into the exception that is set how much had moved. One that takes no attributes goes without.
+/// Tells the exception that is set how much had moved, unless it takes no attributes.
 pub(crate) fn annotate(moved: Moved<'_>) {
     let kept = Kept::take_normalized();
     if let Some(error) = kept.value() {
@@ -105,7 +105,8 @@ pub(crate) fn raise_timed_out(text: &Owned, expiry: &Expiry<'_>) -> Raised {
     Raised
 }
 
-/// Puts what there is to know into the TimeoutError that is set, where it is a limit's: the network's has a number.
+/// Puts what there is to know into the TimeoutError that is set, if a limit has raised it: the network's own has a
+/// number.
 pub(crate) fn describe_timed_out(expiry: &Expiry<'_>) {
     let kept = Kept::take_normalized();
     if let Some(error) = kept.value() {
@@ -114,7 +115,7 @@ pub(crate) fn describe_timed_out(expiry: &Expiry<'_>) {
             PyErr_GivenExceptionMatches(error, PyExc_TimeoutError) != 0
                 && Owned::new(PyObject_GetAttrString(error, c"errno".as_ptr())).is_ok_and(|number| number.is_none())
         };
-        // One that takes no attributes goes without.
+        // An exception that takes no attributes is left as it is.
         if is_limit {
             let _: PyResult<()> = expiry.describe(error);
         }

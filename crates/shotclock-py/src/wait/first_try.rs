@@ -1,5 +1,5 @@
-//! Calls that move bytes. Most of them end with their first try, so it is made before anything is looked at but the
-//! socket's timeout, and, while anything bounds any call, whether it is this one, and over.
+//! Calls that move bytes. Most end with their first try, so that is made before anything is looked at but the socket's
+//! timeout; and, while any scope or canceller is open, whether one bounds this call and is over.
 
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
@@ -28,7 +28,7 @@ pub(crate) struct Transfer {
     pub(crate) phase: Phase,
     /// About how many bytes it may move.
     pub(crate) bytes: usize,
-    /// Those of the call.
+    /// The flags of the call.
     pub(crate) flags: c_int,
 }
 
@@ -123,14 +123,14 @@ impl Transfer {
         }
     }
 
-    /// The same for a call whose limit is known, since it began with what may have been a lookup.
+    /// As [`send`](Self::send), for a call whose limit is already running, since it may have begun with a lookup.
     pub(crate) fn send_by(
         self,
         timing: &mut Timing,
         mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
     ) -> PyResult<usize> {
         let before = Before::now();
-        // What a lookup took is gone, so that the limit is to be looked at before anything is tried.
+        // A lookup has taken part of the time: the limit is looked at before anything is tried.
         let tried = if timing.has_begun() { Err(None) } else { self.first_try(before, |fd, flags| part(fd, 0, flags)) };
         if self.never_waits() {
             timing.never_wait();
@@ -190,7 +190,7 @@ impl Transfer {
         let descriptor = Descriptor::of(self.socket);
         let (sends, number) = (self.phase == Phase::Send && !is_plain, self.socket.number());
         let _sending = sends.then(|| habit::Sending::on(number));
-        // Who waits for these very bytes wants the interpreter as soon as they are there.
+        // A thread that waits for these bytes will want the interpreter as soon as they are there.
         let outcome = if is_plain || self.bytes > SMALL || sends && habit::wakes_this_process(number) {
             descriptor.released(|fd| call(fd, flags))
         } else {
@@ -200,8 +200,8 @@ impl Transfer {
         outcome.map_err(|errno| if was_in_the_way(errno) { None } else { Some(errno) })
     }
 
-    /// Whether a plain call that moved less than there is room for, or has come, may be so because of a try of another
-    /// thread, during which the file did not block, and it promises more than what it has moved.
+    /// Whether a plain call that has moved less than it could may have been cut short by a try of another thread,
+    /// during which the file did not block; and whether it promises more than it has moved.
     #[inline]
     fn may_be_cut_short(self, before: Before) -> bool {
         before.is_disturbed() && self.is_cut_short(before)
@@ -230,10 +230,10 @@ impl Transfer {
         }
         match Outlook::now() {
             Outlook::Over => None,
-            // It may wait in there, and is to be told of.
+            // It may wait in the system, and somebody wants to be told of such waits.
             Outlook::Free if timeout < 0 && open::is_watched() => None,
             Outlook::Free => Some(timeout < 0),
-            // Without a timeout it gives what is there only if it need not be more.
+            // A call without a timeout may give what is there only if it promises no more than that.
             Outlook::Bounded => {
                 let takes_less = || self.flags & MessageFlags::WAITALL.0 == 0 && low_water::is_one(self.socket);
                 (timeout > 0 || self.phase == Phase::Send || takes_less()).then_some(false)
@@ -247,8 +247,8 @@ impl Transfer {
         Timing::with_timeout(self.socket, timeout, self.phase)
     }
 
-    /// Whether it would not wait without a limit either. With a timeout it does, whatever its flags, as the interpreter's
-    /// own, which polls first.
+    /// Whether its flags keep it from waiting at all. With a timeout none do: the interpreter's own polls first,
+    /// whatever the flags.
     fn never_waits(self) -> bool {
         let is = |flag: MessageFlags| self.flags & flag.0 != 0;
         if self.socket.timeout() >= 0 {
@@ -257,7 +257,7 @@ impl Transfer {
         if self.phase == Phase::Send {
             return is(MessageFlags::DONTWAIT);
         }
-        // Urgent data and the queue of errors are looked at, and not waited for, where there are such things.
+        // Where a family has urgent data or an error queue, receives of these never wait.
         let family = Family(self.socket.family());
         let has_errors = matches!(family, Family::INET | Family::INET6 | Family::PACKET | Family::CAN | Family::VSOCK);
         let has_urgent_data = self.socket.kind() == Kind::STREAM.0;

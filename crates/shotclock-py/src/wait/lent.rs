@@ -26,13 +26,13 @@ pub(crate) struct Descriptor {
 }
 
 impl Descriptor {
-    /// For a call that begins now. Of a closed socket every try says EBADF.
+    /// The descriptor for a call that begins now. If the socket is closed, every try says EBADF.
     #[inline]
     pub(crate) fn of(socket: SocketRef) -> Self {
         Self { socket, number: socket.number() }
     }
 
-    /// That the socket still has the number.
+    /// Checks that the socket still has the number.
     ///
     /// # Errors
     /// EBADF, as of a closed socket.
@@ -62,12 +62,12 @@ impl Descriptor {
             return Err(Errno::BADF.into());
         }
         let waiting = Waiting::on(self.number);
-        // Only now: whoever closes from here on sees that it is used.
+        // Checked after entering: a close from here on sees that the number is used.
         self.check()?;
         released(|| {
             let result = call(self.lend(&waiting));
             habit::woken(self.number, self.lend(&waiting));
-            // Before signal handlers run, which may close it themselves.
+            // Left before signal handlers run, since they may close the socket.
             drop(waiting);
             result
         })
@@ -95,7 +95,8 @@ impl Descriptor {
         self.held(|fd| Ok::<_, Errno>(before.was_in_the_way_of(fd))).unwrap_or(false)
     }
 
-    /// The same of another process's, for a call that has no flag against waiting.
+    /// As [`was_unblocked_since`](Self::was_unblocked_since), of a try of another process: for a call that has no flag
+    /// against waiting.
     #[cold]
     pub(crate) fn was_unblocked_elsewhere(self) -> bool {
         self.held(|fd| Ok::<_, Errno>(unblocked::is_anothers(fd))).unwrap_or(false)
@@ -124,12 +125,12 @@ impl Descriptor {
         }
     }
 
-    /// For a race of the core's, which asks anew at each try; none once it is no longer the socket's.
+    /// For the core's race, which asks anew at each try; none once the number is no longer the socket's.
     pub(crate) fn for_a_try(&self) -> Option<BorrowedFd<'_>> {
         self.check().ok().map(|()| self.lend(self))
     }
 
-    /// For as long as `loan` lasts.
+    /// Lends the descriptor for as long as `loan` lasts.
     fn lend<L>(self, _loan: &L) -> BorrowedFd<'_> {
         // SAFETY: not negative, since the number was just found to be the socket's. Whose file it is beyond that is the
         // program's business (os.close), and never bad memory.
@@ -157,8 +158,8 @@ pub(crate) trait Attempt: Send {
         if self.toward().contains(Readiness::OUT) { Moves::Out } else { Moves::In }
     }
 
-    /// The time that the socket itself lets a blocking call wait is over: what that call would give, or would-block if the
-    /// time begins anew.
+    /// The system's own limit on a blocking call (SO_RCVTIMEO, SO_SNDTIMEO) is over. Gives what a blocking call would
+    /// give then; or would-block, if the time begins anew.
     fn run_out(&mut self) -> Result<Self::Output, Pause> {
         Err(Pause::Failed(Errno::AGAIN))
     }
@@ -215,7 +216,7 @@ pub(crate) struct On<'a, A> {
     is_plain: bool,
     /// The socket's own limit, on a descriptor that would block by itself.
     own: Option<OwnLimit>,
-    /// Another process was in the middle of a try that changes what the file is.
+    /// Another process was in the middle of a try on the file, which changes O_NONBLOCK.
     is_turned_away: bool,
     /// A plain call was cut short by a try of somebody else's, which does not wait.
     is_cut_short: bool,
@@ -228,7 +229,7 @@ const CUT_SHORT: Duration = Duration::from_millis(10);
 const ANOTHERS_TRY: Duration = Duration::from_millis(1);
 
 impl<'a, A: Attempt> On<'a, A> {
-    /// In that manner.
+    /// An operation whose tries are made in this manner.
     pub(crate) fn new(descriptor: Descriptor, attempt: &'a mut A, manner: Manner) -> Self {
         let is_plain = manner == Manner::Plain;
         // It takes less time to move a little than to release the interpreter.
@@ -237,11 +238,11 @@ impl<'a, A: Attempt> On<'a, A> {
         Self { descriptor, attempt, releases, is_plain, own, is_turned_away: false, is_cut_short: false }
     }
 
-    /// For a call that is to wait at once.
+    /// Begins with a wait instead of a try.
     pub(crate) fn begin(&mut self) {
         let toward = self.attempt.toward();
         if let Some(own) = &mut self.own {
-            // Of a closed socket the wait will tell.
+            // If the socket is closed, the wait will say so.
             let _: Result<(), Errno> = self.descriptor.held(|fd| {
                 own.end(fd, toward);
                 Ok(())
@@ -250,7 +251,8 @@ impl<'a, A: Attempt> On<'a, A> {
     }
 
     fn once(&mut self, ready: Readiness) -> Result<A::Output, Pause> {
-        // Else the file does not block by itself, and nobody takes the flag away.
+        // Without a limit of the socket's own the file does not block by itself, and no other process would put a flag
+        // back.
         let (is_bounded, is_turned_away) = (self.own.is_some(), &mut self.is_turned_away);
         let sends = self.attempt.toward().contains(Readiness::OUT);
         let (attempt, own) = (&mut *self.attempt, &mut self.own);
@@ -268,8 +270,8 @@ impl<'a, A: Attempt> On<'a, A> {
                 return Err(Pause::WouldBlock);
             }
             let is_contested = habit::is_contested(number, unblocked.make_sure(fd)?);
-            // Others may have it block before the call. An accept, which is of two calls of the system, takes that into
-            // account once it has been seen to happen.
+            // Others may make the file block before the call. A connect or sendfile always guards against that; an
+            // accept, which would pay two more system calls for it, only once it has been seen to happen.
             let _brief = if sends || is_contested { syscall::Brief::on(fd, sends) } else { None };
             tries(fd)
         })
@@ -284,13 +286,13 @@ impl<A: Attempt> Operation for On<'_, A> {
         let before = Before::now();
         let outcome = self.once(ready);
         let has_nothing = matches!(outcome, Err(Pause::Failed(Errno::AGAIN)));
-        // A part of what it promises, and a plain call ends with that unless it was cut short.
+        // It has moved a part of what it promises; a plain call ends with that, unless it was cut short.
         let has_part = matches!(outcome, Err(Pause::Drained));
         if !(self.is_plain && (has_nothing || has_part)) {
             return outcome;
         }
         self.is_cut_short = self.descriptor.was_unblocked_since(before);
-        // It began without a timeout, and so it goes on.
+        // A call that began without a timeout goes on without one.
         let goes_on = self.is_cut_short || has_nothing && self.descriptor.has_timeout_by_now();
         if goes_on || self.descriptor.was_unblocked_elsewhere() {
             Err(Pause::WouldBlock)
@@ -308,7 +310,7 @@ impl<A: Attempt> Operation for On<'_, A> {
         }
         self.descriptor.wait_for(self.attempt.toward(), wanted);
         if self.is_cut_short {
-            // The system may have a limit of its own for the call, which only the call itself keeps.
+            // Made again soon, since only the call itself keeps a limit that the system may have for it.
             wanted.timer(Deadline::after(CUT_SHORT));
         }
         if let Some(OwnLimit { end: Some(end), .. }) = self.own {
@@ -332,12 +334,12 @@ impl<A: Attempt> Operation for On<'_, A> {
 #[derive(Clone, Copy)]
 struct OwnLimit {
     length: Timeout,
-    /// Once it is asked for.
+    /// Known once the call is about to wait.
     end: Option<Deadline>,
 }
 
 impl OwnLimit {
-    /// It is asked for when the call is about to wait.
+    /// When the limit ends; asked of the system when the call is about to wait.
     fn end(&mut self, fd: BorrowedFd<'_>, toward: Readiness) -> Deadline {
         *self.end.get_or_insert_with(|| {
             let sends = toward.contains(Readiness::OUT);
@@ -346,7 +348,7 @@ impl OwnLimit {
         })
     }
 
-    /// An attempt would have to wait: so it does, unless its time is over.
+    /// The attempt would have to wait: lets it, unless this limit is over.
     fn waits<A: Attempt>(&mut self, fd: BorrowedFd<'_>, attempt: &mut A, pause: Pause) -> Result<A::Output, Pause> {
         let end = self.end(fd, attempt.toward());
         if end == Deadline::NEVER || Deadline::now() < end {

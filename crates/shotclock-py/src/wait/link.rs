@@ -15,16 +15,16 @@ use crate::socket::open;
 /// The type `_native.Link`, once it is made.
 pub(super) static TYPE: Once<PyTypeObject> = Once::new();
 
-/// The end of what has none.
+/// The end of a link that has none.
 pub(super) const NEVER: i64 = i64::MAX;
 
-/// Nothing but sockets is bounded.
+/// It bounds nothing but sockets.
 pub(super) const NO_WAITS: c_int = 0;
-/// Whatever waits in a function of the interpreter's is bounded as well, and connections that a library in C waits for;
-/// what is between the two is the first without the second.
+/// It also bounds whatever waits in functions of the interpreter's, and connections that a library in C waits for. A
+/// number between the two bounds the first and not the second.
 pub(super) const ALL_WAITS: c_int = 2;
 
-/// Of a link whose time does not count from entering it.
+/// The duration of a link whose end does not count from entering it.
 pub(super) const NO_DURATION: i64 = -1;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) struct LinkObject {
     head: PyObject,
     /// Its end, in nanoseconds of the system's monotonic clock; [`NEVER`] for cancellers and shields.
     pub(super) deadline: i64,
-    /// How long after entering that is, or [`NO_DURATION`].
+    /// How long after entering the end is, or [`NO_DURATION`].
     pub(super) duration: i64,
     /// The canceller that it puts a block under, or null; a reference.
     pub(super) canceller: *mut PyObject,
@@ -131,8 +131,8 @@ impl LinkRef {
         u64::try_from(self.get().first_raised).ok().filter(|moment| *moment > 0)
     }
 
-    /// Notes that its end is raised in this frame: gives how often it was raised there in a row, and the frame before, to be
-    /// given up when nothing depends on it any more.
+    /// Notes that its end is raised in this frame. Gives how often it was raised there in a row, and a reference to
+    /// drop at the end: to drop it frees a frame, which may run code.
     pub(crate) fn note_raised(self, now: u64, frame: Option<Owned>) -> (u32, Option<Owned>) {
         // SAFETY: as in `expire`.
         let link = unsafe { &mut *self.0.as_ptr() };
@@ -142,11 +142,11 @@ impl LinkRef {
         let frame = frame.map_or(ptr::null_mut(), Owned::into_ptr);
         let is_there = !frame.is_null() && frame == link.frame;
         link.raised_there = if is_there { link.raised_there.saturating_add(1) } else { 1 };
-        // Of the reference that came along the link keeps one, whichever.
+        // There are two references to a frame now: the link keeps one, and the caller gets the other.
         (link.raised_there, Owned::new(std::mem::replace(&mut link.frame, frame)).ok())
     }
 
-    /// The frame in which its end was last raised, which counts no more.
+    /// Takes away the frame in which its end was last raised.
     pub(crate) fn take_frame(self) -> Option<Owned> {
         // SAFETY: as in `expire`.
         Owned::new(unsafe { std::mem::replace(&mut (*self.0.as_ptr()).frame, ptr::null_mut()) }).ok()

@@ -128,7 +128,7 @@ unsafe extern "C" fn new(of: *mut PyTypeObject, _: *mut PyObject, _: *mut PyObje
     }
 }
 
-/// What must run Python code comes before; from `chain::enter` on none does.
+/// Whatever must run Python code is done first; from `chain::enter` on none runs.
 unsafe extern "C" fn enter(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: the interpreter calls this with a live link.
     let link = unsafe { LinkRef::new(me) };
@@ -136,20 +136,20 @@ unsafe extern "C" fn enter(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject
         if link.get().reaches != 0 {
             chain::reach_every_socket()?;
         }
-        // What is pending by now is before; 3.14 looks again when this returns.
+        // Signals that are pending by now are handled before entering; 3.14 looks again when this returns.
         check_signals()?;
         chain::enter(link)
     };
     returned(begin().map(|()| link.owned()))
 }
 
-/// What must run Python code comes after.
+/// Whatever must run Python code is done last.
 unsafe extern "C" fn exit(me: *mut PyObject, arguments: *mut *mut PyObject, count: Py_ssize_t) -> *mut PyObject {
     // SAFETY: the interpreter calls this with a live link and so many live arguments.
     let (link, error) = unsafe { (LinkRef::new(me), error_of(arguments, count)) };
     let end = || {
         chain::leave(link)?;
-        // What it keeps for telling whether its end was swallowed may keep much else.
+        // The frame kept for telling whether its end was swallowed may keep much else alive.
         drop(link.take_frame());
         match error {
             None => Ok(Owned::none()),
@@ -160,7 +160,7 @@ unsafe extern "C" fn exit(me: *mut PyObject, arguments: *mut *mut PyObject, coun
     returned(end())
 }
 
-/// What is made in Python may see it otherwise.
+/// A scope lets every exception pass; subclasses in Python may decide otherwise.
 unsafe extern "C" fn judge(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: False lives for ever.
     unsafe {
@@ -188,7 +188,7 @@ unsafe extern "C" fn traverse(me: *mut PyObject, visit: visitproc, argument: *mu
     }
 }
 
-/// Nobody reaches it any more, so that it limits nothing.
+/// For the garbage collector: nobody can reach the link any more, so it bounds nothing from now on.
 unsafe extern "C" fn clear(me: *mut PyObject) -> c_int {
     // SAFETY: a live link; its references are taken out before they are given back, since that may run Python code.
     unsafe {
@@ -213,11 +213,11 @@ unsafe extern "C" fn dealloc(me: *mut PyObject) {
     }
 }
 
-/// Gives a reference back. A link that ends with it gives back its own only when this has returned: a long chain would
-/// need as deep a stack.
+/// Drops a reference. If a link is freed by that, the references it holds are dropped after this has returned, and not
+/// inside of it: a long chain would else need a deep stack.
 unsafe fn give_back_flat(object: *mut PyObject) {
     thread_local! {
-        /// What is to be given back, while somebody is at it.
+        /// The references still to be dropped, while a caller further out drops them.
         static LATER: RefCell<Option<Vec<*mut PyObject>>> = const { RefCell::new(None) };
     }
     let is_later = LATER.try_with(|later| match &mut *later.borrow_mut() {

@@ -12,7 +12,7 @@ pub(crate) fn raise_lookup(failure: &Failure) -> Raised {
     raise_lookup_noting(failure, "")
 }
 
-/// The same, with a note after the resolver's words.
+/// As [`raise_lookup`], with a note after the resolver's words.
 pub(crate) fn raise_lookup_noting(failure: &Failure, note: &str) -> Raised {
     let numbered = |kind: fn(&Stock) -> *mut PyObject, code: i32, text: &str| match stock() {
         Ok(stock) => raise_numbered(kind(stock), code, &format!("{text}{note}")),

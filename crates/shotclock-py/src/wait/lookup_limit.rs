@@ -1,4 +1,4 @@
-//! The limit on each lookup of the process, which holds without any other.
+//! The process's limit on each lookup, which holds even where nothing else bounds the call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,12 +24,12 @@ pub(crate) unsafe extern "C" fn set_lookup_timeout(_: *mut PyObject, nanos: *mut
     returned(Ok(Owned::none()))
 }
 
-/// When the lookups of a call must have ended that begins with them now.
+/// When the lookups of a call that begins now must have ended.
 pub(crate) fn end() -> Deadline {
     Deadline::after(lookup_timeout().map_or(Timeout::NEVER, Timeout::from))
 }
 
-/// What is said when it passed.
+/// The words for an error when it has passed.
 pub(crate) fn passed() -> String {
     format!("the lookup timeout of {} s passed", lookup_timeout().unwrap_or_default().as_secs_f64())
 }

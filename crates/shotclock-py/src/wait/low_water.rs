@@ -1,5 +1,6 @@
-//! Whether a receive takes what is there, however little. A call without a timeout waits for as much as SO_RCVLOWAT says,
-//! which one that never waits in the system does not: within a scope it is asked for once a socket.
+//! Whether a receive may take whatever is there, however little. A call without a timeout promises to wait for as much
+//! as SO_RCVLOWAT, the low water mark, says; a try that never waits in the system does not keep that promise. So within
+//! a scope the mark is asked for, once a socket.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,16 +10,18 @@ use shotclock::unstable::{numbers, syscall};
 use crate::socket::object::SocketRef;
 use crate::wait::lent::Descriptor;
 
-/// Sockets with the mark 1, which all begin with, each where its key says. Whoever comes later takes the place.
+/// Sockets whose mark is known to be 1 (all begin with that), each in the place that its key says. A later one takes
+/// the place of an earlier one.
 static KNOWN: [AtomicU64; 64] = [const { AtomicU64::new(NOBODY) }; 64];
 
 const NOBODY: u64 = 0;
 
-/// Whether the program has ever set a mark: else none is above 1, and nobody asks. What it accepts has its listener's.
+/// Whether the program has ever set a mark: before that every mark is 1, and need not be asked for. Accepted sockets
+/// have their listener's.
 static IS_ANY_SET: AtomicBool = AtomicBool::new(false);
 
-/// Whether a receive with a timeout waits first: for as much as the mark says, as the interpreter's own, which polls before
-/// it tries. One that tried first would take less.
+/// Whether a receive with a timeout waits before it tries. The interpreter's own always polls first, and poll(2) heeds
+/// the mark; a try that came first would take less.
 #[inline]
 pub(crate) fn waits_first(socket: SocketRef) -> bool {
     IS_ANY_SET.load(Ordering::Relaxed) && !is_one(socket)
@@ -41,7 +44,7 @@ pub(crate) fn is_one(socket: SocketRef) -> bool {
     is_one
 }
 
-/// The socket gives its number up.
+/// Forgets a socket that gives its number up.
 #[inline]
 pub(crate) fn forget(socket: SocketRef, number: c_int) {
     let (place, key) = place_for(socket, number);
@@ -50,13 +53,13 @@ pub(crate) fn forget(socket: SocketRef, number: c_int) {
     }
 }
 
-/// The program sets a mark.
+/// Notes that the program sets a mark.
 pub(crate) fn changes() {
     IS_ANY_SET.store(true, Ordering::Relaxed);
     forget_all();
 }
 
-/// Somebody changes a mark, or may have.
+/// Forgets all, since somebody changes a mark, or may have.
 pub(crate) fn forget_all() {
     KNOWN.iter().for_each(|place| place.store(NOBODY, Ordering::Relaxed));
 }
@@ -65,7 +68,8 @@ fn place_of(socket: SocketRef) -> (&'static AtomicU64, u64) {
     place_for(socket, socket.number())
 }
 
-/// The key is the object's address with the number: both are the same again only for another socket.
+/// The place of a socket, and its key: the object's address with the number. Where a later socket has both again,
+/// `forget` was called in between.
 fn place_for(socket: SocketRef, number: c_int) -> (&'static AtomicU64, u64) {
     const BITS: u32 = 20;
     let address = (socket.address() as u64) >> 4;

@@ -1,4 +1,5 @@
-//! An end that a program swallows, to go on waiting: after a while it is raised as what `except Exception` does not catch.
+//! A scope's end that a program swallows again and again, to go on waiting: after a while it is raised as an exception
+//! that `except Exception` does not catch.
 
 use shotclock::Deadline;
 use shotclock::unstable::deadline_nanos;
@@ -10,13 +11,14 @@ use crate::ffi::raised::PyResult;
 use crate::wait::chain;
 use crate::wait::link::LinkRef;
 
-/// So often in a row one frame may be told that the scope is over.
+/// How often in a row one frame may be told that the scope is over.
 const MOST_IN_A_FRAME: u32 = 8;
 
-/// So long after the first time everybody may be, in nanoseconds. Clean-ups that each wait for something take less.
+/// For how many nanoseconds after the first time any frame may be told. Clean-ups that each wait for something take
+/// less.
 const LONGEST: u64 = 1_000_000_000;
 
-/// Notes that the scope's end is about to be raised. Whether it was swallowed so often that it is to be raised as
+/// Notes that the scope's end is about to be raised. True if it was swallowed so often that it is to be raised as
 /// [`exception`].
 pub(crate) fn note(scope: &Owned) -> bool {
     // SAFETY: alive.

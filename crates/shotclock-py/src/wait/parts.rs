@@ -1,5 +1,6 @@
-//! Sending and receiving in parts. Where a call without a timeout has other limits no try may wait, so what one blocking
-//! call promises is kept by several: MSG_WAITALL, the low water mark, all bytes of a send.
+//! Sending and receiving in parts. Where a call without a timeout is bounded by a scope, a canceller or a policy, no
+//! try may wait in the system. So what one blocking call promises (MSG_WAITALL, the low water mark, all bytes of a
+//! send) is kept by several tries.
 
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
@@ -15,7 +16,7 @@ use crate::wait::manner::Manner;
 /// What says that the connection is over: there is nothing more to wait for.
 const OVER: Readiness = Readiness::ERR.union(Readiness::HUP).union(Readiness::RDHUP);
 
-/// How often a call looks for what no readiness announces.
+/// After how long a call looks again for bytes that no readiness announces.
 const UNANNOUNCED: Duration = Duration::from_millis(5);
 
 /// What comes beside the bytes of a part.
@@ -25,7 +26,7 @@ pub(crate) trait Beside: Send {
         true
     }
 
-    /// What is beside the parts in all, of which `last` is the last.
+    /// What is beside all parts together; `last` is what came with the last one.
     #[must_use]
     fn with(self, last: Self) -> Self;
 }
@@ -34,7 +35,7 @@ impl Beside for () {
     fn with(self, (): ()) {}
 }
 
-/// Whose they are: a stream says so at its beginning.
+/// Who sent the bytes: of a stream's parts the first one says so.
 impl Beside for Option<SockAddr> {
     fn with(self, _: Self) -> Self {
         self
@@ -64,9 +65,9 @@ pub(crate) struct Receiving<F, M> {
     beside: Option<M>,
     /// How many it promises, once that is known.
     promised: Option<usize>,
-    /// The low water mark keeps the rest of what it promises from being announced.
+    /// Readiness will not announce the rest of what it promises, because of the low water mark.
     is_unannounced: bool,
-    /// The low water mark is known to be 1, or nothing to this call.
+    /// The low water mark is known to be 1, or does not matter to this call.
     is_unmarked: bool,
 }
 
@@ -82,12 +83,12 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
         Self { filled, beside: Some(beside), ..self }
     }
 
-    /// Whether it is done with so many bytes.
+    /// Whether so many bytes are all that it promises.
     fn is_enough(&mut self, fd: BorrowedFd<'_>, filled: usize) -> bool {
         matches!(self.manner, Manner::Once | Manner::Timed) || filled >= self.room || filled >= self.promise(fd)
     }
 
-    /// What one blocking call of these flags would wait for. Only streams are glued together.
+    /// How many bytes one blocking call with these flags would wait for. Only of streams are several messages joined.
     fn promise(&mut self, fd: BorrowedFd<'_>) -> usize {
         if let Some(promised) = self.promised {
             return promised;
@@ -108,11 +109,11 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
         self.beside.take().map(|beside| (self.filled, beside)).ok_or(Pause::Failed(Errno::AGAIN))
     }
 
-    /// A part that leaves the bytes in the queue: the next one begins with them again.
+    /// A part with MSG_PEEK, which leaves the bytes in the queue: the next one begins with them again.
     fn peek(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<(usize, M), Pause> {
         let (filled, beside) =
             (self.part)(fd, 0, self.manner.flags(self.flags)).map_err(|errno| self.manner.pause(errno))?;
-        // AF_UNIX peeks at what is there and waits for nothing beyond.
+        // On AF_UNIX a blocking peek gives what is there, and waits for no more.
         let waits = !self.is_enough(fd, filled) && syscall::peeks_wait(fd).unwrap_or(false);
         if filled == 0 || !waits || ready.intersects(OVER) {
             return Ok((filled, beside));
@@ -129,7 +130,7 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
 
     fn attempt(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<(usize, M), Pause> {
         if self.manner == Manner::Timed && !self.is_unmarked && ready.is_empty() {
-            // What is there is less than the mark, which the wait would have said.
+            // The wait has not said that as much as the mark is there.
             return Err(Pause::WouldBlock);
         }
         if matches!(self.manner, Manner::Once | Manner::Timed) {
@@ -139,11 +140,11 @@ impl<M: Beside, F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Err
         if self.flags & MessageFlags::PEEK.0 != 0 {
             return self.peek(fd, ready);
         }
-        // What has come before this call's limit was looked at may be all.
+        // What the first try brought, before the limit was looked at, may be enough.
         if self.beside.as_ref().is_some_and(|beside| !beside.joins() || self.filled == 0) || self.is_complete(fd) {
             return self.done();
         }
-        // An error that comes after the bytes is the next call's, which the system tells of it once.
+        // An error after some bytes is left to the next call, since the system tells it only once.
         if self.filled > 0 && ready.contains(Readiness::ERR) {
             return self.done();
         }
@@ -195,7 +196,7 @@ pub(crate) struct Sending<F, const ALL: bool> {
     part: F,
     /// How many went out.
     pub(crate) sent: usize,
-    /// How many had when the time of the socket's own limit last began.
+    /// How many had gone out when the time of the system's own limit last began.
     sent_before: usize,
     /// MSG_FASTOPEN has begun to connect.
     pub(crate) connects: bool,
@@ -215,7 +216,7 @@ impl<F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send, cons
     const COMPOSITE: bool = ALL;
 
     fn attempt(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<usize, Pause> {
-        // An error that comes after some bytes is the next call's.
+        // An error after some bytes is left to the next call.
         let may_stop = !ALL && self.sent > 0;
         if may_stop && ready.intersects(OVER) {
             return Ok(self.sent);
@@ -253,7 +254,7 @@ impl<F: FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send, cons
 
     fn run_out(&mut self) -> Result<usize, Pause> {
         if ALL {
-            // Of several calls, each has this time.
+            // Each of several sends has this much time.
             let moved = std::mem::replace(&mut self.sent_before, self.sent) < self.sent;
             return Err(if moved { Pause::WouldBlock } else { Pause::Failed(Errno::AGAIN) });
         }

@@ -1,5 +1,5 @@
-//! Server policies: how a policy gets to a socket, and from a listener to what it accepts. Where it stands meanwhile is the
-//! side table's business.
+//! Server policies: how a policy gets to a socket, and from a listener to what it accepts. Where it is kept, the side
+//! table knows.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
@@ -148,7 +148,8 @@ unsafe fn open_socket(object: *mut PyObject) -> PyResult<SocketRef> {
     Descriptor::of(socket).check().map(|()| socket).map_err(exception::raise_errno)
 }
 
-/// That it is a server's: ValueError for a datagram socket, and for a client's as far as the system knows.
+/// Checks that the socket is a server's: ValueError for a datagram socket, and for a client's, as far as the system can
+/// tell.
 fn check_server(socket: SocketRef) -> PyResult<()> {
     let refuse = |what: &str| {
         Err(exception::value_error(&format!(

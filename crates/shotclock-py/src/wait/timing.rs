@@ -41,21 +41,21 @@ pub(crate) struct Timing {
     bounds: Option<Bounds>,
     /// The socket's policy, if it has one.
     policy: Option<Arc<PolicyState>>,
-    /// What it does, a lookup before it aside.
+    /// What the call is at, if it is not at the lookup before.
     phase: &'static str,
-    /// The limit, but for cancellers, of a call that has begun with a lookup: what that took is gone.
+    /// Of a call that has begun with a lookup: its limit, less the time that took. Without cancellers.
     begun: Cell<Option<Limit<'static>>>,
     /// When its lookups must have ended, whatever it may take as a whole.
     lookups_end: Cell<Option<Deadline>>,
 }
 
 impl Timing {
-    /// By the socket's own timeout, and the scopes and cancellers around the call.
+    /// How a call waits by the socket's own timeout, and the scopes and cancellers that it is in.
     pub(crate) fn of(socket: SocketRef, phase: Phase) -> PyResult<Self> {
         Self::with_timeout(socket, socket.timeout(), phase)
     }
 
-    /// By a timeout in nanoseconds instead; negative is none.
+    /// As [`of`](Self::of), by a timeout in nanoseconds instead of the socket's; negative is none.
     pub(crate) fn with_timeout(socket: SocketRef, timeout: i64, phase: Phase) -> PyResult<Self> {
         let descriptor = Descriptor::of(socket);
         let timeout = u64::try_from(timeout).ok();
@@ -68,13 +68,13 @@ impl Timing {
         Ok(timing)
     }
 
-    /// By the scopes and cancellers alone, for what has no socket.
+    /// How a call waits by scopes and cancellers alone: for what has no socket.
     pub(crate) fn of_scope(phase: Phase) -> PyResult<Self> {
         Ok(Self::new(None, None, Bounds::current()?, phase.as_str()))
     }
 
-    /// By a timeout of the call's own, in nanoseconds, and the scopes and cancellers that bound more than sockets. One
-    /// that cleans up may go on for a moment once the scope has ended another call.
+    /// How a call waits by a timeout of its own, in nanoseconds, and the scopes and cancellers that bound more than
+    /// sockets. With `cleans_up` it may still wait for a moment once the scope has ended another call.
     pub(crate) fn of_wait(phase: &'static str, timeout: Option<u64>, cleans_up: bool) -> PyResult<Self> {
         let mut bounds = Bounds::of_waits()?;
         if let Some(bounds) = bounds.as_mut().filter(|_| cleans_up) {
@@ -107,7 +107,7 @@ impl Timing {
         Self::new(None, None, None, phase.as_str())
     }
 
-    /// From here on it waits for nothing: its flags say so.
+    /// From here on the call waits for nothing: its flags say so.
     pub(crate) fn never_wait(&mut self) {
         (self.timeout, self.bounds, self.begun) = (Some(0), None, Cell::new(None));
     }
@@ -123,8 +123,8 @@ impl Timing {
         self.run_by(attempt, first, &mut self.waiter())
     }
 
-    /// The same of an attempt that counts in `moved` what it moves: a signal that comes after something has ends it well,
-    /// and its handlers run once the interpreter is back in Python code.
+    /// As [`run`](Self::run), for an attempt that counts in `moved` what it moves. A signal after something has moved
+    /// ends the call well; handlers run once the interpreter is back in Python code.
     pub(crate) fn run_counted<A: Attempt<Output = ()>>(
         &self,
         attempt: &mut A,
@@ -232,7 +232,8 @@ impl Timing {
         self.raise_as(stop, Moved::Nothing, timed_out)
     }
 
-    /// The same, of an operation that had moved so much by then, which the exception says, unless it is the program's own.
+    /// As [`raise`](Self::raise), and has the exception say how much had moved, unless it is the program's own (a
+    /// signal handler's).
     pub(crate) fn raise_after(&self, stop: Stop<Raised>, moved: Moved<'_>) -> Raised {
         match stop {
             Stop::Interrupt(raised) => raised,
@@ -240,7 +241,8 @@ impl Timing {
         }
     }
 
-    /// The same, which the exception says whoever raised it: for a function that promises so.
+    /// As [`raise_after`](Self::raise_after), and the program's own exceptions say how much had moved, too: for
+    /// functions that promise so.
     pub(crate) fn raise_after_all(&self, stop: Stop<Raised>, moved: Moved<'_>) -> Raised {
         let is_told = matches!(stop, Stop::TimedOut { .. });
         let raised = self.raise_as(stop, moved, timed_out);
@@ -250,7 +252,7 @@ impl Timing {
         raised
     }
 
-    /// The same, with other words for the end of time.
+    /// As [`raise_after`](Self::raise_after), with other words for the end of a limit.
     pub(crate) fn raise_as(
         &self,
         stop: Stop<Raised>,
@@ -311,12 +313,12 @@ impl Timing {
     }
 }
 
-/// Whether a policy bounds it, which counts from when bytes can move.
+/// Whether a policy bounds calls of this phase: only where bytes move.
 fn moves_bytes(phase: Phase) -> bool {
     !matches!(phase, Phase::Lookup | Phase::Connect | Phase::Accept)
 }
 
-/// CPython's words for it.
+/// CPython's words for a timeout.
 fn timed_out() -> PyResult<Owned> {
     Owned::text("timed out")
 }

@@ -9,7 +9,7 @@ use crate::ffi::call::{check_signals, released};
 use crate::ffi::raised::Raised;
 use crate::wait::lent::Descriptor;
 
-/// In fewer nanoseconds nobody has been asleep: what was waited for was there before.
+/// A wait that took fewer nanoseconds than this has not slept: what it waited for was there before.
 const AT_ONCE: u64 = 3_000;
 
 /// Waits with the interpreter released, and lets signal handlers run afterwards.
@@ -34,7 +34,7 @@ impl InterpreterWaiter {
         })
     }
 
-    /// That the socket was not closed meanwhile, by a handler or another thread.
+    /// Checks that the socket was not closed meanwhile, by a signal handler or another thread.
     fn check_open(&self) -> Result<(), Stop<Raised>> {
         self.descriptor.map_or(Ok(()), Descriptor::check).map_err(Stop::System)
     }
@@ -74,8 +74,8 @@ impl Waiter for InterpreterWaiter {
     }
 }
 
-/// The same for a call that counts what it moves. Once something has moved, whatever would have handlers of signals run
-/// ends the call instead, without an exception, as the system ends its own then: they run when the count is safe.
+/// The waiter of a call that counts what it moves. Once something has moved, a signal ends the call, well and without
+/// an exception, as the system ends its own calls then; the handlers run when the count is safe.
 pub(crate) struct CountedWaiter<'a> {
     pub(crate) inner: InterpreterWaiter,
     pub(crate) moved: &'a AtomicUsize,
@@ -104,7 +104,7 @@ impl Waiter for CountedWaiter<'_> {
         }
         let ready = self.inner.wait_released(wanted, now, until)?;
         self.inner.check_open()?;
-        // At the end of a limit the loop says which.
+        // At the end of a limit nothing is done here: the loop says which limit that was.
         if ready.is_empty() && self.now() < until { Err(Stop::Interrupt(Raised)) } else { Ok(ready) }
     }
 

@@ -29,7 +29,7 @@ pub(crate) fn cover_by_kept(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     }
 }
 
-/// As [`cover_by_kept`], with a dead descriptor opened for this one use: for closes that are rare.
+/// As `cover_by_kept`, with a dead descriptor opened for this one use: for closes that are rare.
 ///
 /// # Errors
 /// EMFILE or ENFILE without a descriptor left, EBADF for a number above what RLIMIT_NOFILE has become, over which the
