@@ -12,8 +12,8 @@ use shotclock::unstable::{Errno, Interest, PollWaiter, Readiness, Waiter, file};
 
 use crate::ffi::arguments::{Buffer, Items};
 use crate::ffi::capi::{
-    Py_None, PyBUF_READ, PyErr_Clear, PyErr_GivenExceptionMatches, PyExc_Exception, PyExc_OSError,
-    PyMemoryView_FromMemory, PyObject,
+    Py_None, PyBUF_READ, PyErr_Clear, PyErr_ExceptionMatches, PyErr_GivenExceptionMatches, PyExc_Exception,
+    PyExc_OSError, PyMemoryView_FromMemory, PyObject,
 };
 use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
@@ -147,6 +147,10 @@ pub(super) fn file_write(called: &Called<'_>) -> *mut PyObject {
 fn read_bytes(called: &Called<'_>, number: RawFd, length: Option<i64>) -> *mut PyObject {
     let length = length.and_then(|length| usize::try_from(length).ok()).filter(|length| (1..=SMALL).contains(length));
     let Some(length) = length else { return read_as_called(called, number) };
+    // Of what is in memory a try would give a part.
+    if file::is_of_a_disk(lent(number)) {
+        return called.as_called();
+    }
     read_by_tries(called, number, || {
         let read = |room: &mut [u8]| match file::read_now(lent(number), room) {
             Ok(len) => Ok((len, Ok(()))),
@@ -164,7 +168,7 @@ fn read_room(called: &Called<'_>, number: RawFd, object: *mut PyObject) -> *mut 
         unsafe { PyErr_Clear() };
         return called.as_called();
     };
-    if !(1..=SMALL).contains(&room.len()) {
+    if !(1..=SMALL).contains(&room.len()) || file::is_of_a_disk(lent(number)) {
         drop(room);
         return read_as_called(called, number);
     }
@@ -216,7 +220,7 @@ fn written(called: &Called<'_>, outcome: PyResult<Option<usize>>) -> *mut PyObje
         Ok(None) => called.as_called(),
         Ok(Some(moved)) => returned(Owned::size(moved)),
         // It is to be raised by the interpreter's own call, in its words.
-        Err(Raised) if !is_of_system() => {
+        Err(Raised) if is_about_arguments() => {
             // SAFETY: the interpreter is held.
             unsafe { PyErr_Clear() };
             called.as_called()
@@ -233,14 +237,18 @@ fn write_parts(
     mut write: impl FnMut(*mut PyObject) -> PyResult<Owned>,
 ) -> PyResult<Option<usize>> {
     let bytes = data.bytes();
+    // A disk waits for nobody, and takes all at once.
+    if file::is_of_a_disk(lent(number)) {
+        return Ok(None);
+    }
     let mut moved = 0;
     while moved < bytes.len() {
         let rest = &bytes[moved..];
         let outcome = match file::write_now(lent(number), &rest[..rest.len().min(SMALL)]) {
             Ok(count) => Ok(count),
-            Err(Errno::AGAIN) if may_block(number, Readiness::OUT) => write_in_time(number, rest, &mut write),
-            // A disk that is not ready waits for nobody; one that was made non-blocking says so itself.
-            Err(Errno::AGAIN) if moved == 0 || file::is_of_a_disk(lent(number)) => write_plainly(rest, &mut write),
+            Err(Errno::AGAIN) if may_block(number, Readiness::OUT) => write_in_time(number, rest, moved, &mut write),
+            // It was made non-blocking, and says so itself.
+            Err(Errno::AGAIN) if moved == 0 => return Ok(None),
             Err(Errno::AGAIN) => return Ok(Some(moved)),
             Err(_) if moved == 0 && rest.len() <= AT_ONCE => {
                 return ready(number, Readiness::OUT, "write").map(|()| None);
@@ -250,6 +258,7 @@ fn write_parts(
                 .and_then(|()| write_plainly(&rest[..rest.len().min(AT_ONCE)], &mut write)),
         };
         match outcome {
+            Ok(0) => break,
             Ok(count) => moved += count,
             Err(Raised) if moved > 0 && is_of_system() => {
                 // What has moved is said now; the next write says what has happened.
@@ -263,10 +272,12 @@ fn write_parts(
     Ok(if bytes.is_empty() { None } else { Some(moved) })
 }
 
-/// Waits until some of these bytes can be written, and writes them.
+/// Waits until some of these bytes can be written, and writes them; so many have moved before, and where any have, 0 is what a
+/// signal comes to, whose handler runs once the count is known.
 fn write_in_time(
     number: RawFd,
     bytes: &[u8],
+    moved: usize,
     mut write: impl FnMut(*mut PyObject) -> PyResult<Owned>,
 ) -> PyResult<usize> {
     let attempt = || match file::write_now(lent(number), &bytes[..bytes.len().min(SMALL)]) {
@@ -275,7 +286,7 @@ fn write_in_time(
         // What else it says now it says to the interpreter's own function as well.
         Err(_) => write_plainly(&bytes[..bytes.len().min(AT_ONCE)], &mut write).and_then(Owned::size).map(Some),
     };
-    let count = WaitingCall::new("write", None, false)?.on(lent(number), Readiness::OUT, attempt)?;
+    let count = WaitingCall::new("write", None, false)?.on_after(moved, lent(number), Readiness::OUT, attempt)?;
     Ok(count.and_then(|count| plain_int(count.as_ptr())).and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
 }
 
@@ -318,15 +329,18 @@ fn lent<'a>(number: RawFd) -> BorrowedFd<'a> {
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-/// Whether what was raised is an OSError, hence TimeoutError and Cancelled, or none of Exception's: what happens in a call,
-/// not to its arguments.
+/// Whether what was raised is neither what happens in a call nor what breaks into it.
+fn is_about_arguments() -> bool {
+    // SAFETY: the interpreter is held; a static of its.
+    !is_of_system() && unsafe { PyErr_ExceptionMatches(PyExc_Exception) != 0 }
+}
+
+/// Whether what was raised is an OSError, hence TimeoutError and Cancelled: what happens in a call, not to its arguments, and
+/// happens again in the next.
 fn is_of_system() -> bool {
     let kept = exception::Kept::take_normalized();
     // SAFETY: the interpreter is held; the exception is alive while it is kept.
-    let is = kept.value().is_some_and(|error| unsafe {
-        PyErr_GivenExceptionMatches(error, PyExc_OSError) != 0
-            || PyErr_GivenExceptionMatches(error, PyExc_Exception) == 0
-    });
+    let is = kept.value().is_some_and(|error| unsafe { PyErr_GivenExceptionMatches(error, PyExc_OSError) != 0 });
     kept.restore();
     is
 }

@@ -73,6 +73,27 @@ impl WaitingCall {
         self.run(&mut Tried { call, wanted: Wanted::Ready(fd, toward) })
     }
 
+    /// As `on`, of a call that has moved so much: where that is anything, a signal ends it with nothing, and without an
+    /// exception; its handler runs once the interpreter is back in Python code.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn on_after(
+        &self,
+        moved: usize,
+        fd: BorrowedFd<'_>,
+        toward: Readiness,
+        call: impl FnMut() -> PyResult<Option<Owned>>,
+    ) -> PyResult<Option<Owned>> {
+        if moved == 0 {
+            return self.on(fd, toward, call);
+        }
+        match self.0.run_python_after(moved, &mut Tried { call, wanted: Wanted::Ready(fd, toward) }) {
+            Err(Stop::Interrupt(Raised)) => Ok(None),
+            outcome => self.ended(outcome),
+        }
+    }
+
     /// Tries again after pauses that grow; gives what `by_parts` gives.
     ///
     /// # Errors

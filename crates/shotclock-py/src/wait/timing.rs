@@ -169,6 +169,16 @@ impl Timing {
         }
     }
 
+    /// The same of one that would have to wait, and that has moved so much: a signal ends it without an exception.
+    pub(crate) fn run_python_after<O: Operation>(
+        &self,
+        moved: usize,
+        operation: &mut O,
+    ) -> Result<O::Output, Stop<Raised>> {
+        let moved = AtomicUsize::new(moved);
+        self.wait_out(operation, &mut CountedWaiter { inner: self.waiter(), moved: &moved })
+    }
+
     /// Goes on with an operation that would have to wait, by a waiter of its own.
     pub(crate) fn wait_out<O: Operation, W: Waiter<Interrupt = Raised>>(
         &self,

@@ -1,10 +1,11 @@
 //! Files of any kind, for the Python face: whether a call on one may have to wait, and the end of a child as a file.
 
+use std::cell::Cell;
 use std::os::fd::{AsRawFd, FromRawFd};
 
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 
-use super::{BorrowedHandle, Errno, OwnedHandle, Readiness, last_errno};
+use super::{BorrowedHandle, Errno, OwnedHandle, Readiness, fork, last_errno};
 
 /// Whether a read ([`Readiness::IN`]) or write of this file may have to wait for somebody: it blocks, is open in this
 /// direction, and is no file of a disk. (In the direction in which it is not open a call fails at once, but poll(2)
@@ -39,10 +40,23 @@ pub fn process(pid: i32) -> Result<OwnedHandle, Errno> {
     Ok(unsafe { OwnedHandle::from_raw_fd(number) })
 }
 
-/// Whether this thread is the one that the process began with.
+/// Whether this thread is the one that the process began with; after a fork the one that forked. It is asked of the system
+/// once a thread.
 pub fn is_main_thread() -> bool {
+    thread_local! {
+        /// After so many forks, what the system said.
+        static KNOWN: Cell<Option<(u32, bool)>> = const { Cell::new(None) };
+    }
+    let generation = fork::generation();
+    if let Some((then, is_main)) = KNOWN.get()
+        && then == generation
+    {
+        return is_main;
+    }
     // SAFETY: both ask for nothing and cannot fail.
-    unsafe { i64::from(libc::getpid()) == libc::syscall(libc::SYS_gettid) }
+    let is_main = unsafe { libc::c_long::from(libc::getpid()) == libc::syscall(libc::SYS_gettid) };
+    KNOWN.set(Some((generation, is_main)));
+    is_main
 }
 
 /// Reads what is there, as far as that is possible without a wait, whatever the file's O_NONBLOCK. Source: preadv2(2),
