@@ -102,6 +102,8 @@ class Link:
     expired: bool
     # Whether entering it begins with `reach_every_socket`.
     _reaches: bool
+    # What it bounds beside sockets: 0 nothing, 1 what waits in the interpreter's functions, 2 connections in C libraries too.
+    _waits: int
 
     @property
     def _open(self) -> bool: ...
@@ -173,6 +175,30 @@ def unguard_tls() -> None:
 
 def guards_tls(owner: Any, /) -> bool:
     """Whether the calls of the class are guarded now."""
+
+def hook(name: str, owner: object, /) -> str | None:
+    """Put the hook of this name in place, in the table of the module or type that has the function.
+
+    Gives why it cannot be there, if so. Raises ValueError for a name that no hook has.
+    """
+
+def unhook() -> None:
+    """Put back whatever was there."""
+
+def hooks() -> list[str]:
+    """Name those that are in place."""
+
+def know_lock_takers(
+    restore: CodeType, join: CodeType, wait: CodeType, event: CodeType, start: CodeType, /
+) -> None:
+    """Take code of threading's that must not be told that it cannot have a lock.
+
+    That of `Condition._acquire_restore`, the one in which a join waits, and `Condition.wait`, `Event.wait` and
+    `Thread.start`, by which a thread is waited for that begins.
+    """
+
+def check_join() -> None:
+    """Raise what has ended the waits around a join by now, if anything has."""
 
 def forget_after_fork() -> None:
     """For os.register_at_fork."""

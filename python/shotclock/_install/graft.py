@@ -54,8 +54,8 @@ def install(*, waits: bool = True) -> None:
     """
     global _installed
     hooks.want(waits)
-    hooks.install()
     if mount.is_mounted():
+        # There the first scope or canceller puts the hooks in place.
         return
     stock = stock_socket_module()
     import selectors
@@ -67,6 +67,7 @@ def install(*, waits: bool = True) -> None:
         else:
             _installed.reach(socket)
         selector.install(selectors, stock)
+    hooks.install()
     _watch_ssl()
 
 
@@ -98,7 +99,7 @@ def is_whole() -> bool:
 def replaced() -> tuple[str, ...]:
     """What is grafted now; empty while nothing is."""
     with _lock:
-        return _installed.names() + selector.replaced() + tls.guarded() + hooks.replaced() if _installed is not None else ()
+        return _installed.names() + selector.replaced() + tls.guarded() if _installed is not None else ()
 
 
 def reaches(socket_class: object) -> bool:

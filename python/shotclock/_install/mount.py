@@ -11,7 +11,7 @@ from .. import _native
 from .._bounds import makefile
 from .._fork import new_lock
 from .._stock import stock_socket_module
-from . import functions, own_class, selector, sendfile, socket_io, tls, waits
+from . import functions, own_class, selector, sendfile, socket_io, tls
 from .on_import import on_import
 
 NAME = "_socket"
@@ -42,7 +42,7 @@ def replaced() -> tuple[str, ...]:
     """What `mount` has replaced."""
     methods = (*sendfile.METHODS, makefile.METHOD)
     files = (f"socket.SocketIO.{method}" for method in socket_io.METHODS)
-    above = (*files, *functions.replaced(), *selector.replaced(), *tls.guarded(), *waits.replaced())
+    above = (*files, *functions.replaced(), *selector.replaced(), *tls.guarded())
     return (NAME, *(f"socket.socket.{method}" for method in methods), *above)
 
 

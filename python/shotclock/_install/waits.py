@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 SWITCH = "SHOTCLOCK_WAITS"
 
 _lock = new_lock()
-_is_installed = False
+# Of each time that they are put in place, until they are taken out.
+_current: object | None = None
 _is_wanted = True
 _withdraw: list[Callable[[], None]] = []
 _left_out: dict[str, str] = {}
@@ -39,23 +40,28 @@ def want(wanted: bool) -> None:
 
 def install() -> None:
     """Put the hooks in place, those of modules that are not imported yet once they are; nothing where they are not wanted."""
-    global _is_installed
+    global _current
     with _lock:
-        if _is_installed or not _is_wanted or os.environ.get(SWITCH) == "0":
+        if _current is not None or not _is_wanted or os.environ.get(SWITCH) == "0":
             return
-        _is_installed = True
+        _current = mine = object()
         _left_out.clear()
     # Outside the lock: another thread may be at the import of one, and come here.
-    withdraw = [on_import(module, functools.partial(_hook, owners)) for module, owners in _OWNERS.items()]
+    superfluous = [on_import(module, functools.partial(_hook, mine, owners)) for module, owners in _OWNERS.items()]
     with _lock:
-        _withdraw.extend(withdraw)
+        # Else another thread has taken them out by now.
+        if _current is mine:
+            _withdraw.extend(superfluous)
+            superfluous = []
+    for each in superfluous:
+        each()
 
 
 def uninstall() -> None:
     """Put back whatever was there."""
-    global _is_installed
+    global _current
     with _lock:
-        _is_installed = False
+        _current = None
         withdraw = _withdraw[:]
         _withdraw.clear()
         _joins.undo()
@@ -74,9 +80,9 @@ def left_out() -> tuple[str, ...]:
     return tuple(f"{name}: {why}" for name, why in _left_out.items())
 
 
-def _hook(owners: Callable[[Any], Iterator[tuple[str, object]]], module: Any) -> None:
+def _hook(mine: object, owners: Callable[[Any], Iterator[tuple[str, object]]], module: Any) -> None:
     with _lock:
-        if not _is_installed:
+        if _current is not mine:
             return
         for name, owner in owners(module):
             if (why := _native.hook(name, owner)) is not None:
@@ -141,8 +147,10 @@ def _of_threading(threading: Any) -> Iterator[tuple[str, object]]:
     wait = getattr(threading.Thread, "_wait_for_tstate_lock", None)
     if wait is not None and not _joins.reach(threading.Thread):
         _joins.set(threading.Thread, "_wait_for_tstate_lock", _bounded_join(wait))
-    restore = threading.Condition._acquire_restore
-    _native.know_lock_takers(restore.__code__, None if wait is None else wait.__code__)
+    # The way in which the start of a thread waits for it.
+    start = (threading.Condition.wait, threading.Event.wait, threading.Thread.start)
+    restore, join = threading.Condition._acquire_restore, wait or threading.Thread.join
+    _native.know_lock_takers(restore.__code__, join.__code__, *(function.__code__ for function in start))
     yield from ()
 
 

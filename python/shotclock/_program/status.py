@@ -35,6 +35,8 @@ class Status:
     not_reached: tuple[str, ...]
     # Why nothing can be replaced in this interpreter, if so.
     refused: str | None = None
+    # The interpreter's own functions that are bounded within scopes and cancellers, beside sockets.
+    waits: tuple[str, ...] = ()
     # What the process as a whole is limited to, where that is not what sockets begin with by themselves.
     limits: tuple[str, ...] = ()
 
@@ -51,14 +53,19 @@ class Status:
         }[self.mount]
         if self.refused:
             state += f", and cannot be here: {self.refused}"
-        listed = (("limits", self.limits), ("replaced", self.replaced), ("not reached", self.not_reached))
+        listed = (
+            ("limits", self.limits),
+            ("replaced", self.replaced),
+            ("bounded in scopes", self.waits),
+            ("not reached", self.not_reached),
+        )
         return "\n".join([state, *(line for title, lines in listed for line in _listed(title, lines))])
 
 
 def status() -> Status:
     """Say what is replaced and what is not reached."""
     try:
-        from .._install import graft, mount
+        from .._install import graft, mount, waits
         from .._stock import stock_socket_module
 
         stock_socket_module()
@@ -66,10 +73,11 @@ def status() -> Status:
         # A subinterpreter, or an interpreter whose socket objects are not what the methods expect.
         return Status(None, (), ("everything",), str(error))
     if mount.is_mounted():
-        return Status("type", mount.replaced(), _strangers(mount.reaches) + _NEVER_REACHED, limits=_limits())
+        not_reached = _strangers(mount.reaches) + waits.left_out() + _NEVER_REACHED
+        return Status("type", mount.replaced(), not_reached, waits=waits.replaced(), limits=_limits())
     if replaced := graft.replaced():
-        not_reached = _strangers(graft.reaches) + _BESIDE_THE_GRAFT + _NEVER_REACHED
-        return Status("graft", replaced, not_reached, limits=_limits())
+        not_reached = _strangers(graft.reaches) + _BESIDE_THE_GRAFT + waits.left_out() + _NEVER_REACHED
+        return Status("graft", replaced, not_reached, waits=waits.replaced(), limits=_limits())
     return Status(None, (), ("everything",))
 
 

@@ -18,7 +18,7 @@ pub(super) enum Caller {
     /// What it does to anybody.
     Anybody,
     /// It goes on as if it had the lock, and releases somebody else's: a condition that takes its lock back. Or it leaves an
-    /// import half done.
+    /// import half done, or a thread unknown that has begun.
     MustHave,
     /// It takes the thread that it waits for as ended (bpo-45274): the join of 3.11 and 3.12. It is told that its time is
     /// over, and asks afterwards why.
@@ -31,9 +31,11 @@ const OF_IMPORTS: &str = "<frozen importlib";
 /// Code of threading.py's, kept for ever.
 static RESTORE: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
 static JOIN: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
+/// By which the start of a thread waits until it has begun, each called by the next.
+static START: [AtomicPtr<PyObject>; 3] = [const { AtomicPtr::new(ptr::null_mut()) }; 3];
 
-/// `_native.know_lock_takers(restore, join)`: the code of `Condition._acquire_restore`, and that in which a join waits up
-/// to 3.12, or None.
+/// `_native.know_lock_takers(restore, join, wait, event, start)`: the code of `Condition._acquire_restore`, that in which a
+/// join waits, and of `Condition.wait`, `Event.wait` and `Thread.start`.
 pub(crate) unsafe extern "C" fn know_lock_takers(
     _: *mut PyObject,
     arguments: *mut *mut PyObject,
@@ -42,9 +44,11 @@ pub(crate) unsafe extern "C" fn know_lock_takers(
     let know = || {
         // SAFETY: the interpreter passes so many live objects; the references are never given back.
         unsafe {
-            let [restore, join] = Arguments::new(arguments, count).exactly()?;
-            RESTORE.store(Owned::borrowed(restore).into_ptr(), Ordering::Release);
-            JOIN.store(Owned::borrowed(join).into_ptr(), Ordering::Release);
+            let codes = Arguments::new(arguments, count).exactly::<5>()?;
+            let places = [&RESTORE, &JOIN, &START[0], &START[1], &START[2]];
+            for (place, code) in places.into_iter().zip(codes) {
+                place.store(Owned::borrowed(code).into_ptr(), Ordering::Release);
+            }
         }
         Ok(Owned::none())
     };
@@ -53,25 +57,49 @@ pub(crate) unsafe extern "C" fn know_lock_takers(
 
 /// Who takes a lock now: the Python function that called.
 pub(super) fn of_lock() -> Caller {
-    // SAFETY: the interpreter is held; the frame is alive as long as this call from it, its code as long as it is.
-    let code = unsafe {
+    // SAFETY: the interpreter is held; the frame is alive as long as this call from it.
+    let frame = unsafe {
         let frame = PyEval_GetFrame();
         if frame.is_null() {
             return Caller::Anybody;
         }
-        let code = PyFrame_GetCode(frame).cast::<PyObject>();
-        Py_DecRef(code);
-        code
+        Owned::borrowed(frame.cast())
     };
+    let code = code_of(&frame);
     if code == RESTORE.load(Ordering::Acquire) {
         Caller::MustHave
     } else if code == JOIN.load(Ordering::Acquire) {
         Caller::AsksAfterwards
-    } else if is_of_imports(code).unwrap_or(false) {
+    } else if code == START[0].load(Ordering::Acquire) && is_start_of_thread(&frame)
+        || is_of_imports(code).unwrap_or(false)
+    {
         Caller::MustHave
     } else {
         Caller::Anybody
     }
+}
+
+/// The code that runs in a frame, alive as long as that.
+fn code_of(frame: &Owned) -> *mut PyObject {
+    // SAFETY: the interpreter is held, the frame is one, and keeps its code.
+    unsafe {
+        let code = PyFrame_GetCode(frame.as_ptr().cast()).cast::<PyObject>();
+        Py_DecRef(code);
+        code
+    }
+}
+
+/// Whether `Condition.wait` was called by the start of a thread.
+fn is_start_of_thread(wait: &Owned) -> bool {
+    let mut frame = None;
+    START[1..].iter().all(|place| {
+        // SAFETY: the interpreter is held, the frame alive, the name ends with a NUL.
+        let back = unsafe { PyObject_GetAttrString(frame.as_ref().unwrap_or(wait).as_ptr(), c"f_back".as_ptr()) };
+        let Some(back) = Owned::new(back).ok().filter(|back| !back.is_none()) else { return false };
+        let is_it = code_of(&back) == place.load(Ordering::Acquire);
+        frame = Some(back);
+        is_it
+    })
 }
 
 fn is_of_imports(code: *mut PyObject) -> PyResult<bool> {

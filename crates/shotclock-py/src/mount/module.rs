@@ -319,7 +319,7 @@ fn of_waits() -> Vec<PyMethodDef> {
         fast(
             c"know_lock_takers",
             caller::know_lock_takers,
-            c"know_lock_takers(restore, join, /)\n--\n\nCode that must not be told that it cannot have a lock.",
+            c"know_lock_takers(restore, join, wait, event, start, /)\n--\n\nCode that must not be told that it cannot have a lock.",
         ),
         method(
             c"check_join",
