@@ -157,10 +157,12 @@ def _signature(node, name, kind="def"):
         arguments.posonlyargs = [argument for argument in arguments.posonlyargs if argument.arg not in ("self", "cls")]
     returns = f" -> {ast.unparse(node.returns)}" if node.returns and kind == "def" else ""
     words = f"{'class ' if kind == 'class' else ''}{name}"
-    line = f"{words}({ast.unparse(arguments)}){returns}"
+    # A default that follows a type has spaces around its sign.
+    split = re.split(r", (?![^\[(]*[\])])", ast.unparse(arguments))
+    parameters = [re.sub(r"^(\w+: [^=]*[^= ])=(?!=)", r"\1 = ", parameter) for parameter in split]
+    line = f"{words}({', '.join(parameters)}){returns}"
     if len(line) <= 100:
         return line
-    parameters = re.split(r", (?![^\[(]*[\])])", ast.unparse(arguments))
     return "\n".join([f"{words}(", *(f"    {parameter}," for parameter in parameters), f"){returns}"])
 
 

@@ -19,7 +19,7 @@ import reference  # noqa: E402
 def test_every_page_is_in_the_contents():
     contents = re.findall(r": (\S+\.(?:md|html))$", (ROOT / "site/mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
     expected = [str(page.relative_to(ROOT)) for page in pages.sources()]
-    expected += [f"reference/{name}.md" for name in reference.MODULES] + ["rust/shotclock/index.html"]
+    expected += [f"reference/{name}.md" for name in reference.MODULES] + ["rust/shotclock/index.html", "rust/shotclock_faults/index.html"]
     assert sorted(contents) == sorted(expected)
 
 
@@ -30,7 +30,7 @@ def test_the_reference_has_every_public_name_with_its_text():
     for name, text in parts.items():
         words = re.sub(r"```.*?```", "", text, flags=re.DOTALL).split()
         assert len(words) >= 5, f"{name}: {text}"
-    assert "deadline(seconds: float) -> Scope" in parts["deadline"]
+    assert "deadline(seconds: float, *, waits: bool | Literal['python'] = True) -> Scope" in parts["deadline"]
     # From the stub of a base in Rust, of a property, and of a file beside.
     assert "expired: bool" in parts["Scope"]
     assert "### Policy.protect" in parts["Policy"]

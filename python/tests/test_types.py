@@ -26,7 +26,6 @@ def test_stubs_and_objects_agree(tmp_path):
         "shotclock._environment.Number",
         "shotclock._bounds.scope.Parameters",
         "shotclock._bounds.scope.Result",
-        "shotclock._bounds.scope.Waits",
         "shotclock.pytest_plugin.PeerOfTest@.*",
         "shotclock._bounds.resumable_files.ResumableIO@.*",
     ]

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal, ParamSpec, TypeVar
 
-    Waits = bool | Literal["python"]
     Parameters = ParamSpec("Parameters")
     Result = TypeVar("Result")
 
@@ -129,7 +128,7 @@ class Budget(Scope):
         return False
 
 
-def deadline(seconds: float, *, waits: Waits = True) -> Scope:
+def deadline(seconds: float, *, waits: bool | Literal["python"] = True) -> Scope:
     """Limit everything that waits in a block, or in each call of a function, to so many seconds in all.
 
     As a context manager, ``with shotclock.deadline(5):``, or as a decorator, ``@shotclock.deadline(5)``. The seconds
@@ -158,7 +157,7 @@ def deadline(seconds: float, *, waits: Waits = True) -> Scope:
     return Scope(checked_seconds(seconds), 0, _checked_waits(waits))
 
 
-def deadline_at(moment: float, *, waits: Waits = True) -> Scope:
+def deadline_at(moment: float, *, waits: bool | Literal["python"] = True) -> Scope:
     """As ``deadline``, to a moment of ``time.monotonic()``; one that has passed lets nothing wait.
 
     Raises ValueError for one over ten years ahead, as every moment of ``time.time()`` is to that clock.
@@ -172,7 +171,7 @@ def deadline_at(moment: float, *, waits: Waits = True) -> Scope:
     return Scope(None, deadline_ns, _checked_waits(waits))
 
 
-def move_on_after(seconds: float, *, waits: Waits = True) -> MoveOnScope:
+def move_on_after(seconds: float, *, waits: bool | Literal["python"] = True) -> MoveOnScope:
     """As ``deadline``, and the block just ends when its time is over: ``scope.expired`` tells.
 
     It swallows the scope's own TimeoutError, also where a library made another exception of it; never an exception of the
@@ -230,7 +229,7 @@ def checked_seconds(seconds: float) -> float:
     return float(seconds)
 
 
-def _checked_waits(waits: Waits) -> int:
+def _checked_waits(waits: bool | Literal["python"]) -> int:
     if waits is True or waits is False:
         return _ALL_WAITS if waits else _NO_WAITS
     if waits == "python":
