@@ -17,9 +17,9 @@ import sys
 import threading
 import time
 
-import shotclock
 from rounds import Quartiles
 from shotclock._install import waits
+from workloads import beside_a_scope, in_a_scope
 
 # Whatever hangs is ended after so many seconds.
 WHOLE_LIMIT = 900
@@ -87,29 +87,10 @@ def operations():
     }
 
 
-@contextlib.contextmanager
-def _scope_in_another_thread():
-    entered, over = threading.Event(), threading.Event()
-
-    def stay():
-        with shotclock.deadline(WHOLE_LIMIT):
-            entered.set()
-            over.wait()
-
-    thread = threading.Thread(target=stay, daemon=True)
-    thread.start()
-    entered.wait()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
 STATES = {
     "no scope": contextlib.nullcontext,
-    "a scope in another thread": _scope_in_another_thread,
-    "in a scope": lambda: shotclock.deadline(WHOLE_LIMIT),
+    "a scope in another thread": beside_a_scope,
+    "in a scope": in_a_scope,
 }
 
 

@@ -119,7 +119,7 @@ def in_a_scope() -> AbstractContextManager[object]:
 
 
 @contextlib.contextmanager
-def _beside_a_scope() -> Iterator[None]:
+def beside_a_scope() -> Iterator[None]:
     """A scope is open in another thread."""
     entered, leave = threading.Event(), threading.Event()
 
@@ -148,7 +148,7 @@ WORKLOADS = (
         Workload(f"{name}{suffix}", f"{title}, {where}", _SMALL, _pair(timeout), around=around)
         for suffix, where, around in (
             ("-scope", "in a scope", in_a_scope),
-            ("-beside", "a scope in another thread", _beside_a_scope),
+            ("-beside", "a scope in another thread", beside_a_scope),
         )
         for name, title, timeout in (
             ("send-recv", "send(1) + recv(4096), timeout 30", TIMEOUT),
