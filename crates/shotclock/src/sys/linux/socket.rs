@@ -1,4 +1,5 @@
-//! Socket calls, each one try that never waits, close-on-exec and without SIGPIPE.
+//! Socket calls, each one try that never waits, close-on-exec and without SIGPIPE. Beneath some of them is the call as it is
+//! asked for (`.._with` flags, `.._by` the descriptor's file), which may wait: that is the Python face's (`syscall`).
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -12,9 +13,6 @@ use super::creation::{socket_of, socketpair_of};
 use super::dead::cover_by_kept;
 use super::{brief, last_errno, signal};
 use crate::sys::address::SockAddr;
-
-/// Flags that every send has: no SIGPIPE, and no waiting, whether or not the file is O_NONBLOCK.
-const SEND: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 
 pub(crate) fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
     socket_of(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, protocol)
@@ -79,10 +77,14 @@ pub(crate) fn accept(from: NonBlocking<'_>) -> Result<(OwnedFd, Option<SockAddr>
     Ok((fd, known(peer.as_ref())))
 }
 
-/// connect(2).
 pub(crate) fn connect(fd: NonBlocking<'_>, address: &SockAddr) -> Result<(), Errno> {
     let _brief = fd.briefly(true);
-    net::connect(fd.fd, address)
+    connect_by(fd.fd, address)
+}
+
+/// connect(2), which waits or not as the descriptor's file says.
+pub fn connect_by(fd: BorrowedFd<'_>, address: &SockAddr) -> Result<(), Errno> {
+    net::connect(fd, address)
 }
 
 /// Ends a connection attempt that has failed, so that the next connect begins a new one.
@@ -120,6 +122,12 @@ pub fn shutdown(fd: BorrowedFd<'_>, how: i32) -> Result<(), Errno> {
 /// One receive into `into`; the length is the system's, which with MSG_TRUNC may be more than fits.
 #[inline]
 pub(crate) fn recv(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<usize, Errno> {
+    recv_with(fd, into, flags | libc::MSG_DONTWAIT)
+}
+
+/// recv(2).
+#[inline]
+pub fn recv_with(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<usize, Errno> {
     Ok(net::recv(fd, into, receive_flags(flags))?.1)
 }
 
@@ -127,12 +135,24 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<us
 #[inline]
 pub(crate) fn recv_spare(fd: BorrowedFd<'_>, into: &mut Vec<u8>, flags: i32) -> Result<usize, Errno> {
     debug_assert_eq!(flags & libc::MSG_TRUNC, 0);
-    Ok(net::recv(fd, spare_capacity(into), receive_flags(flags & !libc::MSG_TRUNC))?.1)
+    let flags = flags & !libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+    Ok(net::recv(fd, spare_capacity(into), receive_flags(flags))?.1)
 }
 
 /// One receive, and what `read` makes of the sender's address, if the system gives one: the bytes are copied nowhere.
 #[inline]
 pub(crate) fn recvfrom<A>(
+    fd: BorrowedFd<'_>,
+    into: &mut [u8],
+    flags: i32,
+    read: impl FnOnce(&[u8]) -> Option<A>,
+) -> Result<(usize, Option<A>), Errno> {
+    recvfrom_with(fd, into, flags | libc::MSG_DONTWAIT, read)
+}
+
+/// recvfrom(2).
+#[inline]
+pub(super) fn recvfrom_with<A>(
     fd: BorrowedFd<'_>,
     into: &mut [u8],
     flags: i32,
@@ -144,11 +164,23 @@ pub(crate) fn recvfrom<A>(
 
 #[inline]
 pub(crate) fn send(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize, Errno> {
+    send_with(fd, from, flags | libc::MSG_DONTWAIT)
+}
+
+/// send(2), never with SIGPIPE.
+#[inline]
+pub fn send_with(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize, Errno> {
     net::send(fd, from, send_flags(flags))
 }
 
 #[inline]
 pub(crate) fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &SockAddr) -> Result<usize, Errno> {
+    sendto_with(fd, from, flags | libc::MSG_DONTWAIT, to)
+}
+
+/// sendto(2), never with SIGPIPE.
+#[inline]
+pub fn sendto_with(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &SockAddr) -> Result<usize, Errno> {
     net::sendto(fd, from, send_flags(flags), to)
 }
 
@@ -255,12 +287,12 @@ pub(super) fn known(address: Option<&SocketAddrAny>) -> Option<SockAddr> {
 
 #[inline]
 fn receive_flags(flags: i32) -> RecvFlags {
-    RecvFlags::from_bits_retain(flags.cast_unsigned()) | RecvFlags::DONTWAIT
+    RecvFlags::from_bits_retain(flags.cast_unsigned())
 }
 
 #[inline]
 fn send_flags(flags: i32) -> SendFlags {
-    SendFlags::from_bits_retain(flags.cast_unsigned()) | SEND
+    SendFlags::from_bits_retain(flags.cast_unsigned()) | SendFlags::NOSIGNAL
 }
 
 /// Whether it is a stream of bytes, and not one of messages.

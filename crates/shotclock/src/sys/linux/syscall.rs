@@ -12,7 +12,7 @@ use std::ptr;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{self, RecvFlags, SendFlags, SocketFlags};
+use rustix::net::{self, SocketFlags};
 
 use super::{brief, creation, interface_of_socket, last_errno, message, socket};
 use crate::sys::address::SockAddr;
@@ -21,8 +21,9 @@ pub use super::brief::Brief;
 pub use super::dead::cover;
 pub use super::message::{ControlSlice, Received, close_received, push_control_message, receive as recvmsg};
 pub use super::socket::{
-    bind, dup, getpeername, getsockname, getsockopt, is_stream, linger_in_background, lingers, listen,
-    sendfile_by as sendfile, setsockopt, shutdown, take_error,
+    bind, connect_by as connect, dup, getpeername, getsockname, getsockopt, is_stream, linger_in_background, lingers,
+    listen, recv_with as recv, send_with as send, sendfile_by as sendfile, sendto_with as sendto, setsockopt, shutdown,
+    take_error,
 };
 
 /// socket(2), close-on-exec; the kind may carry more flags.
@@ -39,11 +40,6 @@ pub fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, Own
 pub fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<SockAddr>), Errno> {
     let (fd, peer) = net::acceptfrom_with(fd, SocketFlags::CLOEXEC)?;
     Ok((fd, socket::known(peer.as_ref())))
-}
-
-/// connect(2).
-pub fn connect(fd: BorrowedFd<'_>, address: &SockAddr) -> Result<(), Errno> {
-    net::connect(fd, address)
 }
 
 /// How long the system lets a call on a descriptor that blocks wait, by the socket's own option, to send or to receive.
@@ -111,27 +107,9 @@ pub fn close(number: RawFd) -> Result<(), Errno> {
     if unsafe { libc::close(number) } < 0 { Err(last_errno()) } else { Ok(()) }
 }
 
-/// recv(2).
-#[inline]
-pub fn recv(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<usize, Errno> {
-    Ok(net::recv(fd, into, receive_flags(flags))?.1)
-}
-
 /// recvfrom(2): the length, and whose it is, if the system says.
 pub fn recvfrom(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<(usize, Option<SockAddr>), Errno> {
-    let (_, len, from) = net::recvfrom(fd, into, receive_flags(flags))?;
-    Ok((len, socket::known(from.as_ref())))
-}
-
-/// send(2), never with SIGPIPE.
-#[inline]
-pub fn send(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize, Errno> {
-    net::send(fd, from, send_flags(flags))
-}
-
-/// sendto(2), never with SIGPIPE.
-pub fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &SockAddr) -> Result<usize, Errno> {
-    net::sendto(fd, from, send_flags(flags), to)
+    socket::recvfrom_with(fd, into, flags, SockAddr::new)
 }
 
 /// sendmsg(2), never with SIGPIPE: `control` is whole control messages, as the system has them.
@@ -154,12 +132,4 @@ pub fn interface_index(fd: BorrowedFd<'_>, name: &[u8]) -> Result<i32, Errno> {
 /// The name of the interface of this index, in the network that the socket belongs to: netdevice(7).
 pub fn interface_name(fd: BorrowedFd<'_>, index: i32) -> Result<OsString, Errno> {
     interface_of_socket::name_by(fd, index)
-}
-
-fn receive_flags(flags: i32) -> RecvFlags {
-    RecvFlags::from_bits_retain(flags.cast_unsigned())
-}
-
-fn send_flags(flags: i32) -> SendFlags {
-    SendFlags::from_bits_retain(flags.cast_unsigned()) | SendFlags::NOSIGNAL
 }
