@@ -3,7 +3,7 @@
 use super::OpenFile;
 use crate::sys::address::SockAddr;
 use crate::sys::{Errno, OwnedHandle, Readiness, socket};
-use crate::wait::{Interest, Operation, Pause};
+use crate::wait::{Interest, OneCall, Operation, Pause, attempt_by_call};
 
 /// Takes the first connection of the queue.
 pub struct Accept<'a> {
@@ -16,16 +16,27 @@ impl Operation for Accept<'_> {
 
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
-        socket::accept(self.from.nonblocking()?).map_err(|errno| match errno {
+        attempt_by_call(self, ready)
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.from.fd(), Readiness::IN | Readiness::RDHUP);
+    }
+}
+
+impl OneCall for Accept<'_> {
+    #[inline(always)]
+    fn call(&mut self) -> Result<Self::Output, Errno> {
+        socket::accept(self.from.nonblocking()?)
+    }
+
+    fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<Self::Output, Pause> {
+        Err(match errno {
             // Listeners that were shut down say so, but for one of AF_UNIX: that only says "would block".
             Errno::AGAIN if ready.contains(Readiness::RDHUP) => Pause::Failed(Errno::INVAL),
             errno if is_the_connections(errno) => Pause::Again,
             errno => errno.into(),
         })
-    }
-
-    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.from.fd(), Readiness::IN | Readiness::RDHUP);
     }
 }
 

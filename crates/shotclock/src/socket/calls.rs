@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ops::{self, Ready};
 use crate::sys::{AsHandle, BorrowedHandle};
 use crate::target::Target;
-use crate::wait::{FirstCall, FirstTry, OneCall, Operation, call_first, try_first};
+use crate::wait::{FirstCall, OneCall, call_first};
 
 /// The calls that can wait. Each ends with a result, or with an error: `is_timeout()` when the limit passed,
 /// `is_would_block()` when the timeout is zero, `is_cancelled()`, `is_closed()`, or the system's own.
@@ -43,9 +43,9 @@ impl Socket {
 
     #[cold]
     #[inline(never)]
-    fn accept_on(&self, first: FirstTry) -> Result<(Self, Address)> {
+    fn accept_on(&self, first: FirstCall) -> Result<(Self, Address)> {
         let op = ops::Accept { from: self.open_file() };
-        self.view().run_rest("accept", op, first).map(|accepted| self.welcome(accepted))
+        self.view().run_on("accept", op, first).map(|accepted| self.welcome(accepted))
     }
 
     /// Connects to an address, or to a host's name and a port; on a datagram socket, sets where `send` goes and from
@@ -146,7 +146,7 @@ impl Socket {
         if buffer.is_empty() {
             return self.recv_nothing();
         }
-        let tried = self.call_once(ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
+        let tried = self.try_once(ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
         tried.or_else(|first| self.recv_on(buffer, first))
     }
 
@@ -220,7 +220,7 @@ impl Socket {
     #[doc(alias = "recv_from")]
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
-        let tried = self.call_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
+        let tried = self.try_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
         tried.or_else(|first| self.recvfrom_on(buffer, first))
     }
 
@@ -308,7 +308,7 @@ impl Socket {
     /// ```
     #[inline]
     pub fn send(&self, data: &[u8]) -> Result<usize> {
-        let tried = self.call_once(ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE });
+        let tried = self.try_once(ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE });
         tried.or_else(|first| self.send_on(data, first))
     }
 
@@ -357,7 +357,7 @@ impl Socket {
         let target = target.into();
         let Target::Address(address) = target else { return self.view().sendto(data, target) };
         let to = address.to_sockaddr();
-        let tried = self.call_once(ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to });
+        let tried = self.try_once(ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to });
         tried.or_else(|first| self.sendto_on(data, &address, first))
     }
 
@@ -427,16 +427,10 @@ impl Socket {
         self.view().sendfile(file, offset, count)
     }
 
-    /// One try under the socket's own timeout. The view, the limit and all else that only waiting and failing need are
-    /// made after it, so that a call that finds its data does not pay for them.
+    /// The one system call, under the socket's own timeout; a view, a limit and whatever else waiting and failing need come
+    /// into being only after it, out of the way of a call that finds its data.
     #[inline(always)]
-    fn try_once<O: Operation>(&self, mut op: O) -> Result<O::Output, FirstTry> {
-        try_first(&mut op, &self.gate)
-    }
-
-    /// As above, for an operation that is one system call: of its failure the cold half gets the error number alone.
-    #[inline(always)]
-    fn call_once<O: OneCall>(&self, mut op: O) -> Result<O::Output, FirstCall> {
+    fn try_once<O: OneCall>(&self, mut op: O) -> Result<O::Output, FirstCall> {
         call_first(&mut op, &self.gate)
     }
 }

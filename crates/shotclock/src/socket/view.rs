@@ -13,7 +13,7 @@ use crate::ops::{self, Ready};
 use crate::sys::message::ControlBuffer;
 use crate::sys::{AsHandle, BorrowedHandle, Errno, socket};
 use crate::target::Target;
-use crate::wait::{Canceller, FirstCall, FirstTry, Limit, OneCall, Operation, call_first, run, run_on, run_rest};
+use crate::wait::{Canceller, FirstCall, Limit, OneCall, Operation, call_first, run, run_on};
 
 /// A socket seen under more limits than its own timeout, or with message flags: `socket.until(deadline)`,
 /// `socket.within(duration)`, `socket.cancelled_by(&canceller)`, `socket.with_flags(flags)`, in any combination.
@@ -622,12 +622,6 @@ impl<'s> Timed<'s> {
     #[inline(never)]
     pub(super) fn run_on<O: OneCall>(self, name: &'static str, mut op: O, first: FirstCall) -> Result<O::Output> {
         run_on(name, &mut op, &self.limit, first).map_err(|error| self.name_peer(error))
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn run_rest<O: Operation>(self, name: &'static str, mut op: O, first: FirstTry) -> Result<O::Output> {
-        run_rest(name, &mut op, &self.limit, first).map_err(|error| self.name_peer(error))
     }
 
     /// The target's address, and the limit that is left: a lookup and what follows share one budget.

@@ -29,8 +29,8 @@ pub use scope::{DeadlineScope, Scope, open_scopes, remaining, shield, with_deadl
 pub use stop::Stop;
 pub use waiter::{PollWaiter, Waiter};
 
-pub(crate) use first_try::{FirstCall, call_first, try_first};
+pub(crate) use first_try::{FirstCall, call_first};
 pub(crate) use gate::{Closing, Visit};
 pub(crate) use operation::{OneCall, attempt_by_call};
-pub(crate) use run::{run, run_on, run_rest};
+pub(crate) use run::{run, run_on};
 pub(crate) use stay::show_plainly;

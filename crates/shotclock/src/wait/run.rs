@@ -14,10 +14,10 @@ pub(crate) fn run<O: Operation>(name: &'static str, operation: &mut O, limit: &L
     try_first(operation, limit).or_else(|first| run_rest(name, operation, limit, first))
 }
 
-/// What [`run`] does after a first try.
+/// What is left to do after a first try.
 #[cold]
 #[inline(never)]
-pub(crate) fn run_rest<O: Operation>(
+fn run_rest<O: Operation>(
     name: &'static str,
     operation: &mut O,
     limit: &Limit<'_>,
@@ -26,7 +26,7 @@ pub(crate) fn run_rest<O: Operation>(
     wait_out(operation, limit, &mut ambient::waiter(name), first).map_err(|stop| Error::stopped(name, stop))
 }
 
-/// What [`run`] does after the first system call of an operation that is one.
+/// What is left to do after the first system call of an operation that is one.
 #[cold]
 #[inline(never)]
 pub(crate) fn run_on<O: OneCall>(
@@ -39,6 +39,5 @@ pub(crate) fn run_on<O: OneCall>(
         FirstCall::NotMade => Err(FirstTry::NotMade),
         FirstCall::Failed(errno) => operation.failed(errno, Readiness::empty()).map_err(FirstTry::Paused),
     };
-    let done = tried.or_else(|first| wait_out(operation, limit, &mut ambient::waiter(name), first));
-    done.map_err(|stop| Error::stopped(name, stop))
+    tried.or_else(|first| run_rest(name, operation, limit, first))
 }
