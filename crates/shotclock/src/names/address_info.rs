@@ -203,7 +203,7 @@ impl Lookup<'_> {
     /// family that has no names; and the limit.
     pub fn getnameinfo(&self, address: &Address, flags: NameInfoFlags) -> Result<(String, String)> {
         let request = Request::NameInfo { address: address.to_sockaddr(), flags };
-        self.ask("getnameinfo", address, request, |answer| match answer {
+        self.ask("getnameinfo", address, &request, |answer| match answer {
             Answer::HostAndService(host, service) => Some((shown(&host), shown(&service))),
             _ => None,
         })
@@ -230,7 +230,7 @@ impl Lookup<'_> {
         let host = host.map(|host| host.to_c_string(operation)).transpose()?;
         let hints = Hints { flags: flags.0, family: family.0, kind: kind.0, protocol: protocol.0 };
         let request = Request::AddressInfo { host, service, hints };
-        self.ask(operation, target, request, |answer| match answer {
+        self.ask(operation, target, &request, |answer| match answer {
             Answer::Addresses(records) => Some(records.into_iter().map(AddressInfo::from).collect()),
             _ => None,
         })

@@ -171,7 +171,7 @@ impl Lookup<'_> {
             return Ok(HostEntry { name: host.to_owned(), aliases: Vec::new(), addresses: vec![address] });
         }
         let request = Request::HostByName(name.to_c_string(OPERATION)?);
-        self.ask(OPERATION, Shown(host), request, entry)
+        self.ask(OPERATION, Shown(host), &request, entry)
     }
 
     /// Finds what is known of the host that has an address, IPv4 or IPv6. A name is first looked up for its address.
@@ -198,7 +198,7 @@ impl Lookup<'_> {
             Some(address) => Request::HostByAddress(address),
             None => Request::HostByAddressOf(name.to_c_string(OPERATION)?),
         };
-        self.ask(OPERATION, Shown(host), request, entry)
+        self.ask(OPERATION, Shown(host), &request, entry)
     }
 }
 

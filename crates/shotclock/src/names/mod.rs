@@ -7,12 +7,11 @@
 //! gethostbyname(3), getservent(3), getprotoent(3), nsswitch.conf(5).
 
 use std::fmt;
-use std::io;
 
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, LookupCode, Reason, Result};
 use crate::sys::resolver::{self, Failure};
-use crate::wait::{Canceller, Limit, run, show_plainly};
+use crate::wait::{Canceller, Limit, ambient, show_plainly};
 
 mod address_info;
 mod fqdn;
@@ -29,9 +28,8 @@ pub use hosts::{HostEntry, gethostbyaddr, gethostbyname, gethostbyname_ex, getho
 pub use services::{getprotobyname, getservbyname, getservbyport};
 pub use workers::{LOOKUP_WORKERS, LOOKUP_WORKERS_AT_MOST};
 
-use request::Immediate;
-pub use request::{Answer, Request, Unanswered, answer};
-use workers::Outcome;
+pub use request::{Answer, Request, answer};
+pub use workers::Unanswered;
 
 /// A limit to look names up under: a small view that is passed by value, with the lookup functions as its methods.
 ///
@@ -146,14 +144,12 @@ impl<'c> Lookup<'c> {
         &self,
         operation: &'static str,
         target: impl fmt::Display,
-        request: Request,
+        request: &Request,
         pick: fn(Answer) -> Option<T>,
     ) -> Result<T> {
         let no_such = request.describe();
-        let answer = self.outcome(operation, request).and_then(|outcome| match outcome.answered() {
-            Ok(answer) => answer.map_err(|failure| failed(operation, failure, no_such)),
-            Err(why) => Err(Error::new(operation, Reason::NoAnswer(io::Error::other(why)))),
-        });
+        let answer = self.answer(operation, request);
+        let answer = answer.and_then(|answer| answer.map_err(|failure| failed(operation, failure, no_such)));
         // Each request has its one sort of answer; a wrong one would be a mistake in `Request::run`.
         let picked = answer.and_then(|answer| {
             pick(answer).ok_or_else(|| Error::invalid(operation, "the lookup gave an answer of another sort"))
@@ -161,15 +157,12 @@ impl<'c> Lookup<'c> {
         picked.map_err(|error| error.to(target))
     }
 
-    fn outcome(&self, operation: &'static str, request: Request) -> Result<Outcome<Result<Answer, Failure>>> {
+    fn answer(&self, operation: &'static str, request: &Request) -> Result<Result<Answer, Failure>> {
         if self.limit.is_none() {
             let _shown = show_plainly(operation, || request.to_string());
-            Ok(Outcome::Answer(request.run()))
-        } else if request.is_immediate() {
-            run(operation, &mut Immediate(&request), &self.limit).map(Outcome::Answer)
-        } else {
-            request::workers().ask(operation, request, &self.limit)
+            return Ok(request.run());
         }
+        answer(request, &self.limit, &mut ambient::waiter(operation)).map_err(|why| why.error(operation))
     }
 }
 
@@ -206,6 +199,8 @@ fn failed(operation: &'static str, failure: Failure, no_such: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::sys::Errno;
 

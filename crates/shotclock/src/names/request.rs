@@ -4,18 +4,16 @@ use std::ffi::{CStr, CString};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::host_name::numeric;
-use super::workers::{Asked, Crew, Left, Pool};
+use super::workers::{Asked, Crew, Pool, Unanswered};
 use crate::addr::Address;
 use crate::constant::{AddressInfoFlags, Family, Kind, NameInfoFlags};
-use crate::error::LimitKind;
 use crate::sys::address::SockAddr;
 use crate::sys::fork::PerProcess;
 use crate::sys::resolver::{self, AddressRecord, Failure, Hints, HostRecord};
 use crate::sys::{Readiness, thread};
-use crate::wait::{Interest, Limit, Operation, Pause, Stop, Waiter, drive};
+use crate::wait::{Interest, Limit, Operation, Pause, Waiter, drive};
 
 /// What is asked of the system. Two equal requests have the same answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -169,29 +167,12 @@ fn first_address(name: &CStr) -> Result<IpAddr, Failure> {
     first.ok_or(Failure::AddressInfo(resolver::EAI_NONAME, None))
 }
 
-/// Why a request under a limit was not answered by the system.
-#[derive(Clone, Debug)]
-pub enum Unanswered<I> {
-    /// The limit, or the waiter.
-    Stopped(Stop<I>),
-    /// A limit passed while all workers were busy.
-    AllBusy {
-        /// Which one.
-        limit: LimitKind,
-        /// How long the call had waited.
-        elapsed: Duration,
-        /// How many workers there are.
-        workers: usize,
-    },
-    /// Nobody could ask the system; this says why.
-    Failed(String),
-}
-
-/// Runs a request under a limit, on a worker unless it is immediate, and waits by any waiter. The caller has looked at
-/// the limit before: without one, or with a timeout of zero, a request is run on the caller's own thread.
+/// Runs a request under a limit, on a worker unless it is immediate, and waits by any waiter. The caller has looked
+/// before whether there is a limit: without one, a request is run on the caller's own thread.
 ///
 /// # Errors
-/// Why the system gave no answer. (A failure to find anything is an answer.)
+/// Why the system gave no answer. (A failure to find anything is an answer.) With a timeout of zero it would block, unless
+/// the request is immediate.
 pub fn answer<W: Waiter>(
     request: &Request,
     limit: &Limit<'_>,
@@ -200,13 +181,7 @@ pub fn answer<W: Waiter>(
     if request.is_immediate() {
         return drive(&mut Immediate(request), limit, waiter).map_err(Unanswered::Stopped);
     }
-    match workers().ask_by(request.clone(), limit, waiter) {
-        Ok(outcome) => outcome.answered().map_err(Unanswered::Failed),
-        Err(Left { stop: Stop::TimedOut { limit, elapsed }, all_busy: Some(workers) }) => {
-            Err(Unanswered::AllBusy { limit, elapsed, workers })
-        }
-        Err(Left { stop, .. }) => Err(Unanswered::Stopped(stop)),
-    }
+    workers().ask(request.clone(), limit, waiter)?.answered().map_err(Unanswered::Failed)
 }
 
 impl Asked for Request {
@@ -215,10 +190,10 @@ impl Asked for Request {
     }
 }
 
-pub(super) type LookupPool = Pool<Request, Result<Answer, Failure>>;
+type LookupPool = Pool<Request, Result<Answer, Failure>>;
 
 /// The workers of this process. A forked child finds none and makes its own, and no lock is taken to find out.
-pub(super) fn workers() -> &'static Arc<LookupPool> {
+fn workers() -> &'static Arc<LookupPool> {
     WORKERS.get()
 }
 
@@ -234,7 +209,7 @@ extern "C" fn forget_workers() {
 }
 
 /// A request that never waits; the loop still sees to it that a limit that has passed is kept.
-pub(super) struct Immediate<'r>(pub(super) &'r Request);
+struct Immediate<'r>(&'r Request);
 
 impl Operation for Immediate<'_> {
     type Output = Result<Answer, Failure>;

@@ -70,7 +70,7 @@ impl Lookup<'_> {
         const OPERATION: &str = "getservbyname";
         let request =
             Request::Service { name: c_string(OPERATION, "service", name)?, protocol: known_as(OPERATION, protocol)? };
-        self.ask(OPERATION, Shown(name), request, |answer| number(&answer).and_then(|port| port.try_into().ok()))
+        self.ask(OPERATION, Shown(name), &request, |answer| number(&answer).and_then(|port| port.try_into().ok()))
     }
 
     /// Finds the name of the service on a port, by its protocol (`"tcp"`, `"udp"`; `None` for any).
@@ -90,7 +90,7 @@ impl Lookup<'_> {
     pub fn getservbyport(&self, port: u16, protocol: Option<&str>) -> Result<String> {
         const OPERATION: &str = "getservbyport";
         let request = Request::Port { number: port, protocol: known_as(OPERATION, protocol)? };
-        self.ask(OPERATION, port, request, |answer| match answer {
+        self.ask(OPERATION, port, &request, |answer| match answer {
             Answer::Name(name) => Some(shown(&name)),
             _ => None,
         })
@@ -114,7 +114,7 @@ impl Lookup<'_> {
     pub fn getprotobyname(&self, name: &str) -> Result<Protocol> {
         const OPERATION: &str = "getprotobyname";
         let request = Request::Protocol(c_string(OPERATION, "protocol", name)?);
-        self.ask(OPERATION, Shown(name), request, |answer| number(&answer).map(Protocol))
+        self.ask(OPERATION, Shown(name), &request, |answer| number(&answer).map(Protocol))
     }
 }
 

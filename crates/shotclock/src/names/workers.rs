@@ -8,16 +8,18 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use crate::deadline::{Deadline, Timeout};
-use crate::error::{Error, Reason};
+use crate::error::{Error, LimitKind, Reason};
 use crate::sys::{Errno, Readiness};
-use crate::wait::{Interest, Latch, Limit, Operation, Pause, Stop, Waiter, ambient, drive};
+use crate::wait::{Interest, Latch, Limit, Operation, Pause, Stop, Waiter, drive};
 
 /// How many threads look names up at one time, in the whole process, before a further lookup queues. Those that have been
 /// at one name for over a second do not count: a name server that is dead for some names keeps no others out.
@@ -85,11 +87,35 @@ impl<A> Outcome<A> {
     }
 }
 
-/// Why a caller left without an answer.
-pub(super) struct Left<I> {
-    pub(super) stop: Stop<I>,
-    /// No worker had taken the job up: all of them, so many, were busy.
-    pub(super) all_busy: Option<usize>,
+/// Why a request under a limit was not answered.
+#[derive(Clone, Debug)]
+pub enum Unanswered<I> {
+    /// The limit, or the waiter.
+    Stopped(Stop<I>),
+    /// A limit passed while all workers were busy.
+    AllBusy {
+        /// Which one.
+        limit: LimitKind,
+        /// How long the call had waited.
+        elapsed: Duration,
+        /// How many workers there are.
+        workers: usize,
+    },
+    /// Nobody could ask the system; this says why.
+    Failed(String),
+}
+
+impl Unanswered<Infallible> {
+    /// The error of this crate's own call of that name.
+    pub(super) fn error(self, operation: &'static str) -> Error {
+        match self {
+            Self::Stopped(stop) => Error::stopped(operation, stop),
+            Self::AllBusy { limit, elapsed, workers } => {
+                Error::new(operation, Reason::WorkerLimit { limit, elapsed, workers })
+            }
+            Self::Failed(why) => Error::new(operation, Reason::NoAnswer(io::Error::other(why))),
+        }
+    }
 }
 
 /// Starts a thread.
@@ -156,41 +182,27 @@ where
         Arc::new(Self { resolve: Box::new(resolve), spawn, crew, process, state })
     }
 
-    /// Waits for the answer, as long as `limit` allows.
+    /// Waits for the answer by any waiter, as long as `limit` allows.
     ///
     /// # Errors
-    /// The limit; `WorkerLimit` if the job was still in the queue then because all workers were busy.
-    pub(super) fn ask(
-        self: &Arc<Self>,
-        operation: &'static str,
-        request: Q,
-        limit: &Limit<'_>,
-    ) -> crate::error::Result<Outcome<A>> {
-        if limit.timeout == Timeout::ZERO {
-            // It cannot be answered in one try: do not bother a worker.
-            return Err(Error::new(operation, Reason::WouldBlock));
-        }
-        self.ask_by(request, limit, &mut ambient::waiter(operation)).map_err(|left| match (left.stop, left.all_busy) {
-            (Stop::TimedOut { limit, elapsed }, Some(workers)) => {
-                Error::new(operation, Reason::WorkerLimit { limit, elapsed, workers })
-            }
-            (stop, _) => Error::stopped(operation, stop),
-        })
-    }
-
-    /// As [`ask`](Self::ask), by any waiter; the timeout must not be zero.
-    ///
-    /// # Errors
-    /// Why the caller left.
-    pub(super) fn ask_by<W: Waiter>(
+    /// Why there is none: `AllBusy` if the job was still in the queue then because all workers were busy.
+    pub(super) fn ask<W: Waiter>(
         self: &Arc<Self>,
         request: Q,
         limit: &Limit<'_>,
         waiter: &mut W,
-    ) -> Result<Outcome<A>, Left<W::Interrupt>> {
+    ) -> Result<Outcome<A>, Unanswered<W::Interrupt>> {
+        if limit.timeout == Timeout::ZERO {
+            // It cannot be answered in one try: do not bother a worker.
+            return Err(Unanswered::Stopped(Stop::WouldBlock));
+        }
         let mut asking = Asking { pool: self, request, share: None };
-        drive(&mut asking, limit, waiter)
-            .map_err(|stop| Left { stop, all_busy: asking.share.as_ref().and_then(Share::all_busy) })
+        drive(&mut asking, limit, waiter).map_err(|stop| {
+            match (stop, asking.share.as_ref().and_then(Share::all_busy)) {
+                (Stop::TimedOut { limit, elapsed }, Some(workers)) => Unanswered::AllBusy { limit, elapsed, workers },
+                (stop, _) => Unanswered::Stopped(stop),
+            }
+        })
     }
 
     /// A share of the job for this request: of the one in flight, or of a new one.

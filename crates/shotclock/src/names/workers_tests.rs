@@ -3,12 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::*;
-use crate::deadline::Deadline;
-use crate::error::LimitKind;
-use crate::wait::{Canceller, Cancellers};
+use crate::wait::{Canceller, Cancellers, ambient};
 
 const SHORT: Duration = Duration::from_millis(60);
 const PATIENT: Duration = Duration::from_secs(20);
@@ -95,6 +93,16 @@ fn answer(outcome: crate::error::Result<Outcome<String>>) -> String {
     }
 }
 
+/// Asks as this crate's own call of that name does.
+fn ask<Q: Asked, A: Clone + Send + Sync + 'static>(
+    pool: &Arc<Pool<Q, A>>,
+    operation: &'static str,
+    request: Q,
+    limit: &Limit<'_>,
+) -> crate::error::Result<Outcome<A>> {
+    pool.ask(request, limit, &mut ambient::waiter(operation)).map_err(|why| why.error(operation))
+}
+
 /// Waits for the answer that a share was taken of.
 fn wait_for(pool: &TestPool, share: Share<&'static str, String>, limit: &Limit<'_>) -> Outcome<String> {
     let mut asking = Asking { pool, request: share.job.request, share: Some(share) };
@@ -117,7 +125,7 @@ fn assert_all_workers_end(pool: &TestPool) {
 fn the_limit_ends_the_wait_and_never_early() {
     let stalled = Stalled::new(4);
     let started = Instant::now();
-    let error = stalled.pool.ask("getaddrinfo", "a", &within(SHORT)).unwrap_err();
+    let error = ask(&stalled.pool, "getaddrinfo", "a", &within(SHORT)).unwrap_err();
     let elapsed = started.elapsed();
     assert!(elapsed >= SHORT && elapsed < PATIENT, "{elapsed:?}");
     assert!(error.is_timeout());
@@ -131,7 +139,7 @@ fn a_sockets_timeout_counts_and_is_named() {
     let stalled = Stalled::new(4);
     let limit = Limit { timeout: SHORT.into(), ..Limit::NONE };
     let started = Instant::now();
-    let error = stalled.pool.ask("connect", "a", &limit).unwrap_err();
+    let error = ask(&stalled.pool, "connect", "a", &limit).unwrap_err();
     assert!(started.elapsed() >= SHORT);
     assert_eq!(error.limit(), Some(LimitKind::SocketTimeout(SHORT.into())));
 }
@@ -140,8 +148,8 @@ fn a_sockets_timeout_counts_and_is_named() {
 fn without_waiting_no_worker_is_bothered() {
     let stalled = Stalled::new(4);
     let limit = Limit { timeout: Timeout::ZERO, ..Limit::NONE };
-    assert!(stalled.pool.ask("connect", "a", &limit).unwrap_err().is_would_block());
-    assert!(stalled.pool.ask("getaddrinfo", "a", &within(Duration::ZERO)).unwrap_err().is_timeout());
+    assert!(ask(&stalled.pool, "connect", "a", &limit).unwrap_err().is_would_block());
+    assert!(ask(&stalled.pool, "getaddrinfo", "a", &within(Duration::ZERO)).unwrap_err().is_timeout());
     assert_eq!((stalled.runs(), stalled.pool.lock().workers), (0, 0));
 }
 
@@ -154,7 +162,7 @@ fn equal_lookups_in_flight_are_one() {
     started.sort_unstable();
     assert_eq!(started, ["a", "b"]);
     // One of the callers leaves; the others' answer comes all the same.
-    let error = stalled.pool.ask("getaddrinfo", "a", &within(Duration::from_millis(1))).unwrap_err();
+    let error = ask(&stalled.pool, "getaddrinfo", "a", &within(Duration::from_millis(1))).unwrap_err();
     assert!(error.is_timeout());
     thread::scope(|scope| {
         for share in shares {
@@ -177,7 +185,7 @@ fn a_finished_lookup_is_not_kept() {
     let stalled = Stalled::new(4);
     for runs in 1..=2 {
         stalled.leave.send(()).unwrap();
-        assert_eq!(answer(stalled.pool.ask("getaddrinfo", "a", &within(PATIENT))), "answer to a");
+        assert_eq!(answer(ask(&stalled.pool, "getaddrinfo", "a", &within(PATIENT))), "answer to a");
         assert_eq!(stalled.runs(), runs);
     }
     assert_all_workers_end(&stalled.pool);
@@ -189,11 +197,11 @@ fn a_full_pool_is_named_only_to_those_whose_job_never_started() {
     let running = stalled.pool.join(&"a");
     assert_eq!(stalled.await_start(), "a");
     let started = Instant::now();
-    let error = stalled.pool.ask("getaddrinfo", "b", &within(SHORT)).unwrap_err();
+    let error = ask(&stalled.pool, "getaddrinfo", "b", &within(SHORT)).unwrap_err();
     assert!(started.elapsed() >= SHORT, "it queued until its limit");
     assert!(matches!(error.reason(), Reason::WorkerLimit { workers: 1, .. }), "{error}");
     assert!(error.is_timeout() && error.to_string().contains("all 1 lookup workers"), "{error}");
-    let error = stalled.pool.ask("getaddrinfo", "a", &within(SHORT)).unwrap_err();
+    let error = ask(&stalled.pool, "getaddrinfo", "a", &within(SHORT)).unwrap_err();
     assert!(matches!(error.reason(), Reason::TimedOut { .. }), "it was running: {error}");
     drop(running);
 }
@@ -204,7 +212,7 @@ fn dead_names_keep_a_live_one_waiting_for_the_grace_and_no_longer() {
     // Two are taken up, two more queue before the live one; nobody but it waits.
     let _dead = ["a", "b", "c", "d"].map(|name| pool.join(&name));
     let begun = Instant::now();
-    assert_eq!(answer(pool.ask("getaddrinfo", "live", &within(PATIENT))), "live");
+    assert_eq!(answer(ask(&pool, "getaddrinfo", "live", &within(PATIENT))), "live");
     assert!(begun.elapsed() >= SHORT && begun.elapsed() < PATIENT / 2, "{:?}", begun.elapsed());
     let mut hanging: Vec<_> = (0..4).map(|_| started.recv_timeout(PATIENT).unwrap()).collect();
     hanging.sort_unstable();
@@ -229,7 +237,8 @@ fn there_are_never_more_workers_than_the_most() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let (pool, started, leave) = of_dead_and_live(Crew { usual: 1, most: 3, grace: Timeout::from(SHORT / 10) });
     thread::scope(|scope| {
-        let callers = names.map(|name| scope.spawn(|| pool.ask("getaddrinfo", name, &within(SHORT * 4)).unwrap_err()));
+        let callers =
+            names.map(|name| scope.spawn(|| ask(&pool, "getaddrinfo", name, &within(SHORT * 4)).unwrap_err()));
         let errors = callers.map(|caller| caller.join().unwrap());
         let queued = errors.iter().filter(|error| matches!(error.reason(), Reason::WorkerLimit { workers: 3, .. }));
         assert_eq!(queued.count(), 5, "{errors:?}");
@@ -275,7 +284,7 @@ fn a_running_job_that_everyone_left_can_be_joined_again() {
 fn a_panic_reaches_those_who_wait() {
     let pool: TestPool = Pool::new(crew(1), threads(), |request: &&'static str| panic!("no {request} today"));
     for _ in 0..2 {
-        match pool.ask("getaddrinfo", "a", &within(PATIENT)) {
+        match ask(&pool, "getaddrinfo", "a", &within(PATIENT)) {
             Ok(Outcome::Panicked(message)) => assert_eq!(message, "no a today"),
             other => panic!("{other:?}"),
         }
@@ -290,7 +299,7 @@ fn cancelling_wakes_the_caller() {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let limit = Limit { cancellers: Cancellers::NONE.and(&canceller), ..Limit::NONE };
-            stalled.pool.ask("getaddrinfo", "a", &limit).unwrap_err()
+            ask(&stalled.pool, "getaddrinfo", "a", &limit).unwrap_err()
         });
         assert_eq!(stalled.await_start(), "a");
         canceller.cancel();
@@ -316,7 +325,7 @@ fn no_thread_is_an_error_unless_another_worker_is_alive() {
         let _ = wait_for_leave.lock().unwrap().recv();
         (*request).to_owned()
     });
-    let outcome = pool.ask("getaddrinfo", "a", &within(PATIENT));
+    let outcome = ask(&pool, "getaddrinfo", "a", &within(PATIENT));
     assert!(matches!(outcome, Ok(Outcome::NoWorker(Errno::AGAIN))), "{outcome:?}");
     assert_all_workers_end(&pool);
 
@@ -343,7 +352,7 @@ fn many_callers_and_few_workers() {
                 for turn in 0..200 {
                     // Two callers ask each question, now and then at the same time.
                     let question = (caller / 2, turn);
-                    match pool.ask("getaddrinfo", question, &within(PATIENT)).expect("in time") {
+                    match ask(pool, "getaddrinfo", question, &within(PATIENT)).expect("in time") {
                         Outcome::Answer(answer) => assert_eq!(answer, question.0 * question.1),
                         other => panic!("{other:?}"),
                     }
