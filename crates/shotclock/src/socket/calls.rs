@@ -34,18 +34,7 @@ impl Socket {
     /// ```
     #[inline]
     pub fn accept(&self) -> Result<(Self, Address)> {
-        let tried = self.try_once(ops::Accept { from: self.open_file() });
-        match tried {
-            Ok(accepted) => Ok(self.welcome(accepted)),
-            Err(first) => self.accept_on(first),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn accept_on(&self, first: FirstCall) -> Result<(Self, Address)> {
-        let op = ops::Accept { from: self.open_file() };
-        self.view().run_on("accept", op, first).map(|accepted| self.welcome(accepted))
+        self.run_ready("accept", ops::Accept { from: self.open_file() }).map(|accepted| self.welcome(accepted))
     }
 
     /// Connects to an address, or to a host's name and a port; on a datagram socket, sets where `send` goes and from
@@ -146,15 +135,7 @@ impl Socket {
         if buffer.is_empty() {
             return self.recv_nothing();
         }
-        let tried = self.try_once(ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
-        tried.or_else(|first| self.recv_on(buffer, first))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn recv_on(&self, buffer: &mut [u8], first: FirstCall) -> Result<usize> {
-        let op = ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        self.view().run_on("recv", op, first)
+        self.run_ready("recv", ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE })
     }
 
     /// Receives until `buffer` is full. The timeout bounds the whole, not each part.
@@ -220,15 +201,7 @@ impl Socket {
     #[doc(alias = "recv_from")]
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
-        let tried = self.try_once(ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE });
-        tried.or_else(|first| self.recvfrom_on(buffer, first))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn recvfrom_on(&self, buffer: &mut [u8], first: FirstCall) -> Result<(usize, Option<Address>)> {
-        let op = ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE };
-        self.view().run_on("recvfrom", op, first)
+        self.run_ready("recvfrom", ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE })
     }
 
     /// Receives up to `size` bytes, with up to `ancillary_size` bytes of control messages; [`cmsg_space`] tells how
@@ -308,15 +281,7 @@ impl Socket {
     /// ```
     #[inline]
     pub fn send(&self, data: &[u8]) -> Result<usize> {
-        let tried = self.try_once(ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE });
-        tried.or_else(|first| self.send_on(data, first))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn send_on(&self, data: &[u8], first: FirstCall) -> Result<usize> {
-        let op = ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE };
-        self.view().run_on("send", op, first)
+        self.run_ready("send", ops::Send { fd: self.borrow(), from: data, flags: MessageFlags::NONE })
     }
 
     /// Sends all of `data`. The timeout bounds the whole, not each part. Source: Python's `socket.sendall`.
@@ -357,17 +322,8 @@ impl Socket {
         let target = target.into();
         let Target::Address(address) = target else { return self.view().sendto(data, target) };
         let to = address.to_sockaddr();
-        let tried = self.try_once(ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to });
-        tried.or_else(|first| self.sendto_on(data, &address, first))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn sendto_on(&self, data: &[u8], address: &Address, first: FirstCall) -> Result<usize> {
-        let (view, to) = (self.view(), address.to_sockaddr());
-        let op = ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to };
-        view.run_on("sendto", op, first)
-            .map_err(|error| view.explain_address(error, Target::Address(*address), address))
+        self.run_ready("sendto", ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to })
+            .map_err(|error| self.explain_family(error, &address).to(address))
     }
 
     /// Sends one message gathered from `data`, with control messages, to an address or to the connected peer. Source:
@@ -427,10 +383,19 @@ impl Socket {
         self.view().sendfile(file, offset, count)
     }
 
-    /// The one system call, under the socket's own timeout; a view, a limit and whatever else waiting and failing need come
-    /// into being only after it, out of the way of a call that finds its data.
+    /// A call that is one system call, under the socket's own timeout. A view, a limit and whatever else waiting and failing
+    /// need come into being only after it, out of the way of a call that finds its data.
     #[inline(always)]
-    fn try_once<O: OneCall>(&self, mut op: O) -> Result<O::Output, FirstCall> {
-        call_first(&mut op, &self.gate)
+    fn run_ready<O: OneCall>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
+        match call_first(&mut op, &self.gate) {
+            Ok(output) => Ok(output),
+            Err(first) => self.run_on(name, op, first),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn run_on<O: OneCall>(&self, name: &'static str, op: O, first: FirstCall) -> Result<O::Output> {
+        self.view().run_on(name, op, first)
     }
 }
