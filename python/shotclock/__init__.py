@@ -19,10 +19,11 @@ canceller:`` lets another thread end it.
 
 Importing this package imports no ``socket``: what is to be replaced must not be there before it.
 
-PYTEST_DONT_REWRITE: pytest warns of a plugin's package that was imported before, as ``SHOTCLOCK=1`` has it.
+PYTEST_DONT_REWRITE: with ``SHOTCLOCK=1`` this package is imported before pytest could rewrite it,
+of which pytest would warn.
 """
 
-# Before anything else of the package is imported: a fork waits for that.
+# First of all: a fork waits for the imports of the package's other modules.
 from . import _fork as _fork
 
 # What type checkers take to be true, without the import of `typing`, which would cost more than this package.

@@ -1,4 +1,4 @@
-"""What the environment asks for: of child processes ``SHOTCLOCK=1`` and limits, of all the pace of connection attempts."""
+"""What environment variables ask for: in child processes the graft and limits, and the pace of connection attempts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SWITCH = "SHOTCLOCK"
 TIMEOUT = "SHOTCLOCK_TIMEOUT"
 LOOKUP_TIMEOUT = "SHOTCLOCK_LOOKUP_TIMEOUT"
 TOTAL = "SHOTCLOCK_TOTAL"
-# Of this package alone: when the total of a parent ends, in nanoseconds of the monotonic clock.
+# Set by this package only: when the total of a parent process ends, in nanoseconds of the monotonic clock.
 TOTAL_END = "SHOTCLOCK_TOTAL_END"
 ATTEMPT_DELAY = "SHOTCLOCK_ATTEMPT_DELAY"
 
@@ -40,7 +40,7 @@ def asks() -> bool:
 
 
 def ask() -> None:
-    """Ask the children of this process for it."""
+    """Ask for the graft in the children of this process."""
     os.environ[SWITCH] = "1"
 
 
@@ -59,7 +59,7 @@ def number(variable: str, read: Callable[[str], Number]) -> Number | None:
 
 
 def named(name: str, text: str, read: Callable[[str], Number]) -> Number:
-    """Read a text. Raises ValueError with the name of what it was given as."""
+    """Read a text. Raises ValueError, whose text begins with ``name``."""
     try:
         return read(text)
     except ValueError as error:
@@ -87,9 +87,9 @@ def nanoseconds(text: str) -> int:
 
 
 def warn(error: Exception, outcome: str = "ignored") -> None:
-    """Say that something cannot be used, and what comes of it, where the program is not ours to stop."""
+    """Say on standard error that something cannot be used, and what comes of it. The program goes on."""
     try:
-        # Where there is no stderr, print would take stdout.
+        # With stderr None print would write to stdout.
         if sys.stderr is not None:
             print(f"shotclock: {error}; {outcome}", file=sys.stderr)
     except (OSError, ValueError):

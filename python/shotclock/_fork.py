@@ -1,7 +1,7 @@
 """What a forked child finds: whole modules, and free locks.
 
-A child has none of the other threads, and what they were in the middle of stays as it is: a module that one of them was
-importing can never be imported there, a lock that one of them held never be had. So a fork waits for both.
+A child has none of the other threads, and what those were in the middle of is never finished there: a module that one
+of them was importing can never be imported, a lock that one of them held never be taken. So a fork waits for both.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from _frozen_importlib import _lock_unlock_module, _module_locks  # type: ignore
 from _thread import RLock, get_ident
 
 _PACKAGE = __name__.partition(".")[0]
-# At the end of whose imports ours replace something, and which ours import in their turn.
+# Modules that this package waits for and changes at the end of their import, and that it imports itself.
 _ABOVE = ("_socket", "_ssl", "selectors", "socket", "ssl")
 
 _locks: list[RLock] = []
-# By the thread that forks.
+# Those that the thread that forks has taken.
 _taken: list[RLock] = []
 
 
 def new_lock() -> RLock:
-    """Make a lock that a forked child finds free, and what it protects whole. It is reentrant, for handlers of signals."""
+    """Make a lock that a forked child finds free, and what it protects whole. Reentrant, for signal handlers."""
     lock = RLock()
     _locks.append(lock)
     return lock
@@ -29,7 +29,7 @@ def new_lock() -> RLock:
 
 def _hold_still() -> None:
     _finish_imports()
-    # Whoever holds one may want another: so none is kept while one is waited for.
+    # A thread that holds one lock may want another: so this one keeps none while it waits for one.
     while (held := _first_not_taken()) is not None:
         with held:
             pass
@@ -37,7 +37,7 @@ def _hold_still() -> None:
 
 
 def _first_not_taken() -> RLock | None:
-    """Take all locks. If one cannot be had at once take none, and give that one."""
+    """Take all locks. If one is not free, take none and give that one."""
     for lock in _locks:
         if not lock.acquire(blocking=False):
             _go_on()
@@ -52,11 +52,11 @@ def _go_on() -> None:
 
 
 def _finish_imports() -> None:
-    """Wait for the imports that other threads are at, and for those that they go on to."""
+    """Wait for the imports that other threads have under way, and for those that these lead to."""
     left: dict[str, object] = {}
     while under_way := {name: thread for name, thread in _imports_elsewhere().items() if left.get(name) != thread}:
         for name in under_way:
-            # This gives up where that thread waits for an import of this one.
+            # It gives up, rather than deadlock, where that thread waits for an import of this one.
             _lock_unlock_module(name)
         left = under_way
 
@@ -74,7 +74,7 @@ def _imports_elsewhere() -> dict[str, object]:
 
 def _begin_anew() -> None:
     _go_on()
-    # Begun between the last look and the fork: as if they had failed.
+    # Imports that began between the last look and the fork: the child forgets them, as if they had failed.
     for name in _imports_elsewhere():
         sys.modules.pop(name, None)
         _module_locks.pop(name, None)

@@ -1,4 +1,4 @@
-"""The interpreter's own ``_socket``, once it is proved that its objects are what the methods in Rust expect."""
+"""The interpreter's own ``_socket``, after a proof that its objects are laid out as the methods in Rust expect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _stock: ModuleType | None = None
 
 
 def stock_socket_module() -> ModuleType:
-    """The interpreter's own ``_socket``, whatever ``sys.modules`` has by now.
+    """Give the interpreter's own ``_socket``, even where ``sys.modules`` has another one by now.
 
     Raises ImportError where its socket objects are not what the methods expect.
     """
@@ -34,7 +34,7 @@ def _load_stock() -> ModuleType:
 
 
 def _prove_layout(stock: ModuleType) -> None:
-    """Read what the methods will read, on live objects, and compare it with what the interpreter says."""
+    """Read from live objects what the methods will read, and compare it with what the interpreter says."""
     pair = stock.socketpair()
     try:
         for sock in pair:

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODES", "Event", "Peer"]
 
-# The table is the crate's; of it, the name of the argument that each mode takes, and that one's default,
-# "" where it takes none.
+# From the crate's table: the name of the argument that each mode takes ("" for none), and each argument's default.
 _ARGUMENTS = {mode: argument for mode, _, argument, _ in _native.peer_modes()}
 _DEFAULTS = {argument: default for _, _, argument, default in _native.peer_modes()}
 
@@ -37,7 +36,7 @@ MODES: tuple[str, ...] = tuple(_ARGUMENTS)
 
 _SECOND = 10**9
 _MOST = 2**64 - 1
-# Later than this no clock of the system will ever be.
+# No clock of the system will ever show a later time.
 _MOST_SECONDS = 9e9
 
 

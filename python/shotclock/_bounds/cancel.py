@@ -14,36 +14,36 @@ class Canceller(_native.Canceller):
     ``with canceller:`` puts a block under it. Once ``cancel()`` was called, by any thread or by a handler of signals, the
     call that waits there raises ``Cancelled``, and so does every later one: there is no way back.
 
-    Many threads and tasks may be in it at the same time, and one may enter it again. Cancellers and deadline scopes nest,
-    and each counts; ``shield()`` hides those around it. Threads begin outside, and may enter it themselves; tasks inherit.
-    It reaches what a deadline scope reaches, and does ``install()`` as that does. As with scopes, a generator that is
-    suspended inside leaves its caller in it: do not yield inside one.
+    Many threads and tasks may be in it at the same time, and one may enter it again. Cancellers and deadline scopes
+    nest, and each counts; ``shield()`` hides those outside of it. Threads begin outside, and may enter it themselves;
+    tasks inherit it. It reaches what a deadline scope reaches, and entering one does ``install()`` as well. As with
+    scopes, a generator that is suspended inside leaves its caller in it: do not yield inside one.
     """
 
     __slots__ = ("__weakref__",)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle what it was, since exceptions that carry it travel between processes: nobody is under it there."""
+        """Pickle whether it was used, since exceptions that carry it go to other processes; a copy cancels nobody."""
         return _restore, (self.cancelled,)
 
     def __repr__(self) -> str:
         return f"<shotclock canceller, {'cancelled' if self.cancelled else 'not cancelled'}>"
 
     def _error(self) -> Cancelled:
-        """Make what its calls raise; the methods in Rust ask for it."""
+        """Make the exception that calls under it raise; the methods in Rust ask for it."""
         error = Cancelled(errno.ECANCELED, "cancelled")
         error.canceller = self
         return error
 
 
     def _overdue(self) -> Overdue:
-        """Make what they raise once the program has swallowed that again and again."""
+        """Make the exception that they raise once the program has swallowed ``Cancelled`` again and again."""
         overdue = Overdue("cancelled")
         overdue.canceller = self
         return overdue
 
     def _judge(self, error: BaseException, /) -> bool:
-        """Make of that what others expect, when the block is left."""
+        """Turn ``Overdue`` into ``Cancelled`` again, which callers expect, when the block is left."""
         if isinstance(error, Overdue) and error.canceller is self:
             raise self._error() from error
         return False

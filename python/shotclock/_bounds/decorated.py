@@ -21,7 +21,7 @@ _ADVICE = "enter a scope where it runs, `with shotclock.deadline(..):` (asyncio'
 
 
 def check(function: Any) -> None:
-    """Raise TypeError for what a limit on its calls would not limit."""
+    """Raise TypeError for a function that a limit on its calls would not bound."""
     if isinstance(function, type):
         raise TypeError(f"deadline() as a decorator: {function!r} is a class; decorate its methods")
     if not callable(function):
@@ -33,7 +33,7 @@ def check(function: Any) -> None:
 
 
 def checked_result(result: Any, function: Any) -> Any:
-    """Give the result of a call. Raise TypeError for one that is still to run, outside of the scope."""
+    """Give the result of a call. Raise TypeError if its code is still to run, which would be outside of the scope."""
     kind = _SUSPENDED.get(type(result))
     if kind is None:
         return result
@@ -43,14 +43,14 @@ def checked_result(result: Any, function: Any) -> Any:
 
 
 def rewrapped(function: Any, wrap: Callable[[Any], Any]) -> Any:
-    """Wrap a function, also within staticmethod and classmethod, which stay what they are."""
+    """Wrap a function; one inside a staticmethod or classmethod is wrapped in there."""
     if isinstance(function, (staticmethod, classmethod)):
         return type(function)(wrap(function.__func__))
     return wrap(function)
 
 
 def _within(function: Any) -> list[FunctionType]:
-    """Find the functions that a call of it ends in, through whatever wraps them."""
+    """Find the functions in which a call ends, through all that wraps them."""
     found: list[FunctionType] = []
     to_see, seen = [function], set()
     while to_see:

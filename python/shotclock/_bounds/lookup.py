@@ -1,4 +1,4 @@
-"""Lookups in time: the limit on each of them that holds without any scope, and ``getfqdn``."""
+"""Lookups in time: the process's limit on each of them, which needs no scope, and ``getfqdn``."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _timeout: float | None = None
 
 
 def get_lookup_timeout() -> float | None:
-    """Say how many seconds each lookup of the process may take; None, which is at first: for ever."""
+    """Say how many seconds each lookup of the process may take; None, as at first, is for ever."""
     return _timeout
 
 
 def set_lookup_timeout(seconds: float | None) -> None:
     """Limit each lookup of the process (getaddrinfo and kin, and the names that ``connect`` is given) to so many seconds.
 
-    It holds for sockets without a timeout and outside of any scope, too; whatever ends first counts. What it ends fails
-    as when the resolver itself gives up, since programs know how to cope with that: ``socket.gaierror`` with EAI_AGAIN,
-    or ``socket.herror`` with TRY_AGAIN (2) where a lookup by address says so. ``getfqdn`` gives its documented answer.
-    None takes the limit away. Does ``install()``.
+    It holds for sockets without a timeout and outside of any scope, too; the earliest limit counts. A lookup that it
+    ends fails as when the resolver itself gives up, since programs know how to cope with that: with ``socket.gaierror``
+    and EAI_AGAIN, or, in a lookup by address, with ``socket.herror`` and TRY_AGAIN (2). ``getfqdn`` gives its
+    documented answer. None takes the limit away. Does ``install()``.
 
     Raises TypeError or ValueError for what is neither None nor a number of seconds above 0 and up to 9e9.
     """
@@ -45,7 +45,7 @@ def set_lookup_timeout(seconds: float | None) -> None:
 
 
 def getfqdn_for(socket_module: ModuleType) -> Callable[[str], str]:
-    """The function for a module made from CPython's socket.py."""
+    """Make ``getfqdn`` for a module made from CPython's socket.py."""
     stock: Callable[[str], str] = socket_module.getfqdn
 
     @functools.wraps(stock)
@@ -53,7 +53,7 @@ def getfqdn_for(socket_module: ModuleType) -> Callable[[str], str]:
         ending_first = scope.earliest()
         if ending_first is None:
             return stock(name)
-        # With its end this call has an answer still: the scope has ended nothing that anybody would see.
+        # A budget that ends with the scope: the call has an answer all the same, so the scope is not marked as expired.
         with scope.Budget(None, ending_first.deadline_ns):
             return stock(name)
 

@@ -17,7 +17,8 @@ _DOC = """
 
 resume=True makes a file that survives a timeout, or whatever ends one of its calls, with its bytes: a line half read
 comes whole from the next readline(), and flush() goes on with what was not sent (a write that failed has taken all of
-its data over: do not write it again). It has to have a buffer. Without it the file is the interpreter's own.
+its data over: do not write it again). Such a file has to have a buffer. Without resume the file is the interpreter's
+own.
 """
 
 
@@ -28,7 +29,7 @@ def replace(socket_module: ModuleType) -> None:
 
 
 def method_for(socket_module: ModuleType, original: Callable[..., Any]) -> Callable[..., Any]:
-    """The method for the class ``socket`` of a module made from CPython's socket.py."""
+    """Make the method for the class ``socket`` of a module made from CPython's socket.py."""
 
     def makefile(
         self: Any,
@@ -50,7 +51,7 @@ def method_for(socket_module: ModuleType, original: Callable[..., Any]) -> Calla
         return resumable_files.make(self, socket_module.SocketIO, mode, buffering, text_options)
 
     functools.update_wrapper(makefile, original)
-    # Which would hide the argument that is ours.
+    # With __wrapped__ the signature would not show ``resume``.
     vars(makefile).pop("__wrapped__")
     makefile.__doc__ = (original.__doc__ or "").rstrip() + _DOC
     return makefile

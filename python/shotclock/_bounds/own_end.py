@@ -1,9 +1,10 @@
-"""Whether an exception is a scope's own end and nothing else, in whatever a library made of it.
+"""Whether an exception is a scope's own end and nothing else, also after a library has wrapped it.
 
-What wraps says so: by the cause, the reason, the arguments, or by being a group of nothing else. The context alone says
-only that something else was being handled, be it by the program, whose own exception must not be taken for the end. It
-counts where a library did both: the frame in which the earlier exception was caught, and the one that raised the later,
-are of modules that are known to turn the errors of sockets into their own.
+An exception wraps another one by its cause, its reason or its arguments, or as a group of nothing else. Its context
+alone says only that the other one was being handled when it was raised, maybe by the program, whose own exception must
+not be taken for the end. So the context counts only where a library did both: the frame that caught the earlier
+exception and the frame that raised the later one belong to modules that are known to turn errors of sockets into their
+own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-# By the name of the package, or of the module. Where one carries another within itself, the other counts as well.
+# Names of packages and modules. A library that another one carries in a folder of these names counts as well.
 _WRAPPERS = frozenset(
     """
     ftplib http imaplib nntplib poplib smtplib socketserver ssl telnetlib urllib wsgiref xmlrpc
@@ -31,7 +32,7 @@ def is_end_of(scope: object, error: BaseException) -> bool:
     to_see: list[Any] = [error]
     while to_see:
         known = to_see.pop()
-        # What is no Exception is the program's word: an exit, an interrupt, the outcome of a test.
+        # Exceptions that are no Exception are the program's own: an exit, an interrupt, the outcome of a test.
         if not isinstance(known, Exception) or id(known) in seen:
             continue
         seen.add(id(known))

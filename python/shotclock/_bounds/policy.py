@@ -25,8 +25,8 @@ class Policy:
       never stops sending cannot outrun it.
 
     When one passes, the call that waits raises TimeoutError, with ``"first byte"``, ``"idle"`` or ``"total"`` as its
-    attribute ``limit``. The earliest counts, also of the socket's own timeout and the scopes around the call. Sockets
-    without a timeout wait no longer for ever; non-blocking ones never wait, and are left alone.
+    attribute ``limit``. The earliest of these, of the socket's own timeout and of the scopes that the call is in
+    counts. A socket without a timeout does not wait for ever then; a non-blocking one never waits, and is left alone.
 
     Raises TypeError or ValueError for what is neither None nor a number of seconds above 0, up to 9e9; ValueError without
     any limit.
@@ -98,7 +98,7 @@ class Policy:
 
 
 def policy_of(sock: socket) -> Policy | None:
-    """Give the policy that a socket is under, or hands to what it accepts; None without one.
+    """Give the policy that bounds a socket, or that a listener gives to what it accepts; None if there is none.
 
     Raises TypeError for what is not a socket object.
     """

@@ -1,4 +1,4 @@
-"""``recv_exact``: so many bytes under one limit, and none is lost to it."""
+"""``recv_exact``: so many bytes under one limit, of which a timeout loses none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class IncompleteReadError(EOFError):
         self.expected = expected
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what it was made of."""
+        """Pickle the arguments that it was made of."""
         return type(self), (self.partial, self.expected)
 
 
@@ -40,9 +40,9 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
 
     Raises IncompleteReadError, an EOFError, if the peer ends the data before; TimeoutError; BlockingIOError (of TLS
     SSLWantReadError) on a socket that does not wait; the system's errors; ValueError for a number that is negative, or
-    less than ``partial`` has. A handler's exception that comes in the very moment of a try of OpenSSL's has no ``partial``,
-    since nobody knows what that try had taken. Room for all ``n`` bytes is made at the start: bound a number that a peer has sent. Over
-    TLS it does ``install()``.
+    less than ``partial`` has. An exception that a signal handler raises in the middle of a try of OpenSSL's has no
+    ``partial``, since nobody knows what that try had taken. Room for all ``n`` bytes is made at the start, so check a
+    number that a peer has sent. Over TLS this does ``install()``.
     """
     given = memoryview(partial).nbytes
     if not isinstance(n, int) or isinstance(n, bool):
@@ -53,7 +53,7 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
     if given == n:
         return bytes(partial)
     if (inner := _tls_object(sock)) is not None:
-        # It has to be guarded.
+        # OpenSSL's object has to be guarded.
         _native.reach_every_socket()
     got = _native.recv_exact(sock, inner, n, partial if memoryview(partial).c_contiguous else bytes(partial))
     if len(got) < n:
@@ -62,6 +62,6 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
 
 
 def _tls_object(sock: Any) -> Any:
-    """Give what a socket is encrypted by, if it is."""
+    """Give the object of OpenSSL's that encrypts a socket, if there is one."""
     ssl = sys.modules.get("ssl")
     return sock._sslobj if ssl is not None and isinstance(sock, ssl.SSLSocket) else None

@@ -1,7 +1,8 @@
 """Files over sockets that survive a timeout with every byte.
 
-A file of the interpreter's own loses to a timeout what one of its calls had collected, and refuses for good to be read
-after it. These keep it: a call takes all that it wants, or nothing. What they do with bytes and text is in Rust.
+When a timeout ends a call on a file of the interpreter's own, what the call had collected is lost, and the file refuses
+to be read any more. These keep it: a call takes all that it wants, or nothing. The work on bytes and text is done in
+Rust.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def make(sock: Any, socket_io: type, mode: str, buffering: int | None, text_opti
     if not set(mode) <= {"r", "w", "b"}:
         raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
     if getattr(sock, "_sslobj", None) is not None:
-        # It has to be guarded.
+        # OpenSSL's object has to be guarded.
         _native.reach_every_socket()
     size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
     raw: Any = socket_io(sock, "".join(letter for letter in "rw" if letter in mode) or "r")
@@ -39,18 +40,18 @@ def make(sock: Any, socket_io: type, mode: str, buffering: int | None, text_opti
 
 
 class _OverRaw(io.BufferedIOBase):
-    """What is the same whichever way it goes."""
+    """What reader and writer share."""
 
     raw: Any
 
     @property
     def name(self) -> Any:
-        """The raw file's."""
+        """The raw file's name."""
         return self.raw.name
 
     @property
     def mode(self) -> str:
-        """The raw file's."""
+        """The raw file's mode."""
         return str(self.raw.mode)
 
     def fileno(self) -> int:
@@ -91,7 +92,7 @@ class ResumableReader(_OverRaw):
 class ResumableWriter(_OverRaw):
     """A buffered writer that keeps what was not sent: ``flush`` goes on with it.
 
-    ``write`` takes all of the data over, whatever comes.
+    ``write`` takes all of the data over, even if it raises.
     """
 
     def __init__(self, raw: Any, sock: Any, size: int) -> None:
@@ -109,7 +110,7 @@ class ResumableWriter(_OverRaw):
     def close(self) -> None:
         """Send everything and close; what cannot be sent is lost then, which is an error.
 
-        Where something has ended a write that has not gone on since, nothing waits any more.
+        If a write was ended and none has gone on with it since, closing does not wait again.
         """
         if not self.closed:
             self.begin_to_close()
@@ -159,7 +160,7 @@ class ResumablePair(io.BufferedIOBase):
 
 
 class ResumableText(io.TextIOWrapper):
-    """Text over one of these. Its reading half is its own: the interpreter's loses a line that does not come in time."""
+    """Text over one of these. It reads by itself: the interpreter's class loses a line that does not come in time."""
 
     def __init__(self, buffer: Any, encoding: str | None, errors: str | None, newline: str | None) -> None:
         super().__init__(buffer, encoding, errors, newline)
@@ -169,7 +170,7 @@ class ResumableText(io.TextIOWrapper):
         self._begin()
 
     def _begin(self) -> None:
-        """Decode and encode from here on as the attributes say."""
+        """Begin to decode and encode as the attributes say."""
         buffer: Any = self.buffer
         errors = self.errors or "strict"
         is_utf8 = codecs.lookup(self.encoding).name == "utf-8"
@@ -200,7 +201,7 @@ class ResumableText(io.TextIOWrapper):
         return lines
 
     def reconfigure(self, **changes: Any) -> None:
-        """As the interpreter's own."""
+        """Change settings as the interpreter's own method does."""
         if not changes.keys().isdisjoint(("encoding", "errors", "newline")):
             if self.readable() and self._text.has_read():
                 why = "not possible to set the encoding or newline of stream after the first read"

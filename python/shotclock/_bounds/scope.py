@@ -1,6 +1,6 @@
 """Deadline scopes: one limit for all that waits in a block, through libraries that know nothing of it.
 
-What counts is the earliest end of those around a call.
+A call may be in several; the earliest end counts.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _SECOND = 10**9
 _NO_WAITS, _PYTHON_WAITS, _ALL_WAITS = range(3)
 # Later than this no clock of the system will ever be: the nanoseconds of a deadline fit in 63 bits.
 MOST_SECONDS = 9e9
-# A moment that is farther off is one of another clock.
+# A moment that is farther off must be of another clock.
 _FARTHEST_SECONDS = 10 * 366 * 86400
 
 
 class Scope(_native.Link):
-    """A limit on all that waits between entering and leaving it; made by ``deadline`` and its kin.
+    """A limit on all that waits between entering and leaving it; made by ``deadline`` and ``deadline_at``.
 
-    ``expired`` tells whether it has ended a call, also where a library turned the exception into one of its own.
+    ``expired`` tells whether it has ended a call, also where a library has turned the exception into another one.
     """
 
     __slots__ = ("_seconds",)
@@ -48,7 +48,7 @@ class Scope(_native.Link):
         self._reaches = True
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        """As a decorator: each call runs in a scope of its own."""
+        """Decorate a function: each call runs in a new scope with this limit."""
         wrapped: Callable[Parameters, Result] = decorated.rewrapped(function, self._limiting)
         return wrapped
 
@@ -64,7 +64,7 @@ class Scope(_native.Link):
         return limited
 
     def carry(self) -> Scope:
-        """Make a scope with the same end, to be entered in another thread, which begins without any."""
+        """Make a scope with the same end, to be entered in another thread: threads begin outside of every scope."""
         end = earliest(self) if self._open else self
         return Scope(None, end.deadline_ns if end is not None else self.deadline_ns, self._waits)
 
@@ -74,17 +74,17 @@ class Scope(_native.Link):
 
     @property
     def _limit(self) -> str:
-        """What a TimeoutError by it says for ``limit``; the methods in Rust ask for it."""
+        """Give what a TimeoutError of this scope has as ``limit``; the methods in Rust ask for it."""
         return "program" if self is _native.outermost() else "scope"
 
     def _judge(self, error: BaseException, /) -> bool:
-        """Make of its own end, which the block had swallowed, what others expect."""
+        """Turn ``Overdue``, of an end that the block had swallowed, into TimeoutError again, which callers expect."""
         if isinstance(error, Overdue) and error.scope is self:
             raise as_timeout(error) from error
         return False
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle what it was, since exceptions that carry it travel between processes: it limits nothing there."""
+        """Pickle what it was, since exceptions that carry it travel between processes. The copy limits nothing."""
         return _restore, (self._seconds, self.deadline_ns, self.expired)
 
     def __repr__(self) -> str:
@@ -93,12 +93,12 @@ class Scope(_native.Link):
 
 
 class MoveOnScope(Scope):
-    """A scope that the block just ends with; made by ``move_on_after``."""
+    """A scope whose end just ends the block, without an exception; made by ``move_on_after``."""
 
     __slots__ = ()
 
     def _judge(self, error: BaseException, /) -> bool:
-        """Swallow the scope's own end, in whatever a library made of it."""
+        """Swallow the scope's own end, also where a library has wrapped it in another exception."""
         return isinstance(error, Overdue) and error.scope is self or is_end_of(self, error)
 
     def __call__(self, function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -107,13 +107,13 @@ class MoveOnScope(Scope):
 
 
 class Budget(Scope):
-    """A limit that a call of this package sets to itself. Its end is that call's, and no scope's that anybody knows."""
+    """A limit that a call of this package sets itself: its end is a plain timeout of that call, not a scope's."""
 
     __slots__ = ()
 
     def __init__(self, seconds: float | None, deadline_ns: int = 0) -> None:
         super().__init__(seconds, deadline_ns)
-        # It is there over sockets that are reached.
+        # Its sockets are reached already: entering it need not look.
         self._reaches = False
 
     @property
@@ -121,7 +121,7 @@ class Budget(Scope):
         return "timeout"
 
     def _judge(self, error: BaseException, /) -> bool:
-        """Leave no trace in an exception."""
+        """Remove this scope from the exception that it has raised."""
         if isinstance(error, TimeoutError) and getattr(error, "scope", None) is self:
             vars(error).pop("scope")
             vars(error).pop("__notes__", None)
@@ -135,15 +135,15 @@ def deadline(seconds: float, *, waits: bool | Literal["python"] = True) -> Scope
     count from entering, and 0 lets nothing wait. Scopes nest, and the earliest end counts. When it comes, the call that
     waits raises TimeoutError, with the scope as its attribute ``scope``; so does every later call in the scope.
 
-    It reaches every socket operation of this thread or task, files over sockets, lookups and TLS, also inside libraries,
-    and whatever else waits in a function of the interpreter's: ``time.sleep``, ``select`` and ``selectors``, locks,
-    conditions, events, queues, futures, joins, pipes and terminals, children, signals and locks of files. What need not wait
-    never raises; once the time is over, what cleans up (a lock, a join, a child) may still wait for 50 ms, once.
-    It does not reach other threads (see ``Scope.carry``), nor C libraries' own waits. ``waits=False`` bounds sockets and
-    lookups alone. Who swallows the end, and waits on, is ended by an exception that is no ``Exception``, of which this
-    makes the TimeoutError again when the block is left.
-    Entering the first scope does ``install()``; whatever takes the methods away later, such as a mock that puts back what
-    it found, is mended at the next.
+    It reaches every socket operation of this thread or task, files over sockets, lookups and TLS, also inside
+    libraries, and whatever else waits in a function of the interpreter's: ``time.sleep``, ``select`` and ``selectors``,
+    locks, conditions, events, queues, futures, joins, pipes and terminals, children, signals and locks of files. What
+    need not wait never raises; once the time is over, what cleans up (a lock, a join, a child) may still wait for 50
+    ms, once. It does not reach other threads (see ``Scope.carry``), nor C libraries' own waits. ``waits=False`` bounds
+    sockets and lookups alone. Code that swallows the end and goes on waiting is ended by an exception that is no
+    ``Exception``; when the block is left, that is turned into the TimeoutError again. Entering the first scope does
+    ``install()``; whatever takes the methods away later, such as a mock that puts back what it found, is put right when
+    the next scope is entered.
 
     As a decorator it raises TypeError for coroutine functions and generators, whose body runs after the call. Children of
     ``multiprocessing`` begin outside, as threads do; one of a plain ``os.fork()`` goes on in the block that it is in.
@@ -158,9 +158,9 @@ def deadline(seconds: float, *, waits: bool | Literal["python"] = True) -> Scope
 
 
 def deadline_at(moment: float, *, waits: bool | Literal["python"] = True) -> Scope:
-    """As ``deadline``, to a moment of ``time.monotonic()``; one that has passed lets nothing wait.
+    """As ``deadline``, up to a moment of ``time.monotonic()``; a moment that has passed lets nothing wait.
 
-    Raises ValueError for one over ten years ahead, as every moment of ``time.time()`` is to that clock.
+    Raises ValueError for a moment more than ten years ahead: such as any of ``time.time()``, which is another clock.
     """
     deadline_ns, now = math.ceil(checked_seconds(moment) * _SECOND), _native.monotonic_ns()
     if deadline_ns - now > _FARTHEST_SECONDS * _SECOND:
@@ -174,15 +174,15 @@ def deadline_at(moment: float, *, waits: bool | Literal["python"] = True) -> Sco
 def move_on_after(seconds: float, *, waits: bool | Literal["python"] = True) -> MoveOnScope:
     """As ``deadline``, and the block just ends when its time is over: ``scope.expired`` tells.
 
-    It swallows the scope's own TimeoutError, also where a library made another exception of it; never an exception of the
-    program's own that was raised while the end was being handled, nor what is no ``Exception``, such as an exit. A group is
-    swallowed if there is nothing else in it.
+    It swallows the scope's own TimeoutError, also where a library has turned that into another exception. It never
+    swallows an exception that the program itself raised while handling the end, nor one that is no ``Exception``, such
+    as an exit. A group is swallowed if it holds nothing else.
     """
     return MoveOnScope(checked_seconds(seconds), 0, _checked_waits(waits))
 
 
 def remaining() -> float | None:
-    """Say how many seconds the scopes around this call leave it; 0.0 once they are over, None if there are none."""
+    """Say how many seconds the scopes leave that this call is in; 0.0 once one is over, None if it is in none."""
     scope = earliest()
     return None if scope is None else scope.remaining()
 
@@ -197,9 +197,10 @@ def expired_scope(error: BaseException) -> Scope | None:
 
 
 def limit_program(deadline_ns: int) -> None:
-    """Have everything that this process does with sockets end by a moment, in nanoseconds of the monotonic clock.
+    """Make everything that this process does with sockets end by a moment, in nanoseconds of the monotonic clock.
 
-    It is the outermost scope of every thread, and no shield hides it. Called again, the earlier moment counts.
+    The moment is the outermost scope of every thread, and no shield hides it. Of several calls the earliest moment
+    counts.
     """
     known = of_program()
     if known is None:
@@ -215,13 +216,13 @@ def of_program() -> Scope | None:
 
 
 def earliest(innermost: _native.Link | None = None) -> Scope | None:
-    """Give the open scope that ends first, of those around this call; a shield hides those beyond it."""
+    """Give the open scope that ends first, of those that this call is in; a shield hides those outside of it."""
     link = _native.earliest(innermost)
     return link if isinstance(link, Scope) else None
 
 
 def checked_seconds(seconds: float) -> float:
-    """Give a number of seconds. Raises TypeError or ValueError for what is none from 0 to 9e9."""
+    """Give a number of seconds as a float. Raises TypeError or ValueError for what is no number from 0 to 9e9."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"{seconds!r}: expected a number of seconds")
     if not 0 <= seconds <= MOST_SECONDS:

@@ -1,6 +1,6 @@
-"""Shields: blocks that the scopes and cancellers around them do not bound.
+"""Shields: blocks that scopes and cancellers outside of them do not bound.
 
-All three are links of a chain, which lives in Rust, as do entering and leaving.
+Scopes, cancellers and shields are links of one chain. It lives in Rust, and entering and leaving are done there.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from .. import _native
 
 
 class Shield(_native.Link):
-    """Within it the scopes and cancellers around it do not count; made by ``shield``."""
+    """A block in which scopes and cancellers outside of it do not count; made by ``shield``."""
 
     __slots__ = ()
 
 
 def shield() -> Shield:
-    """Take a block, such as one that cleans up, out of the scopes and cancellers around it.
+    """Take a block, such as one that cleans up, out of the scopes and cancellers that it is in.
 
-    ``with shotclock.shield():``; those that the block itself enters count. It does not hide the limit of the whole
-    program, which is the promise of whoever started it.
+    ``with shotclock.shield():``. Scopes that the block itself enters count. The limit of the whole program is not
+    hidden: the program's caller relies on it.
     """
     return Shield()

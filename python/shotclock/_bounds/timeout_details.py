@@ -1,4 +1,4 @@
-"""What a TimeoutError of a socket knows, with types."""
+"""What a TimeoutError of a socket knows, as typed attributes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TimeoutDetails:
-    """Which limit ended a call, at what, after how long, and how much had moved; found by ``timeout_details``."""
+    """Which limit ended a call, what the call was at, for how long, and how much had moved; see ``timeout_details``."""
 
     # "lookup", "connect", "accept", "handshake", "recv", "send" or "shutdown" (the end of TLS).
     phase: str
@@ -22,9 +22,9 @@ class TimeoutDetails:
     limit: str
     # How long the call had waited, in seconds.
     elapsed: float
-    # How many bytes of the call had gone out; None where nobody knows: a write by TLS, but by a file that survives.
+    # How many bytes the call had sent; None where nobody knows: after a write by TLS (a file that survives does know).
     sent: int | None
-    # What had come, of a call that collects: a str if it collects text.
+    # What had come, of a call that collects; a str if it collects text.
     partial: bytes | str
     # The scope, if one ended the call.
     scope: Scope | None
@@ -49,18 +49,18 @@ _LIMITS = {
 
 
 def timeout_details(error: BaseException) -> TimeoutDetails | None:
-    """Find the end of a limit behind an exception: in it, its causes, its reason, or its arguments.
+    """Find the TimeoutError of a limit behind an exception: itself, or in its causes, its reason or its arguments.
 
-    The attributes are those of the TimeoutError itself, for type checkers: ``phase``, ``limit``, ``elapsed``, ``sent``,
-    ``partial``, and ``scope``, which the exception has only if a scope ended the call. None if no limit of a socket's call
-    stands behind the exception; the network's own ETIMEDOUT, which is a TimeoutError too, is none.
+    Gives its attributes, with types: ``phase``, ``limit``, ``elapsed``, ``sent``, ``partial``, and ``scope``, which the
+    exception has only if a scope ended the call. None if no limit stands behind the exception: the network's own
+    ETIMEDOUT, which is a TimeoutError too, is no limit.
 
     After ``sent`` bytes of ``sendall`` or ``sendfile`` go on with the rest. Where it is None, which it is after a
     write by TLS, the connection must not be used again: some of the data may have gone out.
 
-    ``partial`` is what had come of ``recv_exact``, of ``MSG_WAITALL`` under a scope, and of a read of a file that
-    survives its timeouts (``makefile(resume=True)``), which has it still; of text it is a str. Otherwise it is empty, and nothing
-    is lost.
+    ``partial`` is what had come in ``recv_exact``, in a receive with ``MSG_WAITALL`` under a scope, or in a read of a
+    file that survives its timeouts (``makefile(resume=True)``), which still has it; of text it is a str. For other
+    calls it is empty, and nothing is lost.
 
     Raises TypeError for what is no exception.
     """

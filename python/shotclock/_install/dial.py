@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SECOND = 10**9
 USUAL_DELAY, _LEAST_DELAY = (nanos / _SECOND for nanos in _native.attempt_delays())
 
-# What a method is that was written in C, as a class has it: nobody has put one of Python's over it.
+# The type of methods written in C: a class whose ``connect`` is of it has no Python method over it.
 _MethodInC = type(str.join)
 
 
@@ -72,7 +72,7 @@ def create_connection_for(socket_module: ModuleType) -> Callable[..., Any]:
                 raise ExceptionGroup("create_connection failed", failures)
             raise failures[-1]
         finally:
-            # Their tracebacks have this frame, and with it the list.
+            # The failures' tracebacks hold this frame, which holds the list: a circle.
             failures.clear()
 
     return create_connection
@@ -101,7 +101,7 @@ class _Call:
     def _connect(self, host: Any, port: Any) -> Any:
         infos = self._lookup(host, port)
         delay = get_attempt_delay()
-        # Two sockets cannot have one local port at the same time, and without waiting there is nothing to stagger.
+        # One after another: two sockets cannot have one local port, and with timeout 0 there is nothing to stagger.
         has_local_port = bool(self._source_address) and self._source_address[1:2] != (0,)
         if delay is None or not infos or has_local_port or self._timeout == 0 or not _is_in_c(self._module.socket):
             return self._one_after_another(infos)
@@ -114,7 +114,7 @@ class _Call:
         except TimeoutError as error:
             if not isinstance(getattr(error, "scope", None), Budget):
                 raise
-            # A budget that is over hides nothing that is known at once: numbers need no lookup.
+            # Even after the end numeric addresses are known at once, since they need no lookup.
             with shield(), contextlib.suppress(module.gaierror):
                 flags = module.AI_NUMERICHOST | module.AI_NUMERICSERV
                 return list(module.getaddrinfo(host, port, 0, module.SOCK_STREAM, 0, flags))
@@ -151,7 +151,7 @@ class _Call:
         return sock
 
     def _default_timeout(self) -> Any:
-        """What new sockets begin with; a class over socket.py's may have a default of its own, as timeoutsocket's."""
+        """Give the timeout that new sockets begin with; a subclass (timeoutsocket's) may have one of its own."""
         timeout = self._module.getdefaulttimeout()
         kind = self._module.socket
         if timeout is None and _is_in_c(kind) and getattr(kind.__init__, "__globals__", None) is not vars(self._module):
@@ -161,12 +161,12 @@ class _Call:
 
 
 def _is_in_c(kind: Any) -> bool:
-    """Whether sockets of this class connect as the core does: neither a mock, nor one that goes by a proxy."""
+    """Whether sockets of this class connect as the core does: it is no mock, and no class that uses a proxy."""
     return isinstance(kind, type) and type(getattr(kind, "connect", None)) is _MethodInC
 
 
 def _budget(timeout: Any) -> float | None:
-    """The seconds of a timeout; None if it is none or 0, and where it is for settimeout to say what is wrong with it."""
+    """Give a timeout in seconds; None for None and 0, and for what ``settimeout`` will refuse in its own words."""
     if not isinstance(timeout, float):
         try:
             timeout = operator.index(timeout)
@@ -188,7 +188,7 @@ _delay = _first_delay()
 
 
 def _defaults(socket_module: ModuleType) -> list[object]:
-    """What stands for "no timeout was given": in the module, and in the interpreter's own, whose users may call this one."""
+    """Give the objects that mean "no timeout given": the module's, and ``socket``'s, whose users may call this one."""
     modules = (socket_module, sys.modules.get("socket"))
     defaults = (vars(module).get("_GLOBAL_DEFAULT_TIMEOUT") for module in modules if module is not None)
     return [default for default in defaults if default is not None]

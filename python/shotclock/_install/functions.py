@@ -17,13 +17,13 @@ NAMES = tuple(_MAKERS)
 
 
 def replace(socket_module: ModuleType) -> None:
-    """Put ours into a module made from CPython's socket.py."""
+    """Put our functions into a module made from CPython's socket.py."""
     for stock, ours in pairs(socket_module):
         setattr(socket_module, stock.__name__, ours)
 
 
 def replaced() -> tuple[str, ...]:
-    """``socket.function`` for each of ours that the module ``socket`` has."""
+    """Name each function of ours that the module ``socket`` has: ``socket.function``."""
     module = sys.modules.get("socket")
     homes = (dial.__name__, lookup.__name__)
     there = {name: getattr(getattr(module, name, None), "__globals__", {}) for name in _MAKERS}
@@ -31,7 +31,7 @@ def replaced() -> tuple[str, ...]:
 
 
 def pairs(socket_module: ModuleType) -> list[tuple[FunctionType, object]]:
-    """Each function of the module's own, and ours for it. What somebody else has put there stays theirs."""
+    """Pair each function of the module's own with ours. A function that somebody else has put there is left alone."""
     known = ((vars(socket_module).get(name), make) for name, make in _MAKERS.items())
     return [
         (function, make(socket_module))

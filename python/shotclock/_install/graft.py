@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # The functions that ask the resolver. The others wait for nothing, or keep state that is the interpreter's own.
 LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
 
-# The methods that wait, or end a wait. The others do the same by the interpreter's own.
+# The methods that wait, or end a wait. Of the others nobody checks whether ours are still there: they do the same.
 _WATCHED = frozenset(
     """
     _accept connect connect_ex recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into send sendall sendmsg sendmsg_afalg
@@ -92,7 +92,7 @@ def is_installed() -> bool:
 
 
 def is_whole() -> bool:
-    """Whether they are, and nobody has replaced any of it since somebody looked."""
+    """Whether the methods are grafted, and nobody has replaced any of them since `install` last looked."""
     return _installed is not None and _installed.is_whole()
 
 
@@ -110,10 +110,10 @@ def reaches(socket_class: object) -> bool:
 
 def _watch_ssl() -> None:
     global _stop_watching_ssl
-    # Outside the lock: another thread may be at the import of ssl, and come here for it.
+    # Outside the lock: another thread may be importing ssl, and come here for that lock.
     superfluous: Callable[[], None] | None = on_import("ssl", _guard_ssl)
     with _lock:
-        # Else another thread has uninstalled it by now.
+        # If it is not installed, another thread has uninstalled it meanwhile.
         if _installed is not None:
             superfluous, _stop_watching_ssl = _stop_watching_ssl, superfluous
     if superfluous is not None:
@@ -135,7 +135,7 @@ class _Graft:
         # What is replaced by identity: the stock function, and ours.
         self._swapped: list[tuple[object, object]] = [(vars(stock)[name], ours[name]) for name in LOOKUPS]
         self._methods = ClassAttributes()
-        # How to look, at what, and what was there.
+        # A getter of some names, where it looks, and what it found there.
         self._watched: list[tuple[itemgetter[Any], Any, Any]] = []
         try:
             self.reach(socket_module)
@@ -162,7 +162,7 @@ class _Graft:
         return True
 
     def _watch(self, owner: type, socket_module: ModuleType) -> None:
-        """Keep what stands where something of ours does, or will once a mock that is there now has gone."""
+        """Note what stands in each place of ours; also where a mock stands now, which will go some day."""
         places: list[tuple[Any, tuple[str, ...]]] = [(owner, tuple(name for name in self._methods.wanted(owner) if name in _WATCHED))]
         places += [(socket_module, ("socket", *LOOKUPS, *functions.NAMES)), (self._stock, LOOKUPS)]
         self._watched = []
@@ -175,16 +175,16 @@ class _Graft:
 
     def undo(self) -> None:
         self._methods.undo()
-        # Names that modules took from ours in the meantime, too.
+        # Also names that modules have bound to our functions in the meantime.
         swap_in_modules([(ours, stock) for stock, ours in self._swapped])
 
     def names(self) -> tuple[str, ...]:
         return self._methods.names() + names_in_modules([ours for _, ours in self._swapped])
 
     def _replace_methods(self, owner: type, socket_module: Any) -> None:
-        """Put them in the place of what socket.py has there, or nobody."""
+        """Put our methods onto the class, in the place of socket.py's own or where there are none."""
         for name, method in _native.descriptors(owner).items():
-            # What socket.py or somebody else wraps stays theirs. Of what waits or ends a wait, ours goes underneath.
+            # Methods that socket.py wraps in its own: its wrapper stays, and calls ours.
             if name in _UNDERNEATH:
                 wrapper, wrap = _UNDERNEATH[name]
                 self._replace_function(owner, wrapper, wrap(method), socket_module)
@@ -210,9 +210,9 @@ class _Graft:
             self._methods.set(owner, name, functools.wraps(vars(owner)[name])(function))
 
     def _may_replace(self, owner: type, name: str, socket_module: Any) -> bool:
-        """Whether a function of socket.py's class is to be replaced: the first time anybody's, later socket.py's own.
+        """Whether a function of socket.py's class may be replaced: at first any function, later only socket.py's own.
 
-        A mock is left alone: it goes some day, and what it puts back is replaced then.
+        A mock is left alone: when it has gone, what it has put back is replaced.
         """
         is_first, current = self._methods.want(owner, name), vars(owner).get(name)
         if current is None:
@@ -222,16 +222,16 @@ class _Graft:
 
 
 def _class_of_socket_py(socket_module: Any, stock: ModuleType) -> type:
-    """The class that socket.py defines: ``socket.socket``, or what that is a subclass of by now (timeoutsocket's)."""
+    """Find the class that socket.py defines: ``socket.socket``, or a base of what stands there (timeoutsocket's)."""
     if (library := strangers.green(socket_module.socket)) is not None:
         raise ImportError(strangers.refusal(library))
     known: type
-    # A function may have its place, too.
+    # A function, which has no bases, may stand there, too.
     for known in getattr(socket_module.socket, "__mro__", ()):
         if stock.socket in known.__bases__:
             return known
     if strangers.is_mock(socket_module.socket):
-        # It goes some day. The last one is meant: there are several after importlib.reload(socket).
+        # The mock will go. After importlib.reload(socket) there are several classes: the last one counts.
         for known in reversed(stock.socket.__subclasses__()):
             if getattr(vars(known).get("__init__"), "__globals__", None) is vars(socket_module):
                 return known
@@ -239,7 +239,7 @@ def _class_of_socket_py(socket_module: Any, stock: ModuleType) -> type:
 
 
 def _real_close_with(close: Any) -> Any:
-    # The stock one has the stock type bound as a default argument.
+    # socket.py's own has the interpreter's type bound as a default argument.
     def _real_close(self: Any) -> None:
         close(self)
 
@@ -254,5 +254,5 @@ def _detach_with(detach: Any) -> Any:
     return detach_and_mark_closed
 
 
-# Methods that socket.py calls by the name of the stock type or by super(): by which of its own, and how.
+# Methods that socket.py calls on the interpreter's type or by super(): from where, and our version of that method.
 _UNDERNEATH = {"close": ("_real_close", _real_close_with), "detach": ("detach", _detach_with)}

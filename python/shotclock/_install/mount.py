@@ -30,9 +30,9 @@ def own_socket_module() -> ModuleType:
 
 
 def mount() -> None:
-    """Have ``import _socket`` give ours from now on. To be called before anything imports ``socket``."""
+    """Make ``import _socket`` give our module from now on. To be called before anything imports ``socket``."""
     sys.modules[NAME] = own_socket_module()
-    # What waits by itself above it: methods of socket.py, a selector, and OpenSSL's module.
+    # Modules above it that wait by themselves: socket.py in some methods, a selector, and OpenSSL's module.
     on_import("socket", own_class.complete)
     on_import("selectors", functools.partial(selector.install, stock=stock_socket_module()))
     on_import("ssl", tls.install)
@@ -47,7 +47,7 @@ def replaced() -> tuple[str, ...]:
 
 
 def reaches(socket_class: object) -> bool:
-    """Whether it is a class over the type in Rust."""
+    """Whether a class is derived from the type in Rust."""
     return _native.socket_type() in getattr(socket_class, "__mro__", ())
 
 
@@ -58,7 +58,7 @@ def is_mounted() -> bool:
 
 def _make(stock: ModuleType) -> ModuleType:
     own = ModuleType(NAME, stock.__doc__)
-    # Constants and exceptions are what this interpreter's module has, and the very same objects.
+    # Constants and exceptions are the very objects of this interpreter's module.
     vars(own).update(vars(stock))
     native = _native.__spec__
     assert native is not None, "imported the usual way"

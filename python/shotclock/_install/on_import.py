@@ -1,4 +1,4 @@
-"""Callbacks for modules that are imported some day, without importing them before."""
+"""Callbacks for when a module is imported some day, without importing it now."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def on_import(name: str, callback: _Callback) -> Callable[[], None]:
         # An object of its own: one callback may wait twice, and be withdrawn once.
         callback(module)
 
-    # Outside the lock: to look into a lazy module imports it.
+    # Outside the lock, since a look into a lazy module imports it.
     getattr(sys.modules.get(name), "__spec__", None)
     with _lock:
         _waiting.setdefault(name, []).append(waiter)
@@ -46,7 +46,7 @@ def on_import(name: str, callback: _Callback) -> Callable[[], None]:
 
 
 class _Finder:
-    """Finds what the finders behind it find, and has the loader announce the module."""
+    """Finds what the finders behind it find, and makes the loader announce the module."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in _waiting:
@@ -83,14 +83,14 @@ class _AnnouncingLoader:
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        # For those who only look for a spec, and ask of what kind its loader is.
+        # Code that asks for a spec, without importing, may look at the loader's class.
         return type(self._loader)
 
     def exec_module(self, module: ModuleType) -> None:
-        # The module is to see the loader it would have without this.
+        # From here on the module has the loader that it would have without us.
         self._spec.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
-        # Somebody's copy, which nobody gets by importing it, is not what is waited for.
+        # A copy that is not in sys.modules is not what is waited for.
         if self._spec.name in sys.modules:
             _announce(self._spec.name)
 
@@ -98,7 +98,7 @@ class _AnnouncingLoader:
 class _SpecOfHalfAModule(ModuleSpec):
     """The spec of a module whose import was under way when it was first waited for, until that import ends."""
 
-    # What the interpreter clears at the end, while nobody else can have the module.
+    # The interpreter clears this at the end of an import, while no other thread can have the module yet.
     @property
     def _initializing(self) -> bool:
         return bool(vars(self)["_initializing"])
@@ -112,8 +112,8 @@ class _SpecOfHalfAModule(ModuleSpec):
             vars(self)["_initializing"] = value
 
     def _announced(self) -> bool:
-        """Announce the module. Gives false once nobody waits any more; whoever comes now finds it imported."""
-        # An import that failed has taken it out.
+        """Announce the module. Gives false once nobody waits any more: later callers find it imported."""
+        # After an import that failed it is not there any more.
         if self.name in sys.modules:
             _announce(self.name)
         with _lock:
@@ -131,9 +131,9 @@ def _will_be_announced(name: str) -> bool:
         return False
     if not vars(spec).get("_initializing"):
         return False
-    # Its loader may have announced it already. The interpreter writes down the end of an import in the spec.
+    # Its loader may be past announcing it. So the spec itself is made to notice the end of the import.
     spec.__class__ = _SpecOfHalfAModule
-    # Else it ended before this could be seen.
+    # False if the import ended in this very moment.
     return bool(vars(spec)["_initializing"])
 
 
@@ -144,7 +144,7 @@ def _announce(name: str) -> None:
             try:
                 callback(sys.modules[name])
             except Exception as error:
-                # Printed as if it had ended the program, which goes on.
+                # Printed like an exception that ends a program; this one goes on.
                 sys.__excepthook__(type(error), error, error.__traceback__)
 
 

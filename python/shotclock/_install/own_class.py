@@ -1,4 +1,4 @@
-"""What CPython's socket.py gets over our own type: what waits by itself, methods of its class's very own, and functions."""
+"""What CPython's socket.py gets over our own type: methods of ours in the place of its own, and functions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def complete(socket_module: ModuleType) -> None:
     """Put them into a module made from CPython's socket.py, and into its class ``socket``.
 
-    The latter methods do what those it inherits do; but the interpreter's fast path for calls takes a method only if the object
-    is of the very class that the method was made for.
+    The class inherits all methods of our type, and gets them once more as its own: the interpreter's fast path for
+    calls takes a method only for objects of the very class that the method was made for.
     """
     owner = socket_module.socket
     sendfile.replace(socket_module)
@@ -29,7 +29,7 @@ def complete(socket_module: ModuleType) -> None:
 
 
 def know_accept(socket_module: ModuleType) -> None:
-    """Say which code is socket.py's own ``accept``, if that is what its class has."""
+    """Tell Rust the code of socket.py's own ``accept``, if the class still has that."""
     accept = vars(socket_module.socket).get("accept")
     if getattr(accept, "__globals__", None) is vars(socket_module):
         _native.know_accept(accept.__code__)

@@ -1,4 +1,4 @@
-"""What comes before anything is bounded: that every socket is reached, so that no limit is without effect.
+"""Makes sure that every socket is reached before anything is to bound one, so that no limit is without effect.
 
 Rust imports this module and calls its function, when a scope or canceller is entered or a policy is given.
 """
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def reach_every_socket() -> None:
-    """See to it that nothing is entered without effect.
+    """Make sure that every socket is reached.
 
-    Where that is so already, this looks at each name that was replaced, in about a microsecond.
+    Where nothing has changed since the last time this only looks at each name that was replaced: about a microsecond.
     """
     if _is_whole is None or not _is_whole():
         _reach_anew()
@@ -32,7 +32,7 @@ _is_whole: Callable[[], bool] | None = None
 def _reach_anew() -> None:
     global _is_whole
     if _is_whole is None:
-        # Children of multiprocessing, hence of concurrent.futures, begin outside, as threads do.
+        # Children of multiprocessing (and so of concurrent.futures) begin outside of all scopes, as threads do.
         on_import("multiprocessing.util", _watch_children)
     if mount.is_mounted():
         reaches, _is_whole = mount.reaches, strangers.is_as_checked
@@ -42,7 +42,7 @@ def _reach_anew() -> None:
         try:
             graft.install()
         except ImportError:
-            # Else another class has come later, of which more is said below.
+            # If it is installed, another class has taken the place of socket.socket since: `check` below says so.
             if not graft.is_installed():
                 raise
         reaches, _is_whole = graft.reaches, graft.is_whole
@@ -55,5 +55,5 @@ def _begin_outside(_: object) -> None:
 
 
 def _watch_children(util: ModuleType) -> None:
-    # Of this function's life, which is the process's.
+    # Registered as long as its first argument lives: a function of a module, so for ever.
     util.register_after_fork(_begin_outside, _begin_outside)

@@ -13,7 +13,7 @@ _ABSENT = object()
 
 
 class ClassAttributes:
-    """Attributes put in the place of others. What is not ours any more when they are put back stays as it is."""
+    """Attributes put in the place of others. ``undo`` leaves alone those that somebody has replaced since."""
 
     def __init__(self) -> None:
         self._made: list[tuple[type, str, object, object]] = []
@@ -21,7 +21,7 @@ class ClassAttributes:
         self._wanted: dict[type, dict[str, None]] = {}
 
     def add(self, owner: type, name: str, value: object) -> None:
-        """Add one that nobody knows but ours."""
+        """Add an attribute that only our own code looks for."""
         self._own.add((owner, name))
         self.set(owner, name, value)
 
@@ -31,14 +31,14 @@ class ClassAttributes:
         setattr(owner, name, value)
 
     def want(self, owner: type, name: str) -> bool:
-        """Keep in mind that one is to be replaced, if not now, then some day. Whether nobody has said so before."""
+        """Note that an attribute is to be replaced, now or later. True the first time this is said."""
         names = self._wanted.setdefault(owner, {})
         is_new = name not in names
         names[name] = None
         return is_new
 
     def wanted(self, owner: type) -> tuple[str, ...]:
-        """All names that are to be replaced in this class."""
+        """Give all names that are to be replaced in this class."""
         return tuple(self._wanted.get(owner, ()))
 
     def has(self, owner: type, name: str, value: object) -> bool:
@@ -71,7 +71,7 @@ class ClassAttributes:
 
 
 def swap_in_modules(swaps: list[tuple[object, object]]) -> None:
-    """Replace objects by others, by identity, wherever a module that is imported has a name for them."""
+    """Replace objects, found by identity, wherever an imported module has a name for them."""
     by_identity = {id(old): new for old, new in swaps}
     for _, namespace, name, value in _names(by_identity):
         if namespace.get(name) is value:

@@ -1,8 +1,8 @@
 """The selector by which socketserver and telnetlib wait beside their socket, on the clock.
 
-They poll for one object, their own, before they accept or receive: a wait that no limit on their socket reaches. Within
-a scope or a canceller that wait is the timed loop's, so that ``handle_request`` and ``serve_forever`` end with it. All
-other use of selectors stays what it is: an event loop's wait is not for the code that happened to start it to end.
+They poll for one object, their own, before they accept or receive: no limit on their socket reaches that wait. Within a
+scope or a canceller the core waits instead, so that ``handle_request`` and ``serve_forever`` end with it. All other
+uses of selectors are left alone: a scope of the code that happened to start an event loop must not end the loop's wait.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     _Ready = list[tuple[SelectorKey, int]]
 
 _SECOND = 10**9
-# As in selectors, which may not be imported before.
+# The value in selectors, which need not be imported yet.
 _EVENT_READ = 1
-# What the two call the socket that they wait for.
+# The attributes in which the two keep the socket that they wait for.
 _NAMES = ("socket", "sock")
 _replacements = ClassAttributes()
 
@@ -34,7 +34,7 @@ _replacements = ClassAttributes()
 def install(selectors: ModuleType, stock: ModuleType) -> None:
     """Replace the wait of the module's ``PollSelector``, if it has one; `stock` is the interpreter's own ``_socket``."""
     owner = getattr(selectors, "PollSelector", None)
-    # There is another one after importlib.reload(selectors).
+    # Not only once: importlib.reload(selectors) makes a new class.
     if owner is not None and not _replacements.reach(owner):
         _replacements.set(owner, "select", _bounded(owner.select, stock))
 
@@ -54,7 +54,7 @@ def _bounded(original: Callable[..., _Ready], stock: Any) -> Callable[..., _Read
 
     @functools.wraps(original)
     def select(self: PollSelector, timeout: float | None = None) -> _Ready:
-        # Only to look is no wait.
+        # With timeout 0 it only looks.
         if (timeout is None or timeout > 0) and _native.is_bounded():
             keys = list(self.get_map().values())
             if len(keys) == 1 and (sock := _socket_of(keys[0], kinds)) is not None:

@@ -1,4 +1,4 @@
-"""``sendfile`` of socket objects without a selector: tried first, and its waits are the timed loop's."""
+"""``sendfile`` of socket objects without a selector: it tries first, and the core waits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-# More in one call is an OverflowError where the system's file sizes have 32 bits.
+# A larger count is an OverflowError where the system's file sizes have 32 bits.
 _LARGEST_BLOCK = 2**30
 
 
@@ -59,7 +59,7 @@ def methods_for(socket_module: ModuleType, owner: Any) -> dict[str, Callable[...
         try:
             return int(by_sending(counted, file, offset, count))
         except OSError as error:
-            # None stays: nobody knows how much of a write by TLS went out.
+            # With None nobody knows how much went out (a write by TLS): then the sum is unknown as well.
             if getattr(error, "sent", None) is not None:
                 error.sent = counted.sent  # type: ignore[attr-defined]
             raise
@@ -84,7 +84,7 @@ class _Counted:
 
 
 def _regular_file(file: Any, give_up: type[Exception]) -> tuple[int, int]:
-    """Descriptor and size of a file that the system can read by itself."""
+    """Give the descriptor and size of a file that the system can read by itself."""
     try:
         number = file.fileno()
     except (AttributeError, io.UnsupportedOperation) as error:
@@ -99,8 +99,8 @@ def _send_part(sock: Any, file_number: int, offset: int, sent: int, count: int, 
     try:
         return _native.sendfile(sock, file_number, offset + sent, min(count, _LARGEST_BLOCK), sent)
     except OSError as error:
-        # A limit that has passed has no errno. Any other failure of the first part, but a cancellation, means: send it
-        # some other way.
+        # A limit's TimeoutError has no errno. Any other failure of the first part, but a cancellation, means that
+        # sendfile does not work here: the caller sends in another way.
         is_limit = isinstance(error, TimeoutError) and error.errno is None
         if sent > 0 or is_limit or error.errno == errno.ECANCELED:
             raise

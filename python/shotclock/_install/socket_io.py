@@ -1,4 +1,4 @@
-"""What ``SocketIO``, the raw file of socket.py, gets in the place of its own: see the methods in Rust."""
+"""Methods for ``SocketIO``, the raw file of socket.py, in the place of its own. They are documented in Rust."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def methods_for(socket_module: ModuleType) -> dict[str, object]:
 
 
 def kept_for(socket_module: ModuleType) -> dict[str, object]:
-    """Give what those look for in the class: what they replace, and that no write of a file has ended yet."""
+    """Give attributes that those methods look for: the methods they replace, and None for "no write was ended yet"."""
     raw: Any = socket_module.SocketIO
     return {"_write_by_socket_py": raw.write, "_readall_by_io": raw.readall, "_write_ending": None}

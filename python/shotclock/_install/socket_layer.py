@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def execute_socket_layer(namespace: dict[str, Any]) -> None:
-    """Execute socket.py in the namespace of a module that ``sys.modules`` has already: its enums look themselves up."""
+    """Execute socket.py in the namespace of a module, which ``sys.modules`` must have: its enums look it up there."""
     spec = find_spec("socket")
     get_code = getattr(spec and spec.loader, "get_code", None)
     if spec is None or get_code is None:
         raise ImportError("this interpreter's socket.py is nowhere to be found")
     namespace["__builtins__"] = vars(builtins) | {"__import__": _import_over_ours}
     if spec.has_location:
-        # Where inspect and tracebacks find the source.
+        # For inspect and tracebacks, which find the source by it.
         namespace["__file__"] = spec.origin
     exec(get_code("socket"), namespace)
     own_class.complete(sys.modules[namespace["__name__"]])
@@ -45,7 +45,7 @@ def _import_over_ours(
 
 
 def _let_sockets_travel(socket_class: Any, reduction: Any) -> None:
-    """Sockets go to other processes of multiprocessing as those of the interpreter's own class do."""
+    """Let sockets be sent to other processes of multiprocessing, as those of the interpreter's own class can be."""
 
     def reduce(sock: Any) -> tuple[Any, ...]:
         return _rebuild, (socket_class, reduction.DupFd(sock.fileno()), sock.family, sock.type, sock.proto)

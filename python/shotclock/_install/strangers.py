@@ -14,12 +14,12 @@ _checked: object = None
 
 
 def current() -> object:
-    """What ``socket.socket`` is by now; None where nobody has imported it."""
+    """Give what ``socket.socket`` is now; None where nobody has imported the module."""
     return getattr(sys.modules.get("socket"), "socket", None)
 
 
 def is_as_checked() -> bool:
-    """Whether that is what `check` has seen last, and let pass, or nobody has it: so at the interpreter's end."""
+    """Whether it is what `check` has seen last and let pass. True where it is gone, as at the interpreter's end."""
     known = current()
     return known is _checked or known is None
 
@@ -31,7 +31,7 @@ def green(known: object) -> str | None:
 
 
 def is_mock(known: object) -> bool:
-    """Whether it is one of ``unittest.mock``, which nobody takes for what it stands for."""
+    """Whether it is a mock of ``unittest.mock``: what that stands for is not lost."""
     mock = sys.modules.get("unittest.mock")
     return mock is not None and isinstance(known, mock.NonCallableMock)
 
@@ -52,7 +52,7 @@ def check(reaches: Callable[[object], bool]) -> None:
         library = green(known)
         if library is not None:
             raise RuntimeError(refusal(library))
-        # A mock is no class, and wanted.
+        # Mocks do not come here: they are no classes, and there on purpose.
         _checked = known
         from warnings import warn
 

@@ -1,8 +1,8 @@
 """TLS on the clock: the calls of OpenSSL's objects that wait are guarded, beneath ``ssl.SSLSocket``.
 
-OpenSSL's module waits by itself, by the timeout it reads in the socket: where nothing else can reach it. Where a scope, a
-canceller or a policy is in force the guard lets it only try, and waits between its tries. It is put on the class of the
-inner objects, ``_ssl._SSLSocket``, so that all of ssl.py runs as it is, once for each call.
+OpenSSL's module waits by itself, by the timeout that it reads in the socket, and nothing else can end that wait. Where
+a scope, a canceller or a policy is in force the guard lets it only try, and the core waits between its tries. The guard
+is on the class of the inner objects, ``_ssl._SSLSocket``: so all of ssl.py runs as it is, once for each call.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-# The last is there since 3.15.
+# ``sendfile`` is there since 3.15.
 _CALLS = ("read", "write", "do_handshake", "shutdown", "sendfile")
 
-# What other threads are in the middle of does not go on in a forked child.
+# Calls that other threads are in the middle of do not go on in a forked child.
 os.register_at_fork(after_in_child=_native.forget_after_fork)
 
 
@@ -36,7 +36,7 @@ def uninstall() -> None:
 
 def guarded() -> tuple[str, ...]:
     """Name what is guarded."""
-    # Nothing of it is imported for this.
+    # Only looked at: nothing is imported for this.
     known = _class_of_ssl() if "_ssl" in sys.modules else None
     return tuple(f"_ssl._SSLSocket.{name}" for name in _CALLS if hasattr(known, name)) if _native.guards_tls(known) else ()
 

@@ -39,7 +39,7 @@ SHOTCLOCK_ATTEMPT_DELAY is the pause between the connection attempts of create_c
 
 
 def main() -> None:
-    """Do what the command line says. Ends as the program ends; 2 is a wrong command line, 1 that it cannot be done."""
+    """Do what the command line says. The exit code is the program's; 2 for a wrong command line, 1 if that fails."""
     command = _Command(sys.argv[1:])
     _put_in_place(command)
     if command.program is not None:
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 class _Command:
-    """What a command line asks for. Ends the process where it asks for help, or for what there is not."""
+    """What a command line asks for. Ends the process for ``--help`` and for a wrong command line."""
 
     def __init__(self, words: list[str]) -> None:
         self.graft = False
@@ -108,10 +108,10 @@ class _Command:
 def _put_in_place(command: _Command) -> None:
     from . import startup
 
-    # An outer `python -m shotclock` has asked for the graft in this process.
+    # The environment may ask for the graft in this process: an outer `python -m shotclock` has put that there.
     startup.withdraw()
     try:
-        # Somebody's start-up file may have imported it already: then only the graft reaches everything.
+        # A start-up file may have imported socket already: then only the graft reaches everything.
         if command.graft or "socket" in sys.modules:
             from .._install import graft
 

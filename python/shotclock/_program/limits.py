@@ -23,9 +23,9 @@ OPTIONS = {
 
 
 class Limits:
-    """What the program is limited to: by the options, else by the environment. The total counts from now.
+    """The program's limits: each by its option, else by the environment. The total counts from now.
 
-    ``complain`` is called with each that cannot be used, which is then none.
+    ``complain`` is called for each value that cannot be used, which then counts as not given.
     """
 
     def __init__(self, options: Mapping[str, str], complain: Callable[[ValueError], object]) -> None:
@@ -38,7 +38,7 @@ class Limits:
         return self._end_ns is not None or any(seconds is not None for seconds in self._seconds.values())
 
     def put_in_place(self) -> None:
-        """Have them hold in this process, whose sockets are ours by now."""
+        """Put the limits into force in this process, whose sockets are ours by now."""
         if (timeout := self._seconds["--timeout"]) is not None:
             sys.modules["_socket"].setdefaulttimeout(timeout)
         if (lookup_timeout := self._seconds["--lookup-timeout"]) is not None:
@@ -53,7 +53,7 @@ class Limits:
             scope.limit_program(self._end_ns)
 
     def hand_on(self) -> None:
-        """Have them hold in the children of this process as well, which are to get the methods by the graft."""
+        """Hand the limits on to the children of this process, and ask for the graft there."""
         _environment.ask()
         for option in ("--timeout", "--lookup-timeout"):
             if (seconds := self._seconds[option]) is not None:
@@ -61,7 +61,7 @@ class Limits:
         self.hand_on_end()
 
     def hand_on_end(self) -> None:
-        """Have the total of this process be its children's: a forked one could not have another."""
+        """Hand on the moment at which the total ends: forked children have the same moment, so others get it too."""
         if self._end_ns is not None:
             os.environ[_environment.TOTAL_END] = str(self._end_ns)
 
@@ -76,10 +76,10 @@ class Limits:
             return None
 
     def _end(self, total: float | None) -> int | None:
-        """In nanoseconds of the monotonic clock, which is one for all processes: the earlier of ours and our parent's."""
+        """Give the end of the total, our own or our parent's, whichever is earlier: all processes have one clock."""
         ends = []
         if total is not None:
-            # Before the program begins, nobody has put another clock in the place of this one.
+            # The program has not begun yet, so nobody can have replaced this clock.
             ends.append(time.monotonic_ns() + int(total * _SECOND))
         try:
             inherited = _environment.number(_environment.TOTAL_END, _environment.nanoseconds)

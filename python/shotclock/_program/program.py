@@ -29,7 +29,7 @@ class Program:
     @classmethod
     def module(cls, name: str, arguments: list[str]) -> Program:
         """``-m NAME``"""
-        # What the interpreter itself calls for -m; it puts the module's file into sys.argv[0].
+        # The function that the interpreter itself calls for -m; it puts the module's file into sys.argv[0].
         return cls(lambda: runpy._run_module_as_main(name), "-m", arguments)  # type: ignore[attr-defined]
 
     @classmethod
@@ -49,7 +49,7 @@ class Program:
         return cls(lambda: run(path), path, arguments)
 
     def run(self) -> None:
-        """Run it. What it raises leaves this call, and is printed without the calls up to here."""
+        """Run it. Its exceptions leave this call, and are printed without the calls of this file."""
         sys.argv = self._argv
         sys.modules["__main__"] = _fresh_main()
         try:
@@ -87,13 +87,13 @@ def _run_standard_input() -> None:
     _set_first_path("")
     main = vars(sys.modules["__main__"])
     main.update(__file__=_INPUT_NAME, __cached__=None)
-    # Where there is none, there is nothing to run.
+    # Without a standard input there is nothing to run.
     source = sys.stdin.buffer.read() if sys.stdin is not None else b""
     _execute(compile(source, _INPUT_NAME, "exec", dont_inherit=True))
 
 
 def _run_file(path: str) -> None:
-    # Links are followed for the folder of imports, but not in __file__.
+    # Symbolic links are followed to find the folder of imports, but not in __file__.
     _set_first_path(os.path.dirname(os.path.realpath(path)))
     full_path = _full(path)
     try:
@@ -118,7 +118,7 @@ def _run_file(path: str) -> None:
 
 def _run_container(path: str) -> None:
     full_path = _full(path)
-    # The interpreter puts it there whatever it was told of safe paths.
+    # The interpreter puts it first even with safe_path.
     if sys.flags.safe_path:
         sys.path.insert(0, full_path)
     else:
@@ -141,12 +141,12 @@ def _is_container(path: str) -> bool:
 
 
 def _full(path: str) -> str:
-    # Nothing but this is made simpler, as the interpreter has it.
+    # As the interpreter does it: no path but this one is made simpler.
     return os.getcwd() if path == "." else os.path.join(os.getcwd(), path)
 
 
 def _set_first_path(folder: str) -> None:
-    # `python -m` put the current folder there, unless it was told to put nothing.
+    # `python -m` has put the current folder there, unless safe_path forbids it.
     if not sys.flags.safe_path:
         sys.path[0] = folder
 

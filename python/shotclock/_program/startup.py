@@ -25,12 +25,12 @@ def run() -> None:
         if _environment.is_on():
             _arrange()
     except Exception as error:
-        # The program is not ours to stop: whatever it is, it goes on without the graft.
+        # Whatever it is, the program must go on, without the graft.
         _environment.warn(error)
 
 
 def withdraw() -> None:
-    """Take the arrangement back, where the program is to be served in another way."""
+    """Take the arrangement back: ``python -m shotclock`` does the same in another way."""
     while _withdrawals:
         _withdrawals.pop()()
 
@@ -51,7 +51,7 @@ def _arrange() -> None:
         except Exception as error:
             if limits:
                 _environment.warn(error, "its limits do not hold")
-            # In a subinterpreter, or over objects that are not as expected; status() says why.
+            # ImportError: a subinterpreter, or socket objects that are not as expected. status() says why.
             if not isinstance(error, ImportError):
                 raise
 

@@ -33,11 +33,11 @@ class Status:
     mount: Literal["type", "graft"] | None
     replaced: tuple[str, ...]
     not_reached: tuple[str, ...]
-    # Why nothing can be replaced in this interpreter, if so.
+    # Why nothing can be replaced in this interpreter; None if it can.
     refused: str | None = None
     # The interpreter's own functions that are bounded within scopes and cancellers, beside sockets.
     waits: tuple[str, ...] = ()
-    # What the process as a whole is limited to, where that is not what sockets begin with by themselves.
+    # The limits of the whole process that differ from what sockets have by themselves.
     limits: tuple[str, ...] = ()
 
     @property
@@ -70,7 +70,7 @@ def status() -> Status:
 
         stock_socket_module()
     except ImportError as error:
-        # A subinterpreter, or an interpreter whose socket objects are not what the methods expect.
+        # In a subinterpreter, or where the interpreter's socket objects are not as the methods expect.
         return Status(None, (), ("everything",), str(error))
     if mount.is_mounted():
         not_reached = _strangers(mount.reaches) + waits.left_out() + _NEVER_REACHED
@@ -100,7 +100,7 @@ def _limits() -> tuple[str, ...]:
 
 
 def _strangers(reaches: Callable[[object], bool]) -> tuple[str, ...]:
-    """What this process has that it need not have."""
+    """Name what is not reached in this process, and could be."""
     current = getattr(sys.modules.get("socket"), "socket", None)
     classes = () if current is None or reaches(current) else (_ANOTHER_CLASS,)
     return classes if _environment.asks() else (*classes, _UNASKED_CHILDREN)
