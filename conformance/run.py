@@ -1,7 +1,8 @@
 """CPython's own tests over shotclock and over the stock module, compared test by test.
 
-``python run.py --work FOLDER [--mount graft] [--mount type] [--inside KIND]… [--also-inside KIND] [--core] [SUITES…]`` runs them on the interpreter that runs
-this, which has shotclock installed. Needs root, for network namespaces. `cargo xtask conformance` calls it.
+``python run.py --work FOLDER [--mount graft] [--mount type] [--inside KIND]… [--also-inside KIND] [--core]
+[--waits] [SUITES…]`` runs them on the interpreter that runs this, which has shotclock installed. Needs root, for network
+namespaces. `cargo xtask conformance` calls it.
 """
 
 import argparse
@@ -112,10 +113,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--also-inside", choices=inside.KINDS, help="the same once more, on the first mount alone")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="the folder for logs and records")
     parser.add_argument("--core", action="store_true", help="the socket-heavy part, if no suite is named")
+    parser.add_argument("--waits", action="store_true", help="those that wait elsewhere than in sockets, if no suite is named")
     parser.add_argument("suites", nargs="*", help="names such as test_ssl; default: all")
     arguments = parser.parse_args()
     try:
-        arguments.suites = suites.select(arguments.suites, arguments.core)
+        arguments.suites = suites.select(arguments.suites, arguments.core, arguments.waits)
     except LookupError as error:
         parser.error(error.args[0])
     arguments.work = arguments.work.resolve()

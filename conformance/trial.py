@@ -14,7 +14,7 @@ from outcomes import Outcome
 from suites import LEFT_OUT, Suite
 
 # regrtest ends a suite by itself, with the stack of each thread; if it cannot, it is killed.
-_LIMIT = 600
+_LIMIT = 900
 _GRACE = 30
 # `network` is what suites ask for that are content with loopback too. No sound, no screen, no gigabytes on disk.
 _RESOURCES = "all,-urlfetch,-audio,-gui,-largefile"

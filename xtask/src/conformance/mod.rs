@@ -30,9 +30,12 @@ pub(crate) struct Arguments {
     /// repeated
     #[arg(long, value_parser = ["scope", "total", "canceller"])]
     inside: Vec<String>,
-    /// The socket-heavy suites, if none is named
+    /// What every change must pass, if no suite is named
     #[arg(long)]
     core: bool,
+    /// The suites that wait elsewhere than in sockets (threads, locks, pipes, children), if none is named
+    #[arg(long)]
+    waits: bool,
     /// Names such as `test_ssl`; all if absent
     suites: Vec<String>,
 }
@@ -44,9 +47,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err("no interpreter with CPython's tests".into());
     }
     let mounts = arguments.mount.iter().map(|mount| format!("--mount={mount}"));
-    let core = arguments.core.then(|| "--core".to_owned());
+    let parts = [(arguments.core, "--core"), (arguments.waits, "--waits")];
+    let parts = parts.into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, part)| part.to_owned());
     let inside = arguments.inside.iter().map(|kind| format!("--inside={kind}"));
-    let told: Vec<String> = mounts.chain(inside).chain(core).chain(arguments.suites.iter().cloned()).collect();
+    let told: Vec<String> = mounts.chain(inside).chain(parts).chain(arguments.suites.iter().cloned()).collect();
     let (mut closing, mut failed) = (Vec::new(), Vec::new());
     for interpreter in &interpreters {
         let output = run::tee(&mut runner(&target, interpreter, &told, RUNNER_LIMIT)?)?;
