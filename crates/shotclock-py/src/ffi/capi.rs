@@ -19,12 +19,12 @@ pub(crate) use pyo3_ffi::{
     Py_buffer, Py_mod_exec, Py_ssize_t, Py_tp_alloc, Py_tp_clear, Py_tp_dealloc, Py_tp_doc, Py_tp_finalize, Py_tp_free,
     Py_tp_getset, Py_tp_init, Py_tp_iter, Py_tp_iternext, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
     Py_tp_traverse, PyBUF_READ, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBUF_WRITE, PyCFunction, PyCFunctionFast,
-    PyCFunctionWithKeywords, PyCapsule_Destructor, PyExc_BlockingIOError, PyExc_Exception, PyExc_ImportError,
-    PyExc_OSError, PyExc_OverflowError, PyExc_PermissionError, PyExc_RuntimeError, PyExc_RuntimeWarning,
-    PyExc_SystemError, PyExc_TimeoutError, PyExc_TypeError, PyExc_UnicodeError, PyExc_ValueError, PyExc_Warning,
-    PyFrameObject, PyGetSetDef, PyInterpreterState, PyLong_Type, PyMemberDef, PyMethodDef, PyMethodDefPointer,
-    PyMethodDescr_Type, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Slot, PyObject, PyThreadState, PyType_Slot,
-    PyType_Spec, PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter, visitproc,
+    PyCFunctionWithKeywords, PyCapsule_Destructor, PyExc_BlockingIOError, PyExc_ImportError, PyExc_OSError,
+    PyExc_OverflowError, PyExc_PermissionError, PyExc_RuntimeError, PyExc_RuntimeWarning, PyExc_SystemError,
+    PyExc_TimeoutError, PyExc_TypeError, PyExc_UnicodeError, PyExc_ValueError, PyExc_Warning, PyFrameObject,
+    PyGetSetDef, PyInterpreterState, PyLong_Type, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyMethodDescr_Type,
+    PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Slot, PyObject, PyThreadState, PyType_Slot, PyType_Spec,
+    PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter, visitproc,
 };
 
 // The first list: functions in which no Python code can run, because they neither make nor free anything and cannot
@@ -33,11 +33,11 @@ pub(crate) use pyo3_ffi::{
     Py_False, Py_INCREF, Py_IncRef, Py_None, Py_REFCNT, Py_TYPE, Py_True, PyBool_FromLong, PyByteArray_Check,
     PyBytes_AsString, PyBytes_Check, PyBytes_CheckExact, PyBytes_Size, PyCFunction_Check, PyCFunction_GetFunction,
     PyCapsule_GetPointer, PyDict_Size, PyErr_ExceptionMatches, PyErr_Fetch, PyErr_GivenExceptionMatches,
-    PyErr_Occurred, PyFloat_CheckExact, PyFrame_GetCode, PyInterpreterState_Get, PyInterpreterState_GetID,
-    PyList_Check, PyList_Size, PyLong_Check, PyLong_CheckExact, PyMem_Free, PyModule_GetDef, PyModule_GetDict,
-    PyModuleDef_Init, PyObject_GC_UnTrack, PyThread_get_thread_ident, PyTuple_Check, PyTuple_GetItem, PyTuple_SetItem,
-    PyTuple_Size, PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_IsSubtype, PyUnicode_Check,
-    PyUnicode_CheckExact, PyUnicode_CompareWithASCIIString, PyUnicode_GetLength,
+    PyErr_Occurred, PyFloat_Check, PyFloat_CheckExact, PyFrame_GetCode, PyIndex_Check, PyInterpreterState_Get,
+    PyInterpreterState_GetID, PyList_Check, PyList_Size, PyLong_Check, PyLong_CheckExact, PyMem_Free, PyModule_GetDef,
+    PyModule_GetDict, PyModuleDef_Init, PyObject_GC_UnTrack, PyThread_get_thread_ident, PyTuple_Check, PyTuple_GetItem,
+    PyTuple_SetItem, PyTuple_Size, PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_IsSubtype,
+    PyUnicode_Check, PyUnicode_CheckExact, PyUnicode_CompareWithASCIIString, PyUnicode_GetLength,
 };
 
 /// The flag of a method that is told which class defines it; the bindings leave it out for the stable interface.
@@ -108,6 +108,7 @@ asleep_at_the_end! {
     fn PyEval_SaveThread() -> *mut PyThreadState;
     fn PyException_SetTraceback(exception: *mut PyObject, traceback: *mut PyObject) -> c_int;
     fn PyFloat_AsDouble(object: *mut PyObject) -> c_double;
+    fn PyNumber_Index(object: *mut PyObject) -> *mut PyObject;
     fn PyFloat_FromDouble(number: c_double) -> *mut PyObject;
     fn PyImport_ImportModule(name: *const c_char) -> *mut PyObject;
     fn PyList_Append(list: *mut PyObject, item: *mut PyObject) -> c_int;

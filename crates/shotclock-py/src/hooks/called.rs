@@ -156,6 +156,11 @@ impl<'a> Called<'a> {
         // SAFETY: the object is alive and of the slot's kind, as every caller sees to.
         unsafe { call(slot, self.me, class, arguments) }
     }
+
+    /// The class that the method is of.
+    pub(crate) fn class(&self) -> *mut PyTypeObject {
+        if self.class.is_null() { self.slot.class() } else { self.class }
+    }
 }
 
 /// Calls what was in a slot.

@@ -5,17 +5,17 @@
 //! at once. Once a part of a write has moved, the end of a limit ends the write with the count of what has, as a raw write may
 //! end, so that nobody sends it again; the next one raises.
 
+use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, RawFd};
 
 use shotclock::Deadline;
 use shotclock::unstable::{Errno, Interest, PollWaiter, Readiness, Waiter, file};
 
 use crate::ffi::arguments::{Buffer, Items};
+use crate::ffi::call::call_method;
 use crate::ffi::capi::{
-    Py_None, PyBUF_READ, PyErr_Clear, PyErr_ExceptionMatches, PyErr_GivenExceptionMatches, PyExc_Exception,
-    PyExc_OSError, PyMemoryView_FromMemory, PyObject,
+    Py_None, Py_True, PyBUF_READ, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyMemoryView_FromMemory, PyObject,
 };
-use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::hooks::called::Called;
@@ -28,6 +28,12 @@ use crate::wait::expiry::{self, Moved};
 
 /// So much a pipe takes at once, or nothing. Source: pipe(7), PIPE_BUF.
 const AT_ONCE: usize = 4096;
+
+/// So much a terminal takes at once that is ready: it keeps what it is given in pieces of this size.
+const TERMINAL_AT_ONCE: usize = 256;
+
+/// So many buffers the system takes, which refuses more. Source: readv(2), IOV_MAX.
+const MOST_BUFFERS: usize = 1024;
 
 /// So much is moved with the interpreter held: in less time than it takes to give it up and get it back.
 const SMALL: usize = 65_536;
@@ -59,20 +65,20 @@ pub(super) fn readinto(called: &Called<'_>) -> *mut PyObject {
 /// `os.write(fd, data, /)`
 pub(super) fn write(called: &Called<'_>) -> *mut PyObject {
     let Some([fd, Some(data)]) = called.arguments([c"fd", c"data"], 2) else { return called.as_called() };
-    let Some(number) = plain_number_of(fd) else { return called.as_called() };
-    let wait = || write_parts(number, &Buffer::of(data)?, |part| called.with(&[Owned::int(number)?.as_ptr(), part]));
-    written(called, wait())
+    let (Some(number), Some(data)) = (plain_number_of(fd), given(Buffer::of(data))) else { return called.as_called() };
+    let write = |part: *mut PyObject| called.with(&[Owned::int(number)?.as_ptr(), part]);
+    written(called, write_parts(number, &data, write))
 }
 
 /// `os.writev(fd, buffers, /)`
 pub(super) fn writev(called: &Called<'_>) -> *mut PyObject {
     let Some([fd, Some(buffers)]) = called.arguments([c"fd", c"buffers"], 2) else { return called.as_called() };
-    let Some(number) = plain_number_of(fd) else { return called.as_called() };
+    let complaint = c"writev() arg 2 must be a sequence";
+    let parts = Items::of(buffers, complaint).and_then(|items| items.collect(|buffer| Buffer::of(buffer.as_ptr())));
+    let (Some(number), Some(parts)) = (plain_number_of(fd), given(parts)) else { return called.as_called() };
+    let size: usize = parts.iter().map(Buffer::len).sum();
     let wait = || {
-        let complaint = c"writev() arg 2 must be a sequence";
-        let parts = Items::of(buffers, complaint)?.collect(|buffer| Buffer::of(buffer.as_ptr()))?;
-        let size: usize = parts.iter().map(Buffer::len).sum();
-        if size <= AT_ONCE || !may_block(number, Readiness::OUT) {
+        if parts.len() > MOST_BUFFERS || size <= AT_ONCE || !may_block(number, Readiness::OUT) {
             return ready(number, Readiness::OUT, "write").map(|()| None);
         }
         let joined = Owned::bytes(&parts.iter().flat_map(Buffer::bytes).copied().collect::<Vec<_>>())?;
@@ -94,20 +100,20 @@ pub(super) fn file_read(called: &Called<'_>) -> *mut PyObject {
     if is_all {
         return file_readall(called);
     }
-    let Some(number) = number_of_file(called) else { return called.as_called() };
+    let Some(number) = number_of_file(called, c"readable") else { return called.as_called() };
     read_bytes(called, number, size.and_then(plain_int))
 }
 
 /// `FileIO.readinto(buffer, /)`
 pub(super) fn file_readinto(called: &Called<'_>) -> *mut PyObject {
     let Some([Some(buffer)]) = called.arguments([c"buffer"], 1) else { return called.as_called() };
-    let Some(number) = number_of_file(called) else { return called.as_called() };
+    let Some(number) = number_of_file(called, c"readable") else { return called.as_called() };
     read_room(called, number, buffer)
 }
 
 /// `FileIO.readall()`
 pub(super) fn file_readall(called: &Called<'_>) -> *mut PyObject {
-    let Some(number) = number_of_file(called) else { return called.as_called() };
+    let Some(number) = number_of_file(called, c"readable") else { return called.as_called() };
     if !may_block(number, Readiness::IN) {
         return called.as_called();
     }
@@ -138,9 +144,9 @@ pub(super) fn file_readall(called: &Called<'_>) -> *mut PyObject {
 /// `FileIO.write(b, /)`
 pub(super) fn file_write(called: &Called<'_>) -> *mut PyObject {
     let Some([Some(data)]) = called.arguments([c"b"], 1) else { return called.as_called() };
-    let Some(number) = number_of_file(called) else { return called.as_called() };
-    let wait = || write_parts(number, &Buffer::of(data)?, |part| called.with(&[part]));
-    written(called, wait())
+    let number = number_of_file(called, c"writable");
+    let (Some(number), Some(data)) = (number, given(Buffer::of(data))) else { return called.as_called() };
+    written(called, write_parts(number, &data, |part| called.with(&[part])))
 }
 
 /// Reads so many bytes into an object.
@@ -162,12 +168,7 @@ fn read_bytes(called: &Called<'_>, number: RawFd, length: Option<i64>) -> *mut P
 
 /// Reads into an object's memory.
 fn read_room(called: &Called<'_>, number: RawFd, object: *mut PyObject) -> *mut PyObject {
-    let Ok(mut room) = Buffer::writable(object) else {
-        // The function itself says what is wrong.
-        // SAFETY: the interpreter is held.
-        unsafe { PyErr_Clear() };
-        return called.as_called();
-    };
+    let Some(mut room) = given(Buffer::writable(object)) else { return called.as_called() };
     if !(1..=SMALL).contains(&room.len()) || file::is_of_a_disk(lent(number)) {
         drop(room);
         return read_as_called(called, number);
@@ -219,12 +220,6 @@ fn written(called: &Called<'_>, outcome: PyResult<Option<usize>>) -> *mut PyObje
     match outcome {
         Ok(None) => called.as_called(),
         Ok(Some(moved)) => returned(Owned::size(moved)),
-        // It is to be raised by the interpreter's own call, in its words.
-        Err(Raised) if is_about_arguments() => {
-            // SAFETY: the interpreter is held.
-            unsafe { PyErr_Clear() };
-            called.as_called()
-        }
         Err(raised) => returned(Err(raised)),
     }
 }
@@ -250,12 +245,11 @@ fn write_parts(
             // It was made non-blocking, and says so itself.
             Err(Errno::AGAIN) if moved == 0 => return Ok(None),
             Err(Errno::AGAIN) => return Ok(Some(moved)),
-            Err(_) if moved == 0 && rest.len() <= AT_ONCE => {
+            Err(_) if moved == 0 && rest.len() <= most_at_once(number) => {
                 return ready(number, Readiness::OUT, "write").map(|()| None);
             }
             Err(_) if !may_block(number, Readiness::OUT) => write_plainly(rest, &mut write),
-            Err(_) => ready(number, Readiness::OUT, "write")
-                .and_then(|()| write_plainly(&rest[..rest.len().min(AT_ONCE)], &mut write)),
+            Err(_) => write_in_time(number, rest, moved, &mut write),
         };
         match outcome {
             Ok(0) => break,
@@ -283,11 +277,20 @@ fn write_in_time(
     let attempt = || match file::write_now(lent(number), &bytes[..bytes.len().min(SMALL)]) {
         Ok(count) => Owned::size(count).map(Some),
         Err(Errno::AGAIN) => Ok(None),
-        // What else it says now it says to the interpreter's own function as well.
-        Err(_) => write_plainly(&bytes[..bytes.len().min(AT_ONCE)], &mut write).and_then(Owned::size).map(Some),
+        // A file that cannot tell, or that has an error to say.
+        Err(_) if !is_ready(lent(number), Readiness::OUT) => Ok(None),
+        Err(_) => {
+            let part = &bytes[..bytes.len().min(most_at_once(number))];
+            write_plainly(part, &mut write).and_then(Owned::size).map(Some)
+        }
     };
     let count = WaitingCall::new("write", None, false)?.on_after(moved, lent(number), Readiness::OUT, attempt)?;
     Ok(count.and_then(|count| plain_int(count.as_ptr())).and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
+}
+
+/// How many bytes a file that is ready takes without a wait.
+fn most_at_once(number: RawFd) -> usize {
+    if file::is_device(lent(number)) { TERMINAL_AT_ONCE } else { AT_ONCE }
 }
 
 /// Writes these bytes by the interpreter's own function.
@@ -329,20 +332,20 @@ fn lent<'a>(number: RawFd) -> BorrowedFd<'a> {
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-/// Whether what was raised is neither what happens in a call nor what breaks into it.
-fn is_about_arguments() -> bool {
+/// Whether what was raised is an OSError, hence TimeoutError and Cancelled: what happens in a call, and happens again in the
+/// next.
+fn is_of_system() -> bool {
     // SAFETY: the interpreter is held; a static of its.
-    !is_of_system() && unsafe { PyErr_ExceptionMatches(PyExc_Exception) != 0 }
+    unsafe { PyErr_ExceptionMatches(PyExc_OSError) != 0 }
 }
 
-/// Whether what was raised is an OSError, hence TimeoutError and Cancelled: what happens in a call, not to its arguments, and
-/// happens again in the next.
-fn is_of_system() -> bool {
-    let kept = exception::Kept::take_normalized();
-    // SAFETY: the interpreter is held; the exception is alive while it is kept.
-    let is = kept.value().is_some_and(|error| unsafe { PyErr_GivenExceptionMatches(error, PyExc_OSError) != 0 });
-    kept.restore();
-    is
+/// What was made of an argument; of one of another kind the function itself says what is wrong.
+fn given<T>(made: PyResult<T>) -> Option<T> {
+    if made.is_err() {
+        // SAFETY: the interpreter is held.
+        unsafe { PyErr_Clear() };
+    }
+    made.ok()
 }
 
 /// A descriptor's number that is a plain int and none below zero.
@@ -351,16 +354,10 @@ fn plain_number_of(fd: Option<*mut PyObject>) -> Option<RawFd> {
     RawFd::try_from(number).ok().filter(|number| *number >= 0)
 }
 
-/// The number of a FileIO that is open.
-fn number_of_file(called: &Called<'_>) -> Option<RawFd> {
-    match number_of(called.me) {
-        Ok(number) if number >= 0 => Some(number),
-        Ok(_) => None,
-        Err(Raised) => {
-            // The method itself says what is wrong.
-            // SAFETY: the interpreter is held.
-            unsafe { PyErr_Clear() };
-            None
-        }
-    }
+/// The number of a FileIO that is open in a direction: which, its method of this name says.
+fn number_of_file(called: &Called<'_>, direction: &CStr) -> Option<RawFd> {
+    // SAFETY: alive for the call; True lives for ever.
+    let is_open_so = unsafe { call_method(&Owned::borrowed(called.me), direction).map(|is| is.as_ptr() == Py_True()) };
+    given(is_open_so).filter(|is| *is)?;
+    given(number_of(called.me)).filter(|number| *number >= 0)
 }

@@ -5,10 +5,10 @@ use std::ffi::CStr;
 
 use crate::ffi::call::call_method;
 use crate::ffi::capi::{
-    Py_None, Py_True, PyBool_FromLong, PyErr_Clear, PyErr_ExceptionMatches, PyImport_ImportModule, PyObject,
-    PyObject_GetAttrString,
+    Py_None, Py_True, PyBool_FromLong, PyErr_Clear, PyErr_ExceptionMatches, PyObject, PyObject_GetAttrString,
+    PyType_GetModule,
 };
-use crate::ffi::once::Once;
+use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::hooks::called::Called;
@@ -104,7 +104,7 @@ pub(super) fn queue_get(called: &Called<'_>) -> *mut PyObject {
         };
         match called.with(&[truth(block)?.as_ptr(), timeout.as_ptr()]) {
             Ok(item) => Ok(Some(item)),
-            Err(Raised) if is_empty_raised() => Ok(None),
+            Err(Raised) if is_empty_raised(called) => Ok(None),
             Err(raised) => Err(raised),
         }
     };
@@ -195,23 +195,21 @@ fn is_true(object: &Owned) -> bool {
 }
 
 /// Whether what was raised says that the queue is empty; then it is raised no more.
-fn is_empty_raised() -> bool {
-    static EMPTY: Once<PyObject> = Once::new();
-    // SAFETY: the interpreter is held, names end with a NUL, the objects are alive. What is raised is not lost by an import
-    // of what is imported already.
-    unsafe {
-        let empty = EMPTY.get_or_make(|| {
-            let kept = crate::ffi::exception::Kept::take();
-            let module = Owned::new(PyImport_ImportModule(c"_queue".as_ptr()));
-            let class =
-                module.and_then(|module| Owned::new(PyObject_GetAttrString(module.as_ptr(), c"Empty".as_ptr())));
-            kept.restore();
-            class.map(Owned::into_ptr)
-        });
-        let is_empty = empty.is_ok_and(|empty| PyErr_ExceptionMatches(empty) != 0);
-        if is_empty {
-            PyErr_Clear();
-        }
-        is_empty
+fn is_empty_raised(called: &Called<'_>) -> bool {
+    let kept = exception::Kept::take();
+    // Of the module that the queue's class is of: where it was imported anew there are two over one table.
+    // SAFETY: the interpreter is held, the name ends with a NUL, the class is alive, and lends its module.
+    let empty = unsafe {
+        let module = PyType_GetModule(called.class());
+        if module.is_null() { Err(Raised) } else { Owned::new(PyObject_GetAttrString(module, c"Empty".as_ptr())) }
+    };
+    // What is raised is not lost.
+    kept.restore();
+    // SAFETY: the interpreter is held, the class is alive.
+    let is_empty = empty.is_ok_and(|empty| unsafe { PyErr_ExceptionMatches(empty.as_ptr()) } != 0);
+    if is_empty {
+        // SAFETY: the interpreter is held.
+        unsafe { PyErr_Clear() };
     }
+    is_empty
 }

@@ -11,7 +11,7 @@ use crate::ffi::capi::{Py_None, PyErr_Clear, PyList_Size, PyObject, PySequence_F
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 use crate::hooks::called::Called;
-use crate::hooks::number::{SECOND, Timeout, plain_int, seconds};
+use crate::hooks::number::{ForTheInterpreter, SECOND, Timeout, plain_int, seconds};
 use crate::hooks::waiting_call::{Part, WaitingCall};
 
 /// Nanoseconds of a millisecond.
@@ -57,7 +57,7 @@ pub(super) fn select(called: &Called<'_>) -> *mut PyObject {
 /// `poll.poll(timeout=None, /)`, in milliseconds.
 pub(super) fn poll(called: &Called<'_>) -> *mut PyObject {
     let Some([timeout]) = called.arguments([c"timeout"], 1) else { return called.as_called() };
-    let Ok(nanos) = never_if_negative(timeout).nanos(MILLISECOND) else { return called.as_called() };
+    let Ok(nanos) = nanos_of_poll(timeout, MILLISECOND) else { return called.as_called() };
     let wait = || {
         let zero = Owned::int(0)?;
         let none_yet = called.with(&[zero.as_ptr()])?;
@@ -81,7 +81,7 @@ pub(super) fn poll(called: &Called<'_>) -> *mut PyObject {
 /// `epoll.poll(timeout=None, maxevents=-1)`, in seconds: the object is a file that can be waited for.
 pub(super) fn epoll(called: &Called<'_>) -> *mut PyObject {
     let Some([timeout, most]) = called.arguments([c"timeout", c"maxevents"], 0) else { return called.as_called() };
-    let Ok(nanos) = never_if_negative(timeout).nanos(SECOND) else { return called.as_called() };
+    let Ok(nanos) = nanos_of_poll(timeout, SECOND) else { return called.as_called() };
     if most.is_some_and(|most| plain_int(most).is_none()) {
         return called.as_called();
     }
@@ -112,12 +112,14 @@ pub(super) fn number_of(object: *mut PyObject) -> PyResult<c_int> {
     descriptor(call_method(&object, c"fileno")?.as_ptr())
 }
 
-/// A timeout of which any below zero is for ever.
-fn never_if_negative(timeout: Option<*mut PyObject>) -> Timeout {
-    match Timeout::of(timeout) {
+/// A timeout of which any below zero is for ever, and that is refused if the system takes none so long.
+fn nanos_of_poll(timeout: Option<*mut PyObject>, unit: f64) -> Result<Option<u64>, ForTheInterpreter> {
+    let timeout = match Timeout::of(timeout) {
         Timeout::After(number) if number < 0.0 => Timeout::Never,
         timeout => timeout,
-    }
+    };
+    let most = c_int::MAX as u64 * MILLISECOND as u64;
+    timeout.nanos(unit)?.map_or(Ok(None), |nanos| if nanos > most { Err(ForTheInterpreter) } else { Ok(Some(nanos)) })
 }
 
 /// Milliseconds, rounded up as the interpreter does, and no more than the system takes.

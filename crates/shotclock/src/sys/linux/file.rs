@@ -25,6 +25,11 @@ pub fn is_of_a_disk(fd: BorrowedHandle<'_>) -> bool {
     )
 }
 
+/// Whether it is a device that is no disk, such as a terminal.
+pub fn is_device(fd: BorrowedHandle<'_>) -> bool {
+    fstat(fd).is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice)
+}
+
 /// A descriptor that is readable from when the process has ended. Source: pidfd_open(2).
 ///
 /// # Errors

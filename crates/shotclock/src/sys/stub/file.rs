@@ -12,6 +12,11 @@ pub fn is_of_a_disk(_fd: BorrowedHandle<'_>) -> bool {
     false
 }
 
+/// There are no devices.
+pub fn is_device(_fd: BorrowedHandle<'_>) -> bool {
+    false
+}
+
 /// Unsupported.
 ///
 /// # Errors
