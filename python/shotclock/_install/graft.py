@@ -52,8 +52,13 @@ def install(*, waits: bool = True) -> None:
 
     Raises ImportError if this interpreter's socket objects are not what the methods expect. Then nothing is changed.
     """
-    global _installed
     hooks.want(waits)
+    put_in_place()
+
+
+def put_in_place() -> None:
+    """Do what ``install`` does, with the hooks unless somebody has asked for none. Raises what it raises."""
+    global _installed
     if mount.is_mounted():
         # There the first scope or canceller puts the hooks in place.
         return

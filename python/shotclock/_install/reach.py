@@ -40,7 +40,7 @@ def _reach_anew() -> None:
         if not graft.is_installed() and os.environ.get("SHOTCLOCK") == "0":
             raise RuntimeError("SHOTCLOCK=0 forbids install(), without which a scope or canceller has no effect")
         try:
-            graft.install()
+            graft.put_in_place()
         except ImportError:
             # If it is installed, another class has taken the place of socket.socket since: `check` below says so.
             if not graft.is_installed():
