@@ -225,7 +225,9 @@ def test_subinterpreters_are_left_alone():
         assert select.select([reading], [], [], 0.1) == ([], [], [])
         '''.replace("\\n        ", "\\n")
         for _ in range(3):
-            interpreter = interpreters.create()
+            # One with a lock of its own crashes 3.12.1 by itself.
+            own = {"isolated": False} if sys.version_info[:2] == (3, 12) else {}
+            interpreter = interpreters.create(**own)
             with shotclock.deadline(0):
                 told = interpreters.run_string(interpreter, program)
             assert told is None, told
@@ -291,7 +293,7 @@ def calls():
     file, out = open(reading, "rb", buffering=0), open(writing, "wb", buffering=0)
     semlock = multiprocessing.Lock()
     semlock.acquire()
-    odd = [None, "a", b"a", -1, -2, 1.5, float("nan"), float("inf"), -0.5, 2**70, 1e300, [], (), Odd(), OddFile(), object, 1j]
+    odd = [None, "a", b"a", -1, -2, 1.5, float("nan"), float("inf"), -0.5, 3e9, 2**70, 1e300, [], (), Odd(), OddFile(), object, 1j]
     functions = [time.sleep, lock.acquire, rlock.acquire, made.get, os.read, os.write, os.readv, os.writev, select.select, poll.poll,
         epoll.poll, file.read, file.readinto, file.readall, out.write, out.read, file.write, os.waitpid, os.wait, os.wait3, os.wait4,
         os.waitid, signal.sigwait, signal.sigwaitinfo, signal.sigtimedwait, fcntl.flock, fcntl.lockf, semlock.acquire]
