@@ -12,13 +12,16 @@ import sys
 from pathlib import Path
 
 import columns
+import libraries
+import library_report
 import namespace
 import peers
 import report
 import rounds
 import trustme
 from columns import Column
-from outcomes import Outcome, Question
+from libraries import dripped
+from outcomes import ANY_END, Outcome, Question
 from results import Results
 
 
@@ -40,7 +43,13 @@ def main() -> int:
     results = Results({trial: [run[trial] for run in runs] for trial in trials}, arguments.runs)
     (work / "matrix.json").write_text(json.dumps(results.as_json(), indent=1) + "\n")
     report.show(results, arguments.write, arguments.pictures)
-    return 1 if results.misses() else 0
+    library_report.show(results, arguments.write)
+    misses = results.misses()
+    if not arguments.only:
+        misses += library_report.too_few(results)
+    for miss in misses:
+        print(f"MISSED {miss}")
+    return 1 if misses else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -52,6 +61,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pictures", type=Path, help="the folder for pictures")
     parser.add_argument("--runs", type=int, default=1, help="how often; a cell holds if it holds each time")
     parser.add_argument("--at-once", type=int, default=4, help="how many trials at the same time")
+    parser.add_argument("--interpreter", action="append", help="with the libraries in it; the first for all contestants")
+    parser.add_argument("--part", action="append", choices=list(columns.PARTS), help="only this; all if absent")
     parser.add_argument("--only", action="append", default=[], help="only cells with this in their name")
     parser.add_argument("--contestant", action="append", default=[], help="only contestants with this in their name")
     return parser.parse_args()
@@ -59,15 +70,16 @@ def _arguments() -> argparse.Namespace:
 
 def _chosen(arguments: argparse.Namespace) -> list[rounds.Trial]:
     trials = []
-    for language in (columns.PYTHON, columns.RUST):
+    everybody = columns.columns(arguments.rust, arguments.interpreter or [sys.executable])
+    for language in (table for part in arguments.part or columns.PARTS for table in columns.PARTS[part]):
         questions = columns.questions(language, arguments.rust)
-        contestants = [column for column in columns.columns(arguments.rust) if column.language == language]
+        contestants = [column for column in everybody if column.language == language]
         trials += [(question, column) for question in questions for column in contestants]
     return [
         (question, column)
         for question, column in trials
         if _is_named(question.name, arguments.only)
-        and _is_named(f"{column.name} {column.language}", arguments.contestant)
+        and _is_named(f"{column.title} {column.language}", arguments.contestant)
     ]
 
 
@@ -79,14 +91,17 @@ def _run(trials: list[rounds.Trial], arguments: argparse.Namespace, work: Path) 
     authority = trustme.CA()
     authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(work / "server.pem")
     authority.cert_pem.write_to_path(work / "authority.pem")
-    with peers.running(arguments.command, work, work / "server.pem") as where:
+    dripping = {libraries.named(question.operation).protocol for question, _ in trials if question.answer == ANY_END}
+    drips = {f"drip-{protocol}": dripped.content(protocol) for protocol in sorted(dripping - {""})}
+    with peers.running(arguments.command, work, work / "server.pem", drips) as where:
         environment = {
             "SHOTCLOCK_MATRIX_PEERS": where,
             "SHOTCLOCK_MATRIX_AUTHORITY": str(work / "authority.pem"),
             # What the machine says of Python is for other programs.
             "PYTHONNOUSERSITE": "1",
         }
-        return [rounds.run(trials, environment, arguments.at_once) for _ in range(arguments.runs)]
+        addresses = dict(pair.split("=", 1) for pair in where.split())
+        return [rounds.run(trials, environment, addresses, arguments.at_once) for _ in range(arguments.runs)]
 
 
 if __name__ == "__main__":

@@ -32,6 +32,15 @@ class Contestant:
         return any(isinstance(known, TimeoutError) for known in behind(error))
 
 
+class Stock(Contestant):
+    """The interpreter's own sockets and waits, with what timeouts a library has by itself: nobody bounds it."""
+
+    timeout = None
+
+    def enter(self) -> None:
+        pass
+
+
 class Gevent(Contestant):
     """``monkey.patch_all()``, and ``gevent.Timeout`` around the call."""
 
@@ -88,6 +97,8 @@ class Type(Graft):
 
 # By the name in the table.
 CONTESTANTS = {"CPython": Contestant, "gevent": Gevent, "shotclock, graft": Graft, "shotclock, type": Type}
+# The same for whole libraries, which are called without a timeout.
+FOR_LIBRARIES = {"stock": Stock, "gevent": Gevent, "shotclock, graft": Graft, "shotclock, type": Type}
 
 
 def behind(error: BaseException) -> Iterator[BaseException]:

@@ -7,13 +7,15 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from talkers import DRIP_SECONDS
 
 # `shotclock faults`, by the name the cells have for it. Far more than any contestant can take in its time.
 _FAULTS = {
     "silent": ("silent",),
-    "drip": ("drip", "--interval=0.1", "--content={}"),
+    "drip": ("drip", f"--interval={DRIP_SECONDS}", "--content={}"),
     "never-read": ("never-read",),
     "flood": ("flood", "--max-bytes=1000000000000"),
     "full-backlog": ("full-backlog",),
@@ -24,8 +26,8 @@ _TALKERS = Path(__file__).with_name("talkers.py")
 
 
 @contextlib.contextmanager
-def running(command: str, work: Path, certificate: Path) -> Iterator[str]:
-    """Start all; gives ``name=where`` of each, for the contestants' environment."""
+def running(command: str, work: Path, certificate: Path, drips: Mapping[str, bytes]) -> Iterator[str]:
+    """Start all, and one that drips each of these; gives ``name=where`` of each, for the contestants' environment."""
     # Without a line end in all the time there is.
     one_line = work / "one-line"
     one_line.write_bytes(bytes(65536))
@@ -33,6 +35,11 @@ def running(command: str, work: Path, certificate: Path) -> Iterator[str]:
         where = []
         for name, words in _FAULTS.items():
             told = [word.format(one_line) for word in words]
+            where.append(f"{name}={_start(stack, [command, 'faults', *told, '--json'])}")
+        for name, content in drips.items():
+            said = work / f"{name}.bytes"
+            said.write_bytes(content)
+            told = ["drip", f"--interval={DRIP_SECONDS}", f"--content={said}"]
             where.append(f"{name}={_start(stack, [command, 'faults', *told, '--json'])}")
         talkers = _keep(stack, [sys.executable, str(_TALKERS), str(certificate)])
         assert talkers.stdout is not None

@@ -22,14 +22,17 @@ _BEGIN, _END = "<!-- figures: cargo xtask matrix --write -->", "<!-- end of figu
 def show(results: Results, page: Path | None, pictures: Path | None) -> None:
     """Print the tables, put them into a page between its two marks, and draw the pictures into a folder."""
     languages = [language for language in (PYTHON, RUST) if results.questions(language)]
-    figures = "\n".join([_surroundings(results), *(_section(results, language) for language in languages)])
+    if not languages:
+        return
+    tools = [f"CPython {platform.python_version()}"]
+    tools += [f"{name} {version(name)}" for name in ("gevent", "requests") if find_spec(name)]
+    if rustc := shutil.which("rustc"):
+        said = subprocess.run([rustc, "--version"], capture_output=True, text=True, check=False).stdout.split()
+        tools.append(" ".join(said[:2]))
+    figures = "\n".join([surroundings(results, tools), *(_section(results, language) for language in languages)])
     print(figures)
-    for miss in results.misses():
-        print(f"MISSED {miss}")
     if page:
-        text = page.read_text()
-        begin, end = text.index(_BEGIN) + len(_BEGIN), text.index(_END)
-        page.write_text(f"{text[:begin]}\n{figures}\n{text[end:]}")
+        put(figures, page, _BEGIN, _END)
     if pictures:
         # Whoever wants none needs no library for it.
         import picture
@@ -39,13 +42,16 @@ def show(results: Results, page: Path | None, pictures: Path | None) -> None:
             picture.draw(results, language, pictures / f"{language.lower()}.svg")
 
 
-def _surroundings(results: Results) -> str:
+def put(figures: str, page: Path, begin_mark: str, end_mark: str) -> None:
+    """Replace what stands between two marks of a page."""
+    text = page.read_text()
+    begin, end = text.index(begin_mark) + len(begin_mark), text.index(end_mark)
+    page.write_text(f"{text[:begin]}\n{figures}\n{text[end:]}")
+
+
+def surroundings(results: Results, tools: list[str]) -> str:
+    """When, on what, by which tools, and how often: a line of its own."""
     runs = f"{results.runs} runs, each cell at its worst" if results.runs > 1 else "1 run"
-    tools = [f"CPython {platform.python_version()}"]
-    tools += [f"{name} {version(name)}" for name in ("gevent", "requests") if find_spec(name)]
-    if rustc := shutil.which("rustc"):
-        said = subprocess.run([rustc, "--version"], capture_output=True, text=True, check=False).stdout.split()
-        tools.append(" ".join(said[:2]))
     today = datetime.datetime.now(tz=datetime.UTC).date()
     machine = f"{_processor()}, {os.cpu_count()} cores, Linux {re.split('[-+]', platform.release())[0]}"
     return f"`cargo xtask matrix`, {today}: {machine}, {', '.join(tools)}; {runs}.\n"
@@ -65,17 +71,18 @@ def _section(results: Results, language: str) -> str:
         "",
         f"![When each operation ended, by contestant](matrix/pictures/{language.lower()}.svg)",
         "",
-        _row("operation", "fault", *(column.name for column in columns)),
-        _row(*["---"] * (2 + len(columns))),
-        _row("**held**", f"**of {len(questions)}**", *(f"**{results.held(column)}**" for column in columns)),
+        row("operation", "fault", *(column.name for column in columns)),
+        row(*["---"] * (2 + len(columns))),
+        row("**held**", f"**of {len(questions)}**", *(f"**{results.held(column)}**" for column in columns)),
     ]
     for question in questions:
         ended = (_entry(results.worst(question, column)) for column in columns)
-        lines.append(_row(question.operation, question.fault, *ended))
+        lines.append(row(question.operation, question.fault, *ended))
     return "\n".join([*lines, ""])
 
 
-def _row(*entries: str) -> str:
+def row(*entries: str) -> str:
+    """Of a table."""
     return f"| {' | '.join(entries)} |"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from columns import Column
-from outcomes import Outcome, Question
+from outcomes import ABSENT, Outcome, Question
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,12 @@ class Results:
         return sum(self.worst(question, column).is_held for question in self.questions(column.language))
 
     def misses(self) -> list[str]:
-        """The cells in which we do not hold."""
+        """The cells in which we do not hold, and where the threads waited then, as far as that is known."""
         return [
-            f"{column.language} {column.name}: {question.name}: {outcome.verdict} {outcome.seconds or ''} {outcome.said}"
+            f"{column.language} {column.title}: {question.name}: {outcome.verdict} {outcome.seconds or ''} {outcome.said}"
+            + "".join(f"\n    {line}" for line in outcome.place.splitlines())
             for question, column in self.outcomes
-            if column.must_hold and not (outcome := self.worst(question, column)).is_held
+            if column.must_hold and not (outcome := self.worst(question, column)).is_held and outcome.verdict != ABSENT
         ]
 
     def as_json(self) -> list[dict[str, object]]:
@@ -47,6 +48,7 @@ class Results:
             {
                 "language": column.language,
                 "contestant": column.name,
+                "version": column.version,
                 "operation": question.operation,
                 "fault": question.fault,
                 "runs": [outcome.as_json() for outcome in outcomes],

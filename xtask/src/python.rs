@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Failure, run, workspace};
+use crate::{Failure, run, skips, workspace};
 
 const REQUIREMENTS: &str = "python/requirements-test.txt";
 
@@ -50,6 +50,30 @@ fn made(venv: &Path, interpreter: &str, requirements: &str, profile: &str) -> Re
     prepare(venv, &python, interpreter, requirements)?;
     install_package(venv, &python, profile)?;
     Ok(python)
+}
+
+/// Installs what another file of requirements names into the environment `target/NAME`, as far as it can be had here;
+/// what cannot is announced as skipped.
+pub(crate) fn extend(target: &Path, name: &str, requirements: &str) -> Result<(), Failure> {
+    let venv = target.join(name);
+    let python = venv.join("bin").join("python");
+    let wanted = fs::read_to_string(workspace::root().join(requirements))?;
+    let stamp = venv.join("extended.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let pip = |what: [&str; 2]| run::check(run::command(&python.to_string_lossy(), install).args(what));
+    if pip(["--requirement", requirements]).is_ok() {
+        return Ok(fs::write(stamp, wanted)?);
+    }
+    // One that cannot be had keeps the others from being installed with it. No stamp: it may be had the next time.
+    for line in wanted.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if pip(["--", line]).is_err() {
+            skips::announce(line, "pip cannot install it here");
+        }
+    }
+    Ok(())
 }
 
 /// The Python of the virtual environment `target/NAME` with what a file of requirements names, and without our package.
