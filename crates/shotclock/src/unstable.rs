@@ -79,8 +79,8 @@ pub struct Call<'a, F> {
 }
 
 impl<'a, T, F: FnMut(Readiness) -> Result<T, Pause>> Call<'a, F> {
-    /// `call` tries once and must not wait, unless nothing is held up by it; would-block is waited out until the
-    /// descriptor is ready in one of the ways of `interest`.
+    /// `call` tries once. It must not wait, unless nobody else waits for this thread meanwhile. Would-block is waited
+    /// out until the descriptor is ready in one of the ways of `interest`.
     pub fn new(fd: BorrowedHandle<'a>, interest: Readiness, call: F) -> Self {
         Self { fd, interest, call }
     }

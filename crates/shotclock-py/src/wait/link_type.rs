@@ -178,8 +178,8 @@ unsafe extern "C" fn traverse(me: *mut PyObject, visit: visitproc, argument: *mu
     // SAFETY: a live link, which holds a reference to its type, as objects of heap types do; null is not visited.
     unsafe {
         let link = &*me.cast::<LinkObject>();
-        for held in [Py_TYPE(me).cast(), link.outer, link.canceller, link.frame] {
-            let outcome = if held.is_null() { 0 } else { visit(held, argument) };
+        for referred in [Py_TYPE(me).cast(), link.outer, link.canceller, link.frame] {
+            let outcome = if referred.is_null() { 0 } else { visit(referred, argument) };
             if outcome != 0 {
                 return outcome;
             }
@@ -195,8 +195,8 @@ unsafe extern "C" fn clear(me: *mut PyObject) -> c_int {
         LinkRef::new(me).close();
         let link = me.cast::<LinkObject>();
         let fields = [&raw mut (*link).outer, &raw mut (*link).canceller, &raw mut (*link).frame];
-        let held = fields.map(|field| field.replace(ptr::null_mut()));
-        held.into_iter().filter(|held| !held.is_null()).for_each(|held| give_back_flat(held));
+        let references = fields.map(|field| field.replace(ptr::null_mut()));
+        references.into_iter().filter(|one| !one.is_null()).for_each(|one| give_back_flat(one));
     }
     0
 }

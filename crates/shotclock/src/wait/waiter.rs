@@ -137,8 +137,8 @@ fn bells(wanted: &Interest<'_>) -> SmallVec<[(usize, Option<wake::Bell>); 2]> {
 /// Throws away the bells that rang, each by itself: to retire a silent one would lose its rings.
 #[cold]
 fn retire(bells: &[(usize, Option<wake::Bell>)], polled: &[PollFd<'_>]) {
-    let held = bells.iter().filter_map(|(key, bell)| Some((*key, bell.as_ref()?)));
-    for ((key, bell), _) in held.zip(polled).filter(|(_, fd)| !fd.revents().is_empty()) {
+    let with_keys = bells.iter().filter_map(|(key, bell)| Some((*key, bell.as_ref()?)));
+    for ((key, bell), _) in with_keys.zip(polled).filter(|(_, fd)| !fd.revents().is_empty()) {
         wake::retire(key, bell);
     }
 }
