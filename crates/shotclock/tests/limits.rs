@@ -599,7 +599,8 @@ fn each_canceller_that_was_named_counts() {
 fn waiting_for_readiness_takes_nothing_and_has_all_limits() {
     let (client, server) = tcp_pair();
     let view = client.within(LIMIT);
-    times_out(LIMIT, || view.wait_ready(Ready::READABLE));
+    let error = times_out(LIMIT, || view.wait_ready(Ready::READABLE));
+    assert_eq!(error.target(), Some(&*client.getpeername().unwrap().to_string()));
     assert_eq!(client.wait_ready(Ready::READABLE | Ready::WRITABLE).unwrap(), Ready::WRITABLE);
     client.set_timeout(Timeout::ZERO);
     assert!(client.wait_ready(Ready::READABLE).unwrap_err().is_would_block());

@@ -550,7 +550,8 @@ impl<'s> Timed<'s> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn wait_ready(&self, wanted: Ready) -> Result<Ready> {
-        self.run("wait_ready", &mut ops::WaitReady { fd: self.fd(), wanted })
+        let ready = self.run("wait_ready", &mut ops::WaitReady { fd: self.fd(), wanted });
+        ready.map_err(|error| self.name_peer(error))
     }
 
     /// Closes, and waits no longer for a lingering connection than the limit allows; see [`Socket::close`].
