@@ -56,6 +56,7 @@ const RULES: [Rule; 24] = [
             "crates/shotclock/src/sys/",
             "crates/shotclock-py/src/wait/lent.rs",
             "crates/shotclock-py/src/functions/descriptor.rs",
+            "crates/shotclock-py/src/hooks/descriptor.rs",
             "crates/shotclock-py/src/socket/habit.rs",
             "crates/shotclock-py/src/mount/own_type.rs",
             "crates/shotclock-py/src/wait/policy.rs",

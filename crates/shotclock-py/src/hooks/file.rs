@@ -19,9 +19,9 @@ use crate::ffi::capi::{
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::hooks::called::Called;
+use crate::hooks::descriptor::{lent, number_of};
 use crate::hooks::number::plain_int;
 use crate::hooks::places::{FileRead, Place};
-use crate::hooks::poll::number_of;
 use crate::hooks::waiting_call::WaitingCall;
 use crate::methods::transfer::received_bytes;
 use crate::wait::expiry::{self, Moved};
@@ -323,13 +323,6 @@ fn is_ready(fd: BorrowedFd<'_>, toward: Readiness) -> bool {
 
 fn may_block(number: RawFd, toward: Readiness) -> bool {
     file::may_block(lent(number), toward)
-}
-
-/// The descriptor that the program has named.
-fn lent<'a>(number: RawFd) -> BorrowedFd<'a> {
-    // SAFETY: none below zero; of a number that is not open, or is another file's by then, the system says so, as it would to
-    // the call that was given it.
-    unsafe { BorrowedFd::borrow_raw(number) }
 }
 
 /// Whether what was raised is an OSError, hence TimeoutError and Cancelled: what happens in a call, and happens again in the

@@ -1,16 +1,13 @@
 //! `select.select`, and the `poll` methods of poll and epoll objects: hence `selectors`.
 
 use std::ffi::c_int;
-use std::os::fd::BorrowedFd;
 
 use shotclock::unstable::Readiness;
 
-use crate::ffi::arguments::descriptor;
-use crate::ffi::call::call_method;
 use crate::ffi::capi::{Py_None, PyErr_Clear, PyList_Size, PyObject, PySequence_Fast, PyTuple_GetItem, PyTuple_Size};
 use crate::ffi::owned::{Owned, returned};
-use crate::ffi::raised::PyResult;
 use crate::hooks::called::Called;
+use crate::hooks::descriptor::{lent, number_of};
 use crate::hooks::number::{ForTheInterpreter, SECOND, Timeout, plain_int, seconds};
 use crate::hooks::waiting_call::{Part, WaitingCall};
 
@@ -18,7 +15,7 @@ use crate::hooks::waiting_call::{Part, WaitingCall};
 const MILLISECOND: f64 = 1e6;
 
 /// `select.select(rlist, wlist, xlist, timeout=None, /)`
-pub(super) fn select(called: &Called<'_>) -> *mut PyObject {
+pub(super) fn on_select(called: &Called<'_>) -> *mut PyObject {
     let names = [c"rlist", c"wlist", c"xlist", c"timeout"];
     let Some([Some(read), Some(write), Some(except), timeout]) = called.arguments(names, 4) else {
         return called.as_called();
@@ -55,7 +52,7 @@ pub(super) fn select(called: &Called<'_>) -> *mut PyObject {
 }
 
 /// `poll.poll(timeout=None, /)`, in milliseconds.
-pub(super) fn poll(called: &Called<'_>) -> *mut PyObject {
+pub(super) fn on_poll(called: &Called<'_>) -> *mut PyObject {
     let Some([timeout]) = called.arguments([c"timeout"], 1) else { return called.as_called() };
     let Ok(nanos) = nanos_of_poll(timeout, MILLISECOND) else { return called.as_called() };
     let wait = || {
@@ -79,7 +76,7 @@ pub(super) fn poll(called: &Called<'_>) -> *mut PyObject {
 }
 
 /// `epoll.poll(timeout=None, maxevents=-1)`, in seconds: the object is a file that can be waited for.
-pub(super) fn epoll(called: &Called<'_>) -> *mut PyObject {
+pub(super) fn on_epoll(called: &Called<'_>) -> *mut PyObject {
     let Some([timeout, most]) = called.arguments([c"timeout", c"maxevents"], 0) else { return called.as_called() };
     let Ok(nanos) = nanos_of_poll(timeout, SECOND) else { return called.as_called() };
     if most.is_some_and(|most| plain_int(most).is_none()) {
@@ -92,10 +89,7 @@ pub(super) fn epoll(called: &Called<'_>) -> *mut PyObject {
         if !is_empty(&none_yet) {
             return Ok(none_yet);
         }
-        let number = number_of(called.me)?;
-        // SAFETY: the object has the number open as long as nobody closes it; then the wait fails, or is another file's, as
-        // in a call of the system that was given a number.
-        let fd = unsafe { BorrowedFd::borrow_raw(number) };
+        let fd = lent(number_of(called.me)?);
         let ready = WaitingCall::new("poll", nanos, false)?.on(fd, Readiness::IN, || {
             let found = look()?;
             Ok((!is_empty(&found)).then_some(found))
@@ -103,13 +97,6 @@ pub(super) fn epoll(called: &Called<'_>) -> *mut PyObject {
         Ok(ready.unwrap_or(none_yet))
     };
     returned(wait())
-}
-
-/// The number of an object's file.
-pub(super) fn number_of(object: *mut PyObject) -> PyResult<c_int> {
-    // SAFETY: alive for the call.
-    let object = unsafe { Owned::borrowed(object) };
-    descriptor(call_method(&object, c"fileno")?.as_ptr())
 }
 
 /// A timeout of which any below zero is for ever, and that is refused if the system takes none so long.

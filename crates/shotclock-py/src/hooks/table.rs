@@ -35,9 +35,9 @@ macro_rules! hooks {
 hooks! {
     Sleep: "time.sleep", c"sleep", sleep::sleep;
 
-    Select: "select.select", c"select", poll::select;
-    Poll: "select.poll.poll", c"poll", poll::poll;
-    Epoll: "select.epoll.poll", c"poll", poll::epoll;
+    Select: "select.select", c"select", poll::on_select;
+    Poll: "select.poll.poll", c"poll", poll::on_poll;
+    Epoll: "select.epoll.poll", c"poll", poll::on_epoll;
 
     LockAcquire: "_thread.lock.acquire", c"acquire", lock::lock_acquire;
     LockAcquireLock: "_thread.lock.acquire_lock", c"acquire_lock", lock::lock_acquire;
