@@ -48,7 +48,9 @@ def aiosmtplib(host: str, port: int) -> Callable[[], object]:
 
     import aiosmtplib
 
-    return lambda: asyncio.run(aiosmtplib.SMTP(hostname=host, port=port).connect())
+    # It would look up this machine's own name first.
+    client = aiosmtplib.SMTP(hostname=host, port=port, local_hostname="localhost")
+    return lambda: asyncio.run(client.connect())
 
 
 @library("poplib", "pop3")
