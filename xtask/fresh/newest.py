@@ -1,16 +1,27 @@
 """Run by an interpreter that has our wheel: what it must do there, and what our start-up file costs each start."""
 
+import fcntl
+import multiprocessing
 import os
 import pathlib
+import queue
+import select
+import signal
 import socket
 import statistics
+import subprocess
 import sys
 import sysconfig
+import tempfile
+import threading
 import time
+from collections.abc import Callable
 
 import shotclock
 
 LIMIT = 0.2
+# How the names of hooks begin.
+NAMES = ("time", "select", "_thread", "_queue", "_multiprocessing", "posix", "_io", "_signal", "fcntl")
 PAIRS = 200
 # Seconds that the start-up file may cost.
 GOAL = 0.001
@@ -27,6 +38,46 @@ def a_scope_ends_a_recv() -> None:
         assert LIMIT <= took < LIMIT + 3, took
     else:
         raise AssertionError("recv has ended by itself")
+
+
+def a_scope_ends_every_wait() -> None:
+    """All hooks are in place, and one of each way of waiting ends."""
+    locked, silent = threading.Lock(), os.pipe()[0]
+    locked.acquire()
+    thread = threading.Thread(target=threading.Event().wait, daemon=True)
+    thread.start()
+    poll = select.poll()
+    poll.register(silent, select.POLLIN)
+    waits = {
+        "sleep": lambda: time.sleep(60),
+        "lock": locked.acquire,
+        "queue": queue.SimpleQueue().get,
+        "poll": poll.poll,
+        "read": lambda: os.read(silent, 1),
+        "join": thread.join,
+        "child": lambda: subprocess.run(["sleep", "60"]),
+        "semaphore": multiprocessing.Semaphore(0).acquire,
+        "file lock": lambda: _lock_twice(fcntl.flock),
+        "signal": lambda: signal.sigwait([signal.SIGUSR1]),
+    }
+    for phase, wait in waits.items():
+        begun = time.monotonic()
+        try:
+            with shotclock.deadline(LIMIT):
+                wait()
+        except TimeoutError as error:
+            took = time.monotonic() - begun
+            assert LIMIT <= took < LIMIT + 3 and error.phase == phase, (phase, error.phase, took)
+        else:
+            raise AssertionError(f"{phase} has ended by itself")
+    missing = [line for line in shotclock.status().not_reached if line.split(".")[0] in NAMES]
+    assert not missing and len(shotclock.status().waits) >= len(waits), missing
+
+
+def _lock_twice(lock: Callable[[object, int], None]) -> None:
+    with tempfile.NamedTemporaryFile() as one, open(one.name) as other:
+        lock(one, fcntl.LOCK_EX)
+        lock(other, fcntl.LOCK_EX)
 
 
 def start() -> float:
@@ -63,6 +114,7 @@ def cost_of_the_start_up_file() -> tuple[float, float, float]:
 def main() -> None:
     assert shotclock.install() is None and shotclock.status(), "not installed"
     a_scope_ends_a_recv()
+    a_scope_ends_every_wait()
     shotclock.uninstall()
     more, off, bare = cost_of_the_start_up_file()
     version = sys.version.split()[0]
