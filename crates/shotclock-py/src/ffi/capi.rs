@@ -91,6 +91,7 @@ asleep_at_the_end! {
     fn PyDescr_NewMethod(of: *mut PyTypeObject, method: *mut PyMethodDef) -> *mut PyObject;
     fn PyDict_Copy(dict: *mut PyObject) -> *mut PyObject;
     fn PyDict_GetItemString(dict: *mut PyObject, key: *const c_char) -> *mut PyObject;
+    fn PyDict_GetItemWithError(dict: *mut PyObject, key: *mut PyObject) -> *mut PyObject;
     fn PyDict_New() -> *mut PyObject;
     fn PyDict_SetItemString(dict: *mut PyObject, key: *const c_char, value: *mut PyObject) -> c_int;
     fn PyErr_CheckSignals() -> c_int;
@@ -107,9 +108,16 @@ asleep_at_the_end! {
     fn PyEval_RestoreThread(state: *mut PyThreadState);
     fn PyEval_SaveThread() -> *mut PyThreadState;
     fn PyException_SetTraceback(exception: *mut PyObject, traceback: *mut PyObject) -> c_int;
+    /// Not in the stable interface, but documented, exported by every CPython since 3.9 (the next since 3.11), and the same in
+    /// all: which line waits is not to cost an import and a call.
+    fn PyFrame_GetBack(frame: *mut PyFrameObject) -> *mut PyFrameObject;
+    /// As [`PyFrame_GetBack`].
+    fn PyFrame_GetLasti(frame: *mut PyFrameObject) -> c_int;
+    fn PyFrame_GetLineNumber(frame: *mut PyFrameObject) -> c_int;
     fn PyFloat_AsDouble(object: *mut PyObject) -> c_double;
     fn PyNumber_Index(object: *mut PyObject) -> *mut PyObject;
     fn PyFloat_FromDouble(number: c_double) -> *mut PyObject;
+    fn PyImport_GetModule(name: *mut PyObject) -> *mut PyObject;
     fn PyImport_ImportModule(name: *const c_char) -> *mut PyObject;
     fn PyList_Append(list: *mut PyObject, item: *mut PyObject) -> c_int;
     fn PyList_AsTuple(list: *mut PyObject) -> *mut PyObject;

@@ -121,6 +121,16 @@ impl<'a> Called<'a> {
         (by_name == named).then_some(found)
     }
 
+    /// The first argument that has no name, if there is any.
+    pub(crate) fn first(&self) -> Option<*mut PyObject> {
+        (self.passed.counts().0 > 0).then(|| self.passed.positional(0))
+    }
+
+    /// Whether it is a function of a module's, and no method.
+    pub(crate) fn is_of_module(&self) -> bool {
+        self.slot.class().is_null()
+    }
+
     /// The interpreter's own function, with the arguments of the call.
     pub(crate) fn as_called(&self) -> *mut PyObject {
         let (me, class, original) = (self.me, self.class, self.slot.original());

@@ -9,6 +9,7 @@ use crate::ffi::capi::{Py_ssize_t, PyObject, PyTuple_Size, PyTypeObject};
 use crate::hooks::called::{Called, Passed};
 use crate::hooks::places::Place;
 use crate::hooks::slot::{Convention, Fast, FastWithClass, FastWithKeywords, Plain, WithKeywords, is_main_interpreter};
+use crate::hooks::watched;
 use crate::socket::open;
 use crate::wait::bounds::Reach;
 use crate::wait::chain;
@@ -27,6 +28,8 @@ pub(crate) struct Functions {
 
 /// A place with what waits in it.
 pub(super) trait Handled: Place {
+    /// What a call is at that waits.
+    const WHAT: &'static str;
     const HANDLER: Handler;
 }
 
@@ -54,15 +57,25 @@ impl Functions {
     }
 }
 
-/// Whether nothing bounds the waits of who calls: one look at a number while no scope is open anywhere.
+/// Whether nothing bounds the waits of who calls, and nobody watches: one look at a number while no scope is open anywhere.
 #[inline(always)]
 fn is_free() -> bool {
-    open::links() == 0 || is_free_here()
+    !open::is_any_open() || is_free_here()
 }
 
 #[cold]
 fn is_free_here() -> bool {
-    !is_main_interpreter() || !chain::is_any_in_force(|link| Reach::Waits.has(link))
+    !is_main_interpreter() || !(open::is_watched() || is_bounded_here())
+}
+
+fn is_bounded_here() -> bool {
+    open::links() != 0 && chain::is_any_in_force(|link| Reach::Waits.has(link))
+}
+
+/// Makes a call that is not free.
+#[cold]
+fn make<P: Handled>(called: &Called<'_>) -> *mut PyObject {
+    if is_bounded_here() { P::HANDLER(called) } else { watched::call(called, P::WHAT) }
 }
 
 // In those that stand in the interpreter's tables nothing is to be dropped when the interpreter ends the thread by unwinding
@@ -73,7 +86,7 @@ unsafe extern "C-unwind" fn none<P: Handled>(me: *mut PyObject, argument: *mut P
         // SAFETY: this stands where a function of this signature was, which gets its arguments as they are. So below.
         return unsafe { transmute::<*mut c_void, Plain>(P::slot().original())(me, argument) };
     }
-    P::HANDLER(&Called::new(P::slot(), me, ptr::null_mut(), Passed::Vector(&[], ptr::null_mut())))
+    make::<P>(&Called::new(P::slot(), me, ptr::null_mut(), Passed::Vector(&[], ptr::null_mut())))
 }
 
 unsafe extern "C-unwind" fn one<P: Handled>(me: *mut PyObject, argument: *mut PyObject) -> *mut PyObject {
@@ -81,7 +94,7 @@ unsafe extern "C-unwind" fn one<P: Handled>(me: *mut PyObject, argument: *mut Py
         // SAFETY: as above.
         return unsafe { transmute::<*mut c_void, Plain>(P::slot().original())(me, argument) };
     }
-    P::HANDLER(&Called::new(P::slot(), me, ptr::null_mut(), Passed::Vector(&[argument], ptr::null_mut())))
+    make::<P>(&Called::new(P::slot(), me, ptr::null_mut(), Passed::Vector(&[argument], ptr::null_mut())))
 }
 
 unsafe extern "C-unwind" fn tuple<P: Handled>(me: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
@@ -89,7 +102,7 @@ unsafe extern "C-unwind" fn tuple<P: Handled>(me: *mut PyObject, arguments: *mut
         // SAFETY: as above.
         return unsafe { transmute::<*mut c_void, Plain>(P::slot().original())(me, arguments) };
     }
-    P::HANDLER(&Called::new(P::slot(), me, ptr::null_mut(), Passed::Tuple(arguments, ptr::null_mut())))
+    make::<P>(&Called::new(P::slot(), me, ptr::null_mut(), Passed::Tuple(arguments, ptr::null_mut())))
 }
 
 unsafe extern "C-unwind" fn with_keywords<P: Handled>(
@@ -101,7 +114,7 @@ unsafe extern "C-unwind" fn with_keywords<P: Handled>(
         // SAFETY: as above.
         return unsafe { transmute::<*mut c_void, WithKeywords>(P::slot().original())(me, arguments, keywords) };
     }
-    P::HANDLER(&Called::new(P::slot(), me, ptr::null_mut(), Passed::Tuple(arguments, keywords)))
+    make::<P>(&Called::new(P::slot(), me, ptr::null_mut(), Passed::Tuple(arguments, keywords)))
 }
 
 unsafe extern "C-unwind" fn fast<P: Handled>(
@@ -115,7 +128,7 @@ unsafe extern "C-unwind" fn fast<P: Handled>(
     }
     // SAFETY: the interpreter passes so many live objects.
     let passed = unsafe { Passed::vector(arguments, count, ptr::null_mut()) };
-    P::HANDLER(&Called::new(P::slot(), me, ptr::null_mut(), passed))
+    make::<P>(&Called::new(P::slot(), me, ptr::null_mut(), passed))
 }
 
 unsafe extern "C-unwind" fn fast_with_keywords<P: Handled>(
@@ -132,7 +145,7 @@ unsafe extern "C-unwind" fn fast_with_keywords<P: Handled>(
     }
     // SAFETY: the interpreter passes so many live objects, and as many more as there are names.
     let passed = unsafe { Passed::vector(arguments, count + count_of(names), names) };
-    P::HANDLER(&Called::new(P::slot(), me, ptr::null_mut(), passed))
+    make::<P>(&Called::new(P::slot(), me, ptr::null_mut(), passed))
 }
 
 unsafe extern "C-unwind" fn fast_with_class<P: Handled>(
@@ -150,7 +163,7 @@ unsafe extern "C-unwind" fn fast_with_class<P: Handled>(
     }
     // SAFETY: as in `fast_with_keywords`.
     let passed = unsafe { Passed::vector(arguments, count + count_of(names), names) };
-    P::HANDLER(&Called::new(P::slot(), me, class, passed))
+    make::<P>(&Called::new(P::slot(), me, class, passed))
 }
 
 /// How many names there are.

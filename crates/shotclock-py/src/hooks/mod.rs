@@ -19,3 +19,4 @@ pub(crate) mod sleep;
 pub(crate) mod slot;
 pub(crate) mod table;
 pub(crate) mod waiting_call;
+pub(crate) mod watched;

@@ -18,9 +18,10 @@ pub(crate) struct Hook {
 }
 
 macro_rules! hooks {
-    ($($place:ident: $name:literal, $function:literal, $handler:path;)*) => {
+    ($($place:ident: $name:literal, $function:literal, $what:literal, $handler:path;)*) => {
         $(
             impl Handled for places::$place {
+                const WHAT: &'static str = $what;
                 const HANDLER: Handler = $handler;
             }
         )*
@@ -33,42 +34,42 @@ macro_rules! hooks {
 }
 
 hooks! {
-    Sleep: "time.sleep", c"sleep", sleep::sleep;
+    Sleep: "time.sleep", c"sleep", "sleep", sleep::sleep;
 
-    Select: "select.select", c"select", poll::on_select;
-    Poll: "select.poll.poll", c"poll", poll::on_poll;
-    Epoll: "select.epoll.poll", c"poll", poll::on_epoll;
+    Select: "select.select", c"select", "select", poll::on_select;
+    Poll: "select.poll.poll", c"poll", "poll", poll::on_poll;
+    Epoll: "select.epoll.poll", c"poll", "poll", poll::on_epoll;
 
-    LockAcquire: "_thread.lock.acquire", c"acquire", lock::lock_acquire;
-    LockAcquireLock: "_thread.lock.acquire_lock", c"acquire_lock", lock::lock_acquire;
-    LockEnter: "_thread.lock.__enter__", c"__enter__", lock::lock_enter;
-    RlockAcquire: "_thread.RLock.acquire", c"acquire", lock::rlock_acquire;
-    RlockEnter: "_thread.RLock.__enter__", c"__enter__", lock::rlock_enter;
-    SemlockAcquire: "_multiprocessing.SemLock.acquire", c"acquire", lock::semlock_acquire;
-    SemlockEnter: "_multiprocessing.SemLock.__enter__", c"__enter__", lock::semlock_enter;
-    Join: "_thread._ThreadHandle.join", c"join", lock::join;
-    QueueGet: "_queue.SimpleQueue.get", c"get", lock::queue_get;
+    LockAcquire: "_thread.lock.acquire", c"acquire", "lock", lock::lock_acquire;
+    LockAcquireLock: "_thread.lock.acquire_lock", c"acquire_lock", "lock", lock::lock_acquire;
+    LockEnter: "_thread.lock.__enter__", c"__enter__", "lock", lock::lock_enter;
+    RlockAcquire: "_thread.RLock.acquire", c"acquire", "lock", lock::rlock_acquire;
+    RlockEnter: "_thread.RLock.__enter__", c"__enter__", "lock", lock::rlock_enter;
+    SemlockAcquire: "_multiprocessing.SemLock.acquire", c"acquire", "semaphore", lock::semlock_acquire;
+    SemlockEnter: "_multiprocessing.SemLock.__enter__", c"__enter__", "semaphore", lock::semlock_enter;
+    Join: "_thread._ThreadHandle.join", c"join", "join", lock::join;
+    QueueGet: "_queue.SimpleQueue.get", c"get", "queue", lock::queue_get;
 
-    Read: "posix.read", c"read", file::read;
-    Readv: "posix.readv", c"readv", file::readv;
-    Readinto: "posix.readinto", c"readinto", file::readinto;
-    Write: "posix.write", c"write", file::write;
-    Writev: "posix.writev", c"writev", file::writev;
-    FileRead: "_io.FileIO.read", c"read", file::file_read;
-    FileReadall: "_io.FileIO.readall", c"readall", file::file_readall;
-    FileReadinto: "_io.FileIO.readinto", c"readinto", file::file_readinto;
-    FileWrite: "_io.FileIO.write", c"write", file::file_write;
+    Read: "posix.read", c"read", "read", file::read;
+    Readv: "posix.readv", c"readv", "read", file::readv;
+    Readinto: "posix.readinto", c"readinto", "read", file::readinto;
+    Write: "posix.write", c"write", "write", file::write;
+    Writev: "posix.writev", c"writev", "write", file::writev;
+    FileRead: "_io.FileIO.read", c"read", "read", file::file_read;
+    FileReadall: "_io.FileIO.readall", c"readall", "read", file::file_readall;
+    FileReadinto: "_io.FileIO.readinto", c"readinto", "read", file::file_readinto;
+    FileWrite: "_io.FileIO.write", c"write", "write", file::file_write;
 
-    Waitpid: "posix.waitpid", c"waitpid", child::waitpid;
-    Wait: "posix.wait", c"wait", child::wait;
-    Wait3: "posix.wait3", c"wait3", child::wait3;
-    Wait4: "posix.wait4", c"wait4", child::wait4;
-    Waitid: "posix.waitid", c"waitid", child::waitid;
+    Waitpid: "posix.waitpid", c"waitpid", "child", child::waitpid;
+    Wait: "posix.wait", c"wait", "child", child::wait;
+    Wait3: "posix.wait3", c"wait3", "child", child::wait3;
+    Wait4: "posix.wait4", c"wait4", "child", child::wait4;
+    Waitid: "posix.waitid", c"waitid", "child", child::waitid;
 
-    Sigwait: "_signal.sigwait", c"sigwait", signal::sigwait;
-    Sigwaitinfo: "_signal.sigwaitinfo", c"sigwaitinfo", signal::sigwaitinfo;
-    Sigtimedwait: "_signal.sigtimedwait", c"sigtimedwait", signal::sigtimedwait;
+    Sigwait: "_signal.sigwait", c"sigwait", "signal", signal::sigwait;
+    Sigwaitinfo: "_signal.sigwaitinfo", c"sigwaitinfo", "signal", signal::sigwaitinfo;
+    Sigtimedwait: "_signal.sigtimedwait", c"sigtimedwait", "signal", signal::sigtimedwait;
 
-    Flock: "fcntl.flock", c"flock", file_lock::flock;
-    Lockf: "fcntl.lockf", c"lockf", file_lock::lockf;
+    Flock: "fcntl.flock", c"flock", "file lock", file_lock::flock;
+    Lockf: "fcntl.lockf", c"lockf", "file lock", file_lock::lockf;
 }

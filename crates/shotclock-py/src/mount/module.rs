@@ -24,7 +24,7 @@ use crate::socket::object::SocketRef;
 use crate::socket::stock::stock;
 use crate::socket::{accepted, kinds, stock, waiting};
 use crate::tls::{guard, tries};
-use crate::wait::{canceller, chain, link_type, lookup_limit, low_water, policy, seen};
+use crate::wait::{canceller, chain, link_type, lookup_limit, low_water, policy, seen, statement};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -336,6 +336,13 @@ fn of_sight() -> Vec<PyMethodDef> {
         method(c"waits", seen::waits_now, METH_NOARGS, c"waits()\n--\n\nWhat waits now, a tuple each."),
         method(c"address_of", seen::address_of, METH_O, c"address_of(number, /)\n--\n\nOf a descriptor's other end."),
         method(c"watch", seen::watch, METH_O, c"watch(is, /)\n--\n\nWhether plain calls are told of as well."),
+        fast(
+            c"keep_account",
+            statement::keep_account,
+            c"keep_account(folders, packages, /)\n--\n\nEnter what waits from now on.",
+        ),
+        method(c"account", statement::account, METH_NOARGS, c"account()\n--\n\nWhat was entered, or None."),
+        method(c"close_account", statement::close_account, METH_NOARGS, c"close_account()\n--\n\nEnter no more."),
     ]
 }
 

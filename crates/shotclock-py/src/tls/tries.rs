@@ -26,6 +26,7 @@ use crate::tls::original::Passed;
 use crate::tls::silence;
 use crate::tls::silence::Room;
 use crate::tls::tls_call::TlsCall;
+use crate::wait::account::{Account, ended_plainly};
 use crate::wait::expiry::Moved;
 use crate::wait::lent::Descriptor;
 use crate::wait::timing::{First, Timing};
@@ -92,9 +93,11 @@ fn guard(guarded: &'static Guarded, call: TlsCall, me: *mut PyObject, passed: Pa
         return waits.in_tries(&timing, passed, || attempt().map(Some));
     }
     let Some(inside) = SslWait::of(waits.socket, call.half()) else { return unnoticed(call, me, attempt) };
-    let shown = told::plainly(call.phase().as_str(), Some(waits.descriptor.number()), || None);
+    let (what, number, account) = (call.phase().as_str(), Some(waits.descriptor.number()), Account::of_plain());
+    let shown = told::plainly(what, number, || None);
     let outcome = waits.descriptor.counted(|| Ok(unnoticed(call, me, attempt))).map_err(exception::raise_errno)?;
     drop((inside, shown));
+    account.end(what, number, || None, ended_plainly(outcome.is_err()));
     if outcome.is_ok() { outcome } else { waits.after_failure(outcome, passed, attempt) }
 }
 

@@ -17,12 +17,13 @@ use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::object::SocketRef;
 use crate::socket::open;
+use crate::wait::account::{Account, ended, ended_plainly};
 use crate::wait::bounds::{Bounds, Scope};
 use crate::wait::expiry::{Expiry, Moved};
 use crate::wait::lent::{Attempt, Descriptor, On};
 use crate::wait::manner::Manner;
 use crate::wait::waiter::{CountedWaiter, InterpreterWaiter};
-use crate::wait::{expiry, lookup_failure, lookup_limit, policy, told};
+use crate::wait::{expiry, lookup_failure, lookup_limit, policy, seen, told};
 
 /// How a call comes into the loop.
 #[derive(Clone, Copy, Debug)]
@@ -145,11 +146,13 @@ impl Timing {
     ) -> Result<A::Output, Stop<Raised>> {
         let Some(descriptor) = self.descriptor else { return Err(Stop::System(Errno::BADF)) };
         let manner = self.manner();
-        let _shown = (manner == Manner::Plain)
-            .then(|| told::plainly(self.phase, Some(descriptor.number()), || attempt.subject()));
+        let is_plain = manner == Manner::Plain;
+        let number = Some(descriptor.number());
+        let account = if is_plain { Account::of_plain() } else { Account::of_waits() };
+        let shown = is_plain.then(|| told::plainly(self.phase, number, || attempt.subject()));
         let mut operation = On::new(descriptor, attempt, manner);
         let limit = self.limit();
-        match first {
+        let outcome = match first {
             First::Try => drive(&mut operation, &limit, waiter),
             First::Tried(said) => {
                 if matches!(said, Pause::WouldBlock | Pause::Drained) {
@@ -157,16 +160,21 @@ impl Timing {
                 }
                 wait_out(&mut operation, &limit, waiter, said)
             }
-        }
+        };
+        drop(shown);
+        account.end(self.phase, number, || operation.subject(), ended(&outcome));
+        outcome
     }
 
     /// Runs an operation of Python's own, which needs the interpreter for each try and takes care of its descriptors.
     pub(crate) fn run_python<O: Operation>(&self, operation: &mut O, first: First) -> Result<O::Output, Stop<Raised>> {
-        let (limit, mut waiter) = (self.limit(), self.waiter());
-        match first {
+        let (limit, mut waiter, account) = (self.limit(), self.waiter(), Account::of_waits());
+        let outcome = match first {
             First::Try => drive(operation, &limit, &mut waiter),
             First::Tried(said) => wait_out(operation, &limit, &mut waiter, said),
-        }
+        };
+        account.end(self.phase, self.descriptor.map(Descriptor::number), || operation.subject(), ended(&outcome));
+        outcome
     }
 
     /// The same of one that would have to wait, and that has moved so much: a signal ends it without an exception.
@@ -185,7 +193,10 @@ impl Timing {
         operation: &mut O,
         waiter: &mut W,
     ) -> Result<O::Output, Stop<Raised>> {
-        wait_out(operation, &self.limit(), waiter, Pause::WouldBlock)
+        let account = Account::of_plain();
+        let outcome = wait_out(operation, &self.limit(), waiter, Pause::WouldBlock);
+        account.end(self.phase, None, || operation.subject(), ended(&outcome));
+        outcome
     }
 
     /// What it does.
@@ -203,8 +214,11 @@ impl Timing {
         let lookups_end = self.lookups_end.get().unwrap_or_else(lookup_limit::end);
         self.lookups_end.set(Some(lookups_end));
         if !self.manner().is_timed() && lookups_end == Deadline::NEVER {
-            let _shown = told::of_lookup(request);
-            return Ok(released(|| request.run()));
+            let (shown, account) = (told::of_lookup(request), Account::of_plain());
+            let answer = released(|| request.run());
+            drop(shown);
+            account.end(LOOKUP, None, || Some(request.to_string()), ended_plainly(answer.is_err()));
+            return Ok(answer);
         }
         // A socket that never waits bounds no lookup, and a policy none at all.
         let mut limit = timeout_limit(None);
@@ -214,6 +228,7 @@ impl Timing {
         }
         let is_for_lookups = lookups_end < limit.deadline;
         limit.deadline = limit.deadline.min(lookups_end);
+        let account = Account::of_waits();
         let passed = |limit, elapsed, why: &str| {
             if is_for_lookups {
                 return lookup_failure::raise_lookup_noting(
@@ -221,20 +236,18 @@ impl Timing {
                     &format!(": {}{why}", lookup_limit::passed()),
                 );
             }
-            self.raise_passed(self.expiry(Phase::Lookup.as_str(), limit, elapsed), || {
-                Owned::text(&format!("timed out{why}"))
-            })
+            self.raise_passed(self.expiry(LOOKUP, limit, elapsed), || Owned::text(&format!("timed out{why}")))
         };
-        answer(request, &limit, &mut InterpreterWaiter { what: Phase::Lookup.as_str(), descriptor: None }).map_err(
-            |unanswered| match unanswered {
-                Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => passed(limit, elapsed, ""),
-                Unanswered::Stopped(stop) => self.raise(stop),
-                Unanswered::AllBusy { limit, elapsed, workers } => {
-                    passed(limit, elapsed, &format!(": {}", all_workers_busy(workers)))
-                }
-                Unanswered::Failed(why) => exception::os_error(&why),
-            },
-        )
+        let outcome = answer(request, &limit, &mut InterpreterWaiter { what: LOOKUP, descriptor: None });
+        account.end(LOOKUP, None, || Some(request.to_string()), ended_lookup(&outcome));
+        outcome.map_err(|unanswered| match unanswered {
+            Unanswered::Stopped(Stop::TimedOut { limit, elapsed }) => passed(limit, elapsed, ""),
+            Unanswered::Stopped(stop) => self.raise(stop),
+            Unanswered::AllBusy { limit, elapsed, workers } => {
+                passed(limit, elapsed, &format!(": {}", all_workers_busy(workers)))
+            }
+            Unanswered::Failed(why) => exception::os_error(&why),
+        })
     }
 
     /// Raises what ended an operation.
@@ -320,6 +333,20 @@ impl Timing {
             None => timeout_limit(self.timeout),
             Some(scope) => deadline_limit(self.timeout, scope.deadline),
         })
+    }
+}
+
+/// What a lookup is at.
+const LOOKUP: &str = Phase::Lookup.as_str();
+
+/// How a lookup under a limit ended, for the account.
+fn ended_lookup<T>(outcome: &Result<Result<T, Failure>, Unanswered<Raised>>) -> &'static str {
+    match outcome {
+        Ok(answer) => ended_plainly(answer.is_err()),
+        Err(Unanswered::Stopped(Stop::TimedOut { limit, .. }) | Unanswered::AllBusy { limit, .. }) => {
+            seen::name_of(*limit)
+        }
+        Err(_) => "error",
     }
 }
 

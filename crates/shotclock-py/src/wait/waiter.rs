@@ -7,6 +7,7 @@ use shotclock::unstable::{Interest, PollWaiter, Readiness, Stop, Waiter, deadlin
 
 use crate::ffi::call::{check_signals, released};
 use crate::ffi::raised::Raised;
+use crate::wait::account;
 use crate::wait::lent::Descriptor;
 
 /// A wait that took fewer nanoseconds than this has not slept: what it waited for was there before.
@@ -22,6 +23,7 @@ pub(crate) struct InterpreterWaiter {
 
 impl InterpreterWaiter {
     fn wait_released(&self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        account::count_wait();
         let wait = || PollWaiter.wait(wanted, now, until);
         let outcome = match self.descriptor {
             Some(descriptor) => descriptor.released(|_| Ok(wait())).map_err(Stop::System)?,

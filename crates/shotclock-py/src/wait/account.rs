@@ -1,0 +1,201 @@
+//! Keeping account of waits, while somebody asked for it: each call that has waited is entered in the ledger at its end, with
+//! the interpreter held.
+
+use std::cell::Cell;
+use std::os::fd::RawFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use shotclock::Deadline;
+use shotclock::unstable::{PerProcess, Stop, address_of_number, deadline_nanos, interrupt};
+
+use crate::ffi::capi::{PyDict_GetItemWithError, PyErr_Clear, PyImport_GetModule, PyObject_GetAttrString};
+use crate::ffi::exception::{Kept, is_raised};
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::socket::open;
+use crate::wait::ledger::{Key, Ledger, NONE, Peer};
+use crate::wait::line::{Caller, text_attribute};
+use crate::wait::seen;
+
+/// A plain call that takes fewer nanoseconds has not been asleep.
+const AT_ONCE: u64 = 3_000;
+
+/// A call that may wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Account(Option<Begun>);
+
+#[derive(Clone, Copy)]
+struct Begun {
+    at: Deadline,
+    /// How often the thread had waited before; none where it waits in a call of its own.
+    waits: Option<u32>,
+}
+
+thread_local! {
+    /// How often the thread has waited by a waiter.
+    static WAITS: Cell<u32> = const { Cell::new(0) };
+    /// Its number in the ledger, and which ledger that is.
+    static NUMBER: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
+}
+
+/// Counts a wait by a waiter.
+pub(super) fn count_wait() {
+    WAITS.set(WAITS.get().wrapping_add(1));
+}
+
+impl Account {
+    /// Of a call that begins now and waits, if it does, by a waiter of ours.
+    #[inline]
+    pub(crate) fn of_waits() -> Self {
+        if open::is_watched() { Self::begun(Some(WAITS.get())) } else { Self(None) }
+    }
+
+    /// Of one that waits by itself.
+    #[inline]
+    pub(crate) fn of_plain() -> Self {
+        if open::is_watched() { Self::begun(None) } else { Self(None) }
+    }
+
+    #[cold]
+    fn begun(waits: Option<u32>) -> Self {
+        Self(LEDGER.get().is_kept().then(|| Begun { at: Deadline::now(), waits }))
+    }
+
+    /// Enters it, if it has waited. With the interpreter held; an exception that is set stays so.
+    #[inline]
+    pub(crate) fn end(
+        self,
+        what: &'static str,
+        number: Option<RawFd>,
+        subject: impl FnOnce() -> Option<String>,
+        ended: &'static str,
+    ) {
+        if let Some(begun) = self.0 {
+            begun.end(what, number, subject, ended);
+        }
+    }
+}
+
+impl Begun {
+    #[cold]
+    fn end(
+        self,
+        what: &'static str,
+        number: Option<RawFd>,
+        subject: impl FnOnce() -> Option<String>,
+        ended: &'static str,
+    ) {
+        let now = Deadline::now();
+        let has_waited = match self.waits {
+            Some(waits) => waits != WAITS.get(),
+            None => deadline_nanos(now) - deadline_nanos(self.at) >= AT_ONCE,
+        };
+        if !has_waited {
+            return;
+        }
+        let kept = is_raised().then(Kept::take);
+        let caller = Caller::now();
+        // The system is asked, and text made, before anything is locked; and nothing of Python's is called after.
+        let peer = match subject() {
+            Some(subject) => Some(Peer::Text(subject)),
+            None => number.and_then(address_of_number).map(Peer::Address),
+        };
+        let name = if is_new_thread() { name_of_thread() } else { None };
+        let lines = (!LEDGER.get().knows(&caller)).then(|| [caller.outer(), caller.inner()]);
+        if let Some(ledger) = LEDGER.get().lock().as_mut() {
+            let place = ledger.places.enter(caller.spot, || lines.unwrap_or_default());
+            let peer = peer.map_or(NONE, |peer| number_of(ledger, peer));
+            let thread = thread_in(ledger, name);
+            ledger.enter(thread, Key { what, ended, peer, place }, self.at, now);
+        }
+        drop(caller);
+        if let Some(kept) = kept {
+            kept.restore();
+        }
+    }
+}
+
+/// How a call ended that went through the loop.
+pub(crate) fn ended<T, I>(outcome: &Result<T, Stop<I>>) -> &'static str {
+    match outcome {
+        Ok(_) => "done",
+        Err(Stop::TimedOut { limit, .. }) => seen::name_of(*limit),
+        Err(Stop::Cancelled) => "cancelled",
+        Err(Stop::Closed) => "closed",
+        Err(Stop::Interrupt(_)) => "interrupted",
+        Err(_) => "error",
+    }
+}
+
+/// How one ended that has raised, or not.
+pub(crate) fn ended_plainly(has_raised: bool) -> &'static str {
+    if has_raised { "error" } else { "done" }
+}
+
+fn number_of(ledger: &mut Ledger, peer: Peer) -> u32 {
+    if let Some(known) = ledger.peers.find(&peer) {
+        return known;
+    }
+    let text = match &peer {
+        Peer::Text(text) => text.clone(),
+        Peer::Address(address) => address.to_string(),
+    };
+    ledger.peers.enter(peer, || text)
+}
+
+/// Whether this thread has no number yet.
+fn is_new_thread() -> bool {
+    LEDGER.get().lock().as_ref().is_some_and(|ledger| NUMBER.get().0 != deadline_nanos(ledger.began))
+}
+
+fn thread_in(ledger: &mut Ledger, name: Option<String>) -> u32 {
+    let generation = deadline_nanos(ledger.began);
+    let (of, number) = NUMBER.get();
+    if of == generation {
+        return number;
+    }
+    let number = ledger.thread(interrupt::own_id(), name);
+    NUMBER.set((generation, number));
+    number
+}
+
+/// The name that `threading` has for this thread, if anybody has imported that. No Python code runs for it.
+fn name_of_thread() -> Option<String> {
+    // SAFETY: the interpreter is held, the objects are alive, names end with a NUL; what fails is an error that goes no
+    // further.
+    unsafe {
+        let name = (|| {
+            let threading = Owned::new(PyImport_GetModule(Owned::text("threading")?.as_ptr()))?;
+            let active = Owned::new(PyObject_GetAttrString(threading.as_ptr(), c"_active".as_ptr()))?;
+            let ident = Owned::size(interrupt::own_id())?;
+            let thread = PyDict_GetItemWithError(active.as_ptr(), ident.as_ptr());
+            if thread.is_null() { Err(Raised) } else { text_attribute(&Owned::borrowed(thread), c"_name") }
+        })();
+        PyErr_Clear();
+        name.ok()
+    }
+}
+
+/// The ledger of this process; a forked child keeps none.
+pub(super) struct Book(Mutex<Option<Ledger>>);
+
+impl Book {
+    /// Never across a call of the interpreter's, in which other Python code might wait.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Ledger>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_kept(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    fn knows(&self, caller: &Caller) -> bool {
+        self.lock().as_ref().is_none_or(|ledger| ledger.places.find(&caller.spot).is_some())
+    }
+}
+
+pub(super) static LEDGER: PerProcess<Book> = PerProcess::new(|| Book(Mutex::new(None)), forget_ledger);
+
+extern "C" fn forget_ledger() {
+    LEDGER.forget();
+}
