@@ -89,6 +89,32 @@ def address_of(number: int, /) -> str | None:
 def watch(is_: bool, /) -> bool:
     """Have waits without a limit, in one call of the system, told of as well, or no longer; give what was before."""
 
+def keep_account(folders: list[str], packages: list[str], /) -> None:
+    """Enter what waits from now on, anew; told where the standard library and other code is that is not the program's."""
+
+def account() -> (
+    tuple[
+        int,
+        int,
+        list[str],
+        list[tuple[tuple[str, int, str] | None, tuple[str, int, str] | None]],
+        list[tuple[str, str, int, int, int, int, int]],
+        list[tuple[int, str | None, list[tuple[str, list[int]]]]],
+        list[tuple[int, int, int, str, str, int, int]],
+        int,
+    ]
+    | None
+):
+    """Give what was entered; None where no account is kept.
+
+    For how long; the width of a bin; peers; lines; rows of what, how it ended, peer, line, how often, how long in all and
+    at most; threads with their bins; the longest waits, each with its beginning, its length and its thread; the number of
+    the first peer and line: 0 is none, 1 any other. Times are nanoseconds.
+    """
+
+def close_account() -> None:
+    """Enter no more, and forget what was."""
+
 @disjoint_base
 class Link:
     """One link of the chain of what is in force around a call: the end of a scope, or with neither it is a shield.

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-_USAGE = "usage: python -m shotclock [LIMITS ..] [--graft] (-m MODULE | -c CODE | SCRIPT | -) [ARGUMENTS ..]"
+_USAGE = "usage: python -m shotclock [LIMITS ..] [--graft] [--waits FILE] (-m MODULE | -c CODE | SCRIPT | -) [ARGUMENTS ..]"
 _HELP = f"""{_USAGE}
        python -m shotclock --status
 
@@ -23,6 +23,8 @@ Run a program as `python` would, with shotclock's sockets in the place of the in
   SCRIPT             run a file, or a directory or zip file with a __main__.py
   -                  run what stands on standard input
   --graft            leave the socket type as it is and put the methods onto it, as shotclock.install() does
+  --waits FILE       when the program ends, or is interrupted, write where its time went: a page of HTML, JSON if
+                     the name ends with .json, a short table to standard error for -
   --status           say what is replaced and what is not reached, and end
   -h, --help         say this, and end
 
@@ -55,6 +57,8 @@ class _Command:
 
     def __init__(self, words: list[str]) -> None:
         self.graft = False
+        # Where the account of waits goes; None where none is kept.
+        self.waits: str | None = None
         # None where only the status is wanted.
         self.program: Program | None = None
         self._words = words
@@ -66,6 +70,8 @@ class _Command:
             option, is_joined, value = self._next().partition("=")
             if option in OPTIONS:
                 options[option] = value if is_joined else self._value(option, "SECONDS")
+            elif option == "--waits":
+                self.waits = value if is_joined else self._value(option, "FILE")
             elif option == "--graft" and not is_joined:
                 self.graft = True
             elif option == "--status" and not is_joined:
@@ -124,6 +130,17 @@ def _put_in_place(command: _Command) -> None:
         sys.exit(f"python -m shotclock: {error}")
     command.limits.put_in_place()
     command.limits.hand_on()
+    if command.waits is not None:
+        _keep_account(command.waits)
+
+
+def _keep_account(path: str) -> None:
+    from .._waits import report
+
+    try:
+        report.keep(path)
+    except OSError as error:
+        sys.exit(f"python -m shotclock: --waits {path}: {error}")
 
 
 def _refuse(reason: str | ValueError) -> NoReturn:

@@ -14,6 +14,10 @@ _LIBRARY = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + os.sep
 _INSTALLED = ("site-packages", "dist-packages")
 
+# The same for the methods in Rust.
+LIBRARY = [_LIBRARY, *({os.path.dirname(os.__file__) + os.sep} - {_LIBRARY})]
+PACKAGES = [_PACKAGE, *({os.path.dirname(os.path.dirname(__file__)) + os.sep} - {_PACKAGE})]
+
 # By its file, so that each is looked at once.
 _known: dict[str, bool] = {}
 

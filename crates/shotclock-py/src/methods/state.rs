@@ -19,6 +19,7 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::object::{NO_TIMEOUT, SocketRef};
 use crate::socket::stock::{StockMethod, stock};
 use crate::socket::{accepted, habit, in_ssl, kinds, unblocked, waiting};
+use crate::wait::account;
 use crate::wait::lent::Descriptor;
 use crate::wait::timing::{First, Timing};
 use crate::wait::{low_water, policy};
@@ -43,6 +44,7 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
 /// of a close.
 pub(crate) fn close_number(number: RawFd) -> PyResult<Owned> {
     unblocked::give_up(number);
+    account::note_closed();
     let timing = Timing::of_scope(Phase::Shutdown).unwrap_or_else(|Raised| {
         // A close goes on without limits: the next call will meet the error. SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };

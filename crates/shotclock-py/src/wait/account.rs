@@ -3,7 +3,9 @@
 
 use std::cell::Cell;
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use shotclock::Deadline;
 use shotclock::unstable::{PerProcess, Stop, address_of_number, deadline_nanos, interrupt};
@@ -14,11 +16,20 @@ use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::socket::open;
 use crate::wait::ledger::{Key, Ledger, NONE, Peer};
-use crate::wait::line::{Caller, text_attribute};
+use crate::wait::line::{Caller, Spot, text_attribute};
 use crate::wait::seen;
 
 /// A plain call that takes fewer nanoseconds has not been asleep.
 const AT_ONCE: u64 = 3_000;
+
+/// So long a number is taken for the same connection's, unless something was closed meanwhile.
+const STALE: Duration = Duration::from_millis(1);
+
+/// So many of a thread's waits are kept, for the next that is for the same: a send and a receive, of two connections.
+const PLACES: usize = 8;
+
+/// How many numbers were closed.
+static CLOSED: AtomicU32 = AtomicU32::new(0);
 
 /// A call that may wait.
 #[derive(Clone, Copy)]
@@ -36,6 +47,7 @@ thread_local! {
     static WAITS: Cell<u32> = const { Cell::new(0) };
     /// Its number in the ledger, and which ledger that is.
     static NUMBER: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
+    static LAST: [Cell<Option<Last>>; PLACES] = const { [const { Cell::new(None) }; PLACES] };
 }
 
 /// Counts a wait by a waiter.
@@ -58,7 +70,7 @@ impl Account {
 
     #[cold]
     fn begun(waits: Option<u32>) -> Self {
-        Self(LEDGER.get().is_kept().then(|| Begun { at: Deadline::now(), waits }))
+        Self(Some(Begun { at: Deadline::now(), waits }))
     }
 
     /// Enters it, if it has waited. With the interpreter held; an exception that is set stays so.
@@ -95,23 +107,93 @@ impl Begun {
         }
         let kept = is_raised().then(Kept::take);
         let caller = Caller::now();
-        // The system is asked, and text made, before anything is locked; and nothing of Python's is called after.
-        let peer = match subject() {
-            Some(subject) => Some(Peer::Text(subject)),
-            None => number.and_then(address_of_number).map(Peer::Address),
-        };
-        let name = if is_new_thread() { name_of_thread() } else { None };
-        let lines = (!LEDGER.get().knows(&caller)).then(|| [caller.outer(), caller.inner()]);
-        if let Some(ledger) = LEDGER.get().lock().as_mut() {
-            let place = ledger.places.enter(caller.spot, || lines.unwrap_or_default());
-            let peer = peer.map_or(NONE, |peer| number_of(ledger, peer));
-            let thread = thread_in(ledger, name);
-            ledger.enter(thread, Key { what, ended, peer, place }, self.at, now);
+        let of = Known { spot: caller.spot, what: what.as_ptr() as usize, ended: ended.as_ptr() as usize, number };
+        if !enter_as_before(of, self.at, now) {
+            enter(&caller, of, (what, number, ended), subject(), (self.at, now));
         }
         drop(caller);
         if let Some(kept) = kept {
             kept.restore();
         }
+    }
+}
+
+/// By what a thread's wait is known to be as its last one, texts by their addresses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Known {
+    spot: Spot,
+    what: usize,
+    ended: usize,
+    number: Option<RawFd>,
+}
+
+impl Known {
+    /// Where it is kept.
+    fn place(self) -> usize {
+        (self.what / 4 + self.spot.instruction()) % PLACES
+    }
+}
+
+/// A thread's last wait, for which nobody need be asked again for a moment.
+#[derive(Clone, Copy)]
+struct Last {
+    of: Known,
+    /// When the ledger was begun, and how many numbers were closed by then.
+    ledger: u64,
+    closed: u32,
+    until: Deadline,
+    thread: u32,
+    row: u32,
+}
+
+/// Enters a wait in the row of the thread's last one, if it is for the same.
+fn enter_as_before(of: Known, from: Deadline, to: Deadline) -> bool {
+    let Some(last) = LAST.with(|last| last[of.place()].get()).filter(|last| last.of == of) else { return false };
+    if to >= last.until || last.closed != CLOSED.load(Ordering::Relaxed) {
+        return false;
+    }
+    let mut ledger = LEDGER.get().lock();
+    let Some(ledger) = ledger.as_mut().filter(|ledger| deadline_nanos(ledger.began) == last.ledger) else {
+        return false;
+    };
+    ledger.enter(last.thread, last.row, from, to);
+    true
+}
+
+/// Enters a wait of which nothing is known.
+fn enter(
+    caller: &Caller,
+    of: Known,
+    (what, number, ended): (&'static str, Option<RawFd>, &'static str),
+    subject: Option<String>,
+    (from, to): (Deadline, Deadline),
+) {
+    // The system is asked, and text made, before anything is locked; and nothing of Python's is called after.
+    let is_known_by_number = subject.is_none();
+    let closed = CLOSED.load(Ordering::Relaxed);
+    let peer = match subject {
+        Some(subject) => Some(Peer::Text(subject)),
+        None => number.and_then(address_of_number).map(Peer::Address),
+    };
+    let name = if is_new_thread() { name_of_thread() } else { None };
+    let lines = (!LEDGER.get().knows(caller)).then(|| [caller.outer(), caller.inner()]);
+    let mut ledger = LEDGER.get().lock();
+    let Some(ledger) = ledger.as_mut() else { return };
+    let place = ledger.places.enter(caller.spot, || lines.unwrap_or_default());
+    let peer = peer.map_or(NONE, |peer| number_of(ledger, peer));
+    let thread = thread_in(ledger, name);
+    let row = ledger.row(Key { what, ended, peer, place });
+    ledger.enter(thread, row, from, to);
+    let until = to.plus(STALE.into());
+    let last = Last { of, ledger: deadline_nanos(ledger.began), closed, until, thread, row };
+    LAST.with(|places| places[of.place()].set(is_known_by_number.then_some(last)));
+}
+
+/// What was known of a number counts no more: it was closed.
+#[inline]
+pub(crate) fn note_closed() {
+    if open::is_watched() {
+        CLOSED.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -183,10 +265,6 @@ impl Book {
     /// Never across a call of the interpreter's, in which other Python code might wait.
     pub(super) fn lock(&self) -> MutexGuard<'_, Option<Ledger>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_kept(&self) -> bool {
-        self.lock().is_some()
     }
 
     fn knows(&self, caller: &Caller) -> bool {

@@ -12,13 +12,14 @@ use crate::socket::habit;
 use crate::socket::object::SocketRef;
 use crate::socket::open;
 use crate::socket::unblocked::Before;
+use crate::wait::account::{Account, ended_plainly};
 use crate::wait::bounds::Outlook;
 use crate::wait::expiry::Moved;
 use crate::wait::lent::Descriptor;
 use crate::wait::manner::{Manner, SMALL};
 use crate::wait::parts::{Beside, Receiving, Sending};
 use crate::wait::timing::{First, Timing};
-use crate::wait::{low_water, policy};
+use crate::wait::{low_water, policy, told};
 
 /// One call that moves bytes.
 #[derive(Clone, Copy)]
@@ -185,7 +186,15 @@ impl Transfer {
         call: impl FnOnce(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
     ) -> Result<T, Option<Errno>> {
         let waits_for_ever = self.socket.timeout() < 0;
-        let is_plain = if open::is_any_open() { self.is_plain().ok_or(None)? } else { waits_for_ever };
+        let is_plain = if open::is_any_open() {
+            let is_plain = self.is_plain().ok_or(None)?;
+            if is_plain && open::is_watched() {
+                return self.plain_try_told(before, call);
+            }
+            is_plain
+        } else {
+            waits_for_ever
+        };
         let flags = if is_plain { self.flags } else { self.flags | MessageFlags::DONTWAIT.0 };
         let descriptor = Descriptor::of(self.socket);
         let (sends, number) = (self.phase == Phase::Send && !is_plain, self.socket.number());
@@ -197,6 +206,24 @@ impl Transfer {
             descriptor.held(|fd| call(fd, flags))
         };
         let was_in_the_way = |errno| is_plain && errno == Errno::AGAIN && descriptor.was_unblocked_since(before);
+        outcome.map_err(|errno| if was_in_the_way(errno) { None } else { Some(errno) })
+    }
+
+    /// A plain first try, which may wait in the system, and is told of while it does.
+    #[cold]
+    #[inline(never)]
+    fn plain_try_told<T: Send>(
+        self,
+        before: Before,
+        call: impl FnOnce(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
+    ) -> Result<T, Option<Errno>> {
+        let (descriptor, flags, what) = (Descriptor::of(self.socket), self.flags, self.phase.as_str());
+        let (number, account) = (Some(descriptor.number()), Account::of_plain());
+        let shown = told::plainly(what, number, || None);
+        let outcome = descriptor.released(|fd| call(fd, flags));
+        drop(shown);
+        account.end(what, number, || None, ended_plainly(outcome.is_err()));
+        let was_in_the_way = |errno| errno == Errno::AGAIN && descriptor.was_unblocked_since(before);
         outcome.map_err(|errno| if was_in_the_way(errno) { None } else { Some(errno) })
     }
 
@@ -230,8 +257,6 @@ impl Transfer {
         }
         match Outlook::now() {
             Outlook::Over => None,
-            // It may wait in the system, and somebody wants to be told of such waits.
-            Outlook::Free if timeout < 0 && open::is_watched() => None,
             Outlook::Free => Some(timeout < 0),
             // A call without a timeout may give what is there only if it promises no more than that.
             Outlook::Bounded => {

@@ -103,8 +103,11 @@ pub(super) struct Ledger {
     pub(super) began: Deadline,
     pub(super) peers: Numbered<Peer, String>,
     pub(super) places: Numbered<Spot, [Option<Line>; 2]>,
-    pub(super) rows: HashMap<Key, Sum>,
+    pub(super) rows: Vec<(Key, Sum)>,
+    numbers_of_rows: HashMap<Key, u32>,
     pub(super) slowest: Vec<Slow>,
+    /// How long the shortest of them took, once there are as many as are kept.
+    least: u64,
     pub(super) threads: Vec<Timeline>,
     /// How wide the bins are by now, in nanoseconds.
     pub(super) width: u64,
@@ -116,8 +119,10 @@ impl Ledger {
             began: now,
             peers: Numbered::new(MOST_PEERS),
             places: Numbered::new(MOST_PLACES),
-            rows: HashMap::new(),
+            rows: Vec::new(),
+            numbers_of_rows: HashMap::new(),
             slowest: Vec::new(),
+            least: 0,
             threads: Vec::new(),
             width: NARROWEST,
         }
@@ -133,30 +138,41 @@ impl Ledger {
         self.threads.len() as u32 - 1
     }
 
-    /// Enters a wait.
-    pub(super) fn enter(&mut self, thread: u32, mut key: Key, from: Deadline, to: Deadline) {
+    /// The row of a key, which may be new.
+    pub(super) fn row(&mut self, mut key: Key) -> u32 {
+        if self.rows.len() >= MOST_ROWS && !self.numbers_of_rows.contains_key(&key) {
+            (key.peer, key.place) = (OTHERS, OTHERS);
+        }
+        *self.numbers_of_rows.entry(key).or_insert_with(|| {
+            self.rows.push((key, Sum::default()));
+            self.rows.len() as u32 - 1
+        })
+    }
+
+    /// Enters a wait in a row.
+    pub(super) fn enter(&mut self, thread: u32, row: u32, from: Deadline, to: Deadline) {
         let since_began = |at: Deadline| deadline_nanos(at).saturating_sub(deadline_nanos(self.began));
         let (from, to) = (since_began(from), since_began(to));
         let lasted = to.saturating_sub(from);
-        if self.rows.len() >= MOST_ROWS && !self.rows.contains_key(&key) {
-            (key.peer, key.place) = (OTHERS, OTHERS);
-        }
-        let sum = self.rows.entry(key).or_default();
+        let Some((key, sum)) = self.rows.get_mut(row as usize) else { return };
+        let key = *key;
         sum.count += 1;
         sum.total += lasted;
         sum.longest = sum.longest.max(lasted);
-        self.note_if_slow(Slow { from, lasted, thread, key });
+        if lasted > self.least {
+            self.note_slow(Slow { from, lasted, thread, key });
+        }
         self.draw(thread, key.what, from, to);
     }
 
-    fn note_if_slow(&mut self, slow: Slow) {
+    fn note_slow(&mut self, slow: Slow) {
         if self.slowest.len() < SLOWEST {
             self.slowest.push(slow);
-            return;
-        }
-        let least = self.slowest.iter_mut().min_by_key(|known| known.lasted);
-        if let Some(least) = least.filter(|least| least.lasted < slow.lasted) {
+        } else if let Some(least) = self.slowest.iter_mut().min_by_key(|known| known.lasted) {
             *least = slow;
+        }
+        if self.slowest.len() == SLOWEST {
+            self.least = self.slowest.iter().map(|known| known.lasted).min().unwrap_or(0);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::slice;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::ffi::capi::{
@@ -23,6 +24,13 @@ const MOST_CODES: usize = 10_000;
 pub(crate) struct Spot {
     outer: (usize, i32),
     inner: (usize, i32),
+}
+
+impl Spot {
+    /// The number of the instruction in the innermost code.
+    pub(super) fn instruction(self) -> usize {
+        self.inner.1.unsigned_abs() as usize / 2
+    }
 }
 
 /// The same, to be read: file, line and function.
@@ -99,8 +107,12 @@ struct Known {
 
 static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
 
+/// Code of the program's that was seen to wait last, and is kept alive, so that it need not be looked up.
+static OWN: AtomicUsize = AtomicUsize::new(0);
+
 /// Says where the library is; what was known of code is forgotten, and stays alive.
 pub(crate) fn know(library: Library) {
+    OWN.store(0, Ordering::Relaxed);
     *known() = Some(Known { library, codes: HashMap::new() });
 }
 
@@ -122,8 +134,14 @@ fn place_of(frame: &Owned) -> Place {
     };
     let Ok(code) = code else { return Place { code: 0, at, is_library: true } };
     let key = code.as_ptr() as usize;
+    if OWN.load(Ordering::Relaxed) == key {
+        return Place { code: key, at, is_library: false };
+    }
     let remembered = known().as_ref().and_then(|known| known.codes.get(&key).copied());
     let is_library = remembered.unwrap_or_else(|| look_at(code));
+    if !is_library && remembered.is_some() {
+        OWN.store(key, Ordering::Relaxed);
+    }
     Place { code: key, at, is_library }
 }
 

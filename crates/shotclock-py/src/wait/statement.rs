@@ -9,7 +9,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::open;
 use crate::wait::account::LEDGER;
-use crate::wait::ledger::{FIRST, Key, Ledger, Timeline};
+use crate::wait::ledger::{BINS, FIRST, Key, Ledger, Slow, Sum, Timeline};
 use crate::wait::line::{self, Library, Line, text_of};
 
 /// `_native.keep_account(folders, packages)`: from now on, anew. The folders of the standard library, and the packages that
@@ -49,11 +49,11 @@ pub(crate) unsafe extern "C" fn account(_: *mut PyObject, _: *mut PyObject) -> *
 
 fn statement(ledger: &Ledger) -> PyResult<Owned> {
     let lasted = deadline_nanos(Deadline::now()).saturating_sub(deadline_nanos(ledger.began));
-    let row = |(key, sum): (&Key, &crate::wait::ledger::Sum)| {
+    let row = |(key, sum): &(Key, Sum)| {
         let [what, ended, peer, place] = key_of(key)?;
         tuple(&[what, ended, peer, place, number(sum.count)?, number(sum.total)?, number(sum.longest)?])
     };
-    let slow = |slow: &crate::wait::ledger::Slow| {
+    let slow = |slow: &Slow| {
         let [what, ended, peer, place] = key_of(&slow.key)?;
         let (from, lasted, thread) = (number(slow.from)?, number(slow.lasted)?, Owned::int(slow.thread)?);
         tuple(&[from, lasted, thread, what, ended, peer, place])
@@ -76,7 +76,7 @@ fn key_of(key: &Key) -> PyResult<[Owned; 4]> {
 
 fn timeline(thread: &Timeline) -> PyResult<Owned> {
     let name = thread.name.as_deref().map_or_else(|| Ok(Owned::none()), Owned::text)?;
-    let lane = |(what, bins): &(&str, Box<[u64; crate::wait::ledger::BINS]>)| {
+    let lane = |(what, bins): &(&str, Box<[u64; BINS]>)| {
         tuple(&[Owned::text(what)?, Owned::list(bins.iter().map(|bin| number(*bin)))?])
     };
     tuple(&[Owned::size(thread.ident)?, name, Owned::list(thread.lanes.iter().map(lane))?])
