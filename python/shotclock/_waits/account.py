@@ -47,8 +47,9 @@ def statement() -> dict[str, Any] | None:
         return ("others", None) if number < first else texts[number - first]
 
     names = [name or _name_of(ident) for ident, name, _ in threads]
+    idents = {ident for ident, _, _ in threads}
     all_rows = [
-        _Row(what, ended, peer_of(peer), *place_of(place), count, total / _SECOND, longest / _SECOND)
+        _Row(what, ended, peer_of(peer), place_of(place)[0], count, total / _SECOND, longest / _SECOND)
         for what, ended, peer, place, count, total, longest in rows
     ]
     return {
@@ -58,7 +59,7 @@ def statement() -> dict[str, Any] | None:
         "seconds": lasted / _SECOND,
         "by_what": _sums(all_rows, "what"),
         "by_peer": _sums([row for row in all_rows if row.to is not None], "what", "to"),
-        "by_line": _sums(all_rows, "what", "line", "inner_line"),
+        "by_line": _sums(all_rows, "what", "line"),
         "by_end": _sums([row for row in all_rows if row.ended != "done"], "ended", "what"),
         "bin_seconds": width / _SECOND,
         "threads": [
@@ -68,7 +69,9 @@ def statement() -> dict[str, Any] | None:
                 "lanes": {what: [nanos / _SECOND for nanos in _without_end(bins)] for what, bins in lanes},
             }
             for name, (_, _, lanes) in zip(names, threads, strict=True)
-        ],
+        ]
+        # Those that have been in one wait all the time.
+        + [{"name": wait["thread"], "waited": 0.0, "lanes": {}} for wait in still if wait["ident"] not in idents],
         "slowest": [
             {
                 "start": start / _SECOND,
@@ -87,7 +90,7 @@ def statement() -> dict[str, Any] | None:
 
 
 class _Row:
-    __slots__ = ("count", "ended", "inner_line", "line", "longest", "seconds", "to", "what")
+    __slots__ = ("count", "ended", "line", "longest", "seconds", "to", "what")
 
     def __init__(
         self,
@@ -95,12 +98,11 @@ class _Row:
         ended: str,
         to: str | None,
         line: str | None,
-        inner_line: str | None,
         count: int,
         seconds: float,
         longest: float,
     ) -> None:
-        self.what, self.ended, self.to, self.line, self.inner_line = what, ended, to, line, inner_line
+        self.what, self.ended, self.to, self.line = what, ended, to, line
         self.count, self.seconds, self.longest = count, seconds, longest
 
 

@@ -48,7 +48,7 @@ class Colours:
         return (
             f"svg {{ display: block; width: 100%; min-width: 40rem; height: auto; }}\n"
             f"svg text {{ font: 13px system-ui, sans-serif; fill: var(--text); }} svg .quiet {{ fill: var(--faint); }}\n"
-            f"svg .ground {{ fill: var(--box); }} svg line {{ stroke: var(--line); }}\n"
+            f"svg .ground {{ fill: var(--box); }} svg .open {{ opacity: .35; }} svg line {{ stroke: var(--line); }}\n"
             f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
         )
 
@@ -99,6 +99,8 @@ def timeline(account: dict[str, Any], colours: Colours) -> str:
         parts.append(f'<text x="0" y="{y + 12}">{escape(_cut(label, 90))}</text>')
         parts.append(f'<rect class="ground" x="0" y="{y + 18}" width="{_WIDTH}" height="{lane}"/>')
         parts.append(_lane(thread["lanes"], account["bin_seconds"], lasted, (y + 18, lane), colours))
+        still = [wait for wait in account["still_waiting"] if wait["thread"] == thread["name"] and wait["since"]]
+        parts += [_open(wait, lasted, (y + 18, lane), colours) for wait in still]
         y += lane + 30
     parts.append(_axis(lasted, y))
     return _svg(y + 24, "".join(parts), f"{len(threads)} threads over {seconds(lasted)}")
@@ -129,6 +131,14 @@ def _lane(
     return "".join(paths)
 
 
+def _open(wait: dict[str, Any], lasted: float, place: tuple[int, int], colours: Colours) -> str:
+    """A wait that has not ended."""
+    top, height = place
+    wide = _WIDTH * min(1, wait["since"] / lasted)
+    shape = f'x="{_WIDTH - wide:.1f}" y="{top}" width="{wide:.1f}" height="{height}"'
+    return f'<rect class="{colours.of(wait["what"])} open" {shape}><title>{escape(wait["what"])}, still</title></rect>'
+
+
 def _legend(account: dict[str, Any], colours: Colours) -> str:
     parts, x = [], 0
     for row in account["by_what"]:
@@ -156,8 +166,8 @@ def _axis(lasted: float, y: int) -> str:
 
 def _step(lasted: float) -> float:
     """A round number, of which there are five to twelve."""
-    power = 10 ** math.floor(math.log10(lasted / 5))
-    return next(power * factor for factor in (1, 2, 5, 10) if lasted / (power * factor) <= 12)
+    power: float = 10.0 ** math.floor(math.log10(lasted / 5))
+    return next((power * factor for factor in (1.0, 2.0, 5.0) if lasted / (power * factor) <= 12), 10.0 * power)
 
 
 def _svg(height: int, content: str, about: str) -> str:

@@ -39,7 +39,7 @@ td code { font-size: .85rem; overflow-wrap: anywhere; }
 def of_account(account: dict[str, Any]) -> str:
     """Write the page."""
     name = " ".join(account["program"]) or "a program"
-    colours = charts.Colours(row["what"] for row in account["by_what"])
+    colours = charts.Colours(row["what"] for row in [*account["by_what"], *account["still_waiting"]])
     sections = [
         f"<h1>Where {escape(name)} waited</h1>",
         f'<p class="faint">process {account["pid"]}, Python {escape(account["python"])}</p>',
@@ -58,11 +58,12 @@ def of_account(account: dict[str, Any]) -> str:
         _section(
             "By line",
             "The innermost line outside of the standard library.",
-            charts.bars(_bars(account["by_line"], "line", "inner_line"), colours),
+            charts.bars(_bars(account["by_line"], "line"), colours),
         ),
         _section(
             "Threads",
-            "What each waited for, and when; a full column has waited all the time, a gap has not waited.",
+            "What each waited for, and when; a full column has waited all the time, a gap has not waited. What is pale was "
+            "waited for still at the end.",
             charts.timeline(account, colours),
         ),
         _section("The slowest", "The longest waits, each by itself.", _slowest(account["slowest"])),
@@ -87,7 +88,7 @@ def _sentence(account: dict[str, Any]) -> str:
     said = f"It ran for <b>{seconds(lasted)}</b>; its main thread waited for <b>{seconds(waited)}</b> of that ({share:.0%})."
     if account["by_line"]:
         most = account["by_line"][0]
-        line = most["line"] or most["inner_line"] or "an unknown line"
+        line = most["line"] or "an unknown line"
         said += f" Most of all waits, <b>{seconds(most['seconds'])}</b>, were in {escape(most['what'])}"
         said += f" at <code>{escape(line)}</code>."
     return said

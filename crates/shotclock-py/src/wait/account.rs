@@ -175,7 +175,7 @@ fn enter(
         Some(subject) => Some(Peer::Text(subject)),
         None => number.and_then(address_of_number).map(Peer::Address),
     };
-    let name = if is_new_thread() { name_of_thread() } else { None };
+    let name = if is_nameless() { name_of_thread() } else { None };
     let lines = (!LEDGER.get().knows(caller)).then(|| [caller.outer(), caller.inner()]);
     let mut ledger = LEDGER.get().lock();
     let Some(ledger) = ledger.as_mut() else { return };
@@ -225,15 +225,17 @@ fn number_of(ledger: &mut Ledger, peer: Peer) -> u32 {
     ledger.peers.enter(peer, || text)
 }
 
-/// Whether this thread has no number yet.
-fn is_new_thread() -> bool {
-    LEDGER.get().lock().as_ref().is_some_and(|ledger| NUMBER.get().0 != deadline_nanos(ledger.began))
+/// Whether this thread has no name in the ledger yet: it waits before it has one.
+fn is_nameless() -> bool {
+    let (of, number) = NUMBER.get();
+    LEDGER.get().lock().as_ref().is_some_and(|ledger| of != deadline_nanos(ledger.began) || ledger.is_nameless(number))
 }
 
 fn thread_in(ledger: &mut Ledger, name: Option<String>) -> u32 {
     let generation = deadline_nanos(ledger.began);
     let (of, number) = NUMBER.get();
     if of == generation {
+        ledger.name_thread(number, name);
         return number;
     }
     let number = ledger.thread(interrupt::own_id(), name);

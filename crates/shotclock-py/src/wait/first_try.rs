@@ -222,7 +222,9 @@ impl Transfer {
         let shown = told::plainly(what, number, || None);
         let outcome = descriptor.released(|fd| call(fd, flags));
         drop(shown);
-        account.end(what, number, || None, ended_plainly(outcome.is_err()));
+        let is_interrupted = matches!(outcome, Err(Errno::INTR));
+        let ended = if is_interrupted { "interrupted" } else { ended_plainly(outcome.is_err()) };
+        account.end(what, number, || None, ended);
         let was_in_the_way = |errno| errno == Errno::AGAIN && descriptor.was_unblocked_since(before);
         outcome.map_err(|errno| if was_in_the_way(errno) { None } else { Some(errno) })
     }

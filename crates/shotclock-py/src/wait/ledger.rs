@@ -138,6 +138,17 @@ impl Ledger {
         self.threads.len() as u32 - 1
     }
 
+    pub(super) fn is_nameless(&self, thread: u32) -> bool {
+        self.threads.get(thread as usize).is_some_and(|thread| thread.name.is_none())
+    }
+
+    /// Gives a thread this name, if it has none.
+    pub(super) fn name_thread(&mut self, thread: u32, name: Option<String>) {
+        if let Some(thread) = self.threads.get_mut(thread as usize) {
+            thread.name = thread.name.take().or(name);
+        }
+    }
+
     /// The row of a key, which may be new.
     pub(super) fn row(&mut self, mut key: Key) -> u32 {
         if self.rows.len() >= MOST_ROWS && !self.numbers_of_rows.contains_key(&key) {
