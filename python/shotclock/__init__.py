@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ._program.status import Status, status
     from ._bounds.timeout_details import TimeoutDetails, timeout_details
     from ._waits.now import Wait, waits
+    from ._waits.serve import serve_waits
 
 __all__ = [
     "Cancelled",
@@ -65,6 +66,7 @@ __all__ = [
     "recv_exact",
     "remaining",
     "remove_policy",
+    "serve_waits",
     "set_attempt_delay",
     "set_lookup_timeout",
     "shield",
@@ -96,6 +98,7 @@ _HOMES = {
     "recv_exact": "_bounds.recv_exact",
     "remaining": "_bounds.scope",
     "remove_policy": "_bounds.policy",
+    "serve_waits": "_waits.serve",
     "set_attempt_delay": "_install.dial",
     "set_lookup_timeout": "_bounds.lookup",
     "shield": "_bounds.shield",

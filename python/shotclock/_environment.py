@@ -19,6 +19,7 @@ TOTAL = "SHOTCLOCK_TOTAL"
 # Set by this package only: when the total of a parent process ends, in nanoseconds of the monotonic clock.
 TOTAL_END = "SHOTCLOCK_TOTAL_END"
 ATTEMPT_DELAY = "SHOTCLOCK_ATTEMPT_DELAY"
+SERVE_WAITS = "SHOTCLOCK_SERVE_WAITS"
 
 # The longest timeout that sockets take: nanoseconds in 63 bits.
 _LONGEST = 2**63 // 10**9
@@ -37,6 +38,11 @@ def is_on() -> bool:
 def asks() -> bool:
     """Whether the children of this process are asked for the graft."""
     return os.environ.get(SWITCH) == "1"
+
+
+def serves_waits() -> bool:
+    """Whether this process is to tell others what waits in it."""
+    return os.environ.get(SERVE_WAITS) == "1"
 
 
 def ask() -> None:

@@ -12,7 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-_USAGE = "usage: python -m shotclock [LIMITS ..] [--graft] [--waits FILE] (-m MODULE | -c CODE | SCRIPT | -) [ARGUMENTS ..]"
+_USAGE = (
+    "usage: python -m shotclock [LIMITS ..] [--graft] [--waits FILE] [--serve-waits]"
+    " (-m MODULE | -c CODE | SCRIPT | -) [ARGUMENTS ..]"
+)
 _HELP = f"""{_USAGE}
        python -m shotclock --status
 
@@ -25,6 +28,7 @@ Run a program as `python` would, with shotclock's sockets in the place of the in
   --graft            leave the socket type as it is and put the methods onto it, as shotclock.install() does
   --waits FILE       when the program ends, or is interrupted, write where its time went: a page of HTML, JSON if
                      the name ends with .json, a short table to standard error for -
+  --serve-waits      tell `python -m shotclock.waits PID` what waits, whenever it asks
   --status           say what is replaced and what is not reached, and end
   -h, --help         say this, and end
 
@@ -59,6 +63,7 @@ class _Command:
         self.graft = False
         # Where the account of waits goes; None where none is kept.
         self.waits: str | None = None
+        self.serves_waits = False
         # None where only the status is wanted.
         self.program: Program | None = None
         self._words = words
@@ -72,6 +77,8 @@ class _Command:
                 options[option] = value if is_joined else self._value(option, "SECONDS")
             elif option == "--waits":
                 self.waits = value if is_joined else self._value(option, "FILE")
+            elif option == "--serve-waits" and not is_joined:
+                self.serves_waits = True
             elif option == "--graft" and not is_joined:
                 self.graft = True
             elif option == "--status" and not is_joined:
@@ -132,6 +139,10 @@ def _put_in_place(command: _Command) -> None:
     command.limits.hand_on()
     if command.waits is not None:
         _keep_account(command.waits)
+    if command.serves_waits or _environment.serves_waits():
+        from .._waits import serve
+
+        serve.serve_waits()
 
 
 def _keep_account(path: str) -> None:

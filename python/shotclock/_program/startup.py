@@ -48,6 +48,10 @@ def _arrange() -> None:
 
             graft.install()
             limits.put_in_place()
+            if _environment.serves_waits():
+                from .._waits import serve
+
+                serve.serve_waits()
         except Exception as error:
             if limits:
                 _environment.warn(error, "its limits do not hold")

@@ -13,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    Row = dict[str, Any]
-
 _SECOND = 1e9
 _NOBODY, _OTHERS = 0, 1
 
@@ -106,9 +104,9 @@ class _Row:
         self.count, self.seconds, self.longest = count, seconds, longest
 
 
-def _sums(rows: list[_Row], *names: str) -> list[Row]:
+def _sums(rows: list[_Row], *names: str) -> list[dict[str, Any]]:
     """The rows with these in common as one each, those that took longest first."""
-    sums: dict[tuple[str | None, ...], Row] = {}
+    sums: dict[tuple[str | None, ...], dict[str, Any]] = {}
     for row in rows:
         key = tuple(getattr(row, name) for name in names)
         known = sums.setdefault(key, {**dict(zip(names, key, strict=True)), "count": 0, "seconds": 0.0, "longest": 0.0})
@@ -136,5 +134,5 @@ def _without_end(bins: list[int]) -> list[int]:
     return bins[: last + 1]
 
 
-def _as_dict(wait: Wait) -> Row:
+def _as_dict(wait: Wait) -> dict[str, Any]:
     return dict(vars(wait))

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 _SECOND = 10**9
 
+# Threads of this package's, of which nobody wants to hear.
+_hidden: set[int] = set()
+
+
+def hide(ident: int) -> None:
+    """Leave a thread out from now on."""
+    _hidden.add(ident)
+
 
 @dataclass(frozen=True)
 class Wait:
@@ -62,11 +70,14 @@ def waits() -> list[Wait]:
     or while waits are recorded (``python -m shotclock --waits``, ``serve_waits()``).
     """
     frames = sys._current_frames()
-    frames.pop(get_ident(), None)
+    for ident in (get_ident(), *_hidden):
+        frames.pop(ident, None)
     names, numbers = _threads()
     now_ns = _native.monotonic_ns()
     found: dict[int, Wait] = {}
     for ident, native_id, what, to, descriptor, since, limit, end_ns in _native.waits():
+        if ident in _hidden:
+            continue
         line, inner_line = lines.of_frame(frames.get(ident))
         found[ident] = Wait(
             thread=names.get(ident) or _name(native_id),

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    Row = dict[str, Any]
-
 _STYLE = """
 :root { color-scheme: light dark; --back: #fff; --text: #1c2430; --faint: #5d6878; --line: #d9dee6; --box: #f5f7fa; }
 @media (prefers-color-scheme: dark) {
@@ -116,15 +114,15 @@ def _section(title: str, about: str, content: str) -> str:
     return f'<section>\n<h2>{escape(title)}</h2>{words}\n<div class="scroll">{content}</div>\n</section>'
 
 
-def _bars(rows: Sequence[Row], *names: str) -> list[charts.Bar]:
-    def text(row: Row) -> str:
+def _bars(rows: Sequence[dict[str, Any]], *names: str) -> list[charts.Bar]:
+    def text(row: dict[str, Any]) -> str:
         label = next((row[name] for name in names if row[name]), "nobody knows where")
         return label if names[0] == "what" else f"{label} · {row['what']}"
 
     return [charts.Bar(text(row), row["what"], row["seconds"], row["count"], row["longest"]) for row in rows]
 
 
-def _slowest(rows: Sequence[Row]) -> str:
+def _slowest(rows: Sequence[dict[str, Any]]) -> str:
     heads = ("took", "began at", "thread", "waited in", "for", "ended", "line")
     cells = [
         (
@@ -141,13 +139,13 @@ def _slowest(rows: Sequence[Row]) -> str:
     return _table(heads, cells, numbers=2)
 
 
-def _ends(rows: Sequence[Row]) -> str:
+def _ends(rows: Sequence[dict[str, Any]]) -> str:
     heads = ("times", "waited in all", "longest", "ended by", "waited in")
     cells = [(f"{row['count']:,}", seconds(row["seconds"]), seconds(row["longest"]), row["ended"], row["what"]) for row in rows]
     return _table(heads, cells, numbers=3)
 
 
-def _still(rows: Sequence[Row]) -> str:
+def _still(rows: Sequence[dict[str, Any]]) -> str:
     heads = ("for", "ends in", "thread", "waits in", "for", "line")
     cells = [
         (

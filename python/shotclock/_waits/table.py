@@ -53,9 +53,9 @@ def of_account(account: Mapping[str, Any]) -> str:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they need to be."""
-    cut = [[_cut(cell) for cell in row[:-1]] + [row[-1]] for row in rows]
-    widths = [max(len(row[column]) for row in [list(heads), *cut]) for column in range(len(heads))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *cut])
+    shown = [[cut(cell, _WIDEST) for cell in row[:-1]] + [row[-1]] for row in rows]
+    widths = [max(len(row[column]) for row in [list(heads), *shown]) for column in range(len(heads))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *shown])
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -70,5 +70,6 @@ def seconds(number: float | None) -> str:
     return f"{number * 1e3:.3g} ms" if number >= 1e-3 else f"{number * 1e6:.0f} us"
 
 
-def _cut(cell: str) -> str:
-    return cell if len(cell) <= _WIDEST else f"{cell[: _WIDEST - 1]}…"
+def cut(text: str, most: int) -> str:
+    """Leave the end out where it is too long."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

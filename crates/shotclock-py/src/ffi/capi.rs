@@ -117,7 +117,7 @@ asleep_at_the_end! {
     fn PyFloat_AsDouble(object: *mut PyObject) -> c_double;
     fn PyNumber_Index(object: *mut PyObject) -> *mut PyObject;
     fn PyFloat_FromDouble(number: c_double) -> *mut PyObject;
-    fn PyImport_GetModule(name: *mut PyObject) -> *mut PyObject;
+    fn PyImport_GetModuleDict() -> *mut PyObject;
     fn PyImport_ImportModule(name: *const c_char) -> *mut PyObject;
     fn PyList_Append(list: *mut PyObject, item: *mut PyObject) -> c_int;
     fn PyList_AsTuple(list: *mut PyObject) -> *mut PyObject;

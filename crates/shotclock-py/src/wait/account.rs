@@ -10,7 +10,9 @@ use std::time::Duration;
 use shotclock::Deadline;
 use shotclock::unstable::{PerProcess, Stop, address_of_number, deadline_nanos, interrupt};
 
-use crate::ffi::capi::{PyDict_GetItemWithError, PyErr_Clear, PyImport_GetModule, PyObject_GetAttrString};
+use crate::ffi::capi::{
+    PyDict_GetItemString, PyDict_GetItemWithError, PyErr_Clear, PyImport_GetModuleDict, PyObject_GetAttrString,
+};
 use crate::ffi::exception::{Kept, is_raised};
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
@@ -249,8 +251,12 @@ fn name_of_thread() -> Option<String> {
     // further.
     unsafe {
         let name = (|| {
-            let threading = Owned::new(PyImport_GetModule(Owned::text("threading")?.as_ptr()))?;
-            let active = Owned::new(PyObject_GetAttrString(threading.as_ptr(), c"_active".as_ptr()))?;
+            // Not by PyImport_GetModule, which waits for an import under way: this call may be part of that.
+            let threading = PyDict_GetItemString(PyImport_GetModuleDict(), c"threading".as_ptr());
+            if threading.is_null() {
+                return Err(Raised);
+            }
+            let active = Owned::new(PyObject_GetAttrString(threading, c"_active".as_ptr()))?;
             let ident = Owned::size(interrupt::own_id())?;
             let thread = PyDict_GetItemWithError(active.as_ptr(), ident.as_ptr());
             if thread.is_null() { Err(Raised) } else { text_attribute(&Owned::borrowed(thread), c"_name") }
