@@ -16,7 +16,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Do what the command line says. Ends with 0 once the process has ended or after ``--once``; 1 where it cannot be asked."""
+    """Do what the command line says. Ends with 0 once the process has ended, or after ``--once``; 1 without an answer."""
     sys.exit(ask.main(sys.argv[1:]))
 
 

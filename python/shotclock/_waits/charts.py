@@ -47,7 +47,8 @@ class Colours:
         dark = "".join(f".k{number} {{ fill: {colour}; }}\n" for number, colour in enumerate(_DARK))
         return (
             f"svg {{ display: block; width: 100%; min-width: 40rem; height: auto; }}\n"
-            f"svg text {{ font: 13px system-ui, sans-serif; fill: var(--text); }} svg .quiet {{ fill: var(--faint); }}\n"
+            f"svg text {{ font: 13px system-ui, sans-serif; fill: var(--text); }}\n"
+            f"svg .quiet {{ fill: var(--faint); }}\n"
             f"svg .ground {{ fill: var(--box); }} svg .open {{ opacity: .35; }} svg line {{ stroke: var(--line); }}\n"
             f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
         )

@@ -66,8 +66,8 @@ def waits() -> list[Wait]:
     """List what waits now in this process, the longest first.
 
     Seen are the waits that shotclock's methods make, with the limit that ends each, and what other threads of Python's
-    wait in by one call of the system: plain calls of sockets, sleeps, polls, pipes, children. Locks are seen in a scope,
-    or while waits are recorded (``python -m shotclock --waits``, ``serve_waits()``).
+    wait in by one call of the system: plain calls of sockets, sleeps, polls, pipes, children. Locks are seen in a
+    scope, or while waits are recorded (``python -m shotclock --waits``, ``serve_waits()``).
     """
     frames = sys._current_frames()
     for ident in (get_ident(), *_hidden):

@@ -60,12 +60,16 @@ def of_account(account: dict[str, Any]) -> str:
         ),
         _section(
             "Threads",
-            "What each waited for, and when; a full column has waited all the time, a gap has not waited. What is pale was "
-            "waited for still at the end.",
+            "What each waited for, and when; a full column has waited all the time, a gap has not waited. "
+            "What is pale was waited for still at the end.",
             charts.timeline(account, colours),
         ),
         _section("The slowest", "The longest waits, each by itself.", _slowest(account["slowest"])),
-        _section("What ended before it was done", "By limits, by cancellers, by closing, by errors.", _ends(account["by_end"])),
+        _section(
+            "What ended before it was done",
+            "By limits, by cancellers, by closing, by errors.",
+            _ends(account["by_end"]),
+        ),
         _section("Still waiting at the end", "", _still(account["still_waiting"])),
     ]
     return (
@@ -83,7 +87,8 @@ def _sentence(account: dict[str, Any]) -> str:
     main = next((thread for thread in account["threads"] if thread["name"] == "MainThread"), None)
     waited = 0.0 if main is None else main["waited"]
     share = min(1, waited / lasted) if lasted else 0
-    said = f"It ran for <b>{seconds(lasted)}</b>; its main thread waited for <b>{seconds(waited)}</b> of that ({share:.0%})."
+    said = f"It ran for <b>{seconds(lasted)}</b>; its main thread waited for <b>{seconds(waited)}</b> of that"
+    said += f" ({share:.0%})."
     if account["by_line"]:
         most = account["by_line"][0]
         line = most["line"] or "an unknown line"
@@ -141,7 +146,10 @@ def _slowest(rows: Sequence[dict[str, Any]]) -> str:
 
 def _ends(rows: Sequence[dict[str, Any]]) -> str:
     heads = ("times", "waited in all", "longest", "ended by", "waited in")
-    cells = [(f"{row['count']:,}", seconds(row["seconds"]), seconds(row["longest"]), row["ended"], row["what"]) for row in rows]
+    cells = [
+        (f"{row['count']:,}", seconds(row["seconds"]), seconds(row["longest"]), row["ended"], row["what"])
+        for row in rows
+    ]
     return _table(heads, cells, numbers=3)
 
 
@@ -175,4 +183,5 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str | None]], numbers: 
             parts.append(f"<{tag}{kind}>{f'<code>{text}</code>' if is_line else text}</{tag}>")
         return f"<tr>{''.join(parts)}</tr>"
 
-    return f"<table><thead>{row_of(heads, 'th')}</thead><tbody>{''.join(row_of(row, 'td') for row in rows)}</tbody></table>"
+    body = "".join(row_of(row, "td") for row in rows)
+    return f"<table><thead>{row_of(heads, 'th')}</thead><tbody>{body}</tbody></table>"

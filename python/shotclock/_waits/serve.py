@@ -1,8 +1,8 @@
 """The waits of this process, for whoever of its user's asks from another one: ``python -m shotclock.waits PID``.
 
 By a Unix socket in the abstract namespace: there is no file that others could open, or that stays behind. Anybody may
-connect to such a name; so each end asks the system who the other one is. Who is neither this user nor root is told nothing,
-and who asks believes nobody but the process that it means.
+connect to such a name; so each end asks the system who the other one is. Who is neither this user nor root is told
+nothing, and who asks believes nobody but the process that it means.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _served_by: int | None = None
 def serve_waits() -> None:
     """Have this process tell its waits to ``python -m shotclock.waits PID``, from a daemon thread, from now on.
 
-    Only its own user, and root, are told. It answers while the main thread hangs in a wait, but not while code in C holds
-    the interpreter. From then on plain calls tell of their waits, too, and what waits beside sockets, as far as
-    ``install()`` reaches that. A forked child serves none until it calls this itself. Asked again it changes nothing.
+    Only its own user, and root, are told. It answers while the main thread hangs in a wait, but not while code in C
+    holds the interpreter. From then on plain calls tell of their waits, too, and so does what waits beside sockets. A
+    forked child serves none until it calls this itself. Asked again it changes nothing.
 
     Raises OSError where no socket can be had, and ImportError in a subinterpreter.
     """

@@ -63,7 +63,7 @@ _CALLS = {"x86_64": _OF_X86_64, "aarch64": _OF_AARCH64}.get(_MACHINE, {})
 def of_thread(native_id: int) -> tuple[str, int | None] | None:
     """Say in which call the thread waits, and on which descriptor; None if in none that is known to wait.
 
-    Waiting for the interpreter is a call of the system too, and not told apart from waiting for a lock: neither is said.
+    Waiting for the interpreter is a call of the system too, not told apart from waiting for a lock: neither is said.
     """
     try:
         with open(f"/proc/self/task/{native_id}/syscall", "rb", buffering=0) as file:

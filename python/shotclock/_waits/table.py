@@ -37,7 +37,8 @@ def of_account(account: Mapping[str, Any]) -> str:
         rows = account[name][:_LINES]
         if rows:
             figures = [
-                (seconds(row["seconds"]), str(row["count"]), seconds(row["longest"]), *(row[column] or "" for column in columns))
+                (seconds(row["seconds"]), str(row["count"]), seconds(row["longest"]))
+                + tuple(row[column] or "" for column in columns)
                 for row in rows
             ]
             parts.append(table(("in all", "times", "longest", *columns), figures))

@@ -4,8 +4,8 @@ use std::os::fd::RawFd;
 
 use crate::ffi::capi::{PyErr_Clear, PyObject};
 use crate::hooks::called::Called;
+use crate::hooks::descriptor;
 use crate::hooks::number::plain_int;
-use crate::hooks::poll;
 use crate::wait::account::{Account, ended_plainly};
 use crate::wait::told;
 
@@ -27,7 +27,7 @@ fn number_of(called: &Called<'_>, what: &str) -> Option<RawFd> {
     if called.is_of_module() {
         return called.first().and_then(plain_int).and_then(|number| RawFd::try_from(number).ok());
     }
-    let number = poll::number_of(called.me).ok();
+    let number = descriptor::number_of(called.me).ok();
     if number.is_none() {
         // It is closed, which the call will say.
         // SAFETY: the interpreter is held.
