@@ -46,6 +46,9 @@ class Suite:
     def exists(self, tests: pathlib.Path) -> bool:
         """Whether this interpreter has it; ``tests`` is the folder of its package ``test``."""
         place = (self.folder or tests).joinpath(*self.name.split("."))
+        if any(suite.name.startswith(f"{self.name}.") for suite in SUITES):
+            # Where it has parts they are listed by themselves.
+            return place.with_suffix(".py").is_file()
         return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
 
 

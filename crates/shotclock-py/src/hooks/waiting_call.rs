@@ -7,6 +7,7 @@ use std::time::Duration;
 use shotclock::unstable::{Interest, Operation, Pause, Readiness, Stop, Waiter, deadline_nanos};
 use shotclock::{Deadline, LimitKind};
 
+use crate::ffi::call::check_signals;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
 use crate::wait::timing::{First, Timing};
@@ -162,6 +163,8 @@ impl<F: FnMut(Part) -> PyResult<Option<Owned>>> Waiter for &ByParts<F> {
     }
 
     fn wait(&mut self, _: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        // One that came between two parts interrupts neither.
+        check_signals().map_err(Stop::Interrupt)?;
         let part = self.part.get();
         self.part.set((part + part / 2).min(self.longest));
         let part = match deadline_nanos(until).saturating_sub(deadline_nanos(now)) {
