@@ -16,8 +16,9 @@ _PACKAGE = __name__.partition(".")[0]
 _ABOVE = ("_socket", "_ssl", "selectors", "socket", "ssl")
 
 _locks: list[RLock] = []
-# Those that the thread that forks has taken.
-_taken: list[RLock] = []
+# Those that a thread that forks has taken, by its number: several may be at it at once. A handler of a signal may fork
+# meanwhile, so of each thread a list for each fork.
+_taken: dict[int, list[list[RLock]]] = {}
 
 
 def new_lock() -> RLock:
@@ -38,17 +39,26 @@ def _hold_still() -> None:
 
 def _first_not_taken() -> RLock | None:
     """Take all locks. If one is not free, take none and give that one."""
+    taken: list[RLock] = []
     for lock in _locks:
         if not lock.acquire(blocking=False):
-            _go_on()
+            _release(taken)
             return lock
-        _taken.append(lock)
+        taken.append(lock)
+    _taken.setdefault(get_ident(), []).append(taken)
     return None
 
 
 def _go_on() -> None:
-    while _taken:
-        _taken.pop().release()
+    if (of_forks := _taken.get(get_ident())) is not None:
+        _release(of_forks.pop())
+        if not of_forks:
+            del _taken[get_ident()]
+
+
+def _release(taken: list[RLock]) -> None:
+    while taken:
+        taken.pop().release()
 
 
 def _finish_imports() -> None:

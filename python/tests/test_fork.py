@@ -115,3 +115,62 @@ def test_locks_are_free_in_a_child_whatever_their_order():
         print("free")
     """
     assert check(program, beneath=("-W", "ignore")) == "free\n"
+
+
+def test_many_threads_may_fork_at_once():
+    """Each holds the locks for its own fork, and lets go of its own."""
+    program = """
+        import os, sys, threading
+        import shotclock
+        from shotclock import _fork
+
+        shotclock.install()
+        sys.setswitchinterval(1e-6)
+        begin, codes = threading.Barrier(12), []
+
+        def fork():
+            begin.wait()
+            for _ in range(15):
+                child = os.fork()
+                if child == 0:
+                    with shotclock.deadline(1):
+                        os._exit(0)
+                codes.append(os.waitpid(child, 0)[1])
+
+        threads = [threading.Thread(target=fork) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert _fork._taken == {}
+        print(len(codes), set(codes))
+    """
+    assert check(program, beneath=("-W", "ignore")) == "180 {0}\n"
+
+
+def test_a_handler_may_fork_while_its_thread_does():
+    program = """
+        import os, signal
+        import shotclock
+        from shotclock import _fork
+
+        shotclock.install()
+        inner = []
+
+        def handle(*_):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            inner.append(os.waitpid(child, 0)[1])
+
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.03, 0.03)
+        for _ in range(100):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert _fork._taken == {} and not any(inner), inner
+    """
+    check(program)
