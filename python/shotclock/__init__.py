@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._bounds.shield import shield
     from ._install.dial import get_attempt_delay, set_attempt_delay
     from ._install.graft import install, uninstall
+    from ._bounds.overdue import OverdueWarning
     from ._bounds.lookup import get_lookup_timeout, set_lookup_timeout
     from ._bounds.overdue import Overdue
     from ._bounds.policy import Policy, policy_of, remove_policy
@@ -50,6 +51,7 @@ __all__ = [
     "Canceller",
     "IncompleteReadError",
     "Overdue",
+    "OverdueWarning",
     "Policy",
     "Scope",
     "Status",
@@ -81,6 +83,7 @@ _HOMES = {
     "Canceller": "_bounds.cancel",
     "IncompleteReadError": "_bounds.recv_exact",
     "Overdue": "_bounds.overdue",
+    "OverdueWarning": "_bounds.overdue",
     "Policy": "_bounds.policy",
     "Scope": "_bounds.scope",
     "Status": "_program.status",

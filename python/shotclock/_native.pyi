@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextvars import Context
 from socket import socket as _socket_object
 from types import BuiltinFunctionType, CodeType, ModuleType
 from typing import Any, Self
@@ -126,6 +127,8 @@ class Link:
     # How long after entering that is; -1 where it does not count from there.
     _duration_ns: int
     expired: bool
+    # Whether a connection was ended in it that a library in C waited for.
+    _ended_connection: bool
     # Whether entering it begins with `reach_every_socket`.
     _reaches: bool
     # What it bounds beside sockets: 0 nothing, 1 what waits in the interpreter's functions, 2 connections in C libraries too.
@@ -225,6 +228,27 @@ def know_lock_takers(
 
 def check_join() -> None:
     """Raise what has ended the waits around a join by now, if anything has."""
+
+def prove_context(context: Context, /) -> None:
+    """Find out where a thread's state has its context. Called within that context, twice, within another each time."""
+
+def begin_watch() -> str | None:
+    """Look after the scopes that are entered from now on; say why connections of libraries in C cannot be ended, if so."""
+
+def end_watch() -> None:
+    """Look after none from now on."""
+
+def pause_watch() -> None:
+    """Have the thread that looks after scopes end, until it is needed: before a fork."""
+
+def resume_watch() -> None:
+    """Start it anew if there is anything to look after."""
+
+def watch_anew() -> None:
+    """Look after what this thread is in, in a forked child."""
+
+def watcher() -> int:
+    """Give the system's number of that thread; 0 if there is none."""
 
 def forget_after_fork() -> None:
     """For os.register_at_fork."""

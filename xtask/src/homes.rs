@@ -27,7 +27,7 @@ const RULES: [Rule; 24] = [
     ("thread::sleep", &[]),
     ("nanosleep", &[]),
     ("park_timeout", &[]),
-    ("wait_timeout", &[]),
+    ("wait_timeout", &["crates/shotclock/src/sys/alarm.rs"]),
     ("recv_timeout(", &[]),
     ("SO_RCVTIMEO", &["crates/shotclock/src/sys/linux/brief.rs"]),
     ("SO_SNDTIMEO", &["crates/shotclock/src/sys/linux/brief.rs"]),

@@ -14,5 +14,6 @@ mod hooks;
 mod methods;
 mod names;
 mod tls;
+mod watch;
 
 pub mod mount;

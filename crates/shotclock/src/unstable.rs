@@ -16,7 +16,7 @@ use crate::sys::message::ControlSlice;
 pub use crate::sys::resolver::{
     AddressRecord, Failure, Hints, HostRecord, address_info_text, host_name, host_text, set_host_name,
 };
-pub use crate::sys::{Errno, Readiness, file, interrupt, syscall};
+pub use crate::sys::{Alarm, Errno, Readiness, file, interrupt, stuck, syscall};
 pub use crate::wait::{
     Cancellers, FirstTry, Gate, Interest, Latch, Limit, Moves, Operation, Pause, PolicyState, PollWaiter, Stop, Waiter,
     drive, open_scopes, wait_out,

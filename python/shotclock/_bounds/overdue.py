@@ -1,4 +1,5 @@
-"""What ends a block that has swallowed the end of its scope, and waits again and again."""
+"""What ends a block that has swallowed the end of its scope, and waits again and again; and what is said of one that
+cannot be ended."""
 
 from __future__ import annotations
 
@@ -15,8 +16,29 @@ class Overdue(BaseException):
     canceller: object = None
 
 
+class OverdueWarning(RuntimeWarning):
+    """A deadline scope is over since 0.2 s, and its thread is in it still, in something that nothing ends: it computes, or
+    a library in C waits for what is no connection.
+
+    It is issued once for a scope, by a thread of this package, and names the line where the scope's thread is. To have none
+    ``warnings.filterwarnings("ignore", category=shotclock.OverdueWarning)``; as an error it is reported by
+    ``sys.unraisablehook``, since it cannot be raised in that thread.
+    """
+
+
 def as_timeout(overdue: Overdue) -> TimeoutError:
     """Make the TimeoutError that it stands for."""
     error = TimeoutError(*overdue.args)
     vars(error).update(vars(overdue))
+    return error
+
+
+def ended_connection(scope: object, limit: str, elapsed: float) -> TimeoutError:
+    """Make the TimeoutError of a scope that has ended the connection which a library in C waited for.
+
+    ``elapsed`` is how long the scope has been there, in seconds.
+    """
+    error = TimeoutError("timed out")
+    vars(error).update(phase="library", limit=limit, elapsed=elapsed, sent=None, partial=b"", scope=scope)
+    error.add_note("library: the deadline scope ended, and with it the connection that a library in C waited for")
     return error

@@ -5,9 +5,14 @@ alone says only that the other one was being handled when it was raised, maybe b
 not be taken for the end. So the context counts only where a library did both: the frame that caught the earlier
 exception and the frame that raised the later one belong to modules that are known to turn errors of sockets into their
 own.
+
+Where a connection was ended from outside, since a library in C waited for it, the library says so in words of its own.
 """
 
 from __future__ import annotations
+
+import errno
+from opcode import opmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +26,12 @@ _WRAPPERS = frozenset(
     requests urllib3 httplib2 httpx httpcore h11 websocket websockets botocore boto3 google_auth_httplib2
     redis valkey pymemcache memcache pymongo kafka pika amqp kombu stomp cassandra elastic_transport elasticsearch
     pymysql MySQLdb mysql pg8000 clickhouse_driver ldap3 paramiko dns thrift impacket shotclock
+    psycopg psycopg2 psycopg_pool asyncpg sqlalchemy django peewee pymssql ibm_db oracledb
     """.split()
 )
+# What the system says of a connection that was ended from outside.
+_ENDED = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN, errno.ETIMEDOUT})
+_RAISES = frozenset({opmap["RAISE_VARARGS"], opmap["RERAISE"]})
 _CARRIERS = frozenset({"_vendor", "vendored", "packages"})
 
 
@@ -41,6 +50,8 @@ def is_end_of(scope: object, error: BaseException) -> bool:
                 return True
         elif isinstance(known, TimeoutError) and getattr(known, "scope", None) is scope:
             return True
+        elif getattr(scope, "_ended_connection", False) and _is_of_connection(known):
+            return True
         else:
             to_see += [known.__cause__, getattr(known, "reason", None), *known.args]
             if _is_made_by_library(known):
@@ -55,6 +66,21 @@ def _is_made_by_library(error: Exception) -> bool:
     while raised_at.tb_next is not None:
         raised_at = raised_at.tb_next
     return _is_wrapper(caught_at) and _is_wrapper(raised_at)
+
+
+def _is_of_connection(error: Exception) -> bool:
+    """Whether this is how a library in C says that its connection has ended: it raised it itself, as an exception of its
+    own or as the system's, or a module that is known to raise such errors did.
+    """
+    if type(error).__module__ == "builtins":
+        return isinstance(error, EOFError) or isinstance(error, OSError) and error.errno in _ENDED
+    raised_at = error.__traceback__
+    # One that is kept and raised later, as psycopg does, has begun a new traceback.
+    while raised_at is not None and raised_at.tb_next is not None:
+        raised_at = raised_at.tb_next
+    if raised_at is None or _is_wrapper(raised_at):
+        return True
+    return raised_at.tb_frame.f_code.co_code[raised_at.tb_lasti] not in _RAISES
 
 
 def _is_wrapper(traceback: TracebackType) -> bool:

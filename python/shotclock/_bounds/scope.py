@@ -11,7 +11,7 @@ import math
 from .. import _native
 from . import decorated
 from .causes import causes
-from .overdue import Overdue, as_timeout
+from .overdue import Overdue, as_timeout, ended_connection
 from .own_end import is_end_of
 
 TYPE_CHECKING = False
@@ -81,6 +81,9 @@ class Scope(_native.Link):
         """Turn ``Overdue``, of an end that the block had swallowed, into TimeoutError again, which callers expect."""
         if isinstance(error, Overdue) and error.scope is self:
             raise as_timeout(error) from error
+        if self._ended_connection and not _is_own(self, error) and is_end_of(self, error):
+            since = self.deadline_ns - max(0, self._duration_ns)
+            raise ended_connection(self, self._limit, (_native.monotonic_ns() - since) / _SECOND) from error
         return False
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -139,8 +142,13 @@ def deadline(seconds: float, *, waits: bool | Literal["python"] = True) -> Scope
     libraries, and whatever else waits in a function of the interpreter's: ``time.sleep``, ``select`` and ``selectors``,
     locks, conditions, events, queues, futures, joins, pipes and terminals, children, signals and locks of files. What
     need not wait never raises; once the time is over, what cleans up (a lock, a join, a child) may still wait for 50
-    ms, once. It does not reach other threads (see ``Scope.carry``), nor C libraries' own waits. ``waits=False`` bounds
-    sockets and lookups alone. Code that swallows the end and goes on waiting is ended by an exception that is no
+    ms, once. It does not reach other threads (see ``Scope.carry``).
+
+    Where a library in C waits for a connection of its own (libpq, libcurl), that connection is ended from outside, some
+    20 ms later, and the error that the library raises becomes the cause of a TimeoutError. What nothing can end
+    (computing, a lookup in C) is reported 0.2 s later, as an ``OverdueWarning``.
+
+    ``waits="python"`` leaves libraries in C alone, ``waits=False`` bounds sockets and lookups only. Code that swallows the end and goes on waiting is ended by an exception that is no
     ``Exception``; when the block is left, that is turned into the TimeoutError again. Entering the first scope does
     ``install()``; whatever takes the methods away later, such as a mock that puts back what it found, is put right when
     the next scope is entered.
@@ -228,6 +236,10 @@ def checked_seconds(seconds: float) -> float:
     if not 0 <= seconds <= MOST_SECONDS:
         raise ValueError(f"{seconds!r} seconds: expected 0 to {MOST_SECONDS:.0e}")
     return float(seconds)
+
+
+def _is_own(scope: Scope, error: BaseException) -> bool:
+    return isinstance(error, TimeoutError) and getattr(error, "scope", None) is scope
 
 
 def _checked_waits(waits: bool | Literal["python"]) -> int:

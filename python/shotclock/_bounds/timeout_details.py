@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class TimeoutDetails:
     """Which limit ended a call, what the call was at, for how long, and how much had moved; see ``timeout_details``."""
 
-    # "lookup", "connect", "accept", "handshake", "recv", "send" or "shutdown" (the end of TLS).
+    # "lookup", "connect", "accept", "handshake", "recv", "send" or "shutdown" (the end of TLS);
+    # "library": a library in C waited for a connection of its own, since whenever within the scope.
     phase: str
     # "timeout": the socket's own; "scope": a deadline scope; "program": the program's (``--total``, ``SHOTCLOCK_TOTAL``);
     # "first byte", "idle", "total": those of a server's policy. There may be others some day.

@@ -11,6 +11,7 @@ import os
 
 from .. import _native
 from .._fork import new_lock
+from . import watch
 from .on_import import on_import
 from .replacements import ClassAttributes
 
@@ -53,6 +54,7 @@ def install() -> None:
         if _current is mine:
             _withdraw.extend(superfluous)
             superfluous = []
+            watch.begin()
     for each in superfluous:
         each()
 
@@ -66,18 +68,20 @@ def uninstall() -> None:
         _withdraw.clear()
         _joins.undo()
         _native.unhook()
+        watch.end()
+    watch.rest()
     for each in withdraw:
         each()
 
 
 def replaced() -> tuple[str, ...]:
     """Name what is replaced."""
-    return (*_native.hooks(), *_joins.names())
+    return (*_native.hooks(), *_joins.names(), *watch.replaced())
 
 
 def left_out() -> tuple[str, ...]:
     """Name what could not be replaced, and say why."""
-    return tuple(f"{name}: {why}" for name, why in _left_out.items())
+    return (*(f"{name}: {why}" for name, why in _left_out.items()), *watch.left_out())
 
 
 def _hook(mine: object, owners: Callable[[Any], Iterator[tuple[str, object]]], module: Any) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NEVER_REACHED = (
-    "C extensions with sockets of their own (libpq, libcurl, ..)",
+    "what C extensions wait for beside connections (their lookups, locks, files)",
     "subinterpreters",
     "children whose interpreter reads no start-up file (-S, pip install --target, frozen programs)",
 )

@@ -77,6 +77,18 @@ pub(crate) unsafe fn call_method_with(object: &Owned, name: &CStr, argument: *mu
     }
 }
 
+/// `callable(*arguments)`, of a few.
+///
+/// # Safety
+/// All must be alive.
+pub(crate) unsafe fn call_with<const N: usize>(
+    callable: *mut PyObject,
+    arguments: [*mut PyObject; N],
+) -> PyResult<Owned> {
+    // SAFETY: by the caller's promise; the interpreter is held.
+    Owned::new(unsafe { PyObject_Vectorcall(callable, arguments.as_ptr(), N, ptr::null_mut()) })
+}
+
 /// Lets pending signal handlers run, in the main thread (PEP 475).
 pub(crate) fn check_signals() -> PyResult<()> {
     // SAFETY: the interpreter is held.

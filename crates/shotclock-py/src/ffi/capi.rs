@@ -22,22 +22,23 @@ pub(crate) use pyo3_ffi::{
     PyCFunctionWithKeywords, PyCapsule_Destructor, PyExc_BlockingIOError, PyExc_Exception, PyExc_ImportError,
     PyExc_OSError, PyExc_OverflowError, PyExc_PermissionError, PyExc_RuntimeError, PyExc_RuntimeWarning,
     PyExc_SystemError, PyExc_TimeoutError, PyExc_TypeError, PyExc_UnicodeError, PyExc_ValueError, PyExc_Warning,
-    PyFrameObject, PyGetSetDef, PyInterpreterState, PyLong_Type, PyMemberDef, PyMethodDef, PyMethodDefPointer,
-    PyMethodDescr_Type, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Slot, PyObject, PyThreadState, PyType_Slot,
-    PyType_Spec, PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter, visitproc,
+    PyFrameObject, PyGILState_STATE, PyGetSetDef, PyInterpreterState, PyLong_Type, PyMemberDef, PyMethodDef,
+    PyMethodDefPointer, PyMethodDescr_Type, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Slot, PyObject,
+    PyThreadState, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter, visitproc,
 };
 
 // The first list: functions in which no Python code can run, because they neither make nor free anything and cannot
 // fail the way they are used.
 pub(crate) use pyo3_ffi::{
-    Py_False, Py_INCREF, Py_IncRef, Py_None, Py_REFCNT, Py_TYPE, Py_True, PyBool_FromLong, PyByteArray_Check,
-    PyBytes_AsString, PyBytes_Check, PyBytes_CheckExact, PyBytes_Size, PyCFunction_Check, PyCFunction_GetFunction,
-    PyCapsule_GetPointer, PyDict_Size, PyErr_ExceptionMatches, PyErr_Fetch, PyErr_GivenExceptionMatches,
-    PyErr_Occurred, PyFloat_Check, PyFloat_CheckExact, PyFrame_GetCode, PyIndex_Check, PyInterpreterState_Get,
-    PyInterpreterState_GetID, PyList_Check, PyList_Size, PyLong_Check, PyLong_CheckExact, PyMem_Free, PyModule_GetDef,
-    PyModule_GetDict, PyModuleDef_Init, PyObject_GC_UnTrack, PyThread_get_thread_ident, PyTuple_Check, PyTuple_GetItem,
-    PyTuple_SetItem, PyTuple_Size, PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_IsSubtype,
-    PyUnicode_Check, PyUnicode_CheckExact, PyUnicode_CompareWithASCIIString, PyUnicode_GetLength,
+    Py_False, Py_INCREF, Py_IncRef, Py_IsInitialized, Py_None, Py_REFCNT, Py_TYPE, Py_True, PyBool_FromLong,
+    PyByteArray_Check, PyBytes_AsString, PyBytes_Check, PyBytes_CheckExact, PyBytes_Size, PyCFunction_Check,
+    PyCFunction_GetFunction, PyCapsule_GetPointer, PyDict_Size, PyErr_ExceptionMatches, PyErr_Fetch,
+    PyErr_GivenExceptionMatches, PyErr_Occurred, PyFloat_Check, PyFloat_CheckExact, PyFrame_GetCode, PyIndex_Check,
+    PyInterpreterState_Get, PyInterpreterState_GetID, PyList_Check, PyList_Size, PyLong_Check, PyLong_CheckExact,
+    PyMem_Free, PyModule_GetDef, PyModule_GetDict, PyModuleDef_Init, PyObject_GC_UnTrack, PyThread_get_thread_ident,
+    PyThreadState_Get, PyTuple_Check, PyTuple_GetItem, PyTuple_SetItem, PyTuple_Size, PyType_Check, PyType_GetFlags,
+    PyType_GetModule, PyType_GetSlot, PyType_IsSubtype, PyUnicode_Check, PyUnicode_CheckExact,
+    PyUnicode_CompareWithASCIIString, PyUnicode_GetLength,
 };
 
 /// The flag of a method that is told which class defines it; the bindings leave it out for the stable interface.
@@ -117,8 +118,13 @@ asleep_at_the_end! {
     fn PyFloat_AsDouble(object: *mut PyObject) -> c_double;
     fn PyNumber_Index(object: *mut PyObject) -> *mut PyObject;
     fn PyFloat_FromDouble(number: c_double) -> *mut PyObject;
+    /// The bindings have one that hangs as well, by another way.
+    fn PyGILState_Ensure() -> PyGILState_STATE;
+    fn PyGILState_Release(state: PyGILState_STATE);
     fn PyImport_GetModuleDict() -> *mut PyObject;
     fn PyImport_ImportModule(name: *const c_char) -> *mut PyObject;
+    /// Not in the stable interface, but documented, exported by every CPython since 3.7, and the same in all.
+    fn PyInterpreterState_ThreadHead(interpreter: *mut PyInterpreterState) -> *mut PyThreadState;
     fn PyList_Append(list: *mut PyObject, item: *mut PyObject) -> c_int;
     fn PyList_AsTuple(list: *mut PyObject) -> *mut PyObject;
     fn PyList_New(len: Py_ssize_t) -> *mut PyObject;
@@ -146,6 +152,10 @@ asleep_at_the_end! {
     fn PySequence_GetItem(sequence: *mut PyObject, index: Py_ssize_t) -> *mut PyObject;
     fn PySequence_Size(sequence: *mut PyObject) -> Py_ssize_t;
     fn PyTuple_New(len: Py_ssize_t) -> *mut PyObject;
+    /// As [`PyInterpreterState_ThreadHead`].
+    fn PyThreadState_Next(state: *mut PyThreadState) -> *mut PyThreadState;
+    /// In the stable interface since 3.10; it may make the frame an object.
+    fn PyThreadState_GetFrame(state: *mut PyThreadState) -> *mut PyFrameObject;
     fn PyType_FromSpec(spec: *mut PyType_Spec) -> *mut PyObject;
     fn PyType_Modified(of: *mut PyTypeObject);
     fn PyUnicode_Append(text: *mut *mut PyObject, more: *mut PyObject);

@@ -13,6 +13,7 @@ use crate::hooks::watched;
 use crate::socket::open;
 use crate::wait::bounds::Reach;
 use crate::wait::chain;
+use crate::wait::open_scopes::Inside;
 
 /// What bounds a wait of an ordinary call, and what handles it then.
 pub(crate) type Handler = fn(&Called<'_>) -> *mut PyObject;
@@ -75,7 +76,12 @@ fn is_bounded_here() -> bool {
 /// Makes a call that is not free.
 #[cold]
 fn make<P: Handled>(called: &Called<'_>) -> *mut PyObject {
-    if is_bounded_here() { P::HANDLER(called) } else { watched::call(called, P::WHAT) }
+    if !is_bounded_here() {
+        return watched::call(called, P::WHAT);
+    }
+    // What the thread waits for meanwhile is no library's own.
+    let _inside = Inside::enter();
+    P::HANDLER(called)
 }
 
 // In those that stand in the interpreter's tables nothing is to be dropped when the interpreter ends the thread by unwinding

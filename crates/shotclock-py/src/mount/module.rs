@@ -25,6 +25,7 @@ use crate::socket::stock::stock;
 use crate::socket::{accepted, kinds, stock, waiting};
 use crate::tls::{guard, tries};
 use crate::wait::{canceller, chain, link_type, lookup_limit, low_water, policy, seen, statement};
+use crate::watch::{context, watcher};
 
 /// `_native.prepare(stock)`: takes what is needed from the interpreter's own `_socket`.
 unsafe extern "C" fn prepare(_: *mut PyObject, module: *mut PyObject) -> *mut PyObject {
@@ -170,6 +171,7 @@ fn definitions() -> Vec<PyMethodDef> {
     all.extend(of_files());
     all.extend(of_limits());
     all.extend(of_waits());
+    all.extend(of_watcher());
     all.extend(of_peers());
     all.extend(of_sight());
     all.push(PyMethodDef::zeroed());
@@ -343,6 +345,29 @@ fn of_sight() -> Vec<PyMethodDef> {
         ),
         method(c"account", statement::account, METH_NOARGS, c"account()\n--\n\nWhat was entered, or None."),
         method(c"close_account", statement::close_account, METH_NOARGS, c"close_account()\n--\n\nEnter no more."),
+    ]
+}
+
+/// Those of the thread that looks after scopes.
+fn of_watcher() -> Vec<PyMethodDef> {
+    vec![
+        method(
+            c"prove_context",
+            context::prove_context,
+            METH_O,
+            c"prove_context(context, /)\n--\n\nFind where a thread has its context; called within that one.",
+        ),
+        method(
+            c"begin_watch",
+            watcher::begin_watch,
+            METH_NOARGS,
+            c"begin_watch()\n--\n\nLook after scopes; say what cannot be done.",
+        ),
+        method(c"end_watch", watcher::end_watch, METH_NOARGS, c"end_watch()\n--\n\nLook after none."),
+        method(c"pause_watch", watcher::pause_watch, METH_NOARGS, c"pause_watch()\n--\n\nBefore a fork."),
+        method(c"resume_watch", watcher::resume_watch, METH_NOARGS, c"resume_watch()\n--\n\nIn the parent after it."),
+        method(c"watch_anew", watcher::watch_anew, METH_NOARGS, c"watch_anew()\n--\n\nIn the child."),
+        method(c"watcher", watcher::watcher, METH_NOARGS, c"watcher()\n--\n\nThe number of the thread, or 0."),
     ]
 }
 

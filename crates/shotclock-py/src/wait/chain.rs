@@ -7,7 +7,7 @@ use std::ptr;
 use shotclock::Deadline;
 use shotclock::unstable::deadline_nanos;
 
-use crate::ffi::call::call_plainly;
+use crate::ffi::call::{call_method_with, call_plainly};
 use crate::ffi::capi::{
     Py_None, PyBool_FromLong, PyContextVar_Get, PyContextVar_New, PyContextVar_Set, PyErr_Clear, PyExc_RuntimeError,
     PyImport_ImportModule, PyObject, PyObject_GetAttrString,
@@ -18,6 +18,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::open;
 use crate::wait::link::LinkRef;
+use crate::wait::open_scopes;
 
 /// The variable's name.
 const NAME: &CStr = c"shotclock chain";
@@ -151,6 +152,25 @@ pub(crate) fn is_any_in_force(bounds: impl Fn(LinkRef) -> bool) -> bool {
     is_any
 }
 
+/// Whether the link counts in what runs in this context.
+pub(crate) fn is_in_force_in(context: &Owned, link: LinkRef) -> PyResult<bool> {
+    let Some(variable) = INNERMOST.get() else { return Ok(false) };
+    // SAFETY: the interpreter is held, both are alive; the value is kept as long as it is used.
+    unsafe {
+        let innermost = call_method_with(context, c"get", variable)?;
+        let mut is_in_force = false;
+        in_force(LinkRef::of(innermost.as_ptr())?, |known| is_in_force = is_in_force || known == link);
+        Ok(is_in_force)
+    }
+}
+
+/// Has what was entered in this thread and is in force looked after anew, as in a forked child.
+pub(crate) fn watch_anew() -> PyResult<()> {
+    let innermost = innermost()?;
+    opened(innermost.as_ref().map(Innermost::link)).chain(outermost()).for_each(LinkRef::watch);
+    Ok(())
+}
+
 fn outermost() -> Option<LinkRef> {
     let link = OUTERMOST.get()?;
     // SAFETY: kept for ever; it was looked at when it was put there.
@@ -212,6 +232,9 @@ pub(crate) unsafe extern "C" fn put_outermost(_: *mut PyObject, link: *mut PyObj
         if link.is_new() && OUTERMOST.get().is_none() {
             OUTERMOST.get_or_make(|| Ok(link.owned().into_ptr()))?;
             link.open(None);
+        } else if is_outermost(link) {
+            // Its end may have changed.
+            link.watch();
         }
         Ok(Owned::none())
     };
@@ -227,6 +250,7 @@ pub(crate) unsafe extern "C" fn get_outermost(_: *mut PyObject, _: *mut PyObject
 /// more, in any context; but for what is outermost.
 pub(crate) unsafe extern "C" fn leave_all(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     open::leave_all();
+    open_scopes::leave_all();
     if let Some(outermost) = outermost() {
         outermost.open(None);
     }

@@ -11,6 +11,7 @@ use crate::ffi::once::Once;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::PyResult;
 use crate::socket::open;
+use crate::wait::open_scopes::{self, Key};
 
 /// The type `_native.Link`, once it is made.
 pub(super) static TYPE: Once<PyTypeObject> = Once::new();
@@ -62,6 +63,10 @@ pub(super) struct LinkObject {
     pub(super) frame: *mut PyObject,
     /// How often it was raised there in a row.
     pub(super) raised_there: u32,
+    /// Under which it is looked after.
+    pub(super) watched: Key,
+    /// Whether a connection was ended that a library in C waited for in it.
+    pub(super) ended_connection: c_char,
 }
 
 /// A link that somebody else keeps alive.
@@ -186,6 +191,28 @@ impl LinkRef {
         link.generation = open::generation();
         link.state = State::Open;
         open::count_opened();
+        self.watch();
+    }
+
+    /// Has what goes on in this thread looked after once it is over, if it bounds all that waits.
+    pub(crate) fn watch(self) {
+        // SAFETY: as in `expire`.
+        let link = unsafe { &mut *self.0.as_ptr() };
+        open_scopes::leave(std::mem::replace(&mut link.watched, Key::NONE));
+        if link.waits == ALL_WAITS
+            && self.is_of_program()
+            && let Some(end) = self.deadline()
+        {
+            // One that is over from the beginning is there so that nothing waits: what else it does has no limit.
+            link.watched = open_scopes::enter(self.as_object(), end, link.duration != 0);
+        }
+    }
+
+    /// Says that a connection was ended that a library in C waited for in it.
+    pub(crate) fn note_ended_connection(self) {
+        self.expire();
+        // SAFETY: as in `expire`.
+        unsafe { (*self.0.as_ptr()).ended_connection = 1 };
     }
 
     /// Ends; false if it had not begun, or had ended.
@@ -199,6 +226,7 @@ impl LinkRef {
         if link.state == State::Open {
             link.state = State::Left;
         }
+        open_scopes::leave(std::mem::replace(&mut link.watched, Key::NONE));
         was_open
     }
 

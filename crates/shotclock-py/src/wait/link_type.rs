@@ -68,6 +68,12 @@ fn members() -> Vec<PyMemberDef> {
         member(c"deadline_ns", Py_T_LONGLONG, offset!(deadline), c"its end, in nanoseconds of the monotonic clock"),
         member(c"_duration_ns", Py_T_LONGLONG, offset!(duration), c"how long after entering that is; -1: not so"),
         member(c"expired", Py_T_BOOL, offset!(expired), c"whether it has ended a call"),
+        member(
+            c"_ended_connection",
+            Py_T_BOOL,
+            offset!(ended_connection),
+            c"whether a connection was ended that a library in C waited for",
+        ),
         member(c"_reaches", Py_T_BOOL, offset!(reaches), c"whether entering it looks that sockets are reached"),
         member(
             c"_waits",

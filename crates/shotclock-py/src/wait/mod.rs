@@ -15,6 +15,7 @@ pub(crate) mod lookup_failure;
 pub(crate) mod lookup_limit;
 pub(crate) mod low_water;
 pub(crate) mod manner;
+pub(crate) mod open_scopes;
 pub(crate) mod overdue;
 pub(crate) mod parts;
 pub(crate) mod policy;

@@ -20,9 +20,11 @@
 //! * `fork`: values that start anew in a forked child.
 //! * `syscall`, `interrupt`: for the Python face alone, socket calls as they are asked for, which may wait, and waking a
 //!   thread out of one.
+//! * `stuck`: for the Python face alone, which call a thread sits in, and the end of the connections it sits on.
 //! * `file`: for the Python face alone, whether a file of any kind may have a call wait, and the end of a child as a file.
 //!
-//! Nothing here loops, and nothing waits but `poll`, and `syscall` where it is asked to.
+//! Nothing here loops, and nothing waits but `poll`, `syscall` where it is asked to, and `alarm`, for a thread of ours that no
+//! call waits for.
 //!
 //! `unix` has what Unix systems share, `linux` what only Linux has. `stub` offers all of it and can do nothing: what asks a
 //! platform for more than this does not compile over it, and `cargo xtask lint` tries. Addresses, the questions and answers
@@ -30,6 +32,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod address;
+mod alarm;
 mod control;
 mod lookup;
 
@@ -48,4 +51,5 @@ use stub as platform;
 
 pub(crate) use platform::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
-pub use platform::{Errno, Readiness, file, interrupt, syscall};
+pub use alarm::Alarm;
+pub use platform::{Errno, Readiness, file, interrupt, stuck, syscall};

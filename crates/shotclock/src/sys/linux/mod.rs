@@ -10,6 +10,7 @@ pub(crate) mod message;
 pub(crate) mod resolver;
 mod signal;
 pub(crate) mod socket;
+pub mod stuck;
 pub mod syscall;
 pub(crate) mod wake;
 

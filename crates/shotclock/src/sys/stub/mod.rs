@@ -15,6 +15,7 @@ pub mod numbers;
 mod readiness;
 pub(crate) mod resolver;
 pub(crate) mod socket;
+pub mod stuck;
 pub mod syscall;
 pub(crate) mod text;
 pub(crate) mod thread;
