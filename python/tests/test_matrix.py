@@ -59,7 +59,8 @@ def test_a_cell_runs_in_every_contestant(rust_cells, tmp_path):
 
 def test_a_library_is_called_by_every_contestant(rust_cells, tmp_path):
     ended = run_matrix(rust_cells, tmp_path, "libraries", "queue.Queue.get: drip", {"stock", *OURS})
-    assert ended.pop("stock")["verdict"] == "hung"
+    unbounded = ended.pop("stock")
+    assert unbounded["verdict"] == "hung", unbounded
     for outcome in ended.values():
         assert outcome["verdict"] in ("held", "late") and outcome["end"] == "timeout", outcome
 
@@ -73,19 +74,21 @@ def run_matrix(rust_cells, folder, part, cell, contestants):
     told = [f"--contestant={name}" for name in wanted]
     programs = ["--command", os.environ["SHOTCLOCK_BIN"], "--rust", rust_cells]
     # Whether each holds is a matter of the machine's load.
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-B", MATRIX, *programs, "--work", folder, "--part", part, "--only", cell, *told],
         capture_output=True,
+        text=True,
         timeout=50,
         check=False,
     )
+    assert (folder / "matrix.json").exists(), done.stderr
     results = json.loads((folder / "matrix.json").read_text())
     ended = {
         result["contestant"]: result["runs"][0]
         for result in results
         if f"{result['operation']}: {result['fault']}" == cell
     }
-    assert ended.keys() == wanted
+    assert ended.keys() == wanted, done.stderr
     return ended
 
 
