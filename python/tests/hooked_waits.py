@@ -181,7 +181,7 @@ def _locked_file(stack, take):
     """Two open files on one; who has the other is another process, since some locks are a process's."""
     file = stack.enter_context(tempfile.NamedTemporaryFile())
     if take:
-        program = f"import fcntl; file = open({file.name!r}, 'r+b'); fcntl.{take}(file, 2); print(flush=True); input()"
+        program = f"import fcntl, sys; file = open({file.name!r}, 'r+b'); fcntl.{take}(file, 2); print(flush=True); sys.stdin.read()"
         holder = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         stack.callback(holder.wait, PATIENCE)
         stack.callback(holder.stdout.close)
