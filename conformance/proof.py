@@ -1,18 +1,30 @@
-"""Which file the machine code behind a socket's methods comes from: a proof that cannot pass by accident.
+"""Which file the machine code behind a socket's methods, and other functions that wait, comes from: a proof that cannot pass
+by accident.
 
 What a module says of itself could be wrong; where in memory the called code lies cannot. As a script it prints what
 ``measure()`` finds, as JSON.
 """
 
 import ctypes
+import importlib
 import json
+import operator
 import os
 import sys
 import types
 
 # Where code is looked for; the class of ssl's inner objects besides, in a process that has it.
-PLACES = ("socket.socket", "a live object", "lookups", "_socket.socket")
+PLACES = ("socket.socket", "a live object", "lookups", "_socket.socket", "other waits")
 LOOKUPS = ("getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
+# Of those that have hooks, one of each table that every process has.
+_WAITS = {
+    "time": ("sleep",),
+    "posix": ("read", "write", "waitpid"),
+    "_thread": ("LockType.acquire", "LockType.__enter__"),
+    "_io": ("FileIO.read",),
+    "select": ("select", "epoll.poll"),
+    "_signal": ("sigwait",),
+}
 _TLS = ("read", "write", "do_handshake", "shutdown")
 
 _OURS = os.path.join("shotclock", "_native.")
@@ -52,6 +64,11 @@ def measure() -> dict[str, dict[str, str]]:
         "a live object": live,
         "lookups": {name: code_file(getattr(_socket, name)) for name in LOOKUPS},
         "_socket.socket": {name: code_file(method) for name, method in in_c.items()},
+        "other waits": {
+            f"{module}.{name}": code_file(operator.attrgetter(name)(importlib.import_module(module)))
+            for module, names in _WAITS.items()
+            for name in names
+        },
     }
     if "ssl" in sys.modules:
         inner = sys.modules["_ssl"]._SSLSocket
@@ -63,8 +80,8 @@ def complaints(mount: str, measured: dict[str, dict[str, str]]) -> list[str]:
     """What contradicts that the process had this mount: ``stock``, ``graft`` or ``type``."""
     found = [f"{place}: not looked at" for place in PLACES if place not in measured]
     for place, files in measured.items():
-        # The graft leaves the type in C as it is.
-        if mount == "graft" and place == "_socket.socket":
+        # The graft leaves the type in C as it is; over our own type hooks come with the first scope.
+        if (mount, place) in (("graft", "_socket.socket"), ("type", "other waits")):
             continue
         strays = [name for name, file in files.items() if _is_ours(file) != (mount != "stock")]
         if strays or not files:
