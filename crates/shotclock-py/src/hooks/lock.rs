@@ -166,16 +166,13 @@ fn acquire_in_time(called: &Called<'_>, kind: &Kind, nanos: Option<u64>) -> *mut
         if caller == Caller::MustHave {
             return Ok(None);
         }
-        match WaitingCall::new(kind.what, nanos, true)?.by_parts(acquire_for) {
-            Ok(Some(taken)) => Ok(Some(taken)),
-            Ok(None) => truth(false).map(Some),
-            Err(Raised) if caller == Caller::AsksAfterwards => {
-                // SAFETY: the interpreter is held.
-                unsafe { PyErr_Clear() };
-                truth(false).map(Some)
-            }
-            Err(raised) => Err(raised),
-        }
+        let call = WaitingCall::new(kind.what, nanos, true)?;
+        let taken = if caller == Caller::AsksAfterwards {
+            call.by_parts_quietly(acquire_for)?
+        } else {
+            call.by_parts(acquire_for)?
+        };
+        taken.map_or_else(|| truth(false), Ok).map(Some)
     };
     match wait() {
         Ok(Some(taken)) => taken.into_ptr(),

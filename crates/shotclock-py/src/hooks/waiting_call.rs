@@ -50,6 +50,26 @@ impl WaitingCall {
     /// # Errors
     /// What the function raised, or what is around the call.
     pub(super) fn by_parts(&self, call: impl FnMut(Part) -> PyResult<Option<Owned>>) -> PyResult<Option<Owned>> {
+        let outcome = self.parts(call);
+        self.ended(outcome)
+    }
+
+    /// The same, with `None` at the end of a limit around the call as well, for who asks afterwards.
+    ///
+    /// # Errors
+    /// What the function raised, or the handler of a signal.
+    pub(super) fn by_parts_quietly(
+        &self,
+        call: impl FnMut(Part) -> PyResult<Option<Owned>>,
+    ) -> PyResult<Option<Owned>> {
+        match self.parts(call) {
+            Ok(done) => done.map(Some),
+            Err(Stop::Interrupt(raised)) => Err(raised),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn parts(&self, call: impl FnMut(Part) -> PyResult<Option<Owned>>) -> Result<PyResult<Owned>, Stop<Raised>> {
         let by_parts = ByParts {
             call: RefCell::new(call),
             done: Cell::new(None),
@@ -57,8 +77,7 @@ impl WaitingCall {
             part: Cell::new(if self.0.is_cancellable() { FIRST_PART } else { LONGEST }),
             longest: if self.0.is_cancellable() { LONGEST_PART } else { LONGEST },
         };
-        let outcome = self.0.wait_out(&mut &by_parts, &mut &by_parts);
-        self.ended(outcome)
+        self.0.wait_out(&mut &by_parts, &mut &by_parts)
     }
 
     /// Waits until the descriptor is ready, and tries then; gives what `by_parts` gives.
