@@ -226,6 +226,9 @@ def know_lock_takers(
     `Thread.start`, by which a thread is waited for that begins.
     """
 
+def know_process_condition(wait: CodeType, /) -> None:
+    """Take the code of `multiprocessing.synchronize.Condition.wait`, which must get its lock back."""
+
 def check_join() -> None:
     """Raise what has ended the waits around a join by now, if anything has."""
 

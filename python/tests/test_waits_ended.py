@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import importlib
+import multiprocessing
 import os
 import queue
 import signal
@@ -17,6 +18,9 @@ from hooked_waits import CHILD, KINDS, LONG, PATIENCE, held_elsewhere, pipe
 
 import shotclock
 from shotclock._bounds.overdue import Overdue
+
+# Some of these swallow the end for longer than it takes to be warned of that.
+pytestmark = pytest.mark.filterwarnings("ignore::shotclock.OverdueWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -260,6 +264,31 @@ def test_a_condition_takes_its_lock_back_whatever_has_ended():
     assert released == [True]
     holder.join()
     assert not condition._lock.locked()
+
+
+def test_a_condition_of_processes_takes_its_lock_back():
+    """With its lock held by another process for longer than the moment after the end."""
+    context = multiprocessing.get_context("fork")
+    condition = context.Condition(context.Lock())
+    taken, leave = context.Event(), context.Event()
+
+    def hold():
+        with condition:
+            taken.set()
+            leave.wait(0.4)
+
+    holder = context.Process(target=hold)
+    with pytest.raises(TimeoutError), shotclock.deadline(0.1), condition:
+        holder.start()
+        condition.wait()
+    with shotclock.shield():
+        assert taken.is_set()
+        holder.join(PATIENCE)
+    assert holder.exitcode == 0
+    # It is free, once.
+    assert condition.acquire(False)
+    assert not condition.acquire(False)
+    condition.release()
 
 
 def test_an_import_that_another_thread_is_at_is_waited_for(tmp_path, monkeypatch):

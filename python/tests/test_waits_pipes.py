@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import pty
 import random
@@ -217,6 +218,28 @@ def test_a_buffered_file_that_does_not_block_is_the_interpreters_own(stack):
         assert told() == stock
 
 
+# Nothing
+
+
+def test_nothing_is_read_and_written_at_once(stack):
+    """Of no bytes there is nothing to wait for."""
+    reading, full = pipe(stack)[0], pipe(stack, full=True)[1]
+    with open(os.dup(reading), "rb", buffering=0) as file, open(os.dup(full), "wb", buffering=0) as out:
+        calls = (
+            lambda: os.read(reading, 0),
+            lambda: os.readv(reading, [bytearray()]),
+            lambda: os.write(full, b""),
+            lambda: os.writev(full, [b"", b""]),
+            lambda: file.read(0),
+            lambda: file.readinto(bytearray()),
+            lambda: out.write(b""),
+        )
+        expected = [call() for call in calls]
+        with shotclock.deadline(0) as scope:
+            assert [call() for call in calls] == expected == [b"", 0, 0, 0, b"", 0, 0]
+        assert not scope.expired
+
+
 # Directions
 
 
@@ -247,6 +270,22 @@ def test_a_file_is_used_in_its_own_direction_alone():
                 call()
     with open(master, "rb", buffering=0) as file, shotclock.deadline(LONG), pytest.raises(OSError, match="writing"):
         file.write(b"x")
+
+
+def test_a_subclass_that_tells_another_number_is_read_and_written_by_its_own(stack):
+    reading, writing = pipe(stack)
+    other = pipe(stack, filled=True)
+
+    class Told(io.FileIO):
+        def fileno(self):
+            return other[0] if self.readable() else other[1]
+
+    with Told(os.dup(reading)) as file, Told(os.dup(writing), "wb") as out, shotclock.deadline(LONG):
+        assert out.write(b"abc") == 3
+        assert file.read(10) == b"abc"
+        out.write(bytes(5_000))
+        assert file.readinto(bytearray(6_000)) == 5_000
+    assert os.read(other[0], 10) == b"x"
 
 
 def test_a_closed_descriptor_is_an_error(stack):

@@ -122,6 +122,11 @@ def _of_multiprocessing(multiprocessing: Any) -> Iterator[tuple[str, object]]:
         yield f"_multiprocessing.SemLock.{method}", multiprocessing.SemLock
 
 
+def _of_synchronize(synchronize: Any) -> Iterator[tuple[str, object]]:
+    _native.know_process_condition(synchronize.Condition.wait.__code__)
+    yield from ()
+
+
 def _of_posix(posix: Any) -> Iterator[tuple[str, object]]:
     names = ("read", "readv", "readinto", "write", "writev", "waitpid", "wait", "wait3", "wait4", "waitid")
     for name in names:
@@ -176,6 +181,7 @@ _OWNERS: dict[str, Callable[[Any], Iterator[tuple[str, object]]]] = {
     "_thread": _of_thread,
     "_queue": _of_queue,
     "_multiprocessing": _of_multiprocessing,
+    "multiprocessing.synchronize": _of_synchronize,
     "posix": _of_posix,
     "_io": _of_io,
     "_signal": _of_signal,

@@ -55,6 +55,29 @@ pub(crate) unsafe extern "C" fn know_lock_takers(
     returned(know())
 }
 
+/// Code of `multiprocessing.synchronize.Condition.wait`, kept for ever.
+static OF_PROCESSES: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
+
+/// `_native.know_process_condition(wait)`: the code in which a condition of processes waits, and takes its lock back.
+pub(crate) unsafe extern "C" fn know_process_condition(_: *mut PyObject, code: *mut PyObject) -> *mut PyObject {
+    // SAFETY: an argument is alive; the reference is never given back.
+    OF_PROCESSES.store(unsafe { Owned::borrowed(code) }.into_ptr(), Ordering::Release);
+    returned(Ok(Owned::none()))
+}
+
+/// Whether a condition of processes calls.
+pub(super) fn is_condition_of_processes() -> bool {
+    // SAFETY: the interpreter is held; the frame is alive as long as this call from it.
+    let frame = unsafe {
+        let frame = PyEval_GetFrame();
+        if frame.is_null() {
+            return false;
+        }
+        Owned::borrowed(frame.cast())
+    };
+    code_of(&frame) == OF_PROCESSES.load(Ordering::Acquire)
+}
+
 /// Who takes a lock now: the Python function that called.
 pub(super) fn of_lock() -> Caller {
     // SAFETY: the interpreter is held; the frame is alive as long as this call from it.

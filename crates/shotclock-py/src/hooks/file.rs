@@ -11,15 +11,16 @@ use std::os::fd::{BorrowedFd, RawFd};
 use shotclock::Deadline;
 use shotclock::unstable::{Errno, Interest, PollWaiter, Readiness, Waiter, file};
 
-use crate::ffi::arguments::{Buffer, Items};
-use crate::ffi::call::call_method;
+use crate::ffi::arguments::{Arguments, Buffer, Items, descriptor};
+use crate::ffi::call::call_vector;
 use crate::ffi::capi::{
-    Py_None, Py_True, PyBUF_READ, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyMemoryView_FromMemory, PyObject,
+    Py_None, Py_True, PyBUF_READ, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyMemoryView_FromMemory,
+    PyObject, PyObject_GetAttrString,
 };
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::hooks::called::Called;
-use crate::hooks::descriptor::{lent, number_of};
+use crate::hooks::descriptor::lent;
 use crate::hooks::number::plain_int;
 use crate::hooks::places::{FileRead, Place};
 use crate::hooks::waiting_call::WaitingCall;
@@ -50,8 +51,13 @@ pub(super) fn read(called: &Called<'_>) -> *mut PyObject {
 
 /// `os.readv(fd, buffers, /)`
 pub(super) fn readv(called: &Called<'_>) -> *mut PyObject {
-    let Some([fd, Some(_)]) = called.arguments([c"fd", c"buffers"], 2) else { return called.as_called() };
-    let Some(number) = plain_number_of(fd) else { return called.as_called() };
+    let Some([fd, Some(buffers)]) = called.arguments([c"fd", c"buffers"], 2) else { return called.as_called() };
+    let room = Items::of(buffers, c"readv() arg 2 must be a sequence")
+        .and_then(|items| items.collect(|buffer| Buffer::writable(buffer.as_ptr()).map(|buffer| buffer.len())));
+    let (Some(number), Some(room)) = (plain_number_of(fd), given(room)) else { return called.as_called() };
+    if room.iter().all(|len| *len == 0) {
+        return called.as_called();
+    }
     read_as_called(called, number)
 }
 
@@ -78,7 +84,10 @@ pub(super) fn writev(called: &Called<'_>) -> *mut PyObject {
     let (Some(number), Some(parts)) = (plain_number_of(fd), given(parts)) else { return called.as_called() };
     let size: usize = parts.iter().map(Buffer::len).sum();
     let wait = || {
-        if parts.len() > MOST_BUFFERS || size <= AT_ONCE || !may_block(number, Readiness::OUT) {
+        if parts.len() > MOST_BUFFERS || size == 0 {
+            return Ok(None);
+        }
+        if size <= AT_ONCE || !may_block(number, Readiness::OUT) {
             return ready(number, Readiness::OUT, "write").map(|()| None);
         }
         let joined = Owned::bytes(&parts.iter().flat_map(Buffer::bytes).copied().collect::<Vec<_>>())?;
@@ -151,8 +160,12 @@ pub(super) fn file_write(called: &Called<'_>) -> *mut PyObject {
 
 /// Reads so many bytes into an object.
 fn read_bytes(called: &Called<'_>, number: RawFd, length: Option<i64>) -> *mut PyObject {
-    let length = length.and_then(|length| usize::try_from(length).ok()).filter(|length| (1..=SMALL).contains(length));
-    let Some(length) = length else { return read_as_called(called, number) };
+    let length = match length.map(usize::try_from) {
+        // Nothing is had at once, and a length that is none is refused.
+        Some(Ok(0) | Err(_)) => return called.as_called(),
+        Some(Ok(length)) if length <= SMALL => length,
+        _ => return read_as_called(called, number),
+    };
     // Of what is in memory a try would give a part.
     if file::is_of_a_disk(lent(number)) {
         return called.as_called();
@@ -169,9 +182,10 @@ fn read_bytes(called: &Called<'_>, number: RawFd, length: Option<i64>) -> *mut P
 /// Reads into an object's memory.
 fn read_room(called: &Called<'_>, number: RawFd, object: *mut PyObject) -> *mut PyObject {
     let Some(mut room) = given(Buffer::writable(object)) else { return called.as_called() };
-    if !(1..=SMALL).contains(&room.len()) || file::is_of_a_disk(lent(number)) {
+    let len = room.len();
+    if len == 0 || len > SMALL || file::is_of_a_disk(lent(number)) {
         drop(room);
-        return read_as_called(called, number);
+        return if len == 0 { called.as_called() } else { read_as_called(called, number) };
     }
     read_by_tries(called, number, || match file::read_now(lent(number), room.bytes_mut()) {
         Ok(len) => Owned::size(len).map(Ok),
@@ -347,10 +361,20 @@ fn plain_number_of(fd: Option<*mut PyObject>) -> Option<RawFd> {
     RawFd::try_from(number).ok().filter(|number| *number >= 0)
 }
 
-/// The number of a FileIO that is open in a direction: which, its method of this name says.
+/// The number of a FileIO that is open in a direction: which, a method of this name says. A subclass may give another number
+/// for what it is to others; the one that is read and written is its own.
 fn number_of_file(called: &Called<'_>, direction: &CStr) -> Option<RawFd> {
-    // SAFETY: alive for the call; True lives for ever.
-    let is_open_so = unsafe { call_method(&Owned::borrowed(called.me), direction).map(|is| is.as_ptr() == Py_True()) };
-    given(is_open_so).filter(|is| *is)?;
-    given(number_of(called.me)).filter(|number| *number >= 0)
+    // SAFETY: True lives for ever.
+    let is_open_so = given(of_its_class(called, direction))?.as_ptr() == unsafe { Py_True() };
+    let number = || descriptor(of_its_class(called, c"fileno")?.as_ptr());
+    if is_open_so { given(number()).filter(|number| *number >= 0) } else { None }
+}
+
+/// Calls a method of the class that the hook is in, whatever a subclass makes of it.
+fn of_its_class(called: &Called<'_>, name: &CStr) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held, the objects are alive, the name ends with a NUL.
+    unsafe {
+        let method = Owned::new(PyObject_GetAttrString(called.class().cast(), name.as_ptr()))?;
+        call_vector(method.as_ptr(), called.me, &Arguments::NONE)
+    }
 }

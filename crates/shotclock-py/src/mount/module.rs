@@ -324,6 +324,12 @@ fn of_waits() -> Vec<PyMethodDef> {
             c"know_lock_takers(restore, join, wait, event, start, /)\n--\n\nCode that must not be told that it cannot have a lock.",
         ),
         method(
+            c"know_process_condition",
+            caller::know_process_condition,
+            METH_O,
+            c"know_process_condition(wait, /)\n--\n\nThe code of a condition of processes, which takes its lock back.",
+        ),
+        method(
             c"check_join",
             install::check_join,
             METH_NOARGS,
