@@ -243,6 +243,15 @@ def test_what_ends_in_time_or_never_waits_says_nothing(run_overdue):
                 pass
             else:
                 raise AssertionError
+            # Nor does who was told of the end and cleans up for a while.
+            try:
+                with shotclock.deadline(0.05):
+                    try:
+                        time.sleep(5)
+                    finally:
+                        libc.usleep(500_000)
+            except TimeoutError:
+                pass
             # One that was left is nobody's any more.
             for _ in range(3):
                 scope = shotclock.deadline(0.05)
@@ -456,6 +465,23 @@ def test_stress_whoever_leaves_in_time_loses_no_connection():
         print(len(ends), len(wholes))
     """, beneath=("-W", "ignore")).split()
     assert int(ends) > 0 and int(wholes) > 0, (ends, wholes)
+
+
+def test_the_total_of_a_program_ends_connections_of_its_main_thread():
+    alone("""
+        ours, theirs = pair()
+        began = time.monotonic()
+        with silence():
+            try:
+                c_recv(ours)
+            except OSError:
+                pass
+            else:
+                raise AssertionError("it did not end")
+            assert shotclock.remaining() == 0 and time.monotonic() - began < PATIENCE
+            # Nor does what it does after that warn.
+            libc.usleep(400_000)
+    """, beneath=("-m", "shotclock", "--total", "2"))
 
 
 def test_uninstall_and_install_while_threads_are_in_scopes():

@@ -209,10 +209,15 @@ impl LinkRef {
     }
 
     /// Says that a connection was ended that a library in C waited for in it.
-    pub(crate) fn note_ended_connection(self) {
+    pub(crate) fn note_ended_connection(self, now: u64) {
         self.expire();
         // SAFETY: as in `expire`.
-        unsafe { (*self.0.as_ptr()).ended_connection = 1 };
+        let link = unsafe { &mut *self.0.as_ptr() };
+        link.ended_connection = 1;
+        // The library will tell: from here on whoever cleans up has time.
+        if link.first_raised == 0 {
+            link.first_raised = i64::try_from(now).unwrap_or(NEVER);
+        }
     }
 
     /// Ends; false if it had not begun, or had ended.

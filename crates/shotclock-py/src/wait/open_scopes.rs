@@ -61,6 +61,8 @@ pub(crate) struct Seat {
     pub(crate) number: u32,
     /// How many calls of functions that are hooked it is inside of: these end by themselves.
     inside: AtomicU32,
+    /// Whether it has ended: both names may be another thread's by now.
+    has_ended: AtomicBool,
 }
 
 /// A scope that was entered and not left.
@@ -141,9 +143,21 @@ extern "C" fn forget() {
     TABLE.forget();
 }
 
+/// A thread's own seat; gone with it.
+struct Own {
+    of: &'static Table,
+    seat: Arc<Seat>,
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.seat.has_ended.store(true, Ordering::Release);
+    }
+}
+
 thread_local! {
     /// This thread's, and the table of the process in which it was made.
-    static OWN: RefCell<Option<(&'static Table, Arc<Seat>)>> = const { RefCell::new(None) };
+    static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
 }
 
 /// The table of this process.
@@ -219,7 +233,7 @@ pub(crate) struct Inside(Option<Arc<Seat>>);
 impl Inside {
     #[inline]
     pub(crate) fn enter() -> Self {
-        let seat = OWN.try_with(|own| own.borrow().as_ref().map(|(_, seat)| Arc::clone(seat))).ok().flatten();
+        let seat = OWN.try_with(|own| own.borrow().as_ref().map(|own| Arc::clone(&own.seat))).ok().flatten();
         if let Some(seat) = &seat {
             seat.inside.fetch_add(1, Ordering::Relaxed);
         }
@@ -238,21 +252,25 @@ impl Drop for Inside {
 
 impl Seat {
     fn own(table: &'static Table) -> Option<Arc<Self>> {
-        let own = |own: &RefCell<Option<(&'static Table, Arc<Self>)>>| {
+        let own = |own: &RefCell<Option<Own>>| {
             let mut own = own.borrow_mut();
-            match &*own {
-                // In a forked child the thread has another number.
-                Some((of, seat)) if ptr::eq(*of, table) => Arc::clone(seat),
-                _ => {
-                    let (ident, number) = (interrupt::own_id(), stuck::own_number());
-                    let seat = Arc::new(Self { ident, number, inside: AtomicU32::new(0) });
-                    *own = Some((table, Arc::clone(&seat)));
-                    seat
-                }
+            // In a forked child the thread has another number.
+            if let Some(own) = own.as_ref().filter(|own| ptr::eq(own.of, table)) {
+                return Arc::clone(&own.seat);
             }
+            let (ident, number) = (interrupt::own_id(), stuck::own_number());
+            let (inside, has_ended) = (AtomicU32::new(0), AtomicBool::new(false));
+            let seat = Arc::new(Self { ident, number, inside, has_ended });
+            *own = Some(Own { of: table, seat: Arc::clone(&seat) });
+            seat
         };
         // None for the destructors of the thread's other values.
         OWN.try_with(own).ok()
+    }
+
+    /// Whether it has ended, or is about to.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
     }
 
     /// Whether it is in a function that is hooked.

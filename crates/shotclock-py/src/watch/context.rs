@@ -38,7 +38,8 @@ static CANDIDATES: Mutex<Option<Vec<usize>>> = Mutex::new(None);
 static INTERPRETER: AtomicPtr<PyInterpreterState> = AtomicPtr::new(ptr::null_mut());
 
 /// Modules of event loops, and what theirs begin with: what is waited for there is a whole program's.
-const LOOPS: [&str; 9] = ["anyio", "asyncio", "curio", "eventlet", "gevent", "tornado", "trio", "twisted", "uvloop"];
+const LOOPS: [&str; 10] =
+    ["selectors", "anyio", "asyncio", "curio", "eventlet", "gevent", "tornado", "trio", "twisted", "uvloop"];
 
 /// `_native.prove_context(context)`: called within that context, twice at least, within another each time.
 pub(crate) unsafe extern "C" fn prove_context(_: *mut PyObject, context: *mut PyObject) -> *mut PyObject {

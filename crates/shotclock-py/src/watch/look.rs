@@ -1,7 +1,7 @@
 //! What becomes of a scope that is over while its thread has not left it.
 
-use shotclock::Deadline;
 use shotclock::unstable::{deadline_nanos, stuck};
+use shotclock::{Deadline, waits};
 
 use crate::ffi::call::call_with;
 use crate::ffi::capi::{
@@ -17,6 +17,10 @@ use crate::wait::link::LinkRef;
 use crate::wait::open_scopes::{self, Late, WARNING};
 use crate::watch::context::Running;
 
+/// A block that was told of its end cleans up, or swallows it and is ended for that after a second: so long it does not count
+/// as one that cannot be ended, in nanoseconds.
+const TOLD: u64 = 1_000_000_000 + WARNING;
+
 /// Looks where the scope's thread is. The interpreter is asked for only where something is to be done.
 pub(super) fn look(late: &Late) {
     let now = deadline_nanos(Deadline::now());
@@ -24,7 +28,7 @@ pub(super) fn look(late: &Late) {
     let is_warning_due = late.may_warn && now >= late.end.saturating_add(WARNING);
     if open_scopes::is_wanted() && (is_stuck || is_warning_due) {
         with_interpreter(|| {
-            if act(late, is_stuck, is_warning_due).is_err() {
+            if act(late, now, is_stuck, is_warning_due).is_err() {
                 // SAFETY: the interpreter is held.
                 unsafe { PyErr_Clear() };
             }
@@ -34,9 +38,9 @@ pub(super) fn look(late: &Late) {
 
 /// While the interpreter is held its thread can leave neither the scope nor the context it is in, and nobody closes a
 /// socket of Python's: what is seen here stays so until this is done.
-fn act(late: &Late, is_stuck: bool, is_warning_due: bool) -> PyResult<()> {
+fn act(late: &Late, now: u64, is_stuck: bool, is_warning_due: bool) -> PyResult<()> {
     let table = open_scopes::table();
-    if !table.stands(late.key) || late.seat.is_inside() {
+    if !table.stands(late.key) || late.seat.is_inside() || late.seat.has_ended() {
         return Ok(());
     }
     // SAFETY: it was not left, and the interpreter is held, so it is alive.
@@ -51,17 +55,23 @@ fn act(late: &Late, is_stuck: bool, is_warning_due: bool) -> PyResult<()> {
         // What a wait of ours is on ends by itself, in whatever thread that is.
         let ended = stuck::end_connections(number, |number| waiting::waiters(number) == 0);
         if ended > 0 {
-            link.note_ended_connection();
-            table.note_ended(late.key, deadline_nanos(Deadline::now()));
+            link.note_ended_connection(now);
+            table.note_ended(late.key, now);
             return Ok(());
         }
     }
     // The program's total is the promise of whoever started it, who sees whether it ends.
-    if is_warning_due && !chain::is_outermost(link) {
+    let is_told = link.first_raised().is_some_and(|first| now < first.saturating_add(TOLD));
+    if is_warning_due && !is_told && !chain::is_outermost(link) && !is_ended_by_limit(number) {
         table.note_warned(late.key);
         warn(&scope, late);
     }
     Ok(())
+}
+
+/// Whether the thread is in a wait of ours that a limit ends, and is only late to hear of it: the machine is busy.
+fn is_ended_by_limit(number: u32) -> bool {
+    waits().iter().any(|wait| wait.thread() == number && wait.limit().is_some())
 }
 
 /// Has Python say that the scope cannot hold. What that raises, as where warnings are errors, is not for any thread of the
