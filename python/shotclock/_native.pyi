@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from contextvars import Context
 from socket import socket as _socket_object
-from types import BuiltinFunctionType, CodeType, ModuleType
+from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
 from typing import Any, Self
 
 from typing_extensions import disjoint_base
@@ -133,9 +133,20 @@ class Link:
     _reaches: bool
     # What it bounds beside sockets: 0 nothing, 1 what waits in the interpreter's functions, 2 connections in C libraries too.
     _waits: int
+    # When it was entered.
+    _entered_ns: int
+    # When its end was first raised; 0: it was not.
+    _first_raised_ns: int
+    # Until when what cleans up may wait although it is over; 0: no longer.
+    _grace_until_ns: int
+    # What knows of the runs of event loops that were ended; an attribute that is not there until it is set. Leaving the
+    # link calls its method `leave(link, error)` in the place of `_judge`.
+    _runs: object
 
     @property
     def _open(self) -> bool: ...
+    @property
+    def _canceller(self) -> Any: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object, /) -> bool | None: ...
     def _judge(self, error: BaseException, /) -> bool:
@@ -228,6 +239,23 @@ def know_lock_takers(
 
 def know_process_condition(wait: CodeType, /) -> None:
     """Take the code of `multiprocessing.synchronize.Condition.wait`, which must get its lock back."""
+
+def know_asyncio(
+    running: Callable[[], object],
+    turn: CodeType,
+    callback: CodeType,
+    is_turn: Callable[[FrameType, object], bool],
+    ends: Callable[[FrameType, list[Link], bool], int | None],
+    begins: Callable[[Any, list[Link]], None],
+    /,
+) -> None:
+    """Take this as asyncio's: the function that gives the running loop, the code of a turn, and that of callbacks.
+
+    And whom to ask whether other code is a turn of a loop, and to tell that what is around one is over, or that one begins.
+    """
+
+def know_trio(wait: CodeType, ends: Callable[[FrameType, list[Link], bool], int | None], /) -> None:
+    """Take this as the code in which trio's loop waits, and whom to tell that what is around one is over."""
 
 def check_join() -> None:
     """Raise what has ended the waits around a join by now, if anything has."""

@@ -10,6 +10,7 @@ import functools
 import os
 
 from .. import _native
+from .._bounds import event_loops
 from .._fork import new_lock
 from . import watch
 from .on_import import on_import
@@ -163,6 +164,30 @@ def _of_threading(threading: Any) -> Iterator[tuple[str, object]]:
     yield from ()
 
 
+def _of_asyncio(base_events: Any) -> Iterator[tuple[str, object]]:
+    # An event loop's own waits raise nothing; what it was run for is cancelled.
+    events = base_events.events
+    turn, callback = base_events.BaseEventLoop._run_once, events.Handle._run
+    _native.know_asyncio(
+        events._get_running_loop,
+        turn.__code__,
+        callback.__code__,
+        event_loops.is_turn,
+        event_loops.asyncio_ends,
+        event_loops.begins,
+    )
+    yield from ()
+
+
+def _of_running_loop(asyncio: Any) -> Iterator[tuple[str, object]]:
+    yield "_asyncio._set_running_loop", asyncio
+
+
+def _of_trio(io_epoll: Any) -> Iterator[tuple[str, object]]:
+    _native.know_trio(io_epoll.EpollIOManager.get_events.__code__, event_loops.trio_ends)
+    yield from ()
+
+
 def _bounded_join(wait: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(wait)
     def _wait_for_tstate_lock(self: Any, block: bool = True, timeout: float = -1) -> None:
@@ -187,4 +212,7 @@ _OWNERS: dict[str, Callable[[Any], Iterator[tuple[str, object]]]] = {
     "_signal": _of_signal,
     "fcntl": _of_fcntl,
     "threading": _of_threading,
+    "asyncio.base_events": _of_asyncio,
+    "_asyncio": _of_running_loop,
+    "trio._core._io_epoll": _of_trio,
 }

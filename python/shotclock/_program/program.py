@@ -10,6 +10,8 @@ import sys
 from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
 from types import ModuleType
 
+from .._bounds.ended_runs import end_of_program
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,13 +54,18 @@ class Program:
         """Run it. Its exceptions leave this call, and are printed without the calls of this file."""
         sys.argv = self._argv
         sys.modules["__main__"] = _fresh_main()
+        error: BaseException | None = None
         try:
             self._run()
         except SystemExit:
             raise
-        except BaseException as error:
+        except BaseException as raised:
+            error = raised
+        # Of an event loop that the program's own limit has ended nobody else makes that.
+        error = end_of_program(error)
+        if error is not None:
             _print_without_own_calls(error)
-            raise
+            raise error
 
 
 def _fresh_main() -> ModuleType:

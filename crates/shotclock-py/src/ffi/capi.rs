@@ -15,16 +15,17 @@ use std::{mem, thread};
 // Types, constants, and functions that are only passed on.
 pub(crate) use pyo3_ffi::{
     METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, METH_O, METH_VARARGS, Py_CLEANUP_SUPPORTED, Py_READONLY, Py_T_BOOL,
-    Py_T_INT, Py_T_LONGLONG, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TPFLAGS_HEAPTYPE, Py_UCS4,
-    Py_buffer, Py_mod_exec, Py_ssize_t, Py_tp_alloc, Py_tp_clear, Py_tp_dealloc, Py_tp_doc, Py_tp_finalize, Py_tp_free,
-    Py_tp_getset, Py_tp_init, Py_tp_iter, Py_tp_iternext, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_repr,
-    Py_tp_traverse, PyBUF_READ, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBUF_WRITE, PyCFunction, PyCFunctionFast,
-    PyCFunctionWithKeywords, PyCapsule_Destructor, PyExc_BlockingIOError, PyExc_Exception, PyExc_ImportError,
-    PyExc_OSError, PyExc_OverflowError, PyExc_PermissionError, PyExc_RuntimeError, PyExc_RuntimeWarning,
-    PyExc_SystemError, PyExc_TimeoutError, PyExc_TypeError, PyExc_UnicodeError, PyExc_ValueError, PyExc_Warning,
-    PyFrameObject, PyGILState_STATE, PyGetSetDef, PyInterpreterState, PyLong_Type, PyMemberDef, PyMethodDef,
-    PyMethodDefPointer, PyMethodDescr_Type, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Slot, PyObject,
-    PyThreadState, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter, visitproc,
+    Py_T_INT, Py_T_LONGLONG, Py_T_OBJECT_EX, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC,
+    Py_TPFLAGS_HEAPTYPE, Py_UCS4, Py_buffer, Py_mod_exec, Py_ssize_t, Py_tp_alloc, Py_tp_clear, Py_tp_dealloc,
+    Py_tp_doc, Py_tp_finalize, Py_tp_free, Py_tp_getset, Py_tp_init, Py_tp_iter, Py_tp_iternext, Py_tp_members,
+    Py_tp_methods, Py_tp_new, Py_tp_repr, Py_tp_traverse, PyBUF_READ, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBUF_WRITE,
+    PyCFunction, PyCFunctionFast, PyCFunctionWithKeywords, PyCapsule_Destructor, PyExc_BlockingIOError,
+    PyExc_Exception, PyExc_ImportError, PyExc_OSError, PyExc_OverflowError, PyExc_PermissionError, PyExc_RuntimeError,
+    PyExc_RuntimeWarning, PyExc_SystemError, PyExc_TimeoutError, PyExc_TypeError, PyExc_UnicodeError, PyExc_ValueError,
+    PyExc_Warning, PyFrameObject, PyGILState_STATE, PyGetSetDef, PyInterpreterState, PyLong_Type, PyMemberDef,
+    PyMethodDef, PyMethodDefPointer, PyMethodDescr_Type, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Slot,
+    PyObject, PyThreadState, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter,
+    visitproc,
 };
 
 // The first list: functions in which no Python code can run, because they neither make nor free anything and cannot

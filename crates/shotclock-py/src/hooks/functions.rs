@@ -29,7 +29,7 @@ pub(crate) struct Functions {
 
 /// A place with what waits in it.
 pub(super) trait Handled: Place {
-    /// What a call is at that waits.
+    /// What a call is at that waits; nothing for a function that does not.
     const WHAT: &'static str;
     const HANDLER: Handler;
 }
@@ -77,7 +77,7 @@ fn is_bounded_here() -> bool {
 #[cold]
 fn make<P: Handled>(called: &Called<'_>) -> *mut PyObject {
     if !is_bounded_here() {
-        return watched::call(called, P::WHAT);
+        return if P::WHAT.is_empty() { called.as_called() } else { watched::call(called, P::WHAT) };
     }
     // What the thread waits for meanwhile is no library's own.
     let _inside = Inside::enter();

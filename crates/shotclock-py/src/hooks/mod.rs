@@ -5,6 +5,7 @@ pub(crate) mod called;
 pub(crate) mod caller;
 pub(crate) mod child;
 pub(crate) mod descriptor;
+pub(crate) mod event_loop;
 pub(crate) mod file;
 pub(crate) mod file_lock;
 pub(crate) mod find;

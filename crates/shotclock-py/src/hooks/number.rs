@@ -39,6 +39,14 @@ impl Timeout {
         plain_number(object).map_or(Self::Odd, Self::After)
     }
 
+    /// The same, and zero for what looks and does not wait.
+    ///
+    /// # Errors
+    /// As there, but for that.
+    pub(super) fn nanos_or_none(self, unit: f64) -> Result<Option<u64>, ForTheInterpreter> {
+        if self == Self::After(0.0) { Ok(Some(0)) } else { self.nanos(unit) }
+    }
+
     /// In nanoseconds, of units of so many of them: something above zero, or `None` for ever. What need not wait, and what is
     /// odd, is for the interpreter's own function.
     ///

@@ -55,4 +55,5 @@ places! {
     Sigtimedwait
     Flock
     Lockf
+    SetRunningLoop
 }

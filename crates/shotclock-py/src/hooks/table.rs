@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use crate::hooks::functions::{Functions, Handled, Handler};
 use crate::hooks::places::{self, Place};
 use crate::hooks::slot::Slot;
-use crate::hooks::{child, file, file_lock, lock, poll, signal, sleep};
+use crate::hooks::{child, event_loop, file, file_lock, lock, poll, signal, sleep};
 
 /// One of them.
 pub(crate) struct Hook {
@@ -72,4 +72,6 @@ hooks! {
 
     Flock: "fcntl.flock", c"flock", "file lock", file_lock::flock;
     Lockf: "fcntl.lockf", c"lockf", "file lock", file_lock::lockf;
+
+    SetRunningLoop: "_asyncio._set_running_loop", c"_set_running_loop", "", event_loop::on_set_running_loop;
 }

@@ -36,12 +36,31 @@ pub(super) enum Part {
 }
 
 /// One call that would have to wait.
-pub(super) struct WaitingCall(Timing);
+pub(super) struct WaitingCall {
+    timing: Timing,
+    /// Whether the end of what is around it is none of its own business.
+    is_quiet: bool,
+}
 
 impl WaitingCall {
     /// What a call is at, its own timeout in nanoseconds, and whether it is one of those that clean up.
     pub(super) fn new(what: &'static str, timeout: Option<u64>, cleans_up: bool) -> PyResult<Self> {
-        Timing::of_wait(what, timeout, cleans_up).map(Self)
+        Timing::of_wait(what, timeout, cleans_up).map(|timing| Self { timing, is_quiet: false })
+    }
+
+    /// One that ends with what is around it, as with its own timeout, and raises nothing of that.
+    pub(super) fn quiet(what: &'static str, timeout: Option<u64>) -> PyResult<Self> {
+        Timing::of_wait(what, timeout, false).map(|timing| Self { timing, is_quiet: true })
+    }
+
+    /// One that only its own timeout ends.
+    pub(super) fn of_itself(what: &'static str, timeout: Option<u64>) -> Self {
+        Self { timing: Timing::of_itself(what, timeout), is_quiet: true }
+    }
+
+    /// Whether what is around it has ended by now.
+    pub(super) fn is_over(&self) -> bool {
+        self.timing.is_over()
     }
 
     /// Waits by the interpreter's own function, which is called for parts of the wait and gives nothing until it is done;
@@ -73,11 +92,11 @@ impl WaitingCall {
         let by_parts = ByParts {
             call: RefCell::new(call),
             done: Cell::new(None),
-            what: self.0.phase(),
-            part: Cell::new(if self.0.is_cancellable() { FIRST_PART } else { LONGEST }),
-            longest: if self.0.is_cancellable() { LONGEST_PART } else { LONGEST },
+            what: self.timing.phase(),
+            part: Cell::new(if self.timing.is_cancellable() { FIRST_PART } else { LONGEST }),
+            longest: if self.timing.is_cancellable() { LONGEST_PART } else { LONGEST },
         };
-        self.0.wait_out(&mut &by_parts, &mut &by_parts)
+        self.timing.wait_out(&mut &by_parts, &mut &by_parts)
     }
 
     /// Waits until the descriptor is ready, and tries then; gives what `by_parts` gives.
@@ -108,7 +127,7 @@ impl WaitingCall {
         if moved == 0 {
             return self.on(fd, toward, call);
         }
-        match self.0.run_python_after(moved, &mut Tried { call, wanted: Wanted::Ready(fd, toward) }) {
+        match self.timing.run_python_after(moved, &mut Tried { call, wanted: Wanted::Ready(fd, toward) }) {
             Err(Stop::Interrupt(Raised)) => Ok(None),
             outcome => self.ended(outcome),
         }
@@ -136,7 +155,7 @@ impl WaitingCall {
     }
 
     fn run<O: Operation<Output = PyResult<Owned>>>(&self, operation: &mut O) -> PyResult<Option<Owned>> {
-        let outcome = self.0.run_python(operation, First::Tried(Pause::WouldBlock));
+        let outcome = self.timing.run_python(operation, First::Tried(Pause::WouldBlock));
         self.ended(outcome)
     }
 
@@ -144,7 +163,8 @@ impl WaitingCall {
         match outcome {
             Ok(done) => done.map(Some),
             Err(Stop::TimedOut { limit: LimitKind::SocketTimeout(_), .. }) => Ok(None),
-            Err(stop) => Err(self.0.raise(stop)),
+            Err(Stop::TimedOut { .. } | Stop::Cancelled) if self.is_quiet => Ok(None),
+            Err(stop) => Err(self.timing.raise(stop)),
         }
     }
 }

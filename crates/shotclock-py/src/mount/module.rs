@@ -16,7 +16,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::files::{reader, recv_exact, text, text_writer, writer};
 use crate::functions::race;
-use crate::hooks::{caller, install};
+use crate::hooks::{caller, event_loop, install};
 use crate::methods::{readable, sendfile};
 use crate::mount::table::Definitions;
 use crate::mount::{faults, own_type};
@@ -334,6 +334,16 @@ fn of_waits() -> Vec<PyMethodDef> {
             install::check_join,
             METH_NOARGS,
             c"check_join()\n--\n\nRaise what has ended the waits around a join, if anything has.",
+        ),
+        fast(
+            c"know_asyncio",
+            event_loop::know_asyncio,
+            c"know_asyncio(running, turn, callback, is_turn, ends, begins, /)\n--\n\nTell asyncio's loops from their callbacks.",
+        ),
+        fast(
+            c"know_trio",
+            event_loop::know_trio,
+            c"know_trio(wait, ends, /)\n--\n\nTell where trio's loop waits.",
         ),
     ]
 }

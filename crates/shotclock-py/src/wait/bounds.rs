@@ -1,6 +1,8 @@
 //! What bounds a call beside the socket's own timeout and policy: the scope that ends first, and the cancellers.
 
-use shotclock::unstable::{deadline_limit, file};
+use std::ptr::NonNull;
+
+use shotclock::unstable::{deadline_limit, deadline_nanos, file};
 use shotclock::{Canceller, Deadline};
 
 use crate::ffi::call::call_method;
@@ -34,6 +36,8 @@ pub(crate) struct Bounds {
     others: Vec<Owned>,
     /// All cancellers in one.
     canceller: Option<Canceller>,
+    /// Until when, in nanoseconds, those that were used leave this call alone, since it cleans up.
+    spared_until: Option<u64>,
 }
 
 /// A deadline scope.
@@ -68,13 +72,43 @@ impl Bounds {
     }
 
     /// Puts the scope's end off for a moment, if it was raised before: for what cleans up.
-    pub(crate) fn give_grace(&mut self) {
+    ///
+    /// # Errors
+    /// What reading the context raised.
+    pub(crate) fn give_grace(&mut self) -> PyResult<()> {
+        if self.canceller.as_ref().is_some_and(Canceller::is_cancelled) {
+            self.spare()?;
+        }
+        self.put_off();
+        Ok(())
+    }
+
+    /// Has cancellers that were used leave the call alone for as long as what cleans up in an event loop may take.
+    fn spare(&mut self) -> PyResult<()> {
+        let innermost = chain::innermost()?;
+        let mut until = u64::MAX;
+        chain::in_force(innermost.as_ref().map(Innermost::link), |link| {
+            // SAFETY: alive as its link is.
+            let is_used = |canceller: NonNull<PyObject>| unsafe { canceller::core(canceller.as_ptr()) }.is_cancelled();
+            if Reach::Waits.has(link) && link.canceller().is_some_and(is_used) {
+                until = until.min(link.grace_until().unwrap_or(0));
+            }
+        });
+        if until > deadline_nanos(Deadline::now()) {
+            (self.canceller, self.spared_until) = (None, Some(until));
+        }
+        Ok(())
+    }
+
+    fn put_off(&mut self) {
         let Some(scope) = &mut self.scope else { return };
         // SAFETY: alive.
-        let first_raised = unsafe { LinkRef::of(scope.object.as_ptr()) }.ok().flatten().and_then(LinkRef::first_raised);
-        if let Some(first) = first_raised {
+        let Ok(Some(link)) = (unsafe { LinkRef::of(scope.object.as_ptr()) }) else { return };
+        if let Some(first) = link.first_raised() {
             scope.deadline = scope.deadline.max(first.saturating_add(GRACE));
         }
+        // In an event loop that was ended, its clean-up.
+        scope.deadline = scope.deadline.max(link.grace_until().unwrap_or(0));
     }
 
     fn ask(reach: Reach) -> PyResult<Option<Self>> {
@@ -99,7 +133,7 @@ impl Bounds {
         }
         let scope = earliest.map(|(deadline, link)| Scope { deadline, object: link.owned() });
         let canceller = combined(first.as_ref(), &others);
-        Ok(Some(Self { scope, first, others, canceller }))
+        Ok(Some(Self { scope, first, others, canceller, spared_until: None }))
     }
 
     /// The scope that ends first.
@@ -107,9 +141,37 @@ impl Bounds {
         self.scope.as_ref()
     }
 
+    /// When the call ends for what is around it, in nanoseconds.
+    pub(crate) fn end(&self) -> Option<u64> {
+        self.scope.as_ref().map(|scope| scope.deadline).into_iter().chain(self.spared_until).min()
+    }
+
+    /// Whether that is for a canceller's sake.
+    pub(crate) fn is_end_of_canceller(&self) -> bool {
+        self.spared_until.is_some() && self.spared_until == self.end()
+    }
+
     /// The canceller that stands for all.
     pub(crate) fn canceller(&self) -> Option<&Canceller> {
         self.canceller.as_ref()
+    }
+
+    /// Whether the scope has ended by now, or a canceller was used.
+    pub(crate) fn is_over(&self) -> bool {
+        self.canceller.as_ref().is_some_and(Canceller::is_cancelled)
+            || self.scope.as_ref().is_some_and(|scope| deadline_nanos(Deadline::now()) >= scope.deadline)
+    }
+
+    /// The links that bound a wait of something other than a socket here, the innermost first: a list.
+    pub(crate) fn links_of_waits() -> PyResult<Owned> {
+        let innermost = chain::innermost()?;
+        let mut links = Vec::new();
+        chain::in_force(innermost.as_ref().map(Innermost::link), |link| {
+            if Reach::Waits.has(link) {
+                links.push(link.owned());
+            }
+        });
+        Owned::list(links.into_iter().map(Ok))
     }
 
     /// Raises the exception of the innermost canceller that was used.

@@ -16,6 +16,7 @@ use crate::ffi::own_object::{fast, heap_type, method};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 use crate::wait::link::LinkRef;
+use crate::wait::link_type::{error_of, leave_runs};
 use crate::wait::{chain, link_type};
 
 #[repr(C)]
@@ -131,11 +132,16 @@ unsafe extern "C" fn enter(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject
 
 unsafe extern "C" fn exit(me: *mut PyObject, arguments: *mut *mut PyObject, count: Py_ssize_t) -> *mut PyObject {
     // SAFETY: the interpreter calls this with so many live arguments.
-    let error = unsafe { link_type::error_of(arguments, count) };
+    let error = unsafe { error_of(arguments, count) };
     let end = || {
-        if let Some(link) = chain::entered_for(me)? {
+        if let Some(entered) = chain::entered_for(me)?
             // SAFETY: alive, and of just this type.
-            unsafe { LinkRef::of(link.as_ptr())? }.map_or(Ok(()), chain::leave)?;
+            && let Some(link) = unsafe { LinkRef::of(entered.as_ptr())? }
+        {
+            chain::leave(link)?;
+            if let Some(runs) = link.take_runs() {
+                return leave_runs(&runs, link, error);
+            }
         }
         // Of what is no Exception its own end may have become one.
         // SAFETY: alive, as an argument and the object called; a static of the interpreter.

@@ -67,6 +67,12 @@ pub(super) struct LinkObject {
     pub(super) watched: Key,
     /// Whether a connection was ended that a library in C waited for in it.
     pub(super) ended_connection: c_char,
+    /// When it was entered, in nanoseconds of that clock.
+    pub(super) entered: i64,
+    /// Until when what cleans up may still wait although it is over, in nanoseconds of that clock; 0 if nobody was told so.
+    pub(super) grace_until: i64,
+    /// What knows of the runs of event loops that were ended for it, or for one outside of it; or null; a reference.
+    pub(super) runs: *mut PyObject,
 }
 
 /// A link that somebody else keeps alive.
@@ -136,6 +142,11 @@ impl LinkRef {
         u64::try_from(self.get().first_raised).ok().filter(|moment| *moment > 0)
     }
 
+    /// Until when what cleans up may still wait, by who has put it off, in nanoseconds.
+    pub(crate) fn grace_until(self) -> Option<u64> {
+        u64::try_from(self.get().grace_until).ok().filter(|moment| *moment > 0)
+    }
+
     /// Notes that its end is raised in this frame. Gives how often it was raised there in a row, and a reference to
     /// drop at the end: to drop it frees a frame, which may run code.
     pub(crate) fn note_raised(self, now: u64, frame: Option<Owned>) -> (u32, Option<Owned>) {
@@ -155,6 +166,13 @@ impl LinkRef {
     pub(crate) fn take_frame(self) -> Option<Owned> {
         // SAFETY: as in `expire`.
         Owned::new(unsafe { std::mem::replace(&mut (*self.0.as_ptr()).frame, ptr::null_mut()) }).ok()
+    }
+
+    /// What knows of the runs of event loops that were ended for it, if any was; it is told once.
+    pub(crate) fn take_runs(self) -> Option<Owned> {
+        // SAFETY: as in `expire`.
+        let runs = unsafe { std::mem::replace(&mut (*self.0.as_ptr()).runs, ptr::null_mut()) };
+        Owned::new(runs).ok()
     }
 
     /// Whether it was entered and not left. What was entered before the process left all (`chain::leave_all`) was left.
@@ -183,9 +201,9 @@ impl LinkRef {
     pub(crate) fn open(self, outer: Option<Owned>) {
         // SAFETY: as in `expire`.
         let link = unsafe { &mut *self.0.as_ptr() };
+        link.entered = i64::try_from(deadline_nanos(Deadline::now())).unwrap_or(NEVER);
         if link.duration >= 0 {
-            let now = i64::try_from(deadline_nanos(Deadline::now())).unwrap_or(NEVER);
-            link.deadline = now.saturating_add(link.duration).min(NEVER - 1);
+            link.deadline = link.entered.saturating_add(link.duration).min(NEVER - 1);
         }
         link.outer = outer.map_or(ptr::null_mut(), Owned::into_ptr);
         link.generation = open::generation();

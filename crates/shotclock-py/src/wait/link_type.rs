@@ -5,12 +5,13 @@ use std::cell::RefCell;
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{self, NonNull};
 
-use crate::ffi::call::{call_method_with, check_signals};
+use crate::ffi::call::{call, call_method_with, check_signals};
 use crate::ffi::capi::{
-    METH_NOARGS, METH_O, Py_DecRef, Py_False, Py_INCREF, Py_None, Py_T_BOOL, Py_T_INT, Py_T_LONGLONG,
+    METH_NOARGS, METH_O, Py_DecRef, Py_False, Py_INCREF, Py_None, Py_T_BOOL, Py_T_INT, Py_T_LONGLONG, Py_T_OBJECT_EX,
     Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TPFLAGS_HAVE_GC, Py_TYPE, Py_ssize_t, Py_tp_clear, Py_tp_dealloc,
     Py_tp_doc, Py_tp_getset, Py_tp_members, Py_tp_methods, Py_tp_new, Py_tp_traverse, PyBool_FromLong, PyGetSetDef,
-    PyMemberDef, PyMethodDef, PyObject, PyObject_GC_UnTrack, PyTypeObject, allocate, free, visitproc,
+    PyMemberDef, PyMethodDef, PyObject, PyObject_GC_UnTrack, PyObject_GetAttrString, PyTypeObject, allocate, free,
+    visitproc,
 };
 use crate::ffi::own_object::{fast, heap_type, method};
 use crate::ffi::owned::{Owned, returned};
@@ -74,6 +75,20 @@ fn members() -> Vec<PyMemberDef> {
             offset!(ended_connection),
             c"whether a connection was ended that a library in C waited for",
         ),
+        member(
+            c"_first_raised_ns",
+            Py_T_LONGLONG,
+            offset!(first_raised),
+            c"when its end was first raised; 0: it was not",
+        ),
+        member(c"_entered_ns", Py_T_LONGLONG, offset!(entered), c"when it was entered"),
+        member(
+            c"_grace_until_ns",
+            Py_T_LONGLONG,
+            offset!(grace_until),
+            c"until when what cleans up may wait; 0: no longer",
+        ),
+        member(c"_runs", Py_T_OBJECT_EX, offset!(runs), c"what knows of the runs of event loops that were ended"),
         member(c"_reaches", Py_T_BOOL, offset!(reaches), c"whether entering it looks that sockets are reached"),
         member(
             c"_waits",
@@ -95,6 +110,7 @@ fn attributes() -> Vec<PyGetSetDef> {
     };
     vec![
         get(c"_open", is_open, c"whether it was entered and not left"),
+        get(c"_canceller", canceller, c"the canceller that it puts a block under, or None"),
         PyGetSetDef { name: ptr::null(), get: None, set: None, doc: ptr::null(), closure: ptr::null_mut() },
     ]
 }
@@ -157,13 +173,26 @@ unsafe extern "C" fn exit(me: *mut PyObject, arguments: *mut *mut PyObject, coun
         chain::leave(link)?;
         // The frame kept for telling whether its end was swallowed may keep much else alive.
         drop(link.take_frame());
-        match error {
-            None => Ok(Owned::none()),
+        match (link.take_runs(), error) {
+            (Some(runs), _) => leave_runs(&runs, link, error),
+            (None, None) => Ok(Owned::none()),
             // SAFETY: alive, as an argument.
-            Some(error) => unsafe { call_method_with(&link.owned(), c"_judge", error.as_ptr()) },
+            (None, Some(error)) => unsafe { call_method_with(&link.owned(), c"_judge", error.as_ptr()) },
         }
     };
     returned(end())
+}
+
+/// Has what knows of ended runs of event loops judge what the block raised, if it did: `runs.leave(link, error)`.
+pub(crate) fn leave_runs(runs: &Owned, link: LinkRef, error: Option<NonNull<PyObject>>) -> PyResult<Owned> {
+    let none = Owned::none();
+    let error = error.map_or(none.as_ptr(), NonNull::as_ptr);
+    // SAFETY: the interpreter is held, all are alive, the name ends with a NUL.
+    unsafe {
+        let leave = Owned::new(PyObject_GetAttrString(runs.as_ptr(), c"leave".as_ptr()))?;
+        let arguments = Owned::tuple([link.as_object(), error].into_iter())?;
+        call(leave.as_ptr(), arguments.as_ptr(), ptr::null_mut())
+    }
 }
 
 /// A scope lets every exception pass; subclasses in Python may decide otherwise.
@@ -180,11 +209,18 @@ unsafe extern "C" fn is_open(me: *mut PyObject, _: *mut c_void) -> *mut PyObject
     unsafe { PyBool_FromLong(LinkRef::new(me).is_open().into()) }
 }
 
+unsafe extern "C" fn canceller(me: *mut PyObject, _: *mut c_void) -> *mut PyObject {
+    // SAFETY: a live link; the interpreter is held.
+    let known = unsafe { LinkRef::new(me) }.canceller();
+    // SAFETY: alive as its link is.
+    returned(Ok(known.map_or_else(Owned::none, |canceller| unsafe { Owned::borrowed(canceller.as_ptr()) })))
+}
+
 unsafe extern "C" fn traverse(me: *mut PyObject, visit: visitproc, argument: *mut c_void) -> c_int {
     // SAFETY: a live link, which holds a reference to its type, as objects of heap types do; null is not visited.
     unsafe {
         let link = &*me.cast::<LinkObject>();
-        for referred in [Py_TYPE(me).cast(), link.outer, link.canceller, link.frame] {
+        for referred in [Py_TYPE(me).cast(), link.outer, link.canceller, link.frame, link.runs] {
             let outcome = if referred.is_null() { 0 } else { visit(referred, argument) };
             if outcome != 0 {
                 return outcome;
@@ -200,7 +236,8 @@ unsafe extern "C" fn clear(me: *mut PyObject) -> c_int {
     unsafe {
         LinkRef::new(me).close();
         let link = me.cast::<LinkObject>();
-        let fields = [&raw mut (*link).outer, &raw mut (*link).canceller, &raw mut (*link).frame];
+        let fields =
+            [&raw mut (*link).outer, &raw mut (*link).canceller, &raw mut (*link).frame, &raw mut (*link).runs];
         let references = fields.map(|field| field.replace(ptr::null_mut()));
         references.into_iter().filter(|one| !one.is_null()).for_each(|one| give_back_flat(one));
     }

@@ -79,7 +79,7 @@ impl Timing {
     pub(crate) fn of_wait(phase: &'static str, timeout: Option<u64>, cleans_up: bool) -> PyResult<Self> {
         let mut bounds = Bounds::of_waits()?;
         if let Some(bounds) = bounds.as_mut().filter(|_| cleans_up) {
-            bounds.give_grace();
+            bounds.give_grace()?;
         }
         Ok(Self::new(None, timeout, bounds, phase))
     }
@@ -199,6 +199,16 @@ impl Timing {
         outcome
     }
 
+    /// By a timeout of the call's own alone, in nanoseconds, whatever is around it.
+    pub(crate) fn of_itself(phase: &'static str, timeout: Option<u64>) -> Self {
+        Self::new(None, timeout, None, phase)
+    }
+
+    /// Whether what is around it has ended by now.
+    pub(crate) fn is_over(&self) -> bool {
+        self.bounds.as_ref().is_some_and(Bounds::is_over)
+    }
+
     /// What it does.
     pub(crate) fn phase(&self) -> &'static str {
         self.phase
@@ -283,6 +293,11 @@ impl Timing {
         timed_out: impl FnOnce() -> PyResult<Owned>,
     ) -> Raised {
         match stop {
+            Stop::TimedOut { limit: LimitKind::CallDeadline, .. }
+                if self.bounds.as_ref().is_some_and(Bounds::is_end_of_canceller) =>
+            {
+                self.raise_as(Stop::Cancelled, moved, timed_out)
+            }
             Stop::TimedOut { limit, elapsed } => {
                 self.raise_passed(Expiry { moved, ..self.expiry(self.phase, limit, elapsed) }, timed_out)
             }
@@ -329,9 +344,9 @@ impl Timing {
     }
 
     fn time_limit(&self) -> Limit<'static> {
-        self.begun.get().unwrap_or_else(|| match self.bounds.as_ref().and_then(Bounds::scope) {
+        self.begun.get().unwrap_or_else(|| match self.bounds.as_ref().and_then(Bounds::end) {
             None => timeout_limit(self.timeout),
-            Some(scope) => deadline_limit(self.timeout, scope.deadline),
+            Some(end) => deadline_limit(self.timeout, end),
         })
     }
 }
