@@ -70,6 +70,51 @@ def test_every_lookup_ends_with_its_scope(run):
     )
 
 
+def test_the_lookup_of_a_socket_that_never_waits_ends_with_its_scope(run):
+    run(
+        """
+        stream, datagram = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        stream.setblocking(False)
+        datagram.setblocking(False)
+        lookups = [
+            lambda: stream.connect(("slow.example", 80)),
+            lambda: stream.connect_ex(("slow.example", 80)),
+            lambda: stream.bind(("slow.example", 0)),
+            lambda: datagram.sendto(b"x", ("slow.example", 80)),
+        ]
+        for lookup in lookups:
+            with takes(LIMIT), shotclock.deadline(LIMIT) as scope:
+                times_out(lookup, scope)
+            assert scope.expired
+        # What it says by itself is as ever.
+        listener = socket.create_server(("127.0.0.1", 0))
+        with takes(0), shotclock.deadline(LIMIT):
+            assert stream.connect_ex(("localhost", listener.getsockname()[1])) in (0, 115)
+        """
+    )
+
+
+def test_the_lookups_of_an_event_loop_end_with_its_scope(run):
+    run(
+        """
+        import asyncio
+        lookups = [
+            lambda: asyncio.open_connection("slow.example", 80),
+            lambda: asyncio.get_running_loop().getaddrinfo("slow.example", 80),
+            lambda: asyncio.get_running_loop().getnameinfo(("192.0.2.1", 80)),
+        ]
+        async def look(lookup):
+            await lookup()
+        for debug in (False, True):
+            for lookup in lookups:
+                # With the end of the loop's threads, of which one had the lookup.
+                with takes(LIMIT), contextlib.suppress(TimeoutError), shotclock.deadline(LIMIT) as scope:
+                    asyncio.run(look(lookup), debug=debug)
+                assert scope.expired
+        """
+    )
+
+
 def test_two_seconds_of_requests_are_two_seconds(run):
     run(
         """

@@ -12,7 +12,7 @@ import os
 from .. import _native
 from .._bounds import event_loops
 from .._fork import new_lock
-from . import watch
+from . import loop_lookups, watch
 from .on_import import on_import
 from .replacements import ClassAttributes
 
@@ -29,7 +29,7 @@ _current: object | None = None
 _is_wanted = True
 _withdraw: list[Callable[[], None]] = []
 _left_out: dict[str, str] = {}
-_joins = ClassAttributes()
+_methods = ClassAttributes()
 
 
 def want(wanted: bool) -> None:
@@ -67,7 +67,7 @@ def uninstall() -> None:
         _current = None
         withdraw = _withdraw[:]
         _withdraw.clear()
-        _joins.undo()
+        _methods.undo()
         _native.unhook()
         watch.end()
     watch.rest()
@@ -77,7 +77,7 @@ def uninstall() -> None:
 
 def replaced() -> tuple[str, ...]:
     """Name what is replaced."""
-    return (*_native.hooks(), *_joins.names(), *watch.replaced())
+    return (*_native.hooks(), *_methods.names(), *watch.replaced())
 
 
 def left_out() -> tuple[str, ...]:
@@ -155,8 +155,8 @@ def _of_fcntl(fcntl: Any) -> Iterator[tuple[str, object]]:
 def _of_threading(threading: Any) -> Iterator[tuple[str, object]]:
     # Up to 3.12 a join waits in Python, and takes any exception for the end of the thread.
     wait = getattr(threading.Thread, "_wait_for_tstate_lock", None)
-    if wait is not None and not _joins.reach(threading.Thread):
-        _joins.set(threading.Thread, "_wait_for_tstate_lock", _bounded_join(wait))
+    if wait is not None and not _methods.reach(threading.Thread):
+        _methods.set(threading.Thread, "_wait_for_tstate_lock", _bounded_join(wait))
     # The way in which the start of a thread waits for it.
     start = (threading.Condition.wait, threading.Event.wait, threading.Thread.start)
     restore, join = threading.Condition._acquire_restore, wait or threading.Thread.join
@@ -176,6 +176,9 @@ def _of_asyncio(base_events: Any) -> Iterator[tuple[str, object]]:
         event_loops.asyncio_ends,
         event_loops.begins,
     )
+    loop = base_events.BaseEventLoop
+    if not _methods.reach(loop):
+        _methods.set(loop, "run_in_executor", loop_lookups.carrying(loop.run_in_executor))
     yield from ()
 
 

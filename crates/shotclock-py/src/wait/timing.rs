@@ -221,6 +221,11 @@ impl Timing {
 
     /// Asks the resolver: on this thread, or on a worker where a limit is to end it.
     pub(crate) fn answer(&self, request: &Request) -> PyResult<Result<Answer, Failure>> {
+        if self.manner() == Manner::Once {
+            // A socket that never waits bounds no lookup, and does not keep the scopes from it either: that waits all the same.
+            let by_scope = Self { lookups_end: self.lookups_end.clone(), ..Self::of_scope(Phase::Lookup)? };
+            return by_scope.answer(request);
+        }
         let lookups_end = self.lookups_end.get().unwrap_or_else(lookup_limit::end);
         self.lookups_end.set(Some(lookups_end));
         if !self.manner().is_timed() && lookups_end == Deadline::NEVER {
@@ -230,7 +235,7 @@ impl Timing {
             account.end(LOOKUP, None, || Some(request.to_string()), ended_plainly(answer.is_err()));
             return Ok(answer);
         }
-        // A socket that never waits bounds no lookup, and a policy none at all.
+        // A policy bounds no lookup.
         let mut limit = timeout_limit(None);
         if self.manner().is_timed() {
             self.begun.set(Some(self.time_limit().begun(Deadline::now())));
