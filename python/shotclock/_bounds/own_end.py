@@ -12,7 +12,6 @@ Where a connection was ended from outside, since a library in C waited for it, t
 from __future__ import annotations
 
 import errno
-from opcode import opmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ _WRAPPERS = frozenset(
 )
 # What the system says of a connection that was ended from outside.
 _ENDED = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN, errno.ESHUTDOWN, errno.ETIMEDOUT})
-_RAISES = frozenset({opmap["RAISE_VARARGS"], opmap["RERAISE"]})
 _CARRIERS = frozenset({"_vendor", "vendored", "packages"})
 
 
@@ -80,7 +78,11 @@ def _is_of_connection(error: Exception) -> bool:
         raised_at = raised_at.tb_next
     if raised_at is None or _is_wrapper(raised_at):
         return True
-    return raised_at.tb_frame.f_code.co_code[raised_at.tb_lasti] not in _RAISES
+    # Seldom needed, and not to be paid for by each program.
+    from opcode import opmap
+
+    raises = (opmap["RAISE_VARARGS"], opmap["RERAISE"])
+    return raised_at.tb_frame.f_code.co_code[raised_at.tb_lasti] not in raises
 
 
 def _is_wrapper(traceback: TracebackType) -> bool:

@@ -61,8 +61,13 @@ fn act(late: &Late, now: u64, is_stuck: bool, is_warning_due: bool) -> PyResult<
         }
     }
     // The program's total is the promise of whoever started it, who sees whether it ends.
-    let is_told = link.first_raised().is_some_and(|first| now < first.saturating_add(TOLD));
-    if is_warning_due && !is_told && !chain::is_outermost(link) && !is_ended_by_limit(number) {
+    if !is_warning_due {
+        return Ok(());
+    }
+    // A loop's tasks are cancelled at the end, and clean up.
+    let told = if thread.is_in_loop()? { Some(late.end) } else { link.first_raised() };
+    let is_told = told.is_some_and(|moment| now < moment.saturating_add(TOLD));
+    if !is_told && !chain::is_outermost(link) && !is_ended_by_limit(number) {
         table.note_warned(late.key);
         warn(&scope, late);
     }
