@@ -1,5 +1,6 @@
 //! `cargo xtask bench NAME`: the benchmarks. Each ends itself if it hangs, and fails where a count misses its goal.
 
+mod account;
 mod cancellation;
 mod hooks;
 mod overshoot;
@@ -29,6 +30,8 @@ enum Name {
     Python(python::Arguments),
     /// What the interpreter's own waits cost with the hooks in its tables
     Hooks(hooks::Arguments),
+    /// What keeping account of waits costs a request that waits
+    Account(account::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -48,6 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Name::Overshoot(arguments) => overshoot::run(arguments),
         Name::Python(arguments) => python::run(arguments),
         Name::Hooks(arguments) => hooks::run(arguments),
+        Name::Account(arguments) => account::run(arguments),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::wait::told;
 /// Makes the call, which may wait for what that says.
 pub(super) fn call(called: &Called<'_>, what: &'static str) -> *mut PyObject {
     let number = number_of(called, what);
-    let (shown, account) = (told::plainly(what, number, || None), Account::of_plain());
+    let account = Account::of_plain();
+    let shown = told::plainly(what, number, || None, account);
     let result = called.as_called();
     drop(shown);
     account.end(what, number, || None, ended_plainly(result.is_null()));

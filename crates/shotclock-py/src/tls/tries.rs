@@ -94,7 +94,7 @@ fn guard(guarded: &'static Guarded, call: TlsCall, me: *mut PyObject, passed: Pa
     }
     let Some(inside) = SslWait::of(waits.socket, call.half()) else { return unnoticed(call, me, attempt) };
     let (what, number, account) = (call.phase().as_str(), Some(waits.descriptor.number()), Account::of_plain());
-    let shown = told::plainly(what, number, || None);
+    let shown = told::plainly(what, number, || None, account);
     let outcome = waits.descriptor.counted(|| Ok(unnoticed(call, me, attempt))).map_err(exception::raise_errno)?;
     drop((inside, shown));
     account.end(what, number, || None, ended_plainly(outcome.is_err()));

@@ -3,12 +3,12 @@
 
 use std::cell::Cell;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shotclock::Deadline;
 use shotclock::unstable::{PerProcess, Stop, address_of_number, deadline_nanos, interrupt};
+use shotclock::{Deadline, Phase};
 
 use crate::ffi::capi::{
     PyDict_GetItemString, PyDict_GetItemWithError, PyErr_Clear, PyImport_GetModuleDict, PyObject_GetAttrString,
@@ -23,6 +23,9 @@ use crate::wait::seen;
 
 /// A plain call that takes fewer nanoseconds has not been asleep.
 const AT_ONCE: u64 = 3_000;
+/// Nor has one that sends, and may take that long to hand its bytes to the other end.
+const TO_COPY: u64 = 50_000;
+const SENDS: &str = Phase::Send.as_str();
 
 /// So long a number is taken for the same connection's, unless something was closed meanwhile.
 const STALE: Duration = Duration::from_millis(1);
@@ -61,18 +64,23 @@ impl Account {
     /// Of a call that begins now and waits, if it does, by a waiter of ours.
     #[inline]
     pub(crate) fn of_waits() -> Self {
-        if open::is_watched() { Self::begun(Some(WAITS.get())) } else { Self(None) }
+        if open::is_watched() && is_kept() { Self::begun(Some(WAITS.get())) } else { Self(None) }
     }
 
     /// Of one that waits by itself.
     #[inline]
     pub(crate) fn of_plain() -> Self {
-        if open::is_watched() { Self::begun(None) } else { Self(None) }
+        if open::is_watched() && is_kept() { Self::begun(None) } else { Self(None) }
     }
 
     #[cold]
     fn begun(waits: Option<u32>) -> Self {
         Self(Some(Begun { at: Deadline::now(), waits }))
+    }
+
+    /// When it began; now, where no account is kept.
+    pub(crate) fn began(self) -> Deadline {
+        self.0.map_or_else(Deadline::now, |begun| begun.at)
     }
 
     /// Enters it, if it has waited. With the interpreter held; an exception that is set stays so.
@@ -102,7 +110,7 @@ impl Begun {
         let now = Deadline::now();
         let has_waited = match self.waits {
             Some(waits) => waits != WAITS.get(),
-            None => deadline_nanos(now) - deadline_nanos(self.at) >= AT_ONCE,
+            None => deadline_nanos(now) - deadline_nanos(self.at) >= if what == SENDS { TO_COPY } else { AT_ONCE },
         };
         if !has_waited {
             return;
@@ -266,6 +274,21 @@ fn name_of_thread() -> Option<String> {
     }
 }
 
+/// Whether there is a ledger.
+static IS_KEPT: AtomicBool = AtomicBool::new(false);
+
+fn is_kept() -> bool {
+    IS_KEPT.load(Ordering::Relaxed)
+}
+
+/// Begins a ledger, or ends what there is.
+pub(super) fn put(ledger: Option<Ledger>) {
+    let is_kept = ledger.is_some();
+    let before = std::mem::replace(&mut *LEDGER.get().lock(), ledger);
+    IS_KEPT.store(is_kept, Ordering::Relaxed);
+    drop(before);
+}
+
 /// The ledger of this process; a forked child keeps none.
 pub(super) struct Book(Mutex<Option<Ledger>>);
 
@@ -283,5 +306,6 @@ impl Book {
 pub(super) static LEDGER: PerProcess<Book> = PerProcess::new(|| Book(Mutex::new(None)), forget_ledger);
 
 extern "C" fn forget_ledger() {
+    IS_KEPT.store(false, Ordering::Relaxed);
     LEDGER.forget();
 }

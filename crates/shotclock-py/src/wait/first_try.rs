@@ -58,12 +58,12 @@ impl Transfer {
         let number = self.socket.number();
         let waits_first = || self.flags == 0 && habit::waits_first(number) || low_water::waits_first(self.socket);
         if self.socket.timeout() > 0 && waits_first() {
-            return self.receive_on(Err(Some(Errno::AGAIN)), part);
+            return self.receive_by_limits(Err(Some(Errno::AGAIN)), part);
         }
         let before = Before::now();
         match self.first_try(before, |fd, flags| part(fd, 0, flags)) {
             Ok(received) if received.0 < self.bytes && self.may_be_cut_short(before) => {
-                self.receive_on(Ok(received), part)
+                self.receive_by_limits(Ok(received), part)
             }
             Ok(received) => {
                 habit::was_ready(number);
@@ -76,6 +76,26 @@ impl Transfer {
     #[cold]
     #[inline(never)]
     fn receive_on<M: Beside>(
+        self,
+        tried: Result<(usize, M), Option<Errno>>,
+        mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Errno> + Send,
+    ) -> Result<(usize, M), Box<Ended>> {
+        if matches!(tried, Err(None)) && self.is_to_be_told_of() {
+            let before = Before::now();
+            match self.told_try(before, |fd, flags| part(fd, 0, flags)) {
+                Ok(received) if received.0 < self.bytes && self.may_be_cut_short(before) => {
+                    return self.receive_by_limits(Ok(received), part);
+                }
+                Ok(received) => return Ok(received),
+                Err(failed) => return self.receive_by_limits(Err(failed), part),
+            }
+        }
+        self.receive_by_limits(tried, part)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn receive_by_limits<M: Beside>(
         self,
         tried: Result<(usize, M), Option<Errno>>,
         part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, M), Errno> + Send,
@@ -144,9 +164,16 @@ impl Transfer {
     fn send_on<const ALL: bool>(
         self,
         before: Before,
-        tried: Result<usize, Option<Errno>>,
-        part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
+        mut tried: Result<usize, Option<Errno>>,
+        mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
     ) -> PyResult<usize> {
+        if tried == Err(None) && self.is_to_be_told_of() {
+            tried = self.told_try(before, |fd, flags| part(fd, 0, flags));
+            match tried {
+                Ok(sent) if sent == self.bytes || !(ALL || self.may_be_cut_short(before)) => return Ok(sent),
+                _ => {}
+            }
+        }
         self.send_on_by::<ALL>(&self.timing()?, before, tried, part)
     }
 
@@ -186,15 +213,7 @@ impl Transfer {
         call: impl FnOnce(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
     ) -> Result<T, Option<Errno>> {
         let waits_for_ever = self.socket.timeout() < 0;
-        let is_plain = if open::is_any_open() {
-            let is_plain = self.is_plain().ok_or(None)?;
-            if is_plain && open::is_watched() {
-                return self.plain_try_told(before, call);
-            }
-            is_plain
-        } else {
-            waits_for_ever
-        };
+        let is_plain = if open::is_any_open() { self.is_plain().ok_or(None)? } else { waits_for_ever };
         let flags = if is_plain { self.flags } else { self.flags | MessageFlags::DONTWAIT.0 };
         let descriptor = Descriptor::of(self.socket);
         let (sends, number) = (self.phase == Phase::Send && !is_plain, self.socket.number());
@@ -209,17 +228,23 @@ impl Transfer {
         outcome.map_err(|errno| if was_in_the_way(errno) { None } else { Some(errno) })
     }
 
-    /// A plain first try, which may wait in the system, and is told of while it does.
+    /// Whether the first try is a plain one, which was not made because somebody is to be told when it waits.
+    fn is_to_be_told_of(self) -> bool {
+        let is_plain = || self.socket.timeout() < 0 && !self.never_waits() && Outlook::now() == Outlook::Free;
+        open::is_watched() && is_plain() && policy::of(self.socket).is_none()
+    }
+
+    /// That first try. It may wait in the system.
     #[cold]
     #[inline(never)]
-    fn plain_try_told<T: Send>(
+    fn told_try<T: Send>(
         self,
         before: Before,
         call: impl FnOnce(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
     ) -> Result<T, Option<Errno>> {
         let (descriptor, flags, what) = (Descriptor::of(self.socket), self.flags, self.phase.as_str());
         let (number, account) = (Some(descriptor.number()), Account::of_plain());
-        let shown = told::plainly(what, number, || None);
+        let shown = told::plainly(what, number, || None, account);
         let outcome = descriptor.released(|fd| call(fd, flags));
         drop(shown);
         let is_interrupted = matches!(outcome, Err(Errno::INTR));
@@ -259,6 +284,8 @@ impl Transfer {
         }
         match Outlook::now() {
             Outlook::Over => None,
+            // It may wait in the system, and somebody is to be told.
+            Outlook::Free if timeout < 0 && open::is_watched() => None,
             Outlook::Free => Some(timeout < 0),
             // A call without a timeout may give what is there only if it promises no more than that.
             Outlook::Bounded => {

@@ -8,7 +8,7 @@ use crate::ffi::capi::{Py_ssize_t, PyObject, PySequence_GetItem, PySequence_Size
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::open;
-use crate::wait::account::LEDGER;
+use crate::wait::account::{self, LEDGER};
 use crate::wait::ledger::{BINS, FIRST, Key, Ledger, Slow, Sum, Timeline};
 use crate::wait::line::{self, Library, Line, text_of};
 
@@ -23,7 +23,7 @@ pub(crate) unsafe extern "C" fn keep_account(
         // SAFETY: the interpreter passes so many live objects.
         let [folders, packages] = unsafe { Arguments::new(arguments, count).exactly()? };
         line::know(Library { folders: texts(folders)?, packages: texts(packages)? });
-        *LEDGER.get().lock() = Some(Ledger::begun(Deadline::now()));
+        account::put(Some(Ledger::begun(Deadline::now())));
         open::set_watched(true);
         Ok(Owned::none())
     };
@@ -32,8 +32,7 @@ pub(crate) unsafe extern "C" fn keep_account(
 
 /// `_native.close_account()`: no more is entered, and what was is forgotten.
 pub(crate) unsafe extern "C" fn close_account(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let closed = LEDGER.get().lock().take();
-    drop(closed);
+    account::put(None);
     returned(Ok(Owned::none()))
 }
 

@@ -144,15 +144,20 @@ impl Timing {
         first: First,
         waiter: &mut W,
     ) -> Result<A::Output, Stop<Raised>> {
+        if open::is_watched() { self.run_told(attempt, first, waiter) } else { self.run_untold(attempt, first, waiter) }
+    }
+
+    fn run_untold<A: Attempt, W: Waiter<Interrupt = Raised>>(
+        &self,
+        attempt: &mut A,
+        first: First,
+        waiter: &mut W,
+    ) -> Result<A::Output, Stop<Raised>> {
         let Some(descriptor) = self.descriptor else { return Err(Stop::System(Errno::BADF)) };
         let manner = self.manner();
-        let is_plain = manner == Manner::Plain;
-        let number = Some(descriptor.number());
-        let account = if is_plain { Account::of_plain() } else { Account::of_waits() };
-        let shown = is_plain.then(|| told::plainly(self.phase, number, || attempt.subject()));
         let mut operation = On::new(descriptor, attempt, manner);
         let limit = self.limit();
-        let outcome = match first {
+        match first {
             First::Try => drive(&mut operation, &limit, waiter),
             First::Tried(said) => {
                 if matches!(said, Pause::WouldBlock | Pause::Drained) {
@@ -160,9 +165,24 @@ impl Timing {
                 }
                 wait_out(&mut operation, &limit, waiter, said)
             }
-        };
+        }
+    }
+
+    /// The same, while somebody watches.
+    #[cold]
+    #[inline(never)]
+    fn run_told<A: Attempt, W: Waiter<Interrupt = Raised>>(
+        &self,
+        attempt: &mut A,
+        first: First,
+        waiter: &mut W,
+    ) -> Result<A::Output, Stop<Raised>> {
+        let (is_plain, number) = (self.manner() == Manner::Plain, self.descriptor.map(Descriptor::number));
+        let account = if is_plain { Account::of_plain() } else { Account::of_waits() };
+        let shown = is_plain.then(|| told::plainly(self.phase, number, || attempt.subject(), account));
+        let outcome = self.run_untold(attempt, first, waiter);
         drop(shown);
-        account.end(self.phase, number, || operation.subject(), ended(&outcome));
+        account.end(self.phase, number, || attempt.subject(), ended(&outcome));
         outcome
     }
 

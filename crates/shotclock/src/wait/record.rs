@@ -31,9 +31,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Of a wait that no limit ends, which begins now.
-    pub fn endless(what: &'static str, handle: Option<RawHandle>, subject: Option<Arc<str>>) -> Self {
-        let (since, end, limit) = (Deadline::now(), Deadline::NEVER, LimitKind::CallDeadline);
+    /// Of a wait that no limit ends, which began then.
+    pub fn endless(what: &'static str, handle: Option<RawHandle>, subject: Option<Arc<str>>, since: Deadline) -> Self {
+        let (end, limit) = (Deadline::NEVER, LimitKind::CallDeadline);
         Self { what, handle, subject, since, end, limit }
     }
 }
@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn a_wait_inside_of_another_hides_it_as_long_as_it_lasts() {
-        let outer = show(Entry::endless("outer", None, None));
+        let outer = show(Entry::endless("outer", None, None, Deadline::now()));
         assert_eq!(own(), ["outer"]);
-        let inner = show(Entry::endless("inner", None, None));
+        let inner = show(Entry::endless("inner", None, None, Deadline::now()));
         assert_eq!(own(), ["inner"]);
         drop(inner);
         assert_eq!(own(), ["outer"]);
@@ -190,20 +190,20 @@ mod tests {
 
     #[test]
     fn what_was_seen_stands_until_it_is_taken_back_or_said_again() {
-        let showing = show(Entry::endless("first", Some(1), None));
+        let showing = show(Entry::endless("first", Some(1), None, Deadline::now()));
         let (ident, _) = thread::own_names();
         let seen = seen().into_iter().find(|seen| seen.thread.ident == ident).unwrap();
         assert!(seen.stands());
         drop(showing);
         assert!(!seen.stands());
-        let _again = show(Entry::endless("first", Some(1), None));
+        let _again = show(Entry::endless("first", Some(1), None, Deadline::now()));
         assert!(!seen.stands());
     }
 
     #[test]
     fn threads_that_have_ended_take_no_room() {
         for _ in 0..200 {
-            std::thread::spawn(|| drop(show(Entry::endless("gone", None, None)))).join().unwrap();
+            std::thread::spawn(|| drop(show(Entry::endless("gone", None, None, Deadline::now())))).join().unwrap();
         }
         assert!(TABLE.get().lock().len() < 150);
         assert!(!seen().iter().any(|seen| seen.entry.what == "gone"));

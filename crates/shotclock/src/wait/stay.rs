@@ -67,7 +67,7 @@ impl Stay {
 #[inline(always)]
 pub(crate) fn show_plainly(what: &'static str, subject: impl FnOnce() -> String) -> Shown {
     #[cfg(feature = "waits")]
-    return record::show(Entry::endless(what, None, Some(subject().into())));
+    return record::show(Entry::endless(what, None, Some(subject().into()), Deadline::now()));
     #[cfg(not(feature = "waits"))]
     Shown
 }
