@@ -25,7 +25,7 @@ def is_known():
 @pytest.fixture(autouse=True)
 def readable():
     if not is_known():
-        pytest.skip("SKIP watcher: /proc does not say what threads sit in")
+        pytest.skip("/proc does not say what threads sit in")
 
 
 @pytest.fixture(params=["graft", "type"])
@@ -517,9 +517,40 @@ def test_status_names_it():
     """)
 
 
+def test_without_proc_it_says_so_and_the_rest_holds():
+    outcome = alone("""
+        # A mount of its own, where this user may have one.
+        NEWNS, PRIVATE, DETACH = 0x20000, 0x44000, 2
+        is_gone = (
+            libc.unshare(NEWNS) == 0
+            and libc.mount(None, b"/", None, PRIVATE, None) == 0
+            and libc.umount2(b"/proc", DETACH) == 0
+        )
+        if not is_gone:
+            print("no")
+            sys.exit()
+        shotclock.install()
+        [line] = [line for line in shotclock.status().not_reached if line.startswith("connections that")]
+        assert line.endswith("/proc does not say what threads sit in"), line
+        ours, theirs = pair()
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            with shotclock.deadline(0.05) as scope:
+                assert c_poll(ours, 500) == 0
+            assert not scope.expired
+        assert [each.category for each in said] == [shotclock.OverdueWarning], said
+        assert is_whole(ours, theirs)
+        ours.close()
+        theirs.close()
+        print("yes")
+    """)
+    if outcome != "yes\n":
+        pytest.skip("this user may not take /proc away")
+
+
 def test_drivers_in_c_end_in_time():
-    pytest.importorskip("psycopg2", reason="SKIP drivers in C: psycopg2 is not installed")
-    pytest.importorskip("pycurl", reason="SKIP drivers in C: pycurl is not installed")
+    pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
+    pytest.importorskip("pycurl", reason="pycurl is not installed")
     alone("""
         import psycopg2, pycurl
         with socket.create_server(("127.0.0.1", 0)) as listener:
