@@ -703,9 +703,18 @@ def test_a_loop_that_waits_in_c_is_told_by_its_own_timer():
             assert uvloop.run(asyncio.sleep(0, 7)) == 7
 
         loop = uvloop.new_event_loop()
+        with shotclock.deadline(SOON):
+            for _ in range(3):
+                # Each run in one and the same function is a run of its own.
+                with contextlib.suppress(RuntimeError, asyncio.CancelledError):
+                    loop.run_until_complete(asyncio.sleep(FOREVER))
         scope = shotclock.deadline(SOON)
         assert is_end(end_of(loop.run_forever, scope), scope)
-        # Nothing of ours is left in it.
+        # Nothing of ours is left in it, nor of a run that is over in one that is shielded.
+        with shotclock.deadline(SOON):
+            loop.run_until_complete(asyncio.sleep(0))
+            with shotclock.shield():
+                assert loop.run_until_complete(asyncio.sleep(2 * SOON, 7)) == 7
         assert loop.run_until_complete(asyncio.sleep(2 * SOON, 7)) == 7
         loop.close()
         """

@@ -11,6 +11,7 @@ moment until which it may wait, 0 to go on at once, or None to wait as ever.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 
 from .. import _native
 from .ended_runs import AsyncioRun, Runs, TrioRun, end_of, runs_of
@@ -35,11 +36,19 @@ _LOOK_SECONDS = 0.02
 _LEAST_SECONDS = 0.001
 _MOST_SECONDS = 86400.0
 
+# The runs of loops in C that are looked after, by the ident of the thread.
+_watches: dict[int, _Watch] = {}
+
 
 def asyncio_ends(turn: FrameType, links: list[_native.Link], waits: bool) -> int | None:
     """Tell a loop of asyncio's, in whose turn this is, that what is around it is over."""
     frame, future = _run_around(turn)
-    return _ends(_loop_of(turn), frame, future, links, waits)
+    run = _known(links, frame)
+    if run is None:
+        if _is_spared(_begin(links), waits):
+            return None
+        run = _new_run(links, frame, _loop_of(turn), future)
+    return run.go_on()
 
 
 def trio_ends(turn: FrameType, links: list[_native.Link], waits: bool) -> int | None:
@@ -51,9 +60,9 @@ def trio_ends(turn: FrameType, links: list[_native.Link], waits: bool) -> int | 
         return None
     run = _known(links, frame)
     if run is None:
-        cause, runs = _begin(links)
-        if _is_spared(runs, waits) or runner.main_task is None or runner.main_task_outcome is not None:
+        if _is_spared(_begin(links), waits) or runner.main_task is None or runner.main_task_outcome is not None:
             return None
+        cause, _ = _over(links)
         run = _noted(links, TrioRun(frame, cause, runner))
     return run.go_on()
 
@@ -65,9 +74,14 @@ def is_turn(frame: FrameType, loop: object) -> bool:
 
 def begins(loop: Any, links: list[_native.Link]) -> None:
     """See to a loop that begins to run inside of these: one whose waits are not Python's looks at the time by itself."""
-    if loop is not None and not hasattr(type(loop), _TURN):
-        caller = sys._getframe(1)
-        _Watch(loop, caller, links).begin()
+    thread = get_ident()
+    if loop is None or not hasattr(type(loop), _TURN):
+        # The run before is over.
+        if (watch := _watches.pop(thread, None)) is not None:
+            watch.end()
+        if loop is not None:
+            watch = _watches[thread] = _Watch(loop, sys._getframe(1), links)
+            watch.begin()
 
 
 class _Watch:
@@ -78,12 +92,17 @@ class _Watch:
         self._frame = frame
         self._links = links
         self._is_cancellable = any(link._canceller is not None for link in links)
+        self._handle: Any = None
+        self._run: Run | None = None
 
     def begin(self) -> None:
         now = _native.monotonic_ns()
         until = min(link.deadline_ns for link in self._links)
         # What need not wait is done by then.
         self._again(now + _BUSY_NS if any(_is_over(link, now) for link in self._links) else until)
+
+    def end(self) -> None:
+        self._handle.cancel()
 
     def _look(self) -> None:
         now = _native.monotonic_ns()
@@ -93,31 +112,37 @@ class _Watch:
             return
         until: int | None = min(link.deadline_ns for link in links)
         if any(_is_over(link, now) for link in links):
-            until = _ends(self._loop, self._frame, _awaited(self._loop), links, True)
+            if self._run is None:
+                self._run = _new_run(links, self._frame, self._loop, _awaited(self._loop))
+            until = self._run.go_on()
         if until is not None:
             self._again(until)
 
     def _again(self, until: int) -> None:
         seconds = max(_LEAST_SECONDS, (until - _native.monotonic_ns()) / 1e9)
-        self._loop.call_later(min(seconds, _LOOK_SECONDS if self._is_cancellable else _MOST_SECONDS), self._look)
+        most = _LOOK_SECONDS if self._is_cancellable else _MOST_SECONDS
+        self._handle = self._loop.call_later(min(seconds, most), self._look)
 
 
-def _ends(loop: Any, frame: FrameType, future: Any, links: list[_native.Link], waits: bool) -> int | None:
-    run = _known(links, frame)
-    if run is None:
-        cause, runs = _begin(links)
-        if _is_spared(runs, waits):
-            return None
-        run = _noted(links, AsyncioRun(frame, cause, runs.has_ended(loop), loop, future))
-    return run.go_on()
+def _new_run(links: list[_native.Link], frame: FrameType, loop: Any, future: Any) -> Run:
+    cause, runs = _over(links)
+    return _noted(links, AsyncioRun(frame, cause, runs.has_ended(loop), loop, future))
 
 
 def _known(links: list[_native.Link], frame: FrameType) -> Run | None:
     return next((run for link in links if (runs := runs_of(link)) is not None and (run := runs.of(frame))), None)
 
 
-def _begin(links: list[_native.Link]) -> tuple[_native.Link, Runs]:
-    """Find what is over, and what is known of it; raise its end where somebody runs loops in it again and again."""
+def _begin(links: list[_native.Link]) -> Runs:
+    """Give what is known of what is over; raise its end where somebody runs loops in it again and again."""
+    cause, runs = _over(links)
+    if len(runs.ended) >= _MOST_RUNS:
+        raise end_of(cause, "asyncio", swallowed=True)
+    return runs
+
+
+def _over(links: list[_native.Link]) -> tuple[_native.Link, Runs]:
+    """Find what is over, and what is known of it."""
     now = _native.monotonic_ns()
     cancelled = (link for link in links if link._canceller is not None and _is_over(link, now))
     cause = next(cancelled, None) or min(links, key=lambda link: link.deadline_ns)
@@ -125,8 +150,6 @@ def _begin(links: list[_native.Link]) -> tuple[_native.Link, Runs]:
     if runs is None:
         runs = cause._runs = Runs()
     runs.seen_ns = runs.seen_ns or now
-    if len(runs.ended) >= _MOST_RUNS:
-        raise end_of(cause, "asyncio", swallowed=True)
     return cause, runs
 
 
