@@ -216,6 +216,16 @@ def _connection(stack, filled):
     return receiver
 
 
+def _process(stack, ended):
+    process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0 if ended else LONG,))
+    process.start()
+    stack.callback(process.join, PATIENCE)
+    stack.callback(process.kill)
+    if ended:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    return process
+
+
 def _popen(stack, ended):
     process = subprocess.Popen(
         [sys.executable, "-S", "-c", ""] if ended else CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -405,6 +415,13 @@ KINDS = {
         "poll",
         lambda stack: lambda process=_popen(stack, False): process.communicate(timeout=LONG),
         lambda stack: lambda process=_popen(stack, True): process.communicate(),
+    ),
+    "Process.join": Kind(
+        "join",
+        lambda stack: _process(stack, False).join,
+        lambda stack: _process(stack, True).join,
+        lambda stack: _process(stack, False).join,
+        cleans_up=True,
     ),
     "signal.sigwait": Kind(
         "signal",

@@ -44,6 +44,9 @@ def outcome(call, *arguments):
 
 
 def phase_of(kind):
+    if kind is KINDS["Process.join"]:
+        # With a timeout it waits for the end of its pipe.
+        return "poll"
     return "lock" if kind.phase == "join" and sys.version_info < (3, 13) else kind.phase
 
 

@@ -22,6 +22,8 @@ import shotclock
 
 # A round that takes so long, in seconds, has lost what should have ended it.
 LOST = 15
+# Ctrl-C is pressed again after so long, in seconds.
+AGAIN = 0.4
 # Made anew for each round, since an exception in the middle of their Python code may leave them as it found them.
 IN_PYTHON = ("Condition.wait", "Event.wait", "Semaphore.acquire", "Barrier.wait", "Queue.get", "Queue.put", "Future.result")
 # A child or a pipe serves for all rounds.
@@ -85,22 +87,31 @@ def around(chance):
 
 
 def interrupt(rounds, chance, told):
-    """Each interrupt comes out once, wherever it meets the wait."""
+    """Each interrupt comes out once, wherever it meets the wait.
+
+    One that comes in the moment before the system's call begins ends it only if it comes again, as by the interpreter's own.
+    """
+
+    def handle(*_):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise KeyboardInterrupt
+
     with contextlib.ExitStack() as stack:
         waits = Waits(stack)
-        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.signal(signal.SIGALRM, handle)
         stack.enter_context(load())
         for _ in range(rounds):
             name, call = waits.some(chance)
             begun = time.monotonic()
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0.0005 + chance.random() / 300)
+                signal.setitimer(signal.ITIMER_REAL, 0.0005 + chance.random() / 300, AGAIN)
                 with contextlib.suppress(TimeoutError), around(chance):
                     call()
                 # It comes, if it has not come.
                 time.sleep(LONG)
             except KeyboardInterrupt:
                 told[name] += 1
+            told["came again"] += time.monotonic() - begun > AGAIN
             assert time.monotonic() - begun < LOST, f"{name}: an interrupt was lost"
             assert shotclock.remaining() is None, f"{name}: a scope was left open"
 
@@ -251,7 +262,8 @@ def main():
     told, here = collections.Counter(), os.getpid()
     {"interrupt": interrupt, "fork": fork, "end": end, "uninstall": uninstall}[what](rounds, random.Random(seed), told)
     if os.getpid() == here:
-        print(what, sum(told.values()), dict(told.most_common(3)))
+        again = told.pop("came again", 0)
+        print(what, sum(told.values()), f"again: {again}", dict(told.most_common(3)))
 
 
 if __name__ == "__main__":

@@ -191,6 +191,24 @@ def _of_trio(io_epoll: Any) -> Iterator[tuple[str, object]]:
     yield from ()
 
 
+def _of_processes(popen_fork: Any) -> Iterator[tuple[str, object]]:
+    # It takes any OSError for a child that is not there yet.
+    if not _methods.reach(popen_fork.Popen):
+        _methods.set(popen_fork.Popen, "poll", _bounded_poll(popen_fork.Popen.poll))
+    yield from ()
+
+
+def _bounded_poll(poll: Callable[..., int | None]) -> Callable[..., int | None]:
+    @functools.wraps(poll)
+    def bounded(self: Any, flag: int = os.WNOHANG) -> int | None:
+        code = poll(self, flag)
+        if code is None and not flag & os.WNOHANG and _native.is_bounded():
+            _native.check_join()
+        return code
+
+    return bounded
+
+
 def _bounded_join(wait: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(wait)
     def _wait_for_tstate_lock(self: Any, block: bool = True, timeout: float = -1) -> None:
@@ -209,6 +227,7 @@ _OWNERS: dict[str, Callable[[Any], Iterator[tuple[str, object]]]] = {
     "_thread": _of_thread,
     "_queue": _of_queue,
     "_multiprocessing": _of_multiprocessing,
+    "multiprocessing.popen_fork": _of_processes,
     "multiprocessing.synchronize": _of_synchronize,
     "posix": _of_posix,
     "_io": _of_io,

@@ -54,6 +54,8 @@ impl Waiter for InterpreterWaiter {
     }
 
     fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        // A signal that came since the interpreter last looked would not interrupt what begins now.
+        self.interrupted()?;
         let ready = self.wait_released(wanted, now, until)?;
         if ready.is_empty() {
             check_signals().map_err(Stop::Interrupt)?;
