@@ -129,11 +129,15 @@ def _of_synchronize(synchronize: Any) -> Iterator[tuple[str, object]]:
 
 
 def _of_posix(posix: Any) -> Iterator[tuple[str, object]]:
-    names = ("read", "readv", "readinto", "write", "writev", "waitpid", "wait", "wait3", "wait4", "waitid")
+    names = ("read", "readv", "readinto", "write", "writev", "waitpid", "wait", "wait3", "wait4", "waitid", "fork", "forkpty")
     for name in names:
         # readinto is there from 3.14 on.
         if hasattr(posix, name):
             yield f"posix.{name}", posix
+
+
+def _of_subprocess(posixsubprocess: Any) -> Iterator[tuple[str, object]]:
+    yield "_posixsubprocess.fork_exec", posixsubprocess
 
 
 def _of_io(io: Any) -> Iterator[tuple[str, object]]:
@@ -230,6 +234,7 @@ _OWNERS: dict[str, Callable[[Any], Iterator[tuple[str, object]]]] = {
     "multiprocessing.popen_fork": _of_processes,
     "multiprocessing.synchronize": _of_synchronize,
     "posix": _of_posix,
+    "_posixsubprocess": _of_subprocess,
     "_io": _of_io,
     "_signal": _of_signal,
     "fcntl": _of_fcntl,

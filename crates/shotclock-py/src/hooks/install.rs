@@ -45,10 +45,11 @@ pub(crate) unsafe extern "C" fn unhook(_: *mut PyObject, _: *mut PyObject) -> *m
     returned(Ok(Owned::none()))
 }
 
-/// `_native.hooks()`: the names of those that are in place.
+/// `_native.hooks()`: the names of those that are in place, of functions that wait.
 pub(crate) unsafe extern "C" fn hooks(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let there =
-        HOOKS.iter().filter(|hook| hook.slot.is_in_place(|convention| hook.functions.for_convention(convention)));
+    let there = HOOKS
+        .iter()
+        .filter(|hook| hook.waits && hook.slot.is_in_place(|convention| hook.functions.for_convention(convention)));
     returned(Owned::list(there.map(|hook| Owned::text(hook.name))))
 }
 

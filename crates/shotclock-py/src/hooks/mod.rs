@@ -9,6 +9,7 @@ pub(crate) mod event_loop;
 pub(crate) mod file;
 pub(crate) mod file_lock;
 pub(crate) mod find;
+pub(crate) mod fork;
 pub(crate) mod functions;
 pub(crate) mod install;
 pub(crate) mod lock;

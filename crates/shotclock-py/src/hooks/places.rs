@@ -54,6 +54,9 @@ places! {
     Sigwaitinfo
     Sigtimedwait
     Flock
+    Fork
+    Forkpty
+    ForkExec
     Lockf
     SetRunningLoop
 }

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use crate::hooks::functions::{Functions, Handled, Handler};
 use crate::hooks::places::{self, Place};
 use crate::hooks::slot::Slot;
-use crate::hooks::{child, event_loop, file, file_lock, lock, poll, signal, sleep};
+use crate::hooks::{child, event_loop, file, file_lock, fork, lock, poll, signal, sleep};
 
 /// One of them.
 pub(crate) struct Hook {
@@ -14,6 +14,8 @@ pub(crate) struct Hook {
     /// As its table has it.
     pub(super) function: &'static CStr,
     pub(super) slot: &'static Slot,
+    /// Whether the function waits: some are there for what comes with them.
+    pub(super) waits: bool,
     pub(super) functions: Functions,
 }
 
@@ -28,7 +30,7 @@ macro_rules! hooks {
 
         /// All of them.
         pub(super) static HOOKS: std::sync::LazyLock<Vec<Hook>> = std::sync::LazyLock::new(|| vec![
-            $(Hook { name: $name, function: $function, slot: places::$place::slot(), functions: Functions::of::<places::$place>() },)*
+            $(Hook { name: $name, function: $function, slot: places::$place::slot(), waits: !$what.is_empty(), functions: Functions::of::<places::$place>() },)*
         ]);
     };
 }
@@ -69,6 +71,10 @@ hooks! {
     Sigwait: "_signal.sigwait", c"sigwait", "signal", signal::sigwait;
     Sigwaitinfo: "_signal.sigwaitinfo", c"sigwaitinfo", "signal", signal::sigwaitinfo;
     Sigtimedwait: "_signal.sigtimedwait", c"sigtimedwait", "signal", signal::sigtimedwait;
+
+    Fork: "posix.fork", c"fork", "", fork::fork;
+    Forkpty: "posix.forkpty", c"forkpty", "", fork::fork;
+    ForkExec: "_posixsubprocess.fork_exec", c"fork_exec", "", fork::fork;
 
     Flock: "fcntl.flock", c"flock", "file lock", file_lock::flock;
     Lockf: "fcntl.lockf", c"lockf", "file lock", file_lock::lockf;

@@ -6,7 +6,7 @@
 //! to wake at a moment that is early enough nobody wakes it, so a stream of scopes that end in time wakes it once in the
 //! length of one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -43,6 +43,32 @@ pub(crate) fn want(is_wanted: bool, wake: fn(&'static Table)) {
 /// Whether scopes are looked after now.
 pub(crate) fn is_wanted() -> bool {
     IS_WANTED.load(Ordering::Relaxed)
+}
+
+thread_local! {
+    /// Whether this thread is in a fork of the interpreter's, which counts threads when all else is done.
+    static IN_FORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes a fork of the interpreter's own, after which the watcher begins anew: only then nobody counts threads any more.
+pub(crate) fn across_fork<T>(fork: impl FnOnce() -> T) -> T {
+    IN_FORK.set(true);
+    let outcome = fork();
+    IN_FORK.set(false);
+    resume();
+    outcome
+}
+
+/// Looks after what was entered before, as in the parent after a fork.
+pub(crate) fn resume() {
+    let table = table();
+    if !IN_FORK.get()
+        && is_wanted()
+        && !table.is_empty()
+        && let Some(wake) = WAKE.get()
+    {
+        wake(table);
+    }
 }
 
 /// By what an entry is found: its place, and which of all that have been there it is.

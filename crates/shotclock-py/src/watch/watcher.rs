@@ -50,10 +50,7 @@ pub(crate) unsafe extern "C" fn pause_watch(_: *mut PyObject, _: *mut PyObject) 
 
 /// `_native.resume_watch()`: looks after what was entered before, as in the parent after a fork.
 pub(crate) unsafe extern "C" fn resume_watch(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let table = open_scopes::table();
-    if open_scopes::is_wanted() && !table.is_empty() {
-        wake(table);
-    }
+    open_scopes::resume();
     returned(Ok(Owned::none()))
 }
 
