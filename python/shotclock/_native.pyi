@@ -257,6 +257,9 @@ def know_asyncio(
 def know_trio(wait: CodeType, ends: Callable[[FrameType, list[Link], bool], int | None], /) -> None:
     """Take this as the code in which trio's loop waits, and whom to tell that what is around one is over."""
 
+def know_spawn(code: CodeType, /) -> None:
+    """Take the code of `Popen._execute_child`, which must not be told that it cannot wait for a child that has begun."""
+
 def check_join() -> None:
     """Raise what has ended the waits around a join by now, if anything has."""
 

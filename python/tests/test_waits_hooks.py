@@ -392,6 +392,19 @@ def test_a_forked_child_goes_on_in_the_scope():
     )
 
 
+def test_a_child_that_is_started_after_the_end_is_known():
+    run(
+        """
+        import subprocess
+        for _ in range(20):
+            with shotclock.deadline(0):
+                child = subprocess.Popen(["sleep", "60"])
+                child.kill()
+            assert child.wait() == -9
+        """
+    )
+
+
 def test_a_fork_in_a_scope_is_one_of_the_program_s_only_thread():
     # From 3.12 on the interpreter warns where there is another, which is nothing to the program where it is ours.
     run(

@@ -136,6 +136,11 @@ def _of_posix(posix: Any) -> Iterator[tuple[str, object]]:
             yield f"posix.{name}", posix
 
 
+def _of_popen(subprocess: Any) -> Iterator[tuple[str, object]]:
+    _native.know_spawn(subprocess.Popen._execute_child.__code__)
+    yield from ()
+
+
 def _of_subprocess(posixsubprocess: Any) -> Iterator[tuple[str, object]]:
     yield "_posixsubprocess.fork_exec", posixsubprocess
 
@@ -235,6 +240,7 @@ _OWNERS: dict[str, Callable[[Any], Iterator[tuple[str, object]]]] = {
     "multiprocessing.synchronize": _of_synchronize,
     "posix": _of_posix,
     "_posixsubprocess": _of_subprocess,
+    "subprocess": _of_popen,
     "_io": _of_io,
     "_signal": _of_signal,
     "fcntl": _of_fcntl,

@@ -34,6 +34,22 @@ static JOIN: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
 /// By which the start of a thread waits until it has begun, each called by the next.
 static START: [AtomicPtr<PyObject>; 3] = [const { AtomicPtr::new(ptr::null_mut()) }; 3];
 
+/// In which the start of a child waits until it runs its program.
+static SPAWN: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
+
+/// `_native.know_spawn(code)`: the code of `Popen._execute_child`.
+pub(crate) unsafe extern "C" fn know_spawn(_: *mut PyObject, code: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the interpreter calls this with a live object; the reference is never given back.
+    SPAWN.store(unsafe { Owned::borrowed(code) }.into_ptr(), Ordering::Release);
+    returned(Ok(Owned::none()))
+}
+
+/// Whether a child is being started, which has begun: whoever is told otherwise knows nothing of it.
+pub(super) fn is_spawn() -> bool {
+    let spawn = SPAWN.load(Ordering::Acquire);
+    !spawn.is_null() && current().is_some_and(|frame| code_of(&frame) == spawn)
+}
+
 /// `_native.know_lock_takers(restore, join, wait, event, start)`: the code of `Condition._acquire_restore`, that in which a
 /// join waits, and of `Condition.wait`, `Event.wait` and `Thread.start`.
 pub(crate) unsafe extern "C" fn know_lock_takers(
@@ -80,14 +96,7 @@ pub(super) fn is_condition_of_processes() -> bool {
 
 /// Who takes a lock now: the Python function that called.
 pub(super) fn of_lock() -> Caller {
-    // SAFETY: the interpreter is held; the frame is alive as long as this call from it.
-    let frame = unsafe {
-        let frame = PyEval_GetFrame();
-        if frame.is_null() {
-            return Caller::Anybody;
-        }
-        Owned::borrowed(frame.cast())
-    };
+    let Some(frame) = current() else { return Caller::Anybody };
     let code = code_of(&frame);
     if code == RESTORE.load(Ordering::Acquire) {
         Caller::MustHave
@@ -99,6 +108,15 @@ pub(super) fn of_lock() -> Caller {
         Caller::MustHave
     } else {
         Caller::Anybody
+    }
+}
+
+/// The frame of the Python function that called.
+fn current() -> Option<Owned> {
+    // SAFETY: the interpreter is held; the frame is alive as long as this call from it.
+    unsafe {
+        let frame = PyEval_GetFrame();
+        (!frame.is_null()).then(|| Owned::borrowed(frame.cast()))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::ffi::capi::{
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::hooks::called::Called;
+use crate::hooks::caller;
 use crate::hooks::descriptor::lent;
 use crate::hooks::number::plain_int;
 use crate::hooks::places::{FileRead, Place};
@@ -205,7 +206,7 @@ fn read_by_tries(
         Ok(Err(_)) => return read_as_called(called, number),
         Err(raised) => return returned(Err(raised)),
     }
-    if !file::may_block(lent(number), Readiness::IN) {
+    if !file::may_block(lent(number), Readiness::IN) || caller::is_spawn() {
         return called.as_called();
     }
     let attempt = || match read()? {

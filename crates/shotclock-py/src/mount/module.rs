@@ -318,6 +318,7 @@ fn of_waits() -> Vec<PyMethodDef> {
         fast(c"hook", install::hook, c"hook(name, owner, /)\n--\n\nPut a hook in place; say why it cannot be."),
         method(c"unhook", install::unhook, METH_NOARGS, c"unhook()\n--\n\nPut back what was there."),
         method(c"hooks", install::hooks, METH_NOARGS, c"hooks()\n--\n\nThe names of those in place."),
+        method(c"know_spawn", caller::know_spawn, METH_O, c"know_spawn(code, /)\n--\n\nThe code that starts a child."),
         fast(
             c"know_lock_takers",
             caller::know_lock_takers,
