@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import time
 
 from .. import _native
+from .._bounds.cancel import Cancelled
+from .._bounds.shield import shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +16,11 @@ if TYPE_CHECKING:
 
 # What a loop has its executor do for a lookup, by name: socket's functions, and the loop's own that times them.
 _LOOKUPS = frozenset({"getaddrinfo", "getnameinfo", "_getaddrinfo_debug"})
+
+
+# So much later than its scope such a lookup ends, in seconds: by then what waits for it has been cancelled, as all that waits
+# in the loop, and is not told of a lookup that failed, which it might try again.
+_LATER = 0.03
 
 
 def carrying(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -24,7 +32,17 @@ def carrying(original: Callable[..., Any]) -> Callable[..., Any]:
         if executor is None and getattr(func, "__name__", None) in _LOOKUPS and _native.is_bounded():
             from contextvars import copy_context
 
-            func = functools.partial(copy_context().run, func)
+            func = functools.partial(copy_context().run, _ended_last, func)
         return original(self, executor, func, *arguments)
 
     return run_in_executor
+
+
+def _ended_last(lookup: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return lookup(*arguments)
+    except (TimeoutError, Cancelled) as error:
+        if getattr(error, "scope", None) is not None or isinstance(error, Cancelled):
+            with shield():
+                time.sleep(_LATER)
+        raise
