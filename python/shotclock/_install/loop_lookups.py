@@ -7,6 +7,7 @@ import time
 
 from .. import _native
 from .._bounds.cancel import Cancelled
+from .._bounds.scope import Budget, earliest
 from .._bounds.shield import shield
 
 TYPE_CHECKING = False
@@ -21,6 +22,8 @@ _LOOKUPS = frozenset({"getaddrinfo", "getnameinfo", "_getaddrinfo_debug"})
 # So much later than its scope such a lookup ends, in seconds: by then what waits for it has been cancelled, as all that waits
 # in the loop, and is not told of a lookup that failed, which it might try again.
 _LATER = 0.03
+# In nanoseconds of the monotonic clock.
+_NEVER = 2**62
 
 
 def carrying(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,10 +42,13 @@ def carrying(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _ended_last(lookup: Callable[..., Any], *arguments: Any) -> Any:
+    scope = earliest()
+    # The end of a limit of its own, a moment before, is not the scope's: the loop is who is to be told of that.
+    end = _NEVER if scope is None else scope.deadline_ns - 1
     try:
-        return lookup(*arguments)
-    except (TimeoutError, Cancelled) as error:
-        if getattr(error, "scope", None) is not None or isinstance(error, Cancelled):
-            with shield():
-                time.sleep(_LATER)
+        with Budget(None, end):
+            return lookup(*arguments)
+    except (TimeoutError, Cancelled):
+        with shield():
+            time.sleep(_LATER)
         raise
