@@ -71,7 +71,7 @@ impl Bounds {
         if open::links() == 0 { Ok(None) } else { Self::ask(Reach::Waits) }
     }
 
-    /// Puts the scope's end off for a moment, if it was raised before: for what cleans up.
+    /// Puts the scope's end off for a moment, if it was raised before, and the cancellers': for what cleans up.
     ///
     /// # Errors
     /// What reading the context raised.
@@ -83,7 +83,8 @@ impl Bounds {
         Ok(())
     }
 
-    /// Has cancellers that were used leave the call alone for as long as what cleans up in an event loop may take.
+    /// Has cancellers that were used leave the call alone for as long as what cleans up may take: a moment from when that was
+    /// first raised, or longer in an event loop.
     fn spare(&mut self) -> PyResult<()> {
         let innermost = chain::innermost()?;
         let mut until = u64::MAX;
@@ -91,7 +92,8 @@ impl Bounds {
             // SAFETY: alive as its link is.
             let is_used = |canceller: NonNull<PyObject>| unsafe { canceller::core(canceller.as_ptr()) }.is_cancelled();
             if Reach::Waits.has(link) && link.canceller().is_some_and(is_used) {
-                until = until.min(link.grace_until().unwrap_or(0));
+                let after_first = link.first_raised().map_or(0, |first| first.saturating_add(GRACE));
+                until = until.min(link.grace_until().unwrap_or(0).max(after_first));
             }
         });
         if until > deadline_nanos(Deadline::now()) {
