@@ -47,7 +47,7 @@ from shotclock import socket
 reveal_type(shotclock.status().replaced)
 reveal_type(socket.create_connection(("localhost", 80)).recv(1))
 reveal_type(timeoutsocket.getDefaultSocketTimeout())
-shotclock.install(1)
+shotclock.install(waits=1)
 """
     )
     done = run("mypy", "--strict", "--cache-dir", tmp_path / "cache", "program.py", cwd=tmp_path)

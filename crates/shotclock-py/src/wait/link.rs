@@ -59,10 +59,13 @@ pub(super) struct LinkObject {
     pub(super) waits: c_int,
     /// When its end was first raised, in nanoseconds of that clock; 0 if it was not.
     pub(super) first_raised: i64,
-    /// The frame in which it was last raised, or null; a reference.
+    /// The frame in which it was last raised, from the second time in a row on, or null; a reference. Not from the first: what
+    /// a frame has, and those that called it, would live as long as the link.
     pub(super) frame: *mut PyObject,
     /// How often it was raised there in a row.
     pub(super) raised_there: u32,
+    /// Where that frame is in memory.
+    pub(super) raised_at: usize,
     /// Under which it is looked after.
     pub(super) watched: Key,
     /// Whether a connection was ended that a library in C waited for in it.
@@ -155,11 +158,14 @@ impl LinkRef {
         if link.first_raised == 0 {
             link.first_raised = i64::try_from(now).unwrap_or(NEVER);
         }
-        let frame = frame.map_or(ptr::null_mut(), Owned::into_ptr);
-        let is_there = !frame.is_null() && frame == link.frame;
-        link.raised_there = if is_there { link.raised_there.saturating_add(1) } else { 1 };
-        // There are two references to a frame now: the link keeps one, and the caller gets the other.
-        (link.raised_there, Owned::new(std::mem::replace(&mut link.frame, frame)).ok())
+        let place = frame.as_ref().map_or(0, |frame| frame.as_ptr() as usize);
+        let before = std::mem::replace(&mut link.raised_at, place);
+        let was_here = place != 0 && before == place;
+        link.raised_there = if was_here { link.raised_there.saturating_add(1) } else { 1 };
+        // At the second time in a row it may be another one in the memory of the first. From then on it is kept, and a third
+        // time is surely in the one of the second.
+        let kept = frame.filter(|_| was_here).map_or(ptr::null_mut(), Owned::into_ptr);
+        (link.raised_there, Owned::new(std::mem::replace(&mut link.frame, kept)).ok())
     }
 
     /// Takes away the frame in which its end was last raised.
