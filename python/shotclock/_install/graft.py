@@ -56,8 +56,11 @@ def install(*, waits: bool = True) -> None:
     put_in_place()
 
 
-def put_in_place() -> None:
-    """Do what ``install`` does, with the hooks unless somebody has asked for none. Raises what it raises."""
+def put_in_place(*, hooked: bool = True) -> None:
+    """Do what ``install`` does, with the hooks unless somebody has asked for none. Raises what it raises.
+
+    Where they are left to the first scope or canceller a program that has none is left as it is.
+    """
     global _installed
     if mount.is_mounted():
         # There the first scope or canceller puts the hooks in place.
@@ -72,7 +75,8 @@ def put_in_place() -> None:
         else:
             _installed.reach(socket)
         selector.install(selectors, stock)
-    hooks.install()
+    if hooked:
+        hooks.install()
     _watch_ssl()
 
 
