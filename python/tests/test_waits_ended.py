@@ -42,6 +42,24 @@ def release_after(lock, seconds):
 # A moment for clean-up
 
 
+def test_who_cleans_up_after_a_cancellation_has_a_moment():
+    lock, canceller = threading.Lock(), shotclock.Canceller()
+    lock.acquire()
+    cleaned = False
+    with pytest.raises(shotclock.Cancelled), canceller:
+        canceller.cancel()
+        try:
+            time.sleep(LONG)
+        finally:
+            release_after(lock, 0.01)
+            with lock:
+                cleaned = True
+    assert cleaned
+    with pytest.raises(shotclock.Cancelled), canceller:
+        lock.acquire()
+        lock.acquire()
+
+
 def test_a_lock_that_is_free_soon_is_had_after_the_end():
     lock = threading.Lock()
     lock.acquire()
