@@ -47,7 +47,8 @@ const READ_SIZE: i64 = 65_536;
 pub(super) fn read(called: &Called<'_>) -> *mut PyObject {
     let Some([fd, Some(length)]) = called.arguments([c"fd", c"length"], 2) else { return called.as_called() };
     let Some(number) = plain_number_of(fd) else { return called.as_called() };
-    read_bytes(called, number, plain_int(length))
+    let read_rest = |rest: *mut PyObject| called.with(&[Owned::int(number)?.as_ptr(), rest]);
+    read_bytes(called, number, plain_int(length), read_rest)
 }
 
 /// `os.readv(fd, buffers, /)`
@@ -111,7 +112,7 @@ pub(super) fn file_read(called: &Called<'_>) -> *mut PyObject {
         return file_readall(called);
     }
     let Some(number) = number_of_file(called, c"readable") else { return called.as_called() };
-    read_bytes(called, number, size.and_then(plain_int))
+    read_bytes(called, number, size.and_then(plain_int), |rest| called.with(&[rest]))
 }
 
 /// `FileIO.readinto(buffer, /)`
@@ -160,23 +161,33 @@ pub(super) fn file_write(called: &Called<'_>) -> *mut PyObject {
 }
 
 /// Reads so many bytes into an object.
-fn read_bytes(called: &Called<'_>, number: RawFd, length: Option<i64>) -> *mut PyObject {
+fn read_bytes(
+    called: &Called<'_>,
+    number: RawFd,
+    length: Option<i64>,
+    read_rest: impl Fn(*mut PyObject) -> PyResult<Owned>,
+) -> *mut PyObject {
     let length = match length.map(usize::try_from) {
         // Nothing is had at once, and a length that is none is refused.
         Some(Ok(0) | Err(_)) => return called.as_called(),
         Some(Ok(length)) if length <= SMALL => length,
         _ => return read_as_called(called, number),
     };
-    // Of what is in memory a try would give a part.
-    if file::is_of_a_disk(lent(number)) {
-        return called.as_called();
-    }
     read_by_tries(called, number, || {
         let read = |room: &mut [u8]| match file::read_now(lent(number), room) {
-            Ok(len) => Ok((len, Ok(()))),
+            Ok(len) => Ok((len, Ok(len))),
             Err(errno) => Ok((0, Err(errno))),
         };
-        received_bytes(length, 0, read).map(|(bytes, outcome)| outcome.map(|()| bytes))
+        let (bytes, outcome) = received_bytes(length, 0, read)?;
+        match outcome {
+            // Of a disk's file it is what was in memory, and the interpreter's own gives all that there is.
+            Ok(len) if len < length && file::is_of_a_disk(lent(number)) => {
+                let rest = read_rest(Owned::size(length - len)?.as_ptr())?;
+                Owned::bytes(&[bytes.as_bytes()?, rest.as_bytes()?].concat()).map(Ok)
+            }
+            Ok(_) => Ok(Ok(bytes)),
+            Err(errno) => Ok(Err(errno)),
+        }
     })
 }
 
