@@ -4,9 +4,10 @@
 //! only tries, and the core waits between its tries. What is tried again is OpenSSL's call on the object that it began
 //! with, whatever other threads have made of the socket since: it never goes on in plaintext.
 
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, Readiness, syscall};
+use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, PollWaiter, Readiness, Waiter, syscall};
 use shotclock::{Deadline, Phase};
 
 use crate::ffi::arguments::{Arguments, Buffer};
@@ -227,9 +228,25 @@ impl Waits {
             if PyErr_ExceptionMatches(self.guarded.want_read) != 0 {
                 Some(Readiness::IN)
             } else {
-                (PyErr_ExceptionMatches(self.guarded.want_write) != 0).then_some(Readiness::OUT)
+                let wants_write = PyErr_ExceptionMatches(self.guarded.want_write) != 0;
+                let is_no_end = || PyErr_ExceptionMatches(self.guarded.end_of_file) != 0 && !self.has_ended();
+                if wants_write { Some(Readiness::OUT) } else { is_no_end().then_some(Readiness::IN) }
             }
         }
+    }
+
+    /// Whether the connection has come to an end. OpenSSL takes a try that would have to wait for one where another thread
+    /// begins to write meanwhile: it keeps what both want in one place.
+    #[cold]
+    fn has_ended(&self) -> bool {
+        let ends = Readiness::RDHUP | Readiness::HUP | Readiness::ERR;
+        let look = |fd: BorrowedFd<'_>| {
+            let mut wanted = Interest::default();
+            wanted.readiness(fd, ends);
+            let now = Deadline::now();
+            Ok(PollWaiter.wait(&wanted, now, now).map_or(true, |ready| ready.intersects(ends)))
+        };
+        self.descriptor.held::<bool, Errno>(look).unwrap_or(true)
     }
 
     /// If the socket was closed under the call, replaces its OSError by EBADF.
