@@ -8,8 +8,7 @@
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, RawFd};
 
-use shotclock::Deadline;
-use shotclock::unstable::{Errno, Interest, PollWaiter, Readiness, Waiter, file};
+use shotclock::unstable::{Errno, Readiness, file};
 
 use crate::ffi::arguments::{Arguments, Buffer, Items, descriptor};
 use crate::ffi::call::call_vector;
@@ -27,6 +26,7 @@ use crate::hooks::places::{FileRead, Place};
 use crate::hooks::waiting_call::WaitingCall;
 use crate::methods::transfer::received_bytes;
 use crate::wait::expiry::{self, Moved};
+use crate::wait::waiter::ready_now;
 
 /// So much a pipe takes at once, or nothing. Source: pipe(7), PIPE_BUF.
 const AT_ONCE: usize = 4096;
@@ -217,7 +217,7 @@ fn read_by_tries(
         Ok(Err(_)) => return read_as_called(called, number),
         Err(raised) => return returned(Err(raised)),
     }
-    if !file::may_block(lent(number), Readiness::IN) || caller::is_spawn() {
+    if !may_block(number, Readiness::IN) {
         return called.as_called();
     }
     let attempt = || match read()? {
@@ -331,7 +331,7 @@ fn write_plainly(bytes: &[u8], mut write: impl FnMut(*mut PyObject) -> PyResult<
 /// Waits until a call on the file does not block, if there is anything to wait for.
 fn ready(number: RawFd, toward: Readiness, what: &'static str) -> PyResult<()> {
     let fd = lent(number);
-    if is_ready(fd, toward) || !file::may_block(fd, toward) {
+    if is_ready(fd, toward) || !may_block(number, toward) {
         return Ok(());
     }
     let look = || Ok(is_ready(fd, toward).then(Owned::none));
@@ -340,15 +340,13 @@ fn ready(number: RawFd, toward: Readiness, what: &'static str) -> PyResult<()> {
 
 /// Whether the file is ready now, or has an error to say.
 fn is_ready(fd: BorrowedFd<'_>, toward: Readiness) -> bool {
-    let mut wanted = Interest::default();
-    wanted.readiness(fd, toward);
-    let now = Deadline::now();
     // What cannot be polled says so to the call itself.
-    PollWaiter.wait(&wanted, now, now).map_or(true, |ready| !ready.is_empty())
+    ready_now(fd, toward).is_none_or(|ready| !ready.is_empty())
 }
 
+/// Whether a call on the file may have to wait, for longer than a child that was started takes to begin.
 fn may_block(number: RawFd, toward: Readiness) -> bool {
-    file::may_block(lent(number), toward)
+    file::may_block(lent(number), toward) && !caller::is_spawn()
 }
 
 /// Whether what was raised is an OSError, hence TimeoutError and Cancelled: what happens in a call, and happens again in the

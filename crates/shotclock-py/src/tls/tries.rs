@@ -4,10 +4,9 @@
 //! only tries, and the core waits between its tries. What is tried again is OpenSSL's call on the object that it began
 //! with, whatever other threads have made of the socket since: it never goes on in plaintext.
 
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, PollWaiter, Readiness, Waiter, syscall};
+use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, Readiness, syscall};
 use shotclock::{Deadline, Phase};
 
 use crate::ffi::arguments::{Arguments, Buffer};
@@ -32,6 +31,7 @@ use crate::wait::expiry::Moved;
 use crate::wait::lent::Descriptor;
 use crate::wait::timing::{First, Timing};
 use crate::wait::told;
+use crate::wait::waiter::ready_now;
 
 /// After how long a call looks again whether another one is still in its way: nobody tells it.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -230,7 +230,8 @@ impl Waits {
             } else {
                 let wants_write = PyErr_ExceptionMatches(self.guarded.want_write) != 0;
                 let is_no_end = || PyErr_ExceptionMatches(self.guarded.end_of_file) != 0 && !self.has_ended();
-                if wants_write { Some(Readiness::OUT) } else { is_no_end().then_some(Readiness::IN) }
+                let half = if self.call.half() == Half::Sending { Readiness::OUT } else { Readiness::IN };
+                if wants_write { Some(Readiness::OUT) } else { is_no_end().then_some(half) }
             }
         }
     }
@@ -240,13 +241,10 @@ impl Waits {
     #[cold]
     fn has_ended(&self) -> bool {
         let ends = Readiness::RDHUP | Readiness::HUP | Readiness::ERR;
-        let look = |fd: BorrowedFd<'_>| {
-            let mut wanted = Interest::default();
-            wanted.readiness(fd, ends);
-            let now = Deadline::now();
-            Ok(PollWaiter.wait(&wanted, now, now).map_or(true, |ready| ready.intersects(ends)))
-        };
-        self.descriptor.held::<bool, Errno>(look).unwrap_or(true)
+        let ended = self
+            .descriptor
+            .held::<bool, Errno>(|fd| Ok(ready_now(fd, ends).is_none_or(|ready| ready.intersects(ends))));
+        ended.unwrap_or(true)
     }
 
     /// If the socket was closed under the call, replaces its OSError by EBADF.

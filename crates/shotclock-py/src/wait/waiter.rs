@@ -1,5 +1,6 @@
 //! The waiter of this face: it leaves the interpreter for each wait, and lets handlers of signals run.
 
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shotclock::Deadline;
@@ -12,6 +13,15 @@ use crate::wait::lent::Descriptor;
 
 /// A wait that took fewer nanoseconds than this has not slept: what it waited for was there before.
 const AT_ONCE: u64 = 3_000;
+
+/// In which of these ways the descriptor is ready now, or has an error to say; nothing is waited for. `None` where it cannot
+/// be polled.
+pub(crate) fn ready_now(fd: BorrowedFd<'_>, toward: Readiness) -> Option<Readiness> {
+    let mut wanted = Interest::default();
+    wanted.readiness(fd, toward);
+    let now = Deadline::now();
+    PollWaiter.wait(&wanted, now, now).ok()
+}
 
 /// Waits with the interpreter released, and lets signal handlers run afterwards.
 pub(crate) struct InterpreterWaiter {
