@@ -392,6 +392,22 @@ def test_a_forked_child_goes_on_in_the_scope():
     )
 
 
+def test_hooks_that_were_taken_out_come_back_beneath_the_own_type():
+    run(
+        """
+        with shotclock.deadline(20):
+            assert shotclock.status().waits
+        shotclock.install(waits=False)
+        with shotclock.deadline(20):
+            assert not shotclock.status().waits
+        shotclock.install()
+        with shotclock.deadline(20):
+            assert shotclock.status().waits
+        """,
+        beneath=("-m", "shotclock"),
+    )
+
+
 def test_a_child_that_is_started_after_the_end_is_known():
     run(
         """

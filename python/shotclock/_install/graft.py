@@ -52,18 +52,17 @@ def install(*, waits: bool = True) -> None:
 
     Raises ImportError if this interpreter's socket objects are not what the methods expect. Then nothing is changed.
     """
-    hooks.want(waits)
+    came_back = hooks.want(waits)
     put_in_place()
+    # Beneath `python -m shotclock` the first scope or canceller puts them in place, and this only if they were taken out.
+    if came_back or not mount.is_mounted():
+        hooks.install()
 
 
-def put_in_place(*, hooked: bool = True) -> None:
-    """Do what ``install`` does, with the hooks unless somebody has asked for none. Raises what it raises.
-
-    Where they are left to the first scope or canceller a program that has none is left as it is.
-    """
+def put_in_place() -> None:
+    """Do what ``install`` does, but for the hooks, which the first scope or canceller puts in place. Raises what it raises."""
     global _installed
     if mount.is_mounted():
-        # There the first scope or canceller puts the hooks in place.
         return
     stock = stock_socket_module()
     import selectors
@@ -75,8 +74,6 @@ def put_in_place(*, hooked: bool = True) -> None:
         else:
             _installed.reach(socket)
         selector.install(selectors, stock)
-    if hooked:
-        hooks.install()
     _watch_ssl()
 
 

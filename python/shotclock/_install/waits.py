@@ -32,12 +32,16 @@ _left_out: dict[str, str] = {}
 _methods = ClassAttributes()
 
 
-def want(wanted: bool) -> None:
-    """Say whether they are to be there; by themselves they are, unless the environment forbids it."""
+def want(wanted: bool) -> bool:
+    """Say whether they are to be there; by themselves they are, unless the environment forbids it.
+
+    Gives whether they are wanted again, after they were not.
+    """
     global _is_wanted
-    _is_wanted = wanted
+    were_wanted, _is_wanted = _is_wanted, wanted
     if not wanted:
         uninstall()
+    return wanted and not were_wanted
 
 
 def install() -> None:

@@ -46,7 +46,7 @@ def _arrange() -> None:
         try:
             from .._install import graft
 
-            graft.put_in_place(hooked=False)
+            graft.put_in_place()
             limits.put_in_place()
             if _environment.serves_waits():
                 from .._waits import serve
