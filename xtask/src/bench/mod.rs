@@ -1,10 +1,9 @@
 //! `cargo xtask bench NAME`: the benchmarks. Each ends itself if it hangs, and fails where a count misses its goal.
 
-mod account;
 mod cancellation;
-mod hooks;
 mod overshoot;
 mod python;
+mod script;
 
 use crate::{Failure, run};
 
@@ -29,9 +28,9 @@ enum Name {
     /// What the Python package's calls cost beside the interpreter's own
     Python(python::Arguments),
     /// What the interpreter's own waits cost with the hooks in its tables
-    Hooks(hooks::Arguments),
+    Hooks(script::Arguments),
     /// What keeping account of waits costs a request that waits
-    Account(account::Arguments),
+    Account(script::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -50,8 +49,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Name::Cancellation(arguments) => cancellation::run(arguments),
         Name::Overshoot(arguments) => overshoot::run(arguments),
         Name::Python(arguments) => python::run(arguments),
-        Name::Hooks(arguments) => hooks::run(arguments),
-        Name::Account(arguments) => account::run(arguments),
+        Name::Hooks(arguments) => script::run("hooks", arguments),
+        Name::Account(arguments) => script::run("account", arguments),
     }
 }
 

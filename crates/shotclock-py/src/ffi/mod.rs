@@ -6,6 +6,7 @@ pub(crate) mod capi;
 pub(crate) mod capsule;
 pub(crate) mod caught;
 pub(crate) mod exception;
+pub(crate) mod frame;
 pub(crate) mod once;
 pub(crate) mod own_object;
 pub(crate) mod owned;

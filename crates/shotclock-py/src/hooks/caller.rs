@@ -5,10 +5,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::ffi::arguments::Arguments;
-use crate::ffi::capi::{
-    Py_DecRef, Py_ssize_t, PyErr_Clear, PyEval_GetFrame, PyFrame_GetCode, PyObject, PyObject_GetAttrString,
-    PyUnicode_AsUTF8AndSize,
-};
+use crate::ffi::capi::{Py_ssize_t, PyErr_Clear, PyObject, PyObject_GetAttrString, PyUnicode_AsUTF8AndSize};
+use crate::ffi::frame::{code_of, current};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 
@@ -83,15 +81,7 @@ pub(crate) unsafe extern "C" fn know_process_condition(_: *mut PyObject, code: *
 
 /// Whether a condition of processes calls.
 pub(super) fn is_condition_of_processes() -> bool {
-    // SAFETY: the interpreter is held; the frame is alive as long as this call from it.
-    let frame = unsafe {
-        let frame = PyEval_GetFrame();
-        if frame.is_null() {
-            return false;
-        }
-        Owned::borrowed(frame.cast())
-    };
-    code_of(&frame) == OF_PROCESSES.load(Ordering::Acquire)
+    current().is_some_and(|frame| code_of(&frame) == OF_PROCESSES.load(Ordering::Acquire))
 }
 
 /// Who takes a lock now: the Python function that called.
@@ -108,25 +98,6 @@ pub(super) fn of_lock() -> Caller {
         Caller::MustHave
     } else {
         Caller::Anybody
-    }
-}
-
-/// The frame of the Python function that called.
-fn current() -> Option<Owned> {
-    // SAFETY: the interpreter is held; the frame is alive as long as this call from it.
-    unsafe {
-        let frame = PyEval_GetFrame();
-        (!frame.is_null()).then(|| Owned::borrowed(frame.cast()))
-    }
-}
-
-/// The code that runs in a frame, alive as long as that.
-fn code_of(frame: &Owned) -> *mut PyObject {
-    // SAFETY: the interpreter is held, the frame is one, and keeps its code.
-    unsafe {
-        let code = PyFrame_GetCode(frame.as_ptr().cast()).cast::<PyObject>();
-        Py_DecRef(code);
-        code
     }
 }
 

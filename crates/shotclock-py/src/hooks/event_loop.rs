@@ -10,9 +10,10 @@ use shotclock::unstable::deadline_nanos;
 use crate::ffi::arguments::Arguments;
 use crate::ffi::call::{call, call_plainly};
 use crate::ffi::capi::{
-    Py_DecRef, Py_True, Py_ssize_t, PyBool_FromLong, PyEval_GetFrame, PyFrame_GetBack, PyFrame_GetCode, PyFrameObject,
-    PyObject, PyObject_GetAttrString, PyUnicode_Check, PyUnicode_CompareWithASCIIString,
+    Py_True, Py_ssize_t, PyBool_FromLong, PyFrame_GetBack, PyFrameObject, PyObject, PyObject_GetAttrString,
+    PyUnicode_Check, PyUnicode_CompareWithASCIIString,
 };
+use crate::ffi::frame::{self, code_of};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 use crate::hooks::called::Called;
@@ -123,13 +124,7 @@ impl EventLoop {
         if running.is_null() && trio_wait.is_null() {
             return Ok(None);
         }
-        // SAFETY: the interpreter is held; the frame is alive as long as the call from it.
-        let frame = unsafe { PyEval_GetFrame() };
-        if frame.is_null() {
-            return Ok(None);
-        }
-        // SAFETY: alive.
-        let turn = unsafe { Owned::borrowed(frame.cast()) };
+        let Some(turn) = frame::current() else { return Ok(None) };
         if code_of(&turn) == trio_wait {
             return Ok(Some(Self { turn, ends: TRIO_ENDS.load(Ordering::Acquire) }));
         }
@@ -211,16 +206,6 @@ fn turn_around(mut frame: Owned, running: &Owned) -> PyResult<Option<Owned>> {
         frame = back;
     }
     Ok(None)
-}
-
-/// The code of a frame, which keeps it.
-fn code_of(frame: &Owned) -> *mut PyObject {
-    // SAFETY: the interpreter is held, the frame alive, hence its code.
-    unsafe {
-        let code = PyFrame_GetCode(frame.as_ptr().cast()).cast::<PyObject>();
-        Py_DecRef(code);
-        code
-    }
 }
 
 /// Whether it is named as asyncio names a loop's turn.

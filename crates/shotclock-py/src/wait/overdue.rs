@@ -4,7 +4,8 @@
 use shotclock::Deadline;
 use shotclock::unstable::deadline_nanos;
 
-use crate::ffi::capi::{PyEval_GetFrame, PyImport_ImportModule, PyObject, PyObject_GetAttrString};
+use crate::ffi::capi::{PyImport_ImportModule, PyObject, PyObject_GetAttrString};
+use crate::ffi::frame;
 use crate::ffi::once::Once;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::PyResult;
@@ -35,7 +36,7 @@ pub(crate) fn note_cancelled(canceller: &Owned) -> bool {
 
 fn note_link(link: LinkRef) -> bool {
     let now = deadline_nanos(Deadline::now());
-    let (in_a_row, _before) = link.note_raised(now, current_frame());
+    let (in_a_row, _before) = link.note_raised(now, frame::current());
     in_a_row > MOST_IN_A_FRAME || link.first_raised().is_some_and(|first| now.saturating_sub(first) > LONGEST)
 }
 
@@ -47,13 +48,4 @@ pub(crate) fn exception() -> PyResult<*mut PyObject> {
         let module = Owned::new(PyImport_ImportModule(c"shotclock._bounds.overdue".as_ptr()))?;
         Owned::new(PyObject_GetAttrString(module.as_ptr(), c"Overdue".as_ptr())).map(Owned::into_ptr)
     })
-}
-
-/// The frame of the Python function that called.
-fn current_frame() -> Option<Owned> {
-    // SAFETY: the interpreter is held; the frame is alive as long as this call from it.
-    unsafe {
-        let frame = PyEval_GetFrame();
-        (!frame.is_null()).then(|| Owned::borrowed(frame.cast()))
-    }
 }
