@@ -40,7 +40,7 @@ def _measured_by(context):
 
 def _send(sender) -> None:
     with sender:
-        sender.send(proof.measure())
+        sender.send(proof.measure_in_scope())
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 by accident.
 
 What a module says of itself could be wrong; where in memory the called code lies cannot. As a script it prints what
-``measure()`` finds, as JSON.
+``measure_in_scope()`` finds, as JSON.
 """
 
+import contextlib
 import ctypes
 import importlib
 import json
@@ -49,8 +50,12 @@ def code_file(method) -> str:
     return _mapped_file(code)
 
 
-def measure() -> dict[str, dict[str, str]]:
-    """By place and name, the code files: on a class or object, of the methods that socket.py leaves to C."""
+def measure(inside=contextlib.nullcontext) -> dict[str, dict[str, str]]:
+    """By place and name, the code files: on a class or object, of the methods that socket.py leaves to C.
+
+    Functions that wait are looked at within ``inside()``, since in a process that started by itself the first scope
+    brings the hooks.
+    """
     import _socket
     import socket
 
@@ -64,16 +69,25 @@ def measure() -> dict[str, dict[str, str]]:
         "a live object": live,
         "lookups": {name: code_file(getattr(_socket, name)) for name in LOOKUPS},
         "_socket.socket": {name: code_file(method) for name, method in in_c.items()},
-        "other waits": {
+    }
+    # After the sockets, which are to be reached without a scope.
+    with inside():
+        measured["other waits"] = {
             f"{module}.{name}": code_file(operator.attrgetter(name)(importlib.import_module(module)))
             for module, names in _WAITS.items()
             for name in names
-        },
-    }
+        }
     if "ssl" in sys.modules:
         inner = sys.modules["_ssl"]._SSLSocket
         measured["_ssl._SSLSocket"] = {name: code_file(getattr(inner, name)) for name in _TLS}
     return measured
+
+
+def measure_in_scope() -> dict[str, dict[str, str]]:
+    """What ``measure()`` gives, the functions that wait as they are in a scope."""
+    import shotclock
+
+    return measure(lambda: shotclock.deadline(60))
 
 
 def complaints(mount: str, measured: dict[str, dict[str, str]]) -> list[str]:
@@ -108,4 +122,4 @@ def _mapped_file(address: int) -> str:
 
 
 if __name__ == "__main__":
-    json.dump(measure(), sys.stdout)
+    json.dump(measure_in_scope(), sys.stdout)

@@ -9,16 +9,23 @@ from __future__ import annotations
 import os
 import sys
 from _frozen_importlib import _lock_unlock_module, _module_locks  # type: ignore[attr-defined]
-from _thread import RLock, get_ident
+from _thread import RLock, _local, get_ident
 
 _PACKAGE = __name__.partition(".")[0]
 # Modules that this package waits for and changes at the end of their import, and that it imports itself.
 _ABOVE = ("_socket", "_ssl", "selectors", "socket", "ssl")
 
 _locks: list[RLock] = []
-# Those that a thread that forks has taken, by its number: several may be at it at once. A handler of a signal may fork
-# meanwhile, so of each thread a list for each fork.
-_taken: dict[int, list[list[RLock]]] = {}
+
+
+class _Taken(_local):
+    """The locks that this thread has taken, a list for each fork: a handler of a signal may fork while its thread does."""
+
+    def __init__(self) -> None:
+        self.of_forks: list[list[RLock]] = []
+
+
+_taken = _Taken()
 
 
 def new_lock() -> RLock:
@@ -45,15 +52,14 @@ def _first_not_taken() -> RLock | None:
             _release(taken)
             return lock
         taken.append(lock)
-    _taken.setdefault(get_ident(), []).append(taken)
+    _taken.of_forks.append(taken)
     return None
 
 
 def _go_on() -> None:
-    if (of_forks := _taken.get(get_ident())) is not None:
-        _release(of_forks.pop())
-        if not of_forks:
-            del _taken[get_ident()]
+    # None, where what came before the fork failed.
+    if _taken.of_forks:
+        _release(_taken.of_forks.pop())
 
 
 def _release(taken: list[RLock]) -> None:

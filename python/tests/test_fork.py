@@ -142,7 +142,8 @@ def test_many_threads_may_fork_at_once():
             thread.start()
         for thread in threads:
             thread.join()
-        assert _fork._taken == {}
+        # Of no use to this thread if another holds one still.
+        assert all(lock.acquire(blocking=False) for lock in _fork._locks)
         print(len(codes), set(codes))
     """
     assert check(program, beneath=("-W", "ignore")) == "180 {0}\n"
@@ -150,12 +151,12 @@ def test_many_threads_may_fork_at_once():
 
 def test_a_handler_may_fork_while_its_thread_does():
     program = """
-        import os, signal
+        import os, signal, threading
         import shotclock
         from shotclock import _fork
 
         shotclock.install()
-        inner = []
+        inner, free = [], []
 
         def handle(*_):
             child = os.fork()
@@ -164,13 +165,61 @@ def test_a_handler_may_fork_while_its_thread_does():
             inner.append(os.waitpid(child, 0)[1])
 
         signal.signal(signal.SIGALRM, handle)
-        signal.setitimer(signal.ITIMER_REAL, 0.03, 0.03)
-        for _ in range(100):
+        signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
+        for _ in range(300):
             child = os.fork()
             if child == 0:
                 os._exit(0)
             assert os.waitpid(child, 0)[1] == 0
         signal.setitimer(signal.ITIMER_REAL, 0)
-        assert _fork._taken == {} and not any(inner), inner
+        other = threading.Thread(target=lambda: free.extend(lock.acquire(blocking=False) for lock in _fork._locks))
+        other.start()
+        other.join()
+        assert free and all(free) and not any(inner), (free, inner)
     """
     check(program)
+
+
+def test_a_handler_may_fork_at_each_step_that_its_thread_takes_for_a_fork():
+    program = """
+        import os, signal, sys, threading
+        import shotclock
+        from shotclock import _fork
+
+        shotclock.install()
+        ours, at, seen, free = _fork.__file__, 0, 0, []
+
+        def handle():
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+
+        def trace(frame, event, _):
+            global seen
+            if frame.f_code.co_filename != ours:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode":
+                seen += 1
+                if seen == at:
+                    sys.settrace(None)
+                    handle()
+            return trace
+
+        # Until no step is left at which nothing was done yet.
+        while seen >= at:
+            at, seen = at + 1, 0
+            sys.settrace(trace)
+            child = os.fork()
+            sys.settrace(None)
+            if child == 0:
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        other = threading.Thread(target=lambda: free.extend(lock.acquire(blocking=False) for lock in _fork._locks))
+        other.start()
+        other.join()
+        assert free and all(free), free
+        print(at > 50)
+    """
+    assert check(program, beneath=("-W", "ignore")) == "True\n"
