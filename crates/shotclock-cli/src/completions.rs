@@ -1,5 +1,6 @@
 //! `shotclock completions`: what a shell needs to complete the command's arguments.
 
+use clap::Command;
 use clap_complete::Shell;
 use shotclock::Deadline;
 
@@ -18,9 +19,14 @@ pub(crate) struct Arguments {
 }
 
 /// `command` is the whole command, whose arguments are completed.
-pub(crate) fn run(arguments: &Arguments, mut command: clap::Command) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut command, "shotclock", &mut script);
-    output::bytes(&script, Deadline::NEVER)?;
+pub(crate) fn run(arguments: &Arguments, command: Command) -> Result<(), Failure> {
+    output::bytes(&script(arguments.shell, command), Deadline::NEVER)?;
     output::flush(Deadline::NEVER)
+}
+
+/// The script for a shell.
+pub(crate) fn script(shell: Shell, mut command: Command) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "shotclock", &mut script);
+    script
 }

@@ -11,10 +11,13 @@ mod failure;
 mod faults;
 mod input;
 mod interrupt;
+mod man;
 mod output;
+mod pages;
 mod resolve;
 mod send;
 mod serve;
+mod share;
 mod thread;
 
 use std::process::ExitCode;
@@ -40,6 +43,9 @@ enum Command {
     Resolve(resolve::Arguments),
     Faults(faults::Arguments),
     Completions(completions::Arguments),
+    Man(man::Arguments),
+    #[command(hide = true)]
+    Share(share::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +65,8 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Resolve(arguments) => resolve::run(arguments),
         Command::Faults(arguments) => faults::run(arguments),
         Command::Completions(arguments) => completions::run(arguments, Cli::command()),
+        Command::Man(arguments) => man::run(arguments, Cli::command()),
+        Command::Share(arguments) => share::run(arguments, &Cli::command()),
     }
 }
 
