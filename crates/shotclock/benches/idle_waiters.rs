@@ -95,10 +95,14 @@ impl Idle {
 /// Whether a thread of this process sleeps in poll(2).
 fn is_asleep(thread: libc::pid_t) -> bool {
     let call = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).unwrap_or_default();
-    call.split(' ')
-        .next()
-        .is_some_and(|number| number.parse() == Ok(libc::SYS_poll) || number.parse() == Ok(libc::SYS_ppoll))
+    call.split(' ').next().and_then(|number| number.parse().ok()).is_some_and(|number| WAITS.contains(&number))
 }
+
+/// poll(2) is none of some machines' calls: there ppoll(2) stands for it.
+#[cfg(target_arch = "x86_64")]
+const WAITS: &[libc::c_long] = &[libc::SYS_ppoll, libc::SYS_poll];
+#[cfg(not(target_arch = "x86_64"))]
+const WAITS: &[libc::c_long] = &[libc::SYS_ppoll];
 
 /// Microseconds of the process for each pair that is made and one end of it ended so.
 fn each_costs(end: impl Fn(Socket)) -> f64 {

@@ -1,6 +1,6 @@
 //! Network interfaces where a socket lives, which may be another network than the process's: netdevice(7).
 
-use std::ffi::{CStr, OsString};
+use std::ffi::{CStr, OsString, c_char};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -11,7 +11,7 @@ use super::{Errno, last_errno};
 pub(super) fn index_by(fd: BorrowedFd<'_>, name: &[u8]) -> Result<i32, Errno> {
     let mut request = empty_request();
     for (slot, byte) in request.ifr_name[..NAME_CAPACITY - 1].iter_mut().zip(name) {
-        *slot = byte.cast_signed();
+        *slot = c_char::from_ne_bytes([*byte]);
     }
     // SAFETY: the request is an ifreq whose name ends with a NUL; the kernel reads and writes no more than that. On
     // success it has set the index.
@@ -31,7 +31,7 @@ pub(super) fn name_by(fd: BorrowedFd<'_>, index: i32) -> Result<OsString, Errno>
     if unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFNAME, &mut request) } < 0 {
         return Err(last_errno());
     }
-    let name = request.ifr_name.map(i8::cast_unsigned);
+    let name = request.ifr_name.map(|letter| letter.to_ne_bytes()[0]);
     CStr::from_bytes_until_nul(&name).map(to_os).map_err(|_| Errno::NAMETOOLONG)
 }
 
