@@ -3,6 +3,7 @@
 use crate::addr::Address;
 use crate::constant::MessageFlags;
 use crate::error::{Error, Result};
+#[cfg(target_os = "linux")]
 use crate::option::{Credentials, OptionValue};
 use crate::sys::message::{self, ControlBuffer, ReceivedControl, ReceivedMessage};
 use crate::sys::{AsRawHandle, BorrowedHandle, OwnedHandle};
@@ -13,7 +14,8 @@ use crate::sys::{AsRawHandle, BorrowedHandle, OwnedHandle};
 pub enum Ancillary<'a> {
     /// Descriptors for the peer (AF_UNIX), at most 253.
     Rights(&'a [BorrowedHandle<'a>]),
-    /// Who sends (AF_UNIX); the kernel checks it.
+    /// Who sends (AF_UNIX); the kernel checks it. Only on Linux.
+    #[cfg(target_os = "linux")]
     Credentials(Credentials),
     /// Any other message, by its numbers; not SCM_RIGHTS, whose descriptors must be borrowed.
     Other {
@@ -32,9 +34,11 @@ pub enum Ancillary<'a> {
 pub enum ControlMessage {
     /// Descriptors from the peer, close-on-exec; those you do not take are closed when this is dropped.
     Rights(Vec<OwnedHandle>),
-    /// A descriptor of the sending process (AF_UNIX with SO_PASSPIDFD), close-on-exec.
+    /// A descriptor of the sending process (AF_UNIX with SO_PASSPIDFD), close-on-exec. Only on Linux.
+    #[cfg(target_os = "linux")]
     ProcessFd(OwnedHandle),
-    /// Who sent (AF_UNIX with `PASSCRED`).
+    /// Who sent (AF_UNIX with `PASSCRED`). Only on Linux.
+    #[cfg(target_os = "linux")]
     Credentials(Credentials),
     /// Any other message, by its numbers; its data is cut short where `MessageFlags::CTRUNC` is set.
     Other {
@@ -98,6 +102,7 @@ pub(crate) fn encode(ancillary: &[Ancillary<'_>]) -> Result<ControlBuffer> {
                 let numbers: Vec<u8> = fds.iter().flat_map(|fd| fd.as_raw_fd().to_ne_bytes()).collect();
                 buffer.push(message::RIGHTS, &numbers);
             }
+            #[cfg(target_os = "linux")]
             Ancillary::Credentials(who) => buffer.push(message::CREDENTIALS, &who.encode()),
             Ancillary::Other { level, kind, .. } if (*level, *kind) == message::RIGHTS => {
                 return Err(Error::invalid("sendmsg", "SCM_RIGHTS as bytes: expected Ancillary::Rights"));
@@ -112,6 +117,7 @@ impl From<ReceivedControl> for ControlMessage {
     fn from(received: ReceivedControl) -> Self {
         let ReceivedControl { level, kind, data, mut rights } = received;
         match ((level, kind), rights.pop()) {
+            #[cfg(target_os = "linux")]
             (message::PROCESS, Some(process)) => return Self::ProcessFd(process),
             (message::RIGHTS, last) => {
                 rights.extend(last);
@@ -119,10 +125,11 @@ impl From<ReceivedControl> for ControlMessage {
             }
             _ => {}
         }
-        match Credentials::decode(&data) {
-            Some(who) if (level, kind) == message::CREDENTIALS => Self::Credentials(who),
-            _ => Self::Other { level, kind, data },
+        #[cfg(target_os = "linux")]
+        if let Some(who) = Credentials::decode(&data).filter(|_| (level, kind) == message::CREDENTIALS) {
+            return Self::Credentials(who);
         }
+        Self::Other { level, kind, data }
     }
 }
 

@@ -6,20 +6,34 @@ use std::fmt;
 
 use crate::sys::c;
 
-/// Declares a newtype over `i32` with named values, and a `Debug` that prints the system's name where there is one.
+/// Declares a newtype over `i32` with named values, and a `Debug` that prints the system's name where there is one. A value
+/// that not every system has names those that have it, `on` a condition of `cfg`; elsewhere the name does not exist.
 macro_rules! named_numbers {
-    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $number:expr, $label:literal;)* }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$value_doc:meta])* $value:ident = $number:expr, $label:literal $(, on $system:meta)?;)*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub i32);
 
         impl $name {
-            $($(#[$value_doc])* #[doc(alias = $label)] pub const $value: Self = Self($number);)*
+            $(
+                $(#[$value_doc])*
+                $(#[doc = concat!("\n\nOnly on: `", stringify!($system), "`.")])?
+                #[doc(alias = $label)]
+                $(#[cfg($system)])?
+                pub const $value: Self = Self($number);
+            )*
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                $(if *self == Self::$value { return f.write_str($label); })*
+                $(
+                    $(#[cfg($system)])?
+                    if *self == Self::$value {
+                        return f.write_str($label);
+                    }
+                )*
                 write!(f, "{}({})", stringify!($name), self.0)
             }
         }
@@ -80,21 +94,21 @@ named_numbers! {
         /// IPv6, ipv6(7).
         INET6 = c::AF_INET6, "AF_INET6";
         /// The kernel's message bus, netlink(7).
-        NETLINK = c::AF_NETLINK, "AF_NETLINK";
+        NETLINK = c::AF_NETLINK, "AF_NETLINK", on target_os = "linux";
         /// Link-level packets, packet(7).
-        PACKET = c::AF_PACKET, "AF_PACKET";
+        PACKET = c::AF_PACKET, "AF_PACKET", on target_os = "linux";
         /// Virtual machines and their host, vsock(7).
-        VSOCK = c::AF_VSOCK, "AF_VSOCK";
+        VSOCK = c::AF_VSOCK, "AF_VSOCK", on any(target_os = "linux", target_os = "macos");
         /// The kernel's cryptography.
-        ALG = c::AF_ALG, "AF_ALG";
+        ALG = c::AF_ALG, "AF_ALG", on target_os = "linux";
         /// Controller area network.
-        CAN = c::AF_CAN, "AF_CAN";
+        CAN = c::AF_CAN, "AF_CAN", on target_os = "linux";
         /// Bluetooth.
-        BLUETOOTH = c::AF_BLUETOOTH, "AF_BLUETOOTH";
+        BLUETOOTH = c::AF_BLUETOOTH, "AF_BLUETOOTH", on any(target_os = "linux", target_os = "freebsd");
         /// Transparent inter-process communication.
-        TIPC = c::AF_TIPC, "AF_TIPC";
+        TIPC = c::AF_TIPC, "AF_TIPC", on target_os = "linux";
         /// Express data path.
-        XDP = c::AF_XDP, "AF_XDP";
+        XDP = c::AF_XDP, "AF_XDP", on target_os = "linux";
     }
 }
 
@@ -134,11 +148,11 @@ named_numbers! {
         /// SCTP.
         SCTP = c::IPPROTO_SCTP, "IPPROTO_SCTP";
         /// UDP-Lite.
-        UDPLITE = c::IPPROTO_UDPLITE, "IPPROTO_UDPLITE";
+        UDPLITE = c::IPPROTO_UDPLITE, "IPPROTO_UDPLITE", on any(target_os = "linux", target_os = "freebsd");
         /// Raw IP packets.
         RAW = c::IPPROTO_RAW, "IPPROTO_RAW";
         /// Multipath TCP.
-        MPTCP = c::IPPROTO_MPTCP, "IPPROTO_MPTCP";
+        MPTCP = c::IPPROTO_MPTCP, "IPPROTO_MPTCP", on target_os = "linux";
     }
 }
 
@@ -166,25 +180,57 @@ named_numbers! {
         /// Try once: this call does not wait, whatever the limits.
         DONTWAIT = c::MSG_DONTWAIT, "MSG_DONTWAIT";
         /// End of a record.
-        EOR = c::MSG_EOR, "MSG_EOR";
+        EOR = c::MSG_EOR, "MSG_EOR", on unix;
         /// Fill the whole buffer. A single receive here never waits for more than its first bytes: use `recv_exact`.
         WAITALL = c::MSG_WAITALL, "MSG_WAITALL";
         /// Tell the link layer that progress happened.
-        CONFIRM = c::MSG_CONFIRM, "MSG_CONFIRM";
+        CONFIRM = c::MSG_CONFIRM, "MSG_CONFIRM", on target_os = "linux";
         /// Receive from the error queue.
-        ERRQUEUE = c::MSG_ERRQUEUE, "MSG_ERRQUEUE";
-        /// No SIGPIPE; always set here.
-        NOSIGNAL = c::MSG_NOSIGNAL, "MSG_NOSIGNAL";
+        ERRQUEUE = c::MSG_ERRQUEUE, "MSG_ERRQUEUE", on target_os = "linux";
+        /// No SIGPIPE; always set here, where there is such a flag.
+        NOSIGNAL = c::MSG_NOSIGNAL, "MSG_NOSIGNAL", on any(target_os = "linux", target_os = "freebsd");
         /// More data follows.
-        MORE = c::MSG_MORE, "MSG_MORE";
+        MORE = c::MSG_MORE, "MSG_MORE", on target_os = "linux";
         /// TCP Fast Open: data in the first packet of a connection, for `sendto` and `sendmsg` with an address. The call waits
         /// for the connection if need be; one that leads there already is used.
-        FASTOPEN = c::MSG_FASTOPEN, "MSG_FASTOPEN";
-        /// Received descriptors are close-on-exec; always set here.
-        CMSG_CLOEXEC = c::MSG_CMSG_CLOEXEC, "MSG_CMSG_CLOEXEC";
+        FASTOPEN = c::MSG_FASTOPEN, "MSG_FASTOPEN", on target_os = "linux";
+        /// Received descriptors are close-on-exec; always set here, where there is such a flag.
+        CMSG_CLOEXEC = c::MSG_CMSG_CLOEXEC, "MSG_CMSG_CLOEXEC", on any(target_os = "linux", target_os = "freebsd");
     }
 }
 flag_set!(MessageFlags);
+
+impl MessageFlags {
+    /// Data that does not come in its order: MSG_OOB, and MSG_ERRQUEUE where there is one.
+    #[cfg(target_os = "linux")]
+    pub(crate) const OUT_OF_ORDER: Self = Self(Self::OOB.0 | Self::ERRQUEUE.0);
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) const OUT_OF_ORDER: Self = Self::OOB;
+
+    /// Whether it is the error queue's data, if the system has such queues.
+    #[inline]
+    pub(crate) fn are_of_error_queue(self) -> bool {
+        #[cfg(target_os = "linux")]
+        return self.contains(Self::ERRQUEUE);
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+
+    /// Whether sending opens the connection, if the system can do that by a flag.
+    #[inline]
+    pub(crate) fn open(self) -> bool {
+        self != self.opened()
+    }
+
+    /// The same for a connection that needs no opening.
+    #[inline]
+    pub(crate) fn opened(self) -> Self {
+        #[cfg(target_os = "linux")]
+        return Self(self.0 & !Self::FASTOPEN.0);
+        #[cfg(not(target_os = "linux"))]
+        self
+    }
+}
 
 named_numbers! {
     /// Which directions of a connection to shut down. Source: shutdown(2).

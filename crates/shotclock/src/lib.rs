@@ -81,7 +81,9 @@ mod dial;
 
 pub mod unstable;
 
-pub use addr::{Address, NetlinkAddress, PacketAddress, UnixAddress};
+pub use addr::{Address, UnixAddress};
+#[cfg(target_os = "linux")]
+pub use addr::{NetlinkAddress, PacketAddress};
 pub use ancillary::{Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
 pub use constant::{AddressInfoFlags, Family, Kind, MessageFlags, NameInfoFlags, Protocol, Shutdown};
 pub use deadline::{Deadline, Timeout};

@@ -50,11 +50,16 @@ impl<T> SocketOption<T> {
     }
 }
 
-/// Declares named options of one value type.
+/// Declares named options of one value type. One that not every system has names those that have it, `on` a condition of
+/// `cfg`; elsewhere the name does not exist.
 macro_rules! options {
-    ($type:ty { $($(#[$doc:meta])* $name:ident = $level:ident, $number:ident;)* }) => {
+    ($type:ty { $($(#[$doc:meta])* $name:ident = $level:ident, $number:ident $(, on $system:meta)?;)* }) => {
         impl SocketOption<$type> {
-            $($(#[$doc])* pub const $name: Self = Self::new(c::$level, c::$number);)*
+            $(
+                $(#[$doc])*
+                $(#[doc = concat!("\n\nOnly on: `", stringify!($system), "`.")] #[cfg($system)])?
+                pub const $name: Self = Self::new(c::$level, c::$number);
+            )*
         }
     };
 }
@@ -63,7 +68,7 @@ options!(bool {
     /// Bind to an address whose last connections have not quite gone.
     REUSEADDR = SOL_SOCKET, SO_REUSEADDR;
     /// Several sockets may bind to the same address and share its load.
-    REUSEPORT = SOL_SOCKET, SO_REUSEPORT;
+    REUSEPORT = SOL_SOCKET, SO_REUSEPORT, on unix;
     /// Send to broadcast addresses.
     BROADCAST = SOL_SOCKET, SO_BROADCAST;
     /// Look after idle connections by probes.
@@ -75,27 +80,27 @@ options!(bool {
     /// Whether the socket listens; cannot be set.
     ACCEPTCONN = SOL_SOCKET, SO_ACCEPTCONN;
     /// Receive the sender's credentials (AF_UNIX).
-    PASSCRED = SOL_SOCKET, SO_PASSCRED;
+    PASSCRED = SOL_SOCKET, SO_PASSCRED, on target_os = "linux";
     /// Receive a timestamp with each datagram.
-    TIMESTAMP = SOL_SOCKET, SO_TIMESTAMP;
+    TIMESTAMP = SOL_SOCKET, SO_TIMESTAMP, on unix;
     /// Send small segments at once.
     NODELAY = IPPROTO_TCP, TCP_NODELAY;
     /// Hold segments back until they are full.
-    CORK = IPPROTO_TCP, TCP_CORK;
+    CORK = IPPROTO_TCP, TCP_CORK, on target_os = "linux";
     /// Acknowledge at once.
-    QUICKACK = IPPROTO_TCP, TCP_QUICKACK;
+    QUICKACK = IPPROTO_TCP, TCP_QUICKACK, on target_os = "linux";
     /// IPv6 only; if not set, IPv4 comes in too, mapped.
     V6ONLY = IPPROTO_IPV6, IPV6_V6ONLY;
     /// Receive the destination address and interface of each datagram (IPv4).
-    PKTINFO = IPPROTO_IP, IP_PKTINFO;
+    PKTINFO = IPPROTO_IP, IP_PKTINFO, on not(target_os = "freebsd");
     /// Receive the destination address and interface of each datagram (IPv6).
-    RECVPKTINFO = IPPROTO_IPV6, IPV6_RECVPKTINFO;
+    RECVPKTINFO = IPPROTO_IPV6, IPV6_RECVPKTINFO, on unix;
     /// Receive the time to live of each datagram (IPv4), as a control message.
     RECVTTL = IPPROTO_IP, IP_RECVTTL;
     /// Receive the hop limit of each datagram (IPv6), as a control message.
-    RECVHOPLIMIT = IPPROTO_IPV6, IPV6_RECVHOPLIMIT;
+    RECVHOPLIMIT = IPPROTO_IPV6, IPV6_RECVHOPLIMIT, on unix;
     /// Queue errors of the network for MSG_ERRQUEUE (IPv4).
-    RECVERR = IPPROTO_IP, IP_RECVERR;
+    RECVERR = IPPROTO_IP, IP_RECVERR, on target_os = "linux";
     /// Multicast comes back to its sender (IPv4).
     MULTICAST_LOOP = IPPROTO_IP, IP_MULTICAST_LOOP;
 });
@@ -118,7 +123,9 @@ options!(i32 {
     /// Hop limit of sent packets (IPv6).
     UNICAST_HOPS = IPPROTO_IPV6, IPV6_UNICAST_HOPS;
     /// Seconds of idleness before the first keep-alive probe.
-    KEEPIDLE = IPPROTO_TCP, TCP_KEEPIDLE;
+    KEEPIDLE = IPPROTO_TCP, TCP_KEEPIDLE, on not(target_os = "macos");
+    /// Seconds of idleness before the first keep-alive probe.
+    KEEPIDLE = IPPROTO_TCP, TCP_KEEPALIVE, on target_os = "macos";
     /// Seconds between keep-alive probes.
     KEEPINTVL = IPPROTO_TCP, TCP_KEEPINTVL;
     /// Keep-alive probes before the connection is given up.
@@ -126,59 +133,68 @@ options!(i32 {
     /// Largest segment.
     MAXSEG = IPPROTO_TCP, TCP_MAXSEG;
     /// Milliseconds that sent data may stay unacknowledged.
-    USER_TIMEOUT = IPPROTO_TCP, TCP_USER_TIMEOUT;
+    USER_TIMEOUT = IPPROTO_TCP, TCP_USER_TIMEOUT, on target_os = "linux";
     /// Length of the queue of Fast Open connections.
     FASTOPEN = IPPROTO_TCP, TCP_FASTOPEN;
 });
 
-impl SocketOption<Family> {
+options!(Family {
     /// The socket's family; cannot be set.
     #[doc(alias = "SO_DOMAIN")]
-    pub const DOMAIN: Self = Self::new(c::SOL_SOCKET, c::SO_DOMAIN);
-}
+    DOMAIN = SOL_SOCKET, SO_DOMAIN, on any(target_os = "linux", target_os = "freebsd");
+});
 
-impl SocketOption<Kind> {
+options!(Kind {
     /// The socket's kind; cannot be set.
     #[doc(alias = "SO_TYPE")]
-    pub const TYPE: Self = Self::new(c::SOL_SOCKET, c::SO_TYPE);
-}
+    TYPE = SOL_SOCKET, SO_TYPE;
+});
 
-impl SocketOption<Protocol> {
+options!(Protocol {
     /// The socket's protocol; cannot be set.
     #[doc(alias = "SO_PROTOCOL")]
-    pub const PROTOCOL: Self = Self::new(c::SOL_SOCKET, c::SO_PROTOCOL);
-}
+    PROTOCOL = SOL_SOCKET, SO_PROTOCOL, on any(target_os = "linux", target_os = "freebsd");
+});
 
-impl SocketOption<Option<Duration>> {
+options!(Option<Duration> {
     /// What close does with data still to be sent: `None` lets the system send it in the background, zero throws it
     /// away and resets the connection, more lets close wait so long (whole seconds, rounded up).
     #[doc(alias = "SO_LINGER")]
-    pub const LINGER: Self = Self::new(c::SOL_SOCKET, c::SO_LINGER);
-}
+    LINGER = SOL_SOCKET, SO_LINGER, on not(target_os = "macos");
+    /// What close does with data still to be sent: `None` lets the system send it in the background, zero throws it
+    /// away and resets the connection, more lets close wait so long (whole seconds, rounded up). SO_LINGER itself counts in
+    /// ticks here. Source: sys/socket.h.
+    #[doc(alias = "SO_LINGER")]
+    LINGER = SOL_SOCKET, SO_LINGER_SEC, on target_os = "macos";
+});
 
-impl SocketOption<Credentials> {
+options!(Credentials {
     /// Who is at the other end of a connected AF_UNIX socket; cannot be set.
     #[doc(alias = "SO_PEERCRED")]
-    pub const PEERCRED: Self = Self::new(c::SOL_SOCKET, c::SO_PEERCRED);
-}
+    PEERCRED = SOL_SOCKET, SO_PEERCRED, on target_os = "linux";
+});
 
-impl SocketOption<Membership> {
+options!(Membership {
     /// Join a multicast group (IPv4).
     #[doc(alias = "IP_ADD_MEMBERSHIP")]
-    pub const ADD_MEMBERSHIP: Self = Self::new(c::IPPROTO_IP, c::IP_ADD_MEMBERSHIP);
+    ADD_MEMBERSHIP = IPPROTO_IP, IP_ADD_MEMBERSHIP;
     /// Leave a multicast group (IPv4).
     #[doc(alias = "IP_DROP_MEMBERSHIP")]
-    pub const DROP_MEMBERSHIP: Self = Self::new(c::IPPROTO_IP, c::IP_DROP_MEMBERSHIP);
-}
+    DROP_MEMBERSHIP = IPPROTO_IP, IP_DROP_MEMBERSHIP;
+});
 
-impl SocketOption<Membership6> {
+options!(Membership6 {
     /// Join a multicast group (IPv6).
     #[doc(alias = "IPV6_JOIN_GROUP")]
-    pub const JOIN_GROUP: Self = Self::new(c::IPPROTO_IPV6, c::IPV6_ADD_MEMBERSHIP);
+    JOIN_GROUP = IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, on not(any(target_os = "macos", target_os = "freebsd"));
+    /// Join a multicast group (IPv6).
+    JOIN_GROUP = IPPROTO_IPV6, IPV6_JOIN_GROUP, on any(target_os = "macos", target_os = "freebsd");
     /// Leave a multicast group (IPv6).
     #[doc(alias = "IPV6_LEAVE_GROUP")]
-    pub const LEAVE_GROUP: Self = Self::new(c::IPPROTO_IPV6, c::IPV6_DROP_MEMBERSHIP);
-}
+    LEAVE_GROUP = IPPROTO_IPV6, IPV6_DROP_MEMBERSHIP, on not(any(target_os = "macos", target_os = "freebsd"));
+    /// Leave a multicast group (IPv6).
+    LEAVE_GROUP = IPPROTO_IPV6, IPV6_LEAVE_GROUP, on any(target_os = "macos", target_os = "freebsd");
+});
 
 /// A process, as the kernel vouches for it. Source: unix(7), `struct ucred`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::addr::{Address, NetlinkAddress, PacketAddress, UnixAddress};
+use crate::addr::{Address, UnixAddress};
+#[cfg(target_os = "linux")]
+use crate::addr::{NetlinkAddress, PacketAddress};
 use crate::constant::{AddressInfoFlags, Family, Kind};
 use crate::error::{Error, Reason, Result};
 use crate::names::{AddressInfoHints, Lookup};
@@ -166,10 +168,10 @@ from_addresses!(
     (std::net::Ipv6Addr, u16),
     ([u8; 4], u16),
     UnixAddress,
-    NetlinkAddress,
-    PacketAddress,
     SockAddr
 );
+#[cfg(target_os = "linux")]
+from_addresses!(NetlinkAddress, PacketAddress);
 
 #[cfg(test)]
 mod tests {

@@ -43,7 +43,8 @@ pub fn thread_ident(wait: &crate::Wait) -> usize {
     wait.thread_ident()
 }
 
-/// C's numbers that only the Python face needs.
+/// C's numbers that only the Python face needs, and Linux has.
+#[cfg(target_os = "linux")]
 pub mod numbers {
     pub use crate::sys::c::{
         AF_RDS, ALG_SET_AEAD_ASSOCLEN, ALG_SET_IV, ALG_SET_OP, CAN_BCM, CAN_ISOTP, CAN_J1939, CAN_RAW, SO_PROTOCOL,

@@ -4,7 +4,9 @@
 
 mod bytes;
 mod inet;
+#[cfg(target_os = "linux")]
 mod netlink;
+#[cfg(target_os = "linux")]
 mod packet;
 #[cfg(unix)]
 mod std_unix;
@@ -13,7 +15,9 @@ mod unix;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+#[cfg(target_os = "linux")]
 pub use netlink::NetlinkAddress;
+#[cfg(target_os = "linux")]
 pub use packet::PacketAddress;
 pub use unix::UnixAddress;
 
@@ -53,9 +57,11 @@ pub enum Address {
     V6(SocketAddrV6),
     /// A local socket's, unix(7).
     Unix(UnixAddress),
-    /// On the kernel's message bus, netlink(7).
+    /// On the kernel's message bus, netlink(7). Only on Linux.
+    #[cfg(target_os = "linux")]
     Netlink(NetlinkAddress),
-    /// Of the link level, packet(7).
+    /// Of the link level, packet(7). Only on Linux.
+    #[cfg(target_os = "linux")]
     Packet(PacketAddress),
     /// Of a family without a type here, or bytes that make no address of their family.
     Other(SockAddr),
@@ -98,7 +104,9 @@ impl Address {
             Family::INET => inet::decode_v4(bytes).map(Self::V4),
             Family::INET6 => inet::decode_v6(bytes).map(Self::V6),
             Family::UNIX => UnixAddress::decode(bytes).map(Self::Unix),
+            #[cfg(target_os = "linux")]
             Family::NETLINK => NetlinkAddress::decode(bytes).map(Self::Netlink),
+            #[cfg(target_os = "linux")]
             Family::PACKET => PacketAddress::decode(bytes).map(Self::Packet),
             _ => None,
         };
@@ -121,7 +129,9 @@ impl Address {
             Self::V4(address) => inet::encode_v4(*address),
             Self::V6(address) => inet::encode_v6(address),
             Self::Unix(address) => address.encode(),
+            #[cfg(target_os = "linux")]
             Self::Netlink(address) => address.encode(),
+            #[cfg(target_os = "linux")]
             Self::Packet(address) => address.encode(),
             Self::Other(sockaddr) => *sockaddr,
         }
@@ -140,7 +150,9 @@ impl Address {
             Self::V4(_) => Family::INET,
             Self::V6(_) => Family::INET6,
             Self::Unix(_) => Family::UNIX,
+            #[cfg(target_os = "linux")]
             Self::Netlink(_) => Family::NETLINK,
+            #[cfg(target_os = "linux")]
             Self::Packet(_) => Family::PACKET,
             Self::Other(sockaddr) => Family(sockaddr.family()),
         }
@@ -225,12 +237,14 @@ impl From<UnixAddress> for Address {
     }
 }
 
+#[cfg(target_os = "linux")]
 impl From<NetlinkAddress> for Address {
     fn from(address: NetlinkAddress) -> Self {
         Self::Netlink(address)
     }
 }
 
+#[cfg(target_os = "linux")]
 impl From<PacketAddress> for Address {
     fn from(address: PacketAddress) -> Self {
         Self::Packet(address)
@@ -259,7 +273,9 @@ impl fmt::Display for Address {
             Self::V4(address) => fmt::Display::fmt(address, f),
             Self::V6(address) => fmt::Display::fmt(address, f),
             Self::Unix(address) => fmt::Display::fmt(address, f),
+            #[cfg(target_os = "linux")]
             Self::Netlink(address) => fmt::Display::fmt(address, f),
+            #[cfg(target_os = "linux")]
             Self::Packet(address) => fmt::Display::fmt(address, f),
             Self::Other(sockaddr) => {
                 write!(f, "family {}:", sockaddr.family())?;

@@ -23,7 +23,7 @@ impl Operation for SendMessage<'_> {
     type Output = usize;
 
     fn attempt(&mut self, _: Readiness) -> Result<usize, Pause> {
-        if let Some(to) = self.to.filter(|_| self.flags.contains(MessageFlags::FASTOPEN)) {
+        if let Some(to) = self.to.filter(|_| self.flags.open()) {
             self.flags = to_open(self.fd, to, self.flags)?;
         }
         let sent = message::sendmsg(self.fd, self.data, self.control, self.to, self.flags.0);

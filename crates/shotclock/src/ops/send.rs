@@ -21,8 +21,8 @@ pub(super) fn connecting(errno: Errno) -> Pause {
 #[cold]
 pub(super) fn opening(errno: Errno, flags: &mut MessageFlags) -> Pause {
     match errno {
-        Errno::ALREADY if flags.contains(MessageFlags::FASTOPEN) => return Pause::WouldBlock,
-        Errno::INPROGRESS => *flags = opened(*flags),
+        Errno::ALREADY if flags.open() => return Pause::WouldBlock,
+        Errno::INPROGRESS => *flags = flags.opened(),
         _ => {}
     }
     connecting(errno)
@@ -37,15 +37,10 @@ pub(super) fn opening(errno: Errno, flags: &mut MessageFlags) -> Pause {
 #[cold]
 pub(super) fn to_open(fd: BorrowedHandle<'_>, to: &SockAddr, flags: MessageFlags) -> Result<MessageFlags, Errno> {
     match socket::getpeername(fd) {
-        Ok(Some(peer)) if peer == *to => Ok(opened(flags)),
+        Ok(Some(peer)) if peer == *to => Ok(flags.opened()),
         Ok(Some(_)) => Err(Errno::ISCONN),
         _ => Ok(flags),
     }
-}
-
-/// The flags for a connection that needs no opening any more.
-fn opened(flags: MessageFlags) -> MessageFlags {
-    MessageFlags(flags.0 & !MessageFlags::FASTOPEN.0)
 }
 
 /// Sends as much as fits, once.
@@ -150,7 +145,7 @@ impl Operation for SendTo<'_> {
 impl OneCall for SendTo<'_> {
     #[inline(always)]
     fn call(&mut self) -> Result<usize, Errno> {
-        if self.flags.contains(MessageFlags::FASTOPEN) {
+        if self.flags.open() {
             self.flags = to_open(self.fd, self.to, self.flags)?;
         }
         socket::sendto(self.fd, self.from, self.flags.0, self.to)

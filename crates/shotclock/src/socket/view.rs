@@ -588,7 +588,13 @@ impl<'s> Timed<'s> {
 
     /// Refuses flags that make a receive something else than the next bytes of the stream.
     pub(super) fn refuse_flags(&self, operation: &'static str) -> Result<()> {
-        let strange = [MessageFlags::PEEK, MessageFlags::OOB, MessageFlags::ERRQUEUE, MessageFlags::TRUNC];
+        let strange = [
+            MessageFlags::PEEK,
+            MessageFlags::OOB,
+            #[cfg(target_os = "linux")]
+            MessageFlags::ERRQUEUE,
+            MessageFlags::TRUNC,
+        ];
         match strange.into_iter().find(|flag| self.flags.contains(*flag)) {
             Some(flag) => Err(Error::invalid(operation, format!("{flag} in a call of many parts: use recv_into"))),
             None => Ok(()),
