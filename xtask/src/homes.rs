@@ -29,8 +29,8 @@ const RULES: [Rule; 24] = [
     ("park_timeout", &[]),
     ("wait_timeout", &["crates/shotclock/src/sys/alarm.rs"]),
     ("recv_timeout(", &[]),
-    ("SO_RCVTIMEO", &["crates/shotclock/src/sys/linux/brief.rs"]),
-    ("SO_SNDTIMEO", &["crates/shotclock/src/sys/linux/brief.rs"]),
+    ("SO_RCVTIMEO", &["crates/shotclock/src/sys/unix/brief.rs"]),
+    ("SO_SNDTIMEO", &["crates/shotclock/src/sys/unix/brief.rs"]),
     // The example of what a conversion takes over from std's types.
     ("set_read_timeout(", &["crates/shotclock/src/socket/std_types.rs"]),
     ("set_write_timeout(", &["crates/shotclock/src/socket/std_types.rs"]),
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found[0].starts_with("crates/shotclock/src/dial.rs:2: `poll(`"), "{found:?}");
         assert!(strays("crates/shotclock/src/sys/unix/mod.rs", "libc::poll(a)").is_empty());
-        assert_eq!(strays("crates/shotclock/src/sys/linux/wake.rs", "libc::poll(a)").len(), 1);
+        assert_eq!(strays("crates/shotclock/src/sys/unix/wake.rs", "libc::poll(a)").len(), 1);
         let bindings = "use pyo3_ffi::PyObject_Str;\nunsafe extern \"C\" {\n    fn PyObject_Repr();\n}";
         assert_eq!(strays("crates/shotclock-py/src/wait/link.rs", bindings).len(), 2);
     }

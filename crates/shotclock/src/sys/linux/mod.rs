@@ -1,18 +1,15 @@
 //! Linux with the GNU C library: what it shares with other Unix systems, and what only Linux has.
 
 pub(crate) mod address_of_std;
-mod brief;
+pub(crate) mod bell;
+mod birth;
 mod dead;
 pub mod file;
 mod interface_of_socket;
 pub mod interrupt;
-pub(crate) mod message;
-pub(crate) mod resolver;
-mod signal;
 pub(crate) mod socket;
 pub mod stuck;
 pub mod syscall;
-pub(crate) mod wake;
 
 pub(crate) use super::unix::*;
 pub use super::unix::{Errno, Readiness};

@@ -1,188 +1,14 @@
-//! Socket calls, each one try that never waits, close-on-exec and without SIGPIPE. Beneath some of them is the call as it is
-//! asked for (`.._with` flags, `.._by` the descriptor's file), which may wait: that is the Python face's (`syscall`).
+//! Socket calls: those that all Unix systems share, and how Linux sends files, closes, and tells what has arrived.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::buffer::spare_capacity;
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
-use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny, SocketFlags};
+use rustix::io::Errno;
 
-use super::brief::Brief;
-use super::creation::{socket_of, socketpair_of};
 use super::dead::cover_by_kept;
-use super::{brief, last_errno, signal};
-use crate::sys::address::SockAddr;
+use super::signal;
 
-pub(crate) fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
-    socket_of(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, protocol)
-}
-
-pub(crate) fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, OwnedFd), Errno> {
-    socketpair_of(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, protocol)
-}
-
-/// bind(2).
-pub fn bind(fd: BorrowedFd<'_>, address: &SockAddr) -> Result<(), Errno> {
-    net::bind(fd, address)
-}
-
-/// listen(2).
-pub fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Result<(), Errno> {
-    net::listen(fd, backlog)
-}
-
-/// A descriptor with O_NONBLOCK set, for the calls that have no flag against waiting.
-#[derive(Clone, Copy)]
-pub(crate) struct NonBlocking<'a> {
-    fd: BorrowedFd<'a>,
-    /// Others have the file, and may take O_NONBLOCK away between the look and the call.
-    is_shared: bool,
-}
-
-impl<'a> NonBlocking<'a> {
-    /// For a caller who knows that O_NONBLOCK is set.
-    #[inline]
-    pub(crate) fn known(fd: BorrowedFd<'a>) -> Self {
-        Self { fd, is_shared: false }
-    }
-
-    /// Looks whether O_NONBLOCK is set, and sets it if not.
-    #[cold]
-    pub(crate) fn make_sure(fd: BorrowedFd<'a>) -> Result<Self, Errno> {
-        set_nonblocking(fd, true)?;
-        #[cfg(test)]
-        tests::after_the_look(fd);
-        Ok(Self { fd, is_shared: true })
-    }
-
-    /// Until what this gives is dropped, a call that comes to wait all the same does not wait for long.
-    #[inline]
-    fn briefly(self, sends: bool) -> Option<Brief<'a>> {
-        if self.is_shared { Brief::on(self.fd, sends) } else { None }
-    }
-}
-
-impl AsFd for NonBlocking<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd
-    }
-}
-
-/// A connection of the queue, non-blocking and close-on-exec from birth, and who connected.
-#[inline]
-pub(crate) fn accept(from: NonBlocking<'_>) -> Result<(OwnedFd, Option<SockAddr>), Errno> {
-    let _brief = from.briefly(false);
-    let (fd, peer) = net::acceptfrom_with(from.fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
-    Ok((fd, known(peer.as_ref())))
-}
-
-pub(crate) fn connect(fd: NonBlocking<'_>, address: &SockAddr) -> Result<(), Errno> {
-    let _brief = fd.briefly(true);
-    connect_by(fd.fd, address)
-}
-
-/// connect(2), which waits or not as the descriptor's file says.
-pub fn connect_by(fd: BorrowedFd<'_>, address: &SockAddr) -> Result<(), Errno> {
-    net::connect(fd, address)
-}
-
-/// Ends a connection attempt that has failed, so that the next connect begins a new one.
-pub(crate) fn disconnect(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    net::connect_unspec(fd)
-}
-
-/// getsockname(2).
-pub fn getsockname(fd: BorrowedFd<'_>) -> Result<SockAddr, Errno> {
-    SockAddr::from_system(&net::getsockname(fd)?).ok_or(Errno::INVAL)
-}
-
-/// getpeername(2); `None` if the system gives no name.
-pub fn getpeername(fd: BorrowedFd<'_>) -> Result<Option<SockAddr>, Errno> {
-    Ok(known(net::getpeername(fd)?.as_ref()))
-}
-
-/// The address of the other end of whatever socket has this number now, or its own if it has no other end.
-#[cfg_attr(not(feature = "waits"), allow(dead_code, reason = "asked for by who shows waits"))]
-pub(crate) fn names_of_number(number: RawFd) -> Option<SockAddr> {
-    if number < 0 {
-        return None;
-    }
-    // SAFETY: it is not negative, and only looked at: if it is nobody's, or no socket's, the system says so.
-    let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    getpeername(fd).ok().flatten().or_else(|| getsockname(fd).ok())
-}
-
-/// shutdown(2).
-pub fn shutdown(fd: BorrowedFd<'_>, how: i32) -> Result<(), Errno> {
-    // SAFETY: plain numbers, and a descriptor that the borrow keeps open.
-    if unsafe { libc::shutdown(fd.as_raw_fd(), how) } < 0 { Err(last_errno()) } else { Ok(()) }
-}
-
-/// One receive into `into`; the length is the system's, which with MSG_TRUNC may be more than fits.
-#[inline]
-pub(crate) fn recv(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<usize, Errno> {
-    recv_with(fd, into, flags | libc::MSG_DONTWAIT)
-}
-
-/// recv(2).
-#[inline]
-pub fn recv_with(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<usize, Errno> {
-    Ok(net::recv(fd, into, receive_flags(flags))?.1)
-}
-
-/// One receive into the room that `into` has left. Not for MSG_TRUNC, with which TCP counts bytes it does not write.
-#[inline]
-pub(crate) fn recv_spare(fd: BorrowedFd<'_>, into: &mut Vec<u8>, flags: i32) -> Result<usize, Errno> {
-    debug_assert_eq!(flags & libc::MSG_TRUNC, 0);
-    let flags = flags & !libc::MSG_TRUNC | libc::MSG_DONTWAIT;
-    Ok(net::recv(fd, spare_capacity(into), receive_flags(flags))?.1)
-}
-
-/// One receive, and what `read` makes of the sender's address, if the system gives one: the bytes are copied nowhere.
-#[inline]
-pub(crate) fn recvfrom<A>(
-    fd: BorrowedFd<'_>,
-    into: &mut [u8],
-    flags: i32,
-    read: impl FnOnce(&[u8]) -> Option<A>,
-) -> Result<(usize, Option<A>), Errno> {
-    recvfrom_with(fd, into, flags | libc::MSG_DONTWAIT, read)
-}
-
-/// recvfrom(2).
-#[inline]
-pub(super) fn recvfrom_with<A>(
-    fd: BorrowedFd<'_>,
-    into: &mut [u8],
-    flags: i32,
-    read: impl FnOnce(&[u8]) -> Option<A>,
-) -> Result<(usize, Option<A>), Errno> {
-    let (_, len, from) = net::recvfrom(fd, into, receive_flags(flags))?;
-    Ok((len, from.as_ref().and_then(|from| read(SockAddr::bytes_of(from)))))
-}
-
-#[inline]
-pub(crate) fn send(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize, Errno> {
-    send_with(fd, from, flags | libc::MSG_DONTWAIT)
-}
-
-/// send(2), never with SIGPIPE.
-#[inline]
-pub fn send_with(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize, Errno> {
-    net::send(fd, from, send_flags(flags))
-}
-
-#[inline]
-pub(crate) fn sendto(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &SockAddr) -> Result<usize, Errno> {
-    sendto_with(fd, from, flags | libc::MSG_DONTWAIT, to)
-}
-
-/// sendto(2), never with SIGPIPE.
-#[inline]
-pub fn sendto_with(fd: BorrowedFd<'_>, from: &[u8], flags: i32, to: &SockAddr) -> Result<usize, Errno> {
-    net::sendto(fd, from, send_flags(flags), to)
-}
+pub(crate) use super::birth::{accept, socket, socketpair};
+pub use super::calls::*;
 
 /// One sendfile(2) from `offset`, which moves on by what was sent.
 pub(crate) fn sendfile(
@@ -192,85 +18,12 @@ pub(crate) fn sendfile(
     count: usize,
 ) -> Result<usize, Errno> {
     let _brief = to.briefly(true);
-    sendfile_by(to.fd, file, offset, count)
+    sendfile_by(to.as_fd(), file, offset, count)
 }
 
 /// sendfile(2), which waits or not as the descriptor's file says.
 pub fn sendfile_by(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: &mut u64, count: usize) -> Result<usize, Errno> {
     signal::without_sigpipe(|| rustix::fs::sendfile(fd, file, Some(offset), count))
-}
-
-/// Reads from `offset` of a file, without moving its position.
-pub(crate) fn pread(file: BorrowedFd<'_>, into: &mut [u8], offset: u64) -> Result<usize, Errno> {
-    rustix::io::pread(file, into, offset)
-}
-
-/// Reads an option's bytes into `into`; gives how many there were.
-pub fn getsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, into: &mut [u8]) -> Result<usize, Errno> {
-    // The length of this one option counts instructions, not bytes. Source: sk_get_filter in the kernel.
-    let unit =
-        if (level, name) == (libc::SOL_SOCKET, libc::SO_GET_FILTER) { size_of::<libc::sock_filter>() } else { 1 };
-    let room = into.len() / unit;
-    let mut len = libc::socklen_t::try_from(room).map_err(|_| Errno::INVAL)?;
-    // SAFETY: `into` is writable for `len` units, the kernel writes no more and says how many in `len`.
-    if unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, into.as_mut_ptr().cast(), &mut len) } < 0 {
-        return Err(last_errno());
-    }
-    let len = room.min(len as usize) * unit;
-    brief::hide(level, name, &mut into[..len]);
-    Ok(len)
-}
-
-/// The error that waits for the socket, which this takes away.
-pub fn take_error(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let mut error = [0; 4];
-    getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, &mut error)?;
-    match i32::from_ne_bytes(error) {
-        0 => Ok(()),
-        error => Err(Errno::from_raw_os_error(error)),
-    }
-}
-
-/// Whether closing the last descriptor waits for the peer: SO_LINGER is on, and its time above zero.
-pub fn lingers(fd: BorrowedFd<'_>) -> bool {
-    net::sockopt::socket_linger(fd).is_ok_and(|time| time.is_some_and(|time| !time.is_zero()))
-}
-
-/// Has close(2) return at once: the connection then ends in the background.
-pub fn linger_in_background(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    net::sockopt::set_socket_linger(fd, None)
-}
-
-/// Sets an option to these bytes.
-pub fn setsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
-    let len = libc::socklen_t::try_from(value.len()).map_err(|_| Errno::INVAL)?;
-    // SAFETY: `value` is readable for `len` bytes.
-    if unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast(), len) } < 0 {
-        return Err(last_errno());
-    }
-    Ok(())
-}
-
-/// A second descriptor of the same file, close-on-exec.
-pub fn dup(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    fcntl_dupfd_cloexec(fd, 0)
-}
-
-pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(), Errno> {
-    let before = fcntl_getfl(fd)?;
-    let mut after = before;
-    after.set(OFlags::NONBLOCK, nonblocking);
-    if after == before { Ok(()) } else { fcntl_setfl(fd, after) }
-}
-
-pub(crate) fn is_inheritable(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
-    Ok(!fcntl_getfd(fd)?.contains(FdFlags::CLOEXEC))
-}
-
-pub(crate) fn set_inheritable(fd: BorrowedFd<'_>, inheritable: bool) -> Result<(), Errno> {
-    let mut flags = fcntl_getfd(fd)?;
-    flags.set(FdFlags::CLOEXEC, !inheritable);
-    fcntl_setfd(fd, flags)
 }
 
 /// Ends what a number stands for, and keeps the number taken: by [`cover_by_kept`], or, if that fails, by shutdown(2),
@@ -279,27 +32,6 @@ pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let Err(errno) = cover_by_kept(fd) else { return Ok(()) };
     let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);
     if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::BADF) { Ok(()) } else { Err(errno) }
-}
-
-pub(super) fn known(address: Option<&SocketAddrAny>) -> Option<SockAddr> {
-    address.and_then(SockAddr::from_system)
-}
-
-#[inline]
-fn receive_flags(flags: i32) -> RecvFlags {
-    RecvFlags::from_bits_retain(flags.cast_unsigned())
-}
-
-#[inline]
-fn send_flags(flags: i32) -> SendFlags {
-    SendFlags::from_bits_retain(flags.cast_unsigned()) | SendFlags::NOSIGNAL
-}
-
-/// Whether it is a stream of bytes, and not one of messages.
-pub fn is_stream(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
-    let mut kind = [0; 4];
-    getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, &mut kind)?;
-    Ok(i32::from_ne_bytes(kind) == libc::SOCK_STREAM)
 }
 
 /// Whether the peer's system has acknowledged all that was sent on a TCP connection.
@@ -313,30 +45,13 @@ pub(crate) fn is_acknowledged(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(is_zero(UNACKED) && is_zero(NOTSENT_BYTES))
 }
 
-/// Whether the descriptor is a socket at all.
-pub(crate) fn check_is_socket(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let mut kind = [0; 4];
-    getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, &mut kind).map(drop)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::cell::Cell;
     use std::mem::offset_of;
     use std::os::fd::AsFd;
 
     use super::*;
-
-    thread_local! {
-        /// What somebody else does to the file between the look and the call.
-        pub(crate) static BETWEEN: Cell<Option<fn(BorrowedFd<'_>)>> = const { Cell::new(None) };
-    }
-
-    pub(super) fn after_the_look(fd: BorrowedFd<'_>) {
-        if let Some(between) = BETWEEN.get() {
-            between(fd);
-        }
-    }
+    pub(crate) use crate::sys::calls::tests::BETWEEN;
 
     #[test]
     fn a_filter_is_never_longer_than_the_room_for_it() {

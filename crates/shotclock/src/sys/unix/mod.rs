@@ -1,12 +1,18 @@
 //! What Unix systems share: system calls by rustix where they are hot, libc for the rest.
 
 mod address;
+pub(crate) mod brief;
+pub(crate) mod calls;
 pub(crate) mod creation;
 pub(crate) mod fork;
 pub(crate) mod interface;
+pub(crate) mod message;
+pub(crate) mod resolver;
+pub(crate) mod signal;
 pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod timeouts;
+pub(crate) mod wake;
 
 pub(crate) use std::os::fd::{
     AsFd as AsHandle, AsRawFd as AsRawHandle, BorrowedFd as BorrowedHandle, OwnedFd as OwnedHandle, RawFd as RawHandle,

@@ -64,7 +64,7 @@ pub(crate) fn sendmsg(
 }
 
 /// One sendmsg(2) with just these flags.
-pub(super) fn send(
+pub(crate) fn send(
     fd: BorrowedFd<'_>,
     data: &[IoSlice<'_>],
     control: &[u8],
@@ -246,11 +246,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_handed_on_is_closed() {
-        let (ours, carried) = super::super::socket::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0).unwrap();
+        let (ours, carried) = crate::sys::socket::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0).unwrap();
         let mut control = Vec::new();
         push_control_message(&mut control, libc::SOL_SOCKET, 99, &[1, 2, 3]);
         push_control_message(&mut control, libc::SOL_SOCKET, libc::SCM_RIGHTS, &carried.into_raw_fd().to_ne_bytes());
         close_received(&control);
-        assert_eq!(super::super::socket::recv(ours.as_fd(), &mut [0; 1], 0), Ok(0), "the other end is gone");
+        assert_eq!(crate::sys::socket::recv(ours.as_fd(), &mut [0; 1], 0), Ok(0), "the other end is gone");
     }
 }

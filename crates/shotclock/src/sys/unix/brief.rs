@@ -45,7 +45,7 @@ impl Drop for Brief<'_> {
 }
 
 /// How long the program lets blocking calls on the file wait.
-pub(super) fn own_limit(fd: BorrowedFd<'_>, sends: bool) -> rustix::io::Result<Option<Duration>> {
+pub(crate) fn own_limit(fd: BorrowedFd<'_>, sends: bool) -> rustix::io::Result<Option<Duration>> {
     Ok(socket_timeout(fd, direction(sends))?.filter(|limit| !is_ours(Some(*limit))))
 }
 
@@ -86,8 +86,8 @@ fn as_told() -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::socket;
     use super::*;
+    use crate::sys::socket;
 
     #[test]
     fn what_the_program_has_set_stays_and_what_is_ours_goes() {

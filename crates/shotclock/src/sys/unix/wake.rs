@@ -3,15 +3,13 @@
 //! A bell rings once and is thrown away, so nothing is ever drained and no ring can be lost or stale. Keys that share
 //! a slot wake each other for nothing, which the timed loop copes with. No lock is held during a wait.
 
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::event::{EventfdFlags, eventfd};
-
 use super::fork::PerProcess;
+use crate::sys::bell::Ring;
 
 /// What a waiter polls beside its own descriptors.
-pub(crate) type Bell = Arc<OwnedFd>;
+pub(crate) type Bell = Arc<Ring>;
 
 /// The most wake-up descriptors the process ever keeps.
 const SLOTS: usize = 64;
@@ -34,7 +32,7 @@ extern "C" fn forget_bells() {
 pub(crate) fn bell(key: usize) -> Option<Bell> {
     let mut slot = slot(key);
     if slot.is_none() {
-        *slot = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok().map(Arc::new);
+        *slot = Ring::new().ok().map(Arc::new);
     }
     slot.clone()
 }
@@ -43,8 +41,7 @@ pub(crate) fn bell(key: usize) -> Option<Bell> {
 pub(crate) fn ring(key: usize) {
     let rung = slot(key).take();
     if let Some(bell) = rung {
-        // A fresh counter cannot overflow, and nothing else can go wrong with a descriptor that we hold.
-        let _ = rustix::io::write(&bell, &1_u64.to_ne_bytes());
+        bell.ring();
     }
 }
 
