@@ -5,7 +5,7 @@ use crate::addr::Address;
 use crate::constant::Family;
 use crate::sys::address::SockAddr;
 use crate::sys::socket::NonBlocking;
-use crate::sys::{AsHandle, BorrowedHandle, Errno, Readiness, socket};
+use crate::sys::{self, AsHandle, BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Operation, Pause};
 
 /// Connects, or sets a datagram socket's peer.
@@ -58,30 +58,59 @@ impl Connecting {
     /// One try, always with the same descriptor and address. `ready` is what a wait for this descriptor alone saw.
     #[inline]
     pub(crate) fn attempt(&mut self, fd: NonBlocking<'_>, to: &SockAddr, ready: Readiness) -> Result<(), Pause> {
-        // Writable without error or hang-up: it has succeeded, and the system need not be asked.
-        if self.attempt == Attempt::Ours && ready == Readiness::OUT {
-            return Ok(());
-        }
-        if self.attempt != Attempt::Nobodys && ready.intersects(Readiness::ERR | Readiness::HUP) {
-            return Err(failure(fd).into());
-        }
-        // A second connect(2) tells how the first ended: well, or why not.
-        match socket::connect(fd, to) {
-            Err(Errno::INPROGRESS | Errno::INTR) => {
-                self.attempt = Attempt::Ours;
-                Err(Pause::WouldBlock)
+        match self.attempt {
+            Attempt::Nobodys => self.begin(fd, to),
+            Attempt::Ours => outcome(fd, ready),
+            Attempt::Anothers => {
+                outcome(fd, ready)?;
+                check_peer(fd.as_fd(), to).map_err(Pause::from)
             }
-            Err(Errno::ALREADY) => {
-                if self.attempt == Attempt::Nobodys {
-                    self.attempt = Attempt::Anothers;
-                }
-                Err(Pause::WouldBlock)
-            }
+        }
+    }
+
+    #[inline]
+    fn begin(&mut self, fd: NonBlocking<'_>, to: &SockAddr) -> Result<(), Pause> {
+        self.attempt = match socket::connect(fd, to) {
+            Err(Errno::INPROGRESS | Errno::INTR) => Attempt::Ours,
+            Err(Errno::ALREADY) => Attempt::Anothers,
             // The system tells the next call that a connection is made, whatever address that one names.
-            Ok(()) if self.attempt != Attempt::Ours => check_peer(fd.as_fd(), to).map_err(Pause::from),
-            Err(Errno::ISCONN) if self.attempt == Attempt::Ours => Ok(()),
-            result => Ok(result?),
-        }
+            Ok(()) => return check_peer(fd.as_fd(), to).map_err(Pause::from),
+            Err(errno) => return Err(errno.into()),
+        };
+        Err(Pause::WouldBlock)
+    }
+}
+
+/// How the attempt under way has ended, if it has. Not by a second connect(2), which repeats the cause on Linux alone, and
+/// would begin a new attempt where somebody else has seen the end of the first.
+fn outcome(fd: NonBlocking<'_>, ready: Readiness) -> Result<(), Pause> {
+    let ready = if ready.is_empty() { sys::readiness(fd.as_fd(), Readiness::OUT)? } else { ready };
+    if ready.intersects(Readiness::ERR | Readiness::HUP) {
+        return Err(failure(fd).into());
+    }
+    if !ready.contains(Readiness::OUT) {
+        return Err(Pause::WouldBlock);
+    }
+    if WRITABLE_IS_CONNECTED { Ok(()) } else { ask(fd) }
+}
+
+/// Whether a socket that is writable without error or hang-up is connected for certain, so that the system need not be
+/// asked. Source: tcp_poll in the kernel.
+const WRITABLE_IS_CONNECTED: bool = cfg!(all(target_os = "linux", not(shotclock_bsd)));
+
+/// Asks the system how the attempt has ended: SO_ERROR is the cause of a failure, and a peer the proof of a connection.
+/// Source: connect(2) of FreeBSD, under EINPROGRESS, and of POSIX.
+fn ask(fd: NonBlocking<'_>) -> Result<(), Pause> {
+    if let Err(cause) = socket::take_error(fd.as_fd()) {
+        let _it_has_failed_already = socket::disconnect(fd.as_fd());
+        return Err(cause.into());
+    }
+    match socket::getpeername(fd.as_fd()) {
+        Ok(_) => Ok(()),
+        Err(Errno::NOTCONN) => Err(Pause::WouldBlock),
+        // It was connected, and has been shut down in both directions. Source: getpeername(2) of macOS.
+        Err(Errno::INVAL) => Err(Errno::CONNABORTED.into()),
+        Err(errno) => Err(errno.into()),
     }
 }
 
