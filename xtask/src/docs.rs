@@ -26,8 +26,14 @@ fn site() -> Result<(), Failure> {
     let python = python::tools(&target, "venv-site", "site/requirements.txt")?;
     // Pages of crates that are no part of the site would be linked from those that are.
     run::check(&mut run::cargo(["clean", "--doc", "--quiet"]))?;
-    let mut doc =
-        run::cargo(["doc", "--package=shotclock", "--package=shotclock-faults", "--no-deps", "--all-features"]);
+    let mut doc = run::cargo([
+        "doc",
+        "--package=shotclock",
+        "--package=shotclock-faults",
+        "--package=shotclock-warden",
+        "--no-deps",
+    ]);
+    doc.arg("--all-features");
     run::check(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     let mut build = run::command(&python.to_string_lossy(), ["-B", "site/build.py", "--into"]);
     build.arg(target.join("site")).arg("--rustdoc").arg(target.join("doc"));

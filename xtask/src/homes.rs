@@ -20,7 +20,8 @@ const RULES: [Rule; 24] = [
         ],
     ),
     ("ppoll", &["crates/shotclock/src/sys/unix/mod.rs"]),
-    ("epoll_wait", &[]),
+    // What the warden reads of the calls that others sit in.
+    ("epoll_wait", &["crates/shotclock-warden/src/system/call.rs"]),
     ("epoll_pwait", &[]),
     ("select(", &[]),
     ("pselect", &[]),
@@ -34,8 +35,8 @@ const RULES: [Rule; 24] = [
     // The example of what a conversion takes over from std's types.
     ("set_read_timeout(", &["crates/shotclock/src/socket/std_types.rs"]),
     ("set_write_timeout(", &["crates/shotclock/src/socket/std_types.rs"]),
-    ("libc::", &["crates/shotclock/src/sys/"]),
-    ("rustix::", &["crates/shotclock/src/sys/"]),
+    ("libc::", &["crates/shotclock/src/sys/", "crates/shotclock-warden/src/system/"]),
+    ("rustix::", &["crates/shotclock/src/sys/", "crates/shotclock-warden/src/system/"]),
     // The tables of names, and what only the Python face asks for; whatever does something with a number is in `sys`.
     (
         "c::",
@@ -47,7 +48,15 @@ const RULES: [Rule; 24] = [
         ],
     ),
     // The core has handles, which its contract with a platform names; its faces are Unix programs.
-    ("std::os::fd", &["crates/shotclock/src/sys/", "crates/shotclock-py/", "crates/shotclock-cli/"]),
+    (
+        "std::os::fd",
+        &[
+            "crates/shotclock/src/sys/",
+            "crates/shotclock-warden/src/system/",
+            "crates/shotclock-py/",
+            "crates/shotclock-cli/",
+        ],
+    ),
     // A descriptor's number is turned into a descriptor for one try, where it is sure that the number is still the right
     // one: `lent.rs` looks, and the others were given it a moment ago.
     (

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{Failure, run, skips, workspace};
 
 /// What users build. Test tools and benchmarks may need a newer Rust.
-const SHIPPED: [&str; 3] = workspace::PUBLISHED;
+const SHIPPED: [&str; 4] = workspace::PUBLISHED;
 
 /// rustup downloads a toolchain that is merely asked for its version. A check installs nothing.
 const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");

@@ -6,10 +6,11 @@ use crate::{Failure, workspace};
 
 const PAGE: &str = "docs/promises.md";
 /// What a path on the page begins with, and where that is.
-const HOMES: [(&str, &str); 6] = [
+const HOMES: [(&str, &str); 7] = [
     ("rs", "crates/shotclock/tests"),
     ("core", "crates/shotclock/src"),
     ("faults", "crates/shotclock-faults/tests"),
+    ("warden", "crates/shotclock-warden/src"),
     ("cli", "crates/shotclock-cli/tests"),
     ("py", "python/tests"),
     ("xtask", "xtask/src"),

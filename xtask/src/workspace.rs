@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::Failure;
 
 /// The crates that are published, in the order in which they are: each uses only those before it.
-pub(crate) const PUBLISHED: [&str; 3] = ["shotclock", "shotclock-faults", "shotclock-cli"];
+pub(crate) const PUBLISHED: [&str; 4] = ["shotclock", "shotclock-faults", "shotclock-warden", "shotclock-cli"];
 
 /// The workspace's root.
 pub(crate) fn root() -> &'static Path {

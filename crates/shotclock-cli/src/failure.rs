@@ -17,7 +17,9 @@ Exit codes:
    11  the limit passed during the connect
    12  the limit of one wait (--timeout) passed during a send or a receive
    13  the limit of the whole (--total) passed, also while nobody read standard output
-  130  interrupted";
+  125  run: there can be no limits; 126 and 127: the command cannot be started, or is not found
+  130  interrupted
+run ends with the code of the command that it ran, or with 124 when --total has passed.";
 
 /// An exit code of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,9 @@ pub(crate) enum Code {
     ConnectLimit = 11,
     WaitLimit = 12,
     TotalLimit = 13,
+    NoLimits = 125,
+    NotStarted = 126,
+    NoCommand = 127,
     Interrupted = 130,
 }
 

@@ -15,6 +15,7 @@ mod man;
 mod output;
 mod pages;
 mod resolve;
+mod run;
 mod send;
 mod serve;
 mod share;
@@ -42,6 +43,7 @@ enum Command {
     Send(send::Arguments),
     Resolve(resolve::Arguments),
     Faults(faults::Arguments),
+    Run(run::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
     #[command(hide = true)]
@@ -53,6 +55,10 @@ fn main() -> ExitCode {
         Ok(Cli { command }) => command,
         Err(error) => return exit::parsing(&error),
     };
+    // Before there are threads.
+    if let Command::Run(arguments) = &command {
+        return exit::code(Err(run::run(arguments)));
+    }
     let ended = output::start().map_err(Failure::from).and_then(|()| run(&command));
     exit::code(ended)
 }
@@ -64,6 +70,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Send(arguments) => send::run(arguments),
         Command::Resolve(arguments) => resolve::run(arguments),
         Command::Faults(arguments) => faults::run(arguments),
+        Command::Run(arguments) => Err(run::run(arguments)),
         Command::Completions(arguments) => completions::run(arguments, Cli::command()),
         Command::Man(arguments) => man::run(arguments, Cli::command()),
         Command::Share(arguments) => share::run(arguments, &Cli::command()),

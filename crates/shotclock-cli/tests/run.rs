@@ -1,0 +1,351 @@
+//! `shotclock run`: programs of others, whose connections end in time, and which notice nothing else.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod programs;
+
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use programs::{PATIENCE, Program, connect, shotclock, text};
+use serde_json::Value;
+use shotclock::{Canceller, Family, Kind, Socket};
+use shotclock_faults::{Fault, Peer, PeerBuilder, StreamFault};
+
+/// How late a limit may be noticed on a busy machine.
+const LATE: Duration = Duration::from_secs(3);
+
+/// A program in bash, under `run` with these options; `{}` is where it finds its peer.
+fn bash(options: &str, program: &str, peer: SocketAddr) -> Command {
+    let program = program.replace("{}", &format!("/dev/tcp/{}/{}", peer.ip(), peer.port()));
+    let words = ["run"].into_iter().chain(options.split_whitespace()).chain(["--", "bash", "-c", program.as_str()]);
+    shotclock(words)
+}
+
+/// One that connects, reads a line, and says how that went.
+const READS: &str = "exec 3<>{}; read -r line <&3; echo $?";
+
+/// Runs it, and gives how it ended, and after how long.
+#[track_caller]
+fn timed(mut command: Command) -> (Output, Duration) {
+    let begun = Instant::now();
+    let output = command.output().expect("it starts");
+    let lasted = begun.elapsed();
+    assert!(lasted < PATIENCE, "{output:?}");
+    (output, lasted)
+}
+
+#[track_caller]
+fn assert_took(lasted: Duration, seconds: f64) {
+    let least = Duration::from_secs_f64(seconds);
+    assert!(lasted >= least && lasted < least + LATE, "{lasted:?} instead of {least:?}");
+}
+
+#[test]
+fn a_connection_that_stays_silent_is_ended_and_told() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let (output, lasted) = timed(bash("--timeout 0.5", READS, peer.address()));
+    assert_took(lasted, 0.5);
+    assert_eq!(output.status.code(), Some(0), "its own code");
+    assert_eq!(text(&output.stdout), "1\n", "its read failed");
+    let said = text(&output.stderr);
+    let line = said.lines().find(|line| line.starts_with("shotclock: ")).unwrap();
+    assert!(line.starts_with("shotclock: ended: bash (process "), "{line}");
+    assert!(line.contains(&format!(" to {}, in read: no byte for 0.", peer.address())), "{line}");
+    assert!(line.ends_with(" s (timeout)"), "{line}");
+    assert_eq!(said.matches("shotclock: ").count(), 1, "{said}");
+}
+
+#[test]
+fn a_child_of_a_child_is_reached() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let program = format!("bash -c 'bash -c \"{READS}; true\"; true'; true");
+    let (output, lasted) = timed(bash("--timeout 0.5", &program.replace("$?", "\\$?"), peer.address()));
+    assert_took(lasted, 0.5);
+    assert_eq!(text(&output.stdout).trim(), "1");
+}
+
+#[test]
+fn a_connection_on_which_bytes_move_is_left_alone() {
+    let drip = StreamFault::Drip { interval: Duration::from_millis(200) };
+    let peer = PeerBuilder::new(drip).content("0123456789\n").start().unwrap();
+    let (output, lasted) = timed(bash("--timeout 1", "exec 3<>{}; read -r line <&3; echo $line", peer.address()));
+    assert_took(lasted, 2.0);
+    assert_eq!(text(&output.stdout), "0123456789\n");
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn a_connection_that_is_not_made_is_ended() {
+    let peer = Peer::start(Fault::FullBacklog).unwrap();
+    let (output, lasted) = timed(bash("--timeout none --connect-timeout 0.6", "exec 3<>{}", peer.address()));
+    assert_took(lasted, 0.6);
+    let said = text(&output.stderr);
+    assert!(said.contains("in connect: no answer for 0.") && said.contains("(connect-timeout)"), "{said}");
+}
+
+#[test]
+fn what_is_exempt_stays_until_the_total() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let options = format!("--timeout 0.3 --exempt localhost:{} --total 1.2", peer.address().port());
+    let (output, lasted) = timed(bash(&options, READS, peer.address()));
+    assert_took(lasted, 1.2);
+    assert_eq!(output.status.code(), Some(124));
+    let said = text(&output.stderr);
+    assert!(said.contains("(total)") && !said.contains("(timeout)"), "{said}");
+}
+
+#[test]
+fn the_total_ends_a_program_that_waits_elsewhere() {
+    let (output, lasted) = timed(shotclock(["run", "--total", "0.5", "--", "sleep", "60"]));
+    assert_took(lasted, 0.5);
+    assert_eq!(output.status.code(), Some(124));
+    assert_eq!(text(&output.stderr), "shotclock: the total passed: SIGTERM to one process\n");
+}
+
+#[test]
+fn the_total_kills_what_does_not_leave() {
+    let stubborn = "trap '' TERM; (trap '' TERM; exec 1>&- 2>&-; while :; do read -rt 0.05 _ <> <(:); done) & while :; do read -rt 0.05 _ <> <(:); done";
+    let (output, lasted) =
+        timed(shotclock(["run", "--total", "0.4", "--kill-after", "0.4", "--", "bash", "-c", stubborn]));
+    assert_took(lasted, 0.8);
+    assert_eq!(output.status.code(), Some(124));
+    assert!(text(&output.stderr).contains("still there after SIGTERM: SIGKILL to "), "{output:?}");
+}
+
+#[test]
+fn a_program_that_notices_the_total_may_still_say_so() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let program = format!("trap 'echo leaving; exit 3' TERM; {READS}; while :; do read -rt 0.05 _ <> <(:); done");
+    let (output, _) = timed(bash("--timeout none --total 0.4", &program, peer.address()));
+    assert_eq!(output.status.code(), Some(124));
+    assert_eq!(text(&output.stdout), "1\nleaving\n");
+}
+
+#[test]
+fn it_ends_as_the_command_does() {
+    for (program, code) in [("exit 0", 0), ("exit 7", 7), ("exit 255", 255)] {
+        let (output, _) = timed(shotclock(["run", "--", "sh", "-c", program]));
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(code), ""), "{program}");
+    }
+    for (signal, number) in [("KILL", 9), ("TERM", 15), ("SEGV", 11)] {
+        let (output, _) = timed(shotclock(["run", "--", "sh", "-c", &format!("kill -{signal} $$")]));
+        assert_eq!(output.status.signal(), Some(number), "{output:?}");
+        assert!(!output.status.core_dumped());
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_started_has_the_codes_of_env() {
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    for (command, code) in [("no-such-command", 127), ("/no/such/command", 127), (folder, 126), ("/etc/passwd", 126)] {
+        let (output, _) = timed(shotclock(["run", "--", command]));
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert!(
+            text(&output.stderr).starts_with(&format!("shotclock: {command}: could not be started: ")),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_is_said_before_anything_is_started() {
+    for (options, named) in [
+        (&["--exempt", "no-such-host.invalid:1"][..], "no-such-host.invalid:1"),
+        (&["--report", "/no/such/folder/file"], "/no/such/folder/file"),
+    ] {
+        let words = ["run"].iter().chain(options).chain(&["--", "echo", "started"]);
+        let (output, _) = timed(shotclock(words));
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(125), ""));
+        assert!(text(&output.stderr).contains(named), "{output:?}");
+    }
+    for (options, named) in
+        [("--exempt :0", "'0'"), ("--timeout soon", "'soon'"), ("--kill-after -1", "'-1'"), ("", "COMMAND")]
+    {
+        let words = ["run"].into_iter().chain(options.split_whitespace());
+        let (output, _) = timed(shotclock(words));
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(named), "{output:?}");
+    }
+}
+
+#[test]
+fn signals_are_passed_on_and_the_programs_answer_counts() {
+    for (name, number) in [("TERM", 15), ("INT", 2), ("USR1", 10), ("HUP", 1)] {
+        let program =
+            format!("trap 'echo got it; exit 40' {name}; echo ready >&2; while :; do read -rt 0.05 _ <> <(:); done");
+        let mut run = Program::start(shotclock(["run", "--", "bash", "-c", &program]));
+        run.wait_for("ready");
+        run.signal(name);
+        assert_eq!(run.exit().code(), Some(40), "{name}");
+        assert_eq!(run.next_data(), "got it");
+
+        let mut run = Program::start(shotclock(["run", "--", "sh", "-c", "echo ready >&2; exec sleep 60"]));
+        run.wait_for("ready");
+        run.signal(name);
+        assert_eq!(run.exit().signal(), Some(number), "{name}");
+    }
+}
+
+#[test]
+fn signals_that_were_ignored_or_held_back_stay_so() {
+    let stays = [
+        "-c",
+        "trap '' HUP; exec \"$0\" run -- sh -c 'kill -HUP $$; echo still here'",
+        env!("CARGO_BIN_EXE_shotclock"),
+    ];
+    let output = Command::new("sh").args(stays).output().unwrap();
+    assert_eq!(text(&output.stdout), "still here\n");
+}
+
+#[test]
+fn it_returns_with_the_command_and_guards_what_goes_on() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let report = Report::new("goes-on");
+    // The grandchild keeps neither output nor error, so that reading both ends with the command.
+    let program = format!("({READS}) >/dev/null 2>&1 & echo over");
+    let (output, lasted) = timed(bash(&format!("--timeout 1 --report {}", report.0), &program, peer.address()));
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "over\n"));
+    assert!(lasted < Duration::from_secs(1) || !report.lines().is_empty(), "it waited for what goes on");
+    let [ended] = &report.wait_for(1)[..] else { panic!("one line") };
+    assert_eq!(ended["ended"]["peer"], peer.address().to_string());
+}
+
+#[test]
+fn a_descriptor_that_is_inherited_is_the_programs_alone() {
+    // Whoever reads the pipe sees its end with the program, though something of its goes on.
+    let line = "\"$0\" run -- sh -c 'echo to three >&3; sleep 2 3>&- >&- 2>&- &' 3>&1 >/dev/null | cat; echo end";
+    let begun = Instant::now();
+    let output = Command::new("sh").args(["-c", line, env!("CARGO_BIN_EXE_shotclock")]).output().unwrap();
+    assert_eq!(text(&output.stdout), "to three\nend\n");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn events_are_recorded_and_told_as_json() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let report = Report::new("events");
+    let (output, _) = timed(bash(&format!("--timeout 0.3 --json --report {}", report.0), READS, peer.address()));
+    let [recorded] = &report.lines()[..] else { panic!("one line") };
+    let said: Value = text(&output.stderr).lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
+    assert_eq!(&said, recorded);
+    let ended = &said["ended"];
+    assert_eq!(ended["peer"], peer.address().to_string());
+    assert_eq!((&ended["call"], &ended["limit"]), (&Value::from("read"), &Value::from("timeout")));
+    assert_eq!(ended["process"]["name"], "bash");
+    assert!(ended["lasted"].as_f64().unwrap() >= 0.3);
+}
+
+#[test]
+fn a_report_that_nobody_reads_makes_no_limit_late() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let pipe = Report::new("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe.0).status().unwrap().success());
+    let (output, _) = timed(bash(&format!("--timeout 0.3 --report {}", pipe.0), READS, peer.address()));
+    assert_eq!(output.status.code(), Some(125), "refused at once: {output:?}");
+    let line = format!("exec 4<>{}; \"$0\" run --timeout 0.3 --report {} -- bash -c '{READS}'", pipe.0, pipe.0);
+    let line = line.replace("{}", &format!("/dev/tcp/{}/{}", peer.address().ip(), peer.address().port()));
+    // Full from the beginning.
+    let line = line.replacen(';', "; dd if=/dev/zero of=/dev/fd/4 bs=64k count=1 status=none;", 1);
+    let mut command = Command::new("bash");
+    command.args(["-c", &line, env!("CARGO_BIN_EXE_shotclock")]);
+    let (output, lasted) = timed(command);
+    assert_took(lasted, 0.3);
+    assert!(text(&output.stderr).contains("not recorded"), "{output:?}");
+}
+
+/// A program that accepts one connection, and reads from it.
+fn server(options: &str) -> (Program, SocketAddr) {
+    let words = ["run"].into_iter().chain(options.split_whitespace()).chain(["--", env!("CARGO_BIN_EXE_shotclock")]);
+    let serve = ["serve", "tcp", "--host", "127.0.0.1", "--port", "0", "--timeout", "none"];
+    let mut server = Program::start(shotclock(words.chain(serve).map(OsStr::new)));
+    let address = server.address();
+    (server, address)
+}
+
+#[test]
+fn a_server_is_off_the_clock_and_its_clients_are_on_it() {
+    let (mut server, address) = server("--timeout none --idle 0.6 --first-byte 0.3");
+    let mute = connect(address);
+    assert!(mute.recv(1).unwrap_err().kind() == ErrorKind::ConnectionReset, "no first byte");
+    let line = server.wait_for("shotclock: ended: shotclock ");
+    assert!(line.contains("no first byte for 0.") && line.ends_with("(first-byte)"), "{line}");
+    let speaks = connect(address);
+    programs::echo(&speaks, b"hello");
+    let begun = Instant::now();
+    assert!(speaks.recv(1).unwrap_err().kind() == ErrorKind::ConnectionReset, "idle");
+    assert_took(begun.elapsed(), 0.6);
+    // It listens as before, though nobody came for longer than any limit.
+    Canceller::new().pause(Duration::from_secs(1)).unwrap();
+    programs::echo(&connect(address), b"still here");
+    server.signal("TERM");
+    server.exit();
+}
+
+#[test]
+fn a_program_that_is_stopped_is_off_the_clock() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let report = Report::new("stopped");
+    let program = "exec 3<>{}; echo $$ >&2; read -r line <&3";
+    let mut run = Program::start(bash(&format!("--timeout 0.5 --report {}", report.0), program, peer.address()));
+    let pid = run.next_line();
+    let send = |name: &str| {
+        assert!(Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap().success());
+    };
+    send("STOP");
+    Canceller::new().pause(Duration::from_millis(1500)).unwrap();
+    assert!(report.lines().is_empty());
+    send("CONT");
+    report.wait_for(1);
+    run.exit();
+}
+
+#[test]
+fn others_connections_are_none_of_its_business() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let ours = Socket::new(Family::INET, Kind::STREAM).unwrap();
+    ours.connect(peer.address()).unwrap();
+    let (output, _) = timed(bash("--timeout 0.3", READS, peer.address()));
+    assert_eq!(text(&output.stderr).matches("shotclock: ").count(), 1, "{output:?}");
+    assert!(ours.within(Duration::from_millis(50)).recv(1).unwrap_err().is_timeout(), "it stands");
+}
+
+/// A file for what happens, gone at the end.
+struct Report(String);
+
+impl Report {
+    fn new(name: &str) -> Self {
+        let report = Self(format!("{}/run-{name}-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id()));
+        let _ = std::fs::remove_file(&report.0);
+        report
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits for so many lines.
+    fn wait_for(&self, count: usize) -> Vec<Value> {
+        let begun = Instant::now();
+        loop {
+            let lines = self.lines();
+            if lines.len() >= count {
+                return lines;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{lines:?}");
+            Canceller::new().pause(Duration::from_millis(10)).unwrap();
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,190 @@
+//! All TCP connections of this network namespace, as the system lists them in one answer. Source: sock_diag(7).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use shotclock::{Family, Kind, Protocol, Result, Socket};
+
+use crate::numbers::Numbers;
+
+/// A connection, or a socket that listens.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The system's number of the socket, which no other ever has.
+    pub(crate) cookie: u64,
+    /// Its file's number, which another may have once it is closed.
+    pub(crate) inode: u64,
+    pub(crate) local: SocketAddr,
+    pub(crate) peer: SocketAddr,
+    pub(crate) numbers: Numbers,
+}
+
+/// The states of TCP that are asked for, as bits.
+#[derive(Clone, Copy)]
+pub(crate) struct States(u32);
+
+impl States {
+    /// Those that a program may wait in, and the listening ones.
+    pub(crate) const HELD: Self = Self(1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 10);
+    /// Connections that are being made.
+    pub(crate) const BEING_MADE: Self = Self(1 << 2);
+}
+
+/// Asks the system.
+pub(crate) struct Diag {
+    socket: Socket,
+    room: Vec<u8>,
+}
+
+// Sources: linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h.
+const NETLINK_SOCK_DIAG: i32 = 4;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLM_F_REQUEST_DUMP: u16 = 0x301;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const INET_DIAG_INFO: u16 = 2;
+const HEAD: usize = 16;
+const MESSAGE: usize = 72;
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const IPPROTO_TCP: u8 = 6;
+
+/// The system makes the answer within the call; a limit all the same.
+const LIMIT: Duration = Duration::from_secs(10);
+
+impl Diag {
+    pub(crate) fn new() -> Result<Self> {
+        let socket = Socket::with_protocol(Family::NETLINK, Kind::RAW, Protocol(NETLINK_SOCK_DIAG))?;
+        socket.set_timeout(LIMIT);
+        Ok(Self { socket, room: vec![0; 1 << 16] })
+    }
+
+    /// All sockets in these states.
+    pub(crate) fn list(&mut self, states: States) -> Result<Vec<Found>> {
+        let mut found = Vec::new();
+        for family in [AF_INET, AF_INET6] {
+            self.socket.send(&request(family, states))?;
+            while !self.take(&mut found)? {}
+        }
+        Ok(found)
+    }
+
+    /// Takes one datagram of the answer, and says whether it was the last.
+    fn take(&mut self, found: &mut Vec<Found>) -> Result<bool> {
+        let size = self.socket.recv_into(&mut self.room)?;
+        let mut rest = &self.room[..size];
+        while let Some((kind, body, after)) = message(rest) {
+            match kind {
+                SOCK_DIAG_BY_FAMILY => found.extend(parse(body)),
+                // A kernel without one of the families.
+                NLMSG_DONE | NLMSG_ERROR => return Ok(true),
+                _ => {}
+            }
+            rest = after;
+        }
+        Ok(false)
+    }
+}
+
+fn request(family: u8, states: States) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEAD + 56);
+    bytes.extend(72u32.to_ne_bytes());
+    bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    bytes.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend([family, IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), 0]);
+    bytes.extend(states.0.to_ne_bytes());
+    bytes.resize(72, 0);
+    bytes
+}
+
+/// The kind of the first message, its body, and what follows.
+fn message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let size = usize::try_from(u32_at(bytes, 0)?).ok()?;
+    let body = bytes.get(HEAD..size)?;
+    Some((u16_at(bytes, 4)?, body, bytes.get(size.next_multiple_of(4)..).unwrap_or_default()))
+}
+
+fn parse(body: &[u8]) -> Option<Found> {
+    let (family, state) = (*body.first()?, *body.get(1)?);
+    let local = address(family, body.get(4..6)?, body.get(8..24)?)?;
+    let peer = address(family, body.get(6..8)?, body.get(24..40)?)?;
+    let cookie = u64::from(u32_at(body, 44)?) | u64::from(u32_at(body, 48)?) << 32;
+    let inode = u64::from(u32_at(body, 68)?);
+    let numbers = Numbers::parse(state, attribute(body.get(MESSAGE..)?, INET_DIAG_INFO)?)?;
+    Some(Found { cookie, inode, local, peer, numbers })
+}
+
+fn address(family: u8, port: &[u8], bytes: &[u8]) -> Option<SocketAddr> {
+    let port = u16::from_be_bytes(port.try_into().ok()?);
+    let ip = match family {
+        AF_INET => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(bytes.get(..4)?).ok()?)),
+        AF_INET6 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?)),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+fn attribute(mut bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    loop {
+        let size = usize::from(u16_at(bytes, 0)?);
+        let value = bytes.get(4..size)?;
+        if u16_at(bytes, 2)? == wanted {
+            return Some(value);
+        }
+        bytes = bytes.get(size.next_multiple_of(4)..)?;
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::numbers::ESTABLISHED;
+    use crate::system;
+
+    #[test]
+    fn a_connection_is_listed_with_its_numbers() {
+        let listener = Socket::new(Family::INET, Kind::STREAM).unwrap();
+        listener.bind(([127, 0, 0, 1], 0)).unwrap();
+        listener.listen(1).unwrap();
+        let one = Socket::new(Family::INET, Kind::STREAM).unwrap();
+        one.connect(listener.getsockname().unwrap()).unwrap();
+        let (_other, _) = listener.accept().unwrap();
+        one.sendall(b"five.").unwrap();
+        let mut diag = Diag::new().unwrap();
+        let cookie = system::cookie(one.as_fd()).unwrap();
+        let found = diag.list(States::HELD).unwrap();
+        let found = found.iter().find(|found| found.cookie == cookie).expect("it is listed");
+        assert_eq!(Some(found.local), one.getsockname().unwrap().as_inet());
+        assert_eq!(Some(found.peer), one.getpeername().unwrap().as_inet());
+        assert_eq!(found.inode, system::inode(one.as_fd()));
+        assert_eq!(found.numbers.state, ESTABLISHED);
+        // The SYN counts as one.
+        assert_eq!((found.numbers.acked, found.numbers.received), (6, 0));
+        assert!(diag.list(States::BEING_MADE).unwrap().iter().all(|found| found.cookie != cookie));
+    }
+
+    #[test]
+    fn answers_that_are_cut_short_are_left_out() {
+        let mut whole = [&[AF_INET, 1][..], &[0; MESSAGE - 2]].concat();
+        whole.extend([4 + Numbers::SIZE as u8, 0, 2, 0]);
+        whole.resize(MESSAGE + 4 + Numbers::SIZE, 0);
+        assert!(parse(&whole).is_some());
+        for size in 0..whole.len() {
+            assert!(parse(&whole[..size]).is_none(), "{size}");
+        }
+        assert!(attribute(&[5, 0, 2, 0], 2).is_none(), "a size beyond the end");
+        assert!(attribute(&[0, 0, 1, 0], 2).is_none(), "a size of nothing");
+        assert!(message(&[255; HEAD]).is_none());
+    }
+}
