@@ -3,10 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use shotclock::{Canceller, ServerPolicy, Timeout};
+use shotclock::{Canceller, Timeout};
 
 use super::event::Talk;
-use crate::tls::Server;
 
 /// How long clients may take to leave once the end was called for.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
@@ -15,11 +14,7 @@ pub(crate) const CUT_OFF: Duration = Duration::from_secs(1);
 
 pub(crate) struct Terms {
     /// The longest wait for one client.
-    pub(crate) timeout: Timeout,
-    /// What bounds each connection as a whole.
-    pub(crate) policy: ServerPolicy,
-    /// With what TCP clients are met.
-    pub(crate) tls: Option<Server>,
+    pub(crate) idle: Timeout,
     /// How many TCP clients at once.
     pub(crate) most_connections: usize,
     /// How many datagrams a second one source gets.
@@ -34,9 +29,7 @@ pub(crate) struct Terms {
 impl Terms {
     pub(crate) fn new(talk: Talk) -> Self {
         Self {
-            timeout: Duration::from_secs(60).into(),
-            policy: ServerPolicy::new(),
-            tls: None,
+            idle: Duration::from_secs(60).into(),
             most_connections: 4096,
             most_answers: NonZeroU32::new(1000),
             stop: Canceller::new(),

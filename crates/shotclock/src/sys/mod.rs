@@ -36,17 +36,17 @@ mod alarm;
 mod control;
 mod lookup;
 
-#[cfg(all(target_os = "linux", target_env = "gnu", not(shotclock_stub)))]
+#[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub)))]
 mod linux;
-#[cfg(all(target_os = "linux", target_env = "gnu", not(shotclock_stub)))]
+#[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub)))]
 mod unix;
-#[cfg(all(target_os = "linux", target_env = "gnu", not(shotclock_stub)))]
+#[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub)))]
 use linux as platform;
 
-#[cfg(not(all(target_os = "linux", target_env = "gnu", not(shotclock_stub))))]
+#[cfg(not(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub))))]
 #[allow(dead_code, unreachable_pub, reason = "a platform offers all of the contract, whatever is asked for just now")]
 mod stub;
-#[cfg(not(all(target_os = "linux", target_env = "gnu", not(shotclock_stub))))]
+#[cfg(not(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub))))]
 use stub as platform;
 
 pub(crate) use platform::*;

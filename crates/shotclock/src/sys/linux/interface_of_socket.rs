@@ -16,7 +16,7 @@ pub(super) fn index_by(fd: BorrowedFd<'_>, name: &[u8]) -> Result<i32, Errno> {
     // SAFETY: the request is an ifreq whose name ends with a NUL; the kernel reads and writes no more than that. On
     // success it has set the index.
     unsafe {
-        if libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFINDEX, &mut request) < 0 {
+        if libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFINDEX as libc::Ioctl, &mut request) < 0 {
             return Err(last_errno());
         }
         Ok(request.ifr_ifru.ifru_ifindex)
@@ -28,7 +28,7 @@ pub(super) fn name_by(fd: BorrowedFd<'_>, index: i32) -> Result<OsString, Errno>
     let mut request = empty_request();
     request.ifr_ifru.ifru_ifindex = index;
     // SAFETY: as in `index_by`, with the index set.
-    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFNAME, &mut request) } < 0 {
+    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFNAME as libc::Ioctl, &mut request) } < 0 {
         return Err(last_errno());
     }
     let name = request.ifr_name.map(|letter| letter.to_ne_bytes()[0]);

@@ -1,4 +1,4 @@
-//! Linux with the GNU C library: what it shares with other Unix systems, and what only Linux has.
+//! Linux, with the GNU C library or musl: what it shares with other Unix systems, and what only Linux has.
 
 pub(crate) mod address_of_std;
 pub(crate) mod bell;

@@ -1,6 +1,7 @@
 //! The moment between the look at O_NONBLOCK and the call that relies on it. Whoever else has the file may have it block
 //! in that moment; then the system's own limit for calls that block, SO_RCVTIMEO or SO_SNDTIMEO, has the call end soon.
 
+use std::ffi::c_long;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,7 +56,7 @@ pub(super) fn hide(level: i32, name: i32, value: &mut [u8]) {
         return;
     }
     if let Some(told) = as_told()
-        && let [seconds, micros] = [0, told.as_micros() as libc::suseconds_t].map(libc::suseconds_t::to_ne_bytes)
+        && let [seconds, micros] = [0, told.as_micros() as c_long].map(c_long::to_ne_bytes)
         && *value == [seconds, micros].concat()
     {
         value.fill(0);

@@ -10,6 +10,7 @@ pub use crate::sys::control::ControlSlice;
 pub(crate) use crate::sys::control::{ReceivedControl, ReceivedMessage};
 
 use super::last_errno;
+use super::msghdr::{self, Header};
 use crate::sys::address::SockAddr;
 
 /// The bytes before a control message's data.
@@ -44,7 +45,7 @@ impl ControlBuffer {
 
 /// Adds one control message to the bytes of others.
 pub fn push_control_message(control: &mut Vec<u8>, level: i32, kind: i32, data: &[u8]) {
-    // The header is the length (a size_t with glibc), level and kind; nothing stands between them.
+    // The header is the length (the system's size_t), level and kind; nothing stands between them.
     control.extend_from_slice(&(HEADER + data.len()).to_ne_bytes());
     control.extend_from_slice(&level.to_ne_bytes());
     control.extend_from_slice(&kind.to_ne_bytes());
@@ -84,7 +85,7 @@ pub(crate) fn send(
     }
     // SAFETY: sendmsg only reads through the header's pointers, each of which is to a live borrow of the length given
     // beside it; IoSlice is guaranteed by std to have the layout of iovec.
-    let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &header, flags) };
+    let sent = unsafe { msghdr::sendmsg(fd.as_raw_fd(), &header, flags) };
     usize::try_from(sent).map_err(|_| last_errno())
 }
 
@@ -138,7 +139,7 @@ pub fn receive(
     header.msg_controllen = control.len();
     // SAFETY: the header's pointers are to live mutable borrows of the lengths given beside them; IoSliceMut is
     // guaranteed by std to have the layout of iovec.
-    let received = unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, flags) };
+    let received = unsafe { msghdr::recvmsg(fd.as_raw_fd(), &mut header, flags) };
     let len = usize::try_from(received).map_err(|_| last_errno())?;
     let name_len = (header.msg_namelen as usize).min(name.len());
     Ok(Received {
@@ -188,9 +189,9 @@ fn own(message: &ControlSlice<'_>) -> ReceivedControl {
     ReceivedControl { level, kind, data: Vec::new(), rights }
 }
 
-fn empty_header() -> libc::msghdr {
-    // SAFETY: msghdr is plain numbers and pointers, for which all zeroes is the empty message.
-    unsafe { MaybeUninit::<libc::msghdr>::zeroed().assume_init() }
+fn empty_header() -> Header {
+    // SAFETY: it is plain numbers and pointers, for which all zeroes is the empty message.
+    unsafe { MaybeUninit::<Header>::zeroed().assume_init() }
 }
 
 #[cfg(test)]

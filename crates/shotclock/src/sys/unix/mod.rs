@@ -1,12 +1,21 @@
 //! What Unix systems share: system calls by rustix where they are hot, libc for the rest.
 
 mod address;
+pub(crate) mod address_info;
 pub(crate) mod brief;
 pub(crate) mod calls;
 pub(crate) mod creation;
 pub(crate) mod fork;
+pub(crate) mod growing;
+#[cfg(target_env = "musl")]
+pub(crate) mod hosts_by_address_info;
+#[cfg(target_env = "gnu")]
+pub(crate) mod hosts_reentrant;
 pub(crate) mod interface;
 pub(crate) mod message;
+pub(crate) mod msghdr;
+#[cfg(target_env = "musl")]
+pub(crate) mod protocols_in_turn;
 pub(crate) mod resolver;
 pub(crate) mod signal;
 pub(crate) mod text;

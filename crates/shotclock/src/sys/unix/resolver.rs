@@ -2,14 +2,21 @@
 //! owned values out, names in the bytes that the system has, and may take as long as they like: bounding them is the
 //! business of `names`.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
-use std::slice;
 
-use libc::{addrinfo, hostent, protoent, servent, size_t, socklen_t};
+#[cfg(target_env = "gnu")]
+use libc::protoent;
+use libc::{servent, size_t};
 
+pub(crate) use super::address_info::{address_info, name_info};
+#[cfg(target_env = "musl")]
+pub(crate) use super::hosts_by_address_info::{host_by_address, host_by_name};
+#[cfg(target_env = "gnu")]
+pub(crate) use super::hosts_reentrant::{host_by_address, host_by_name};
+#[cfg(target_env = "musl")]
+pub(crate) use super::protocols_in_turn::protocol_by_name;
 pub use crate::sys::lookup::{AddressRecord, Failure, Hints, HostRecord};
 pub(crate) use crate::sys::lookup::{TRY_AGAIN, host_code_name, shown};
 #[cfg(test)]
@@ -17,137 +24,9 @@ pub(crate) use libc::EAI_SYSTEM;
 
 pub(crate) use libc::{EAI_AGAIN, EAI_NONAME};
 
+use super::address_info::{pointer, text, until_nul};
+use super::growing::growing;
 use super::{Errno, last_errno};
-use crate::sys::address::SockAddr;
-
-/// getaddrinfo(3).
-pub(crate) fn address_info(
-    host: Option<&CStr>,
-    service: Option<&CStr>,
-    wanted: &Hints,
-) -> Result<Vec<AddressRecord>, Failure> {
-    // SAFETY: addrinfo is numbers and pointers; all zero is "nothing asked for", as getaddrinfo(3) defines.
-    let mut hints: addrinfo = unsafe { MaybeUninit::zeroed().assume_init() };
-    hints.ai_flags = wanted.flags;
-    hints.ai_family = wanted.family;
-    hints.ai_socktype = wanted.kind;
-    hints.ai_protocol = wanted.protocol;
-    let mut first: *mut addrinfo = ptr::null_mut();
-    // SAFETY: the strings are C strings or null, borrowed until the call returns; `hints` and `first` are ours.
-    #[allow(clippy::disallowed_methods, reason = "the one home of the system's lookups")]
-    let code = unsafe { libc::getaddrinfo(pointer(host), pointer(service), &hints, &mut first) };
-    if code != 0 {
-        return Err(Failure::AddressInfo(code, (code == libc::EAI_SYSTEM).then(last_errno)));
-    }
-    let list = AddressList(first);
-    let mut records = Vec::new();
-    let mut next = list.0;
-    // SAFETY: `next` is null or an entry of the list, which getaddrinfo filled and `list` frees only after this loop.
-    while let Some(entry) = unsafe { next.as_ref() } {
-        records.extend(record(entry));
-        next = entry.ai_next;
-    }
-    Ok(records)
-}
-
-/// A list of getaddrinfo's, given back at the end.
-struct AddressList(*mut addrinfo);
-
-impl Drop for AddressList {
-    fn drop(&mut self) {
-        if !self.0.is_null() {
-            // SAFETY: getaddrinfo made the list, nobody else frees it, and only copies of its content are left.
-            unsafe { libc::freeaddrinfo(self.0) };
-        }
-    }
-}
-
-fn record(entry: &addrinfo) -> Option<AddressRecord> {
-    let len = usize::try_from(entry.ai_addrlen).ok()?;
-    if entry.ai_addr.is_null() || len > SockAddr::CAPACITY {
-        return None;
-    }
-    // SAFETY: getaddrinfo states that ai_addr points to ai_addrlen bytes; they live as long as the list.
-    let bytes = unsafe { slice::from_raw_parts(entry.ai_addr.cast::<u8>(), len) };
-    Some(AddressRecord {
-        family: entry.ai_family,
-        kind: entry.ai_socktype,
-        protocol: entry.ai_protocol,
-        // SAFETY: ai_canonname is null or a C string of the list, which the caller keeps.
-        canonical_name: unsafe { text(entry.ai_canonname) },
-        address: SockAddr::new(bytes)?,
-    })
-}
-
-/// getnameinfo(3): host and service.
-#[allow(clippy::disallowed_methods, reason = "the one home of the system's lookups")]
-pub(crate) fn name_info(address: &SockAddr, flags: i32) -> Result<(CString, CString), Failure> {
-    let bytes = address.as_bytes();
-    let mut failure = Failure::AddressInfo(libc::EAI_OVERFLOW, None);
-    for size in [1025, 1 << 14] {
-        let (mut host, mut service) = (vec![0_u8; size], vec![0_u8; size]);
-        // SAFETY: SockAddr is 8-aligned and its bytes are readable for the length given; the buffers are writable for
-        // theirs, which fit in 32 bits.
-        let code = unsafe {
-            libc::getnameinfo(
-                bytes.as_ptr().cast(),
-                bytes.len() as socklen_t,
-                host.as_mut_ptr().cast(),
-                size as socklen_t,
-                service.as_mut_ptr().cast(),
-                size as socklen_t,
-                flags,
-            )
-        };
-        match code {
-            0 => return Ok((until_nul(&host), until_nul(&service))),
-            libc::EAI_OVERFLOW => {}
-            code => {
-                failure = Failure::AddressInfo(code, (code == libc::EAI_SYSTEM).then(last_errno));
-                break;
-            }
-        }
-    }
-    Err(failure)
-}
-
-/// gethostbyname2_r(3), for addresses of one family.
-pub(crate) fn host_by_name(name: &CStr, family: i32) -> Result<HostRecord, Failure> {
-    host(|entry, buffer, found, code| {
-        // SAFETY: the name is a C string; `host` hands in a buffer of the length given and places for the results.
-        unsafe { gethostbyname2_r(name.as_ptr(), family, entry, buffer.as_mut_ptr(), buffer.len(), found, code) }
-    })
-}
-
-/// gethostbyaddr_r(3).
-pub(crate) fn host_by_address(address: IpAddr) -> Result<HostRecord, Failure> {
-    let (v4, v6);
-    let (bytes, family): (&[u8], c_int) = match address {
-        IpAddr::V4(address) => {
-            v4 = address.octets();
-            (&v4, libc::AF_INET)
-        }
-        IpAddr::V6(address) => {
-            v6 = address.octets();
-            (&v6, libc::AF_INET6)
-        }
-    };
-    host(|entry, buffer, found, code| {
-        // SAFETY: the address has the 4 or 16 bytes of its family; the rest as in `host_by_name`.
-        unsafe {
-            gethostbyaddr_r(
-                bytes.as_ptr().cast(),
-                bytes.len() as socklen_t,
-                family,
-                entry,
-                buffer.as_mut_ptr(),
-                buffer.len(),
-                found,
-                code,
-            )
-        }
-    })
-}
 
 /// getservbyname_r(3): the port, 0 to 65535.
 pub(crate) fn service_by_name(name: &CStr, protocol: Option<&CStr>) -> Result<u16, Failure> {
@@ -174,6 +53,7 @@ pub(crate) fn service_by_port(number: u16, protocol: Option<&CStr>) -> Result<CS
 }
 
 /// getprotobyname_r(3): the protocol's number.
+#[cfg(target_env = "gnu")]
 pub(crate) fn protocol_by_name(name: &CStr) -> Result<i32, Failure> {
     netdb(
         |entry: &protoent| entry.p_proto,
@@ -240,52 +120,6 @@ pub fn host_text(code: i32) -> String {
     shown(&unsafe { text(libc::hstrerror(code)) }.unwrap_or_default())
 }
 
-/// The longest answer that is read, in bytes: a hundred times what a name server can send.
-const LARGEST_BUFFER: usize = 8 << 20;
-
-/// Runs a `gethostby` call with a buffer that grows until the answer fits.
-fn host(
-    mut ask: impl FnMut(*mut hostent, &mut [c_char], *mut *mut hostent, *mut c_int) -> c_int,
-) -> Result<HostRecord, Failure> {
-    growing(|buffer| {
-        let mut entry = MaybeUninit::uninit();
-        let (mut found, mut code) = (ptr::null_mut(), 0);
-        let errno = ask(entry.as_mut_ptr(), buffer, &mut found, &mut code);
-        if errno == libc::ERANGE && code == NETDB_INTERNAL {
-            return None;
-        }
-        // SAFETY: `found` is null or points to `entry`, filled by a call that succeeded; `buffer` holds what it names.
-        let record = unsafe { found.as_ref().map(|entry| host_record(entry)) };
-        Some(record.ok_or_else(|| {
-            let errno = (code == NETDB_INTERNAL).then(|| Errno::from_raw_os_error(errno));
-            Failure::Host(code, errno)
-        }))
-    })
-}
-
-/// # Safety
-/// The entry must be one that a `gethostby` call filled, and the buffer of that call must still live.
-unsafe fn host_record(entry: &hostent) -> HostRecord {
-    let len = usize::try_from(entry.h_length).unwrap_or(0);
-    // SAFETY: the caller vouches for the entry: a C string, a null-ended list of C strings, and one of addresses with
-    // h_length bytes each.
-    unsafe {
-        HostRecord {
-            name: text(entry.h_name).unwrap_or_default(),
-            aliases: list(entry.h_aliases).filter_map(|alias| text(alias)).collect(),
-            addresses: list(entry.h_addr_list)
-                .filter_map(|address| ip_address(slice::from_raw_parts(address.cast::<u8>(), len)))
-                .collect(),
-        }
-    }
-}
-
-fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
-    let v4 = || <[u8; 4]>::try_from(bytes).map(|bytes| IpAddr::V4(Ipv4Addr::from(bytes)));
-    let v6 = || <[u8; 16]>::try_from(bytes).map(|bytes| IpAddr::V6(Ipv6Addr::from(bytes)));
-    v4().or_else(|_| v6()).ok()
-}
-
 /// Runs a services or protocols call with a buffer that grows until the answer fits, and reads the answer.
 fn netdb<E, T>(
     read: impl Fn(&E) -> T,
@@ -300,55 +134,11 @@ fn netdb<E, T>(
             (Some(entry), _) => Some(Ok(read(entry))),
             (None, libc::ERANGE) => None,
             (None, 0 | libc::ENOENT) => Some(Err(Failure::NotFound)),
+            // What musl says of a protocol that is neither TCP nor UDP, of whose services it knows none.
+            (None, libc::EINVAL) if cfg!(target_env = "musl") => Some(Err(Failure::NotFound)),
             (None, errno) => Some(Err(Failure::System(Errno::from_raw_os_error(errno)))),
         }
     })
-}
-
-fn growing<T>(mut ask: impl FnMut(&mut [c_char]) -> Option<Result<T, Failure>>) -> Result<T, Failure> {
-    let mut size = 1 << 11;
-    while size <= LARGEST_BUFFER {
-        if let Some(result) = ask(&mut vec![0; size]) {
-            return result;
-        }
-        size *= 4;
-    }
-    Err(Failure::System(Errno::RANGE))
-}
-
-/// The entries of a null-ended list of pointers.
-///
-/// # Safety
-/// `list` must be null or such a list, and outlive the iterator.
-unsafe fn list(mut list: *mut *mut c_char) -> impl Iterator<Item = *mut c_char> {
-    std::iter::from_fn(move || {
-        // SAFETY: the caller vouches for the list; the null that ends it is not passed.
-        unsafe {
-            let entry = *list.as_ref()?;
-            if entry.is_null() {
-                return None;
-            }
-            list = list.add(1);
-            Some(entry)
-        }
-    })
-}
-
-/// A copy of a C string. `None` for null.
-///
-/// # Safety
-/// `string` must be null or a C string that lives during the call.
-unsafe fn text(string: *const c_char) -> Option<CString> {
-    // SAFETY: the caller vouches for it.
-    (!string.is_null()).then(|| unsafe { CStr::from_ptr(string) }.to_owned())
-}
-
-fn until_nul(buffer: &[u8]) -> CString {
-    CStr::from_bytes_until_nul(buffer).map(CStr::to_owned).unwrap_or_default()
-}
-
-fn pointer(string: Option<&CStr>) -> *const c_char {
-    string.map_or(ptr::null(), CStr::as_ptr)
 }
 
 /// The port in network byte order, as servent has it.
@@ -357,30 +147,8 @@ fn port(number: c_int) -> u16 {
     u16::from_be((number & 0xffff) as u16)
 }
 
-/// See errno, not h_errno: netdb.h.
-const NETDB_INTERNAL: c_int = -1;
-
-// The reentrant forms that the libc crate does not declare; glibc's netdb.h.
+// The reentrant forms that the libc crate does not declare; netdb.h.
 unsafe extern "C" {
-    fn gethostbyname2_r(
-        name: *const c_char,
-        family: c_int,
-        entry: *mut hostent,
-        buffer: *mut c_char,
-        size: size_t,
-        found: *mut *mut hostent,
-        code: *mut c_int,
-    ) -> c_int;
-    fn gethostbyaddr_r(
-        address: *const c_void,
-        len: socklen_t,
-        family: c_int,
-        entry: *mut hostent,
-        buffer: *mut c_char,
-        size: size_t,
-        found: *mut *mut hostent,
-        code: *mut c_int,
-    ) -> c_int;
     fn getservbyname_r(
         name: *const c_char,
         protocol: *const c_char,
@@ -397,6 +165,7 @@ unsafe extern "C" {
         size: size_t,
         found: *mut *mut servent,
     ) -> c_int;
+    #[cfg(target_env = "gnu")]
     fn getprotobyname_r(
         name: *const c_char,
         entry: *mut protoent,
@@ -408,21 +177,10 @@ unsafe extern "C" {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::CString;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-
-    #[test]
-    fn a_buffer_grows_until_the_answer_fits_but_not_for_ever() {
-        let mut sizes = Vec::new();
-        let fits = growing(|buffer| {
-            sizes.push(buffer.len());
-            (buffer.len() > 10_000).then_some(Ok(7))
-        });
-        assert_eq!(fits, Ok(7));
-        assert_eq!(sizes, [2048, 8192, 32768]);
-        assert_eq!(growing::<()>(|_| None), Err(Failure::System(Errno::RANGE)));
-    }
+    use crate::sys::address::SockAddr;
 
     #[test]
     fn entries_are_copied_out() {

@@ -1,0 +1,89 @@
+//! Hosts by getaddrinfo(3) and getnameinfo(3), for systems whose `gethostby` calls are not reentrant, or answer otherwise:
+//! musl's have the host's own name among its aliases, and of an unknown address say its text.
+//!
+//! What is lost: aliases but the name that was asked for, and, where getnameinfo does not say it, whether an address is
+//! unknown or nobody answered.
+
+use std::ffi::{CStr, CString, c_int};
+use std::net::IpAddr;
+use std::ops::Range;
+
+use super::address_info::{address_info, name_info};
+use crate::sys::address::SockAddr;
+use crate::sys::lookup::{AddressRecord, Failure, Hints, HostRecord, TRY_AGAIN};
+
+/// `h_errno` codes. Source: netdb.h.
+const NETDB_INTERNAL: i32 = -1;
+const HOST_NOT_FOUND: i32 = 1;
+const NO_RECOVERY: i32 = 3;
+const NO_DATA: i32 = 4;
+
+/// As gethostbyname2(3), for addresses of one family.
+pub(crate) fn host_by_name(name: &CStr, family: i32) -> Result<HostRecord, Failure> {
+    // One kind, that each address comes once.
+    let hints = Hints { flags: libc::AI_CANONNAME, family, kind: libc::SOCK_STREAM, protocol: 0 };
+    let found = address_info(Some(name), None, &hints).map_err(of_host)?;
+    let canonical = found.iter().find_map(|record| record.canonical_name.clone()).unwrap_or_else(|| name.to_owned());
+    Ok(HostRecord {
+        aliases: aliases(&canonical, name),
+        name: canonical,
+        addresses: found.iter().filter_map(ip_address).collect(),
+    })
+}
+
+/// As gethostbyaddr(3).
+pub(crate) fn host_by_address(address: IpAddr) -> Result<HostRecord, Failure> {
+    let asked = sock_addr(address);
+    let (name, _) = name_info(&asked, libc::NI_NAMEREQD).map_err(of_host)?;
+    Ok(HostRecord { name, aliases: Vec::new(), addresses: vec![address] })
+}
+
+/// The name that was asked for, where the host is called otherwise.
+fn aliases(canonical: &CStr, asked: &CStr) -> Vec<CString> {
+    let is_same = canonical.to_bytes().eq_ignore_ascii_case(asked.to_bytes());
+    if is_same { Vec::new() } else { vec![asked.to_owned()] }
+}
+
+fn ip_address(record: &AddressRecord) -> Option<IpAddr> {
+    let bytes = record.address.as_bytes();
+    match record.family {
+        libc::AF_INET => Some(IpAddr::from(*bytes.get(V4)?.first_chunk::<4>()?)),
+        libc::AF_INET6 => Some(IpAddr::from(*bytes.get(V6)?.first_chunk::<16>()?)),
+        _ => None,
+    }
+}
+
+/// Where a sockaddr has its address: in all systems in the same place.
+const V4: Range<usize> = 4..8;
+const V6: Range<usize> = 8..24;
+
+fn sock_addr(address: IpAddr) -> SockAddr {
+    let family = |family: c_int| (family as libc::sa_family_t).to_ne_bytes();
+    match address {
+        IpAddr::V4(address) => {
+            let mut bytes = [0; size_of::<libc::sockaddr_in>()];
+            bytes[..2].copy_from_slice(&family(libc::AF_INET));
+            bytes[V4].copy_from_slice(&address.octets());
+            SockAddr::from_array(&bytes)
+        }
+        IpAddr::V6(address) => {
+            let mut bytes = [0; size_of::<libc::sockaddr_in6>()];
+            bytes[..2].copy_from_slice(&family(libc::AF_INET6));
+            bytes[V6].copy_from_slice(&address.octets());
+            SockAddr::from_array(&bytes)
+        }
+    }
+}
+
+/// The `gethostby` calls' code for what the others say.
+fn of_host(failure: Failure) -> Failure {
+    let Failure::AddressInfo(code, errno) = failure else { return failure };
+    let code = match code {
+        libc::EAI_NONAME => HOST_NOT_FOUND,
+        libc::EAI_NODATA => NO_DATA,
+        libc::EAI_AGAIN => TRY_AGAIN,
+        libc::EAI_SYSTEM => NETDB_INTERNAL,
+        _ => NO_RECOVERY,
+    };
+    Failure::Host(code, errno.filter(|_| code == NETDB_INTERNAL))
+}
