@@ -23,6 +23,7 @@ mod sanitize;
 mod skips;
 mod stub;
 mod summary;
+mod systems;
 mod test;
 mod workspace;
 
@@ -51,6 +52,8 @@ enum Chore {
     Fresh(fresh::Arguments),
     /// Fetch the newest Pythons into a folder, and try our wheel in them
     Pythons(pythons::Arguments),
+    /// Check, link or test on other systems, each as far as it goes here; without a name the table of them
+    Systems(systems::Arguments),
     /// Formatting, clippy, documentation, the one-loop rule, the oldest Rust, licences
     Lint,
     /// Build the documentation
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Chore::Needs(arguments) => needs::run(&arguments),
         Chore::Fresh(arguments) => fresh::run(&arguments),
         Chore::Pythons(arguments) => pythons::run(&arguments),
+        Chore::Systems(arguments) => systems::run(&arguments),
         Chore::Lint => lint::run(),
         Chore::Docs(arguments) => docs::run(&arguments),
         Chore::Release(arguments) => release::run(&arguments),

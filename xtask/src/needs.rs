@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Failure, conformance, run};
+use crate::{Failure, conformance, run, systems};
 
 /// Programs that tests start, each with its package.
 const PROGRAMS: [(&str, &str); 7] = [
@@ -37,13 +37,20 @@ pub(crate) struct Missing {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let missing = missing();
     announce(&missing);
-    if missing.is_empty() || !arguments.install {
+    if !arguments.install {
         return Ok(());
     }
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    if systems::misses_compiler() { systems::fetch() } else { Ok(()) }
+}
+
+fn install(missing: &[Missing]) -> Result<(), Failure> {
     let environment = ("DEBIAN_FRONTEND", "noninteractive");
     run::check(run::command("apt-get", ["update", "-q"]).env(environment.0, environment.1))?;
     let mut install = run::command("apt-get", ["install", "-q", "-y", "--no-install-recommends"]);
-    run::check(install.args(packages(&missing)).env(environment.0, environment.1))
+    run::check(install.args(packages(missing)).env(environment.0, environment.1))
 }
 
 /// All that is missing, in the order in which it matters.
@@ -64,13 +71,17 @@ pub(crate) fn missing() -> Vec<Missing> {
     if let Some(package) = conformance::package_of_tests() {
         need(false, &package, "CPython's own tests");
     }
+    systems::missing_packages().into_iter().for_each(|package| need(false, package, "tests on other systems"));
     missing
 }
 
 /// One list, and the line that mends it.
 pub(crate) fn announce(missing: &[Missing]) {
+    if systems::misses_compiler() {
+        println!("a compiler for other systems is not there: `cargo xtask needs --install` fetches one into target");
+    }
     if missing.is_empty() {
-        println!("nothing is missing that tests use");
+        println!("nothing else is missing that tests use");
         return;
     }
     println!("not on this machine, and skipped without it:");
@@ -99,7 +110,8 @@ fn packages(missing: &[Missing]) -> Vec<&str> {
     missing.iter().map(|missing| missing.package.as_str()).collect()
 }
 
-fn is_there(program: &str) -> bool {
+/// Whether a program of this name can be started.
+pub(crate) fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = SYSTEM_FOLDERS.iter().map(|folder| Path::new(folder).to_owned());
     std::env::split_paths(&path).chain(system).any(|folder| folder.join(program).is_file())

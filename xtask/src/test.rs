@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::conformance::{self, Core};
 use crate::nextest::Nextest;
 use crate::summary::{self, Totals};
-use crate::{Failure, needs, python, run, skips, workspace};
+use crate::{Failure, needs, python, run, skips, systems, workspace};
 
 /// A whole runner may take so long before it is ended, in seconds: the watchdog of those that have none per test.
 const RUNNER_LIMIT: u32 = 2400;
@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         rust_tests(name, &["--workspace", "--all-features"], &target, report)
     });
     report.part("documentation examples", |report, name| documentation_examples(name, report));
+    other_systems(&mut report);
     if arguments.no_python {
         report.skip("python", "--no-python");
     } else if let Some(why) = needs::no_python() {
@@ -83,6 +84,22 @@ fn documentation_examples(name: &str, report: &mut Report) -> Result<(), Failure
     }
     report.add(name, &run::tee(&mut run::bounded(RUNNER_LIMIT, &examples))?);
     Ok(())
+}
+
+fn other_systems(report: &mut Report) {
+    for system in systems::that_run() {
+        report.part(system.target, |report, name| {
+            match systems::obstacle(system)? {
+                Some(why) => report.skip(name, &why),
+                None => {
+                    let before = report.skips.len();
+                    report.add(name, &systems::test(system)?);
+                    report.totals.reclassify((report.skips.len() - before) as u64);
+                }
+            }
+            Ok(())
+        });
+    }
 }
 
 fn python_tests(name: &str, target: &Path, report: &mut Report) -> Result<(), Failure> {

@@ -1,0 +1,103 @@
+//! A compiler that can build the standard library for any system: Debian's, unpacked into a folder and not installed.
+//! (One of rustup's does as well, with its component rust-src; but its version changes, and this one is apt's to give.)
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::{Failure, run, workspace};
+
+/// The compiler, what says which standard library it has, and the standard library's source.
+const PACKAGES: [&str; 3] = ["rustc-web", "libstd-rust-web-dev", "rust-web-src"];
+const PROGRAMS: [&str; 2] = ["rustc", "rustdoc"];
+
+/// One in a folder.
+pub(crate) struct Compiler {
+    folder: PathBuf,
+}
+
+impl Compiler {
+    /// Where it is if nobody has said otherwise.
+    pub(crate) fn usual_place() -> Result<PathBuf, Failure> {
+        Ok(workspace::target()?.join("systems").join("compiler"))
+    }
+
+    /// The one in this folder, if it is there as a whole.
+    pub(crate) fn in_folder(folder: &Path) -> Option<Self> {
+        let folder = folder.canonicalize().ok()?;
+        let compiler = Self { folder };
+        compiler.program("rustc").exists().then_some(compiler)
+    }
+
+    /// The one in this folder, made first if it is not there: apt-get downloads 130 MB, of which 850 come.
+    pub(crate) fn fetch(folder: &Path) -> Result<Self, Failure> {
+        if let Some(compiler) = Self::in_folder(folder) {
+            return Ok(compiler);
+        }
+        fs::create_dir_all(folder)?;
+        let compiler = Self { folder: folder.canonicalize()? };
+        let packages = compiler.folder.join("packages");
+        fs::create_dir_all(&packages)?;
+        download_all(&packages)?;
+        for package in fs::read_dir(&packages)? {
+            run::check(run::command("dpkg-deb", ["-x"]).arg(package?.path()).arg(compiler.folder.join("root")))?;
+        }
+        fs::remove_dir_all(packages)?;
+        PROGRAMS.into_iter().rev().try_for_each(|program| compiler.write(program))?;
+        Ok(compiler)
+    }
+
+    /// A program of the compiler's.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.folder.join("bin").join(name)
+    }
+
+    /// A script that starts it with its own libraries.
+    fn write(&self, name: &str) -> Result<(), Failure> {
+        let root = self.folder.join("root").join("usr");
+        let folders = fs::read_dir(root.join("lib"))?.flatten().map(|entry| entry.path());
+        let libraries: Vec<_> = folders.filter(|path| path.to_string_lossy().ends_with("-linux-gnu")).collect();
+        let libraries = libraries.first().ok_or("there are no libraries in Debian's package of the compiler")?;
+        let (libraries, program) = (libraries.display(), root.join("bin").join(name));
+        let script = format!("#!/bin/sh\nLD_LIBRARY_PATH='{libraries}' exec '{}' \"$@\"\n", program.display());
+        let path = self.program(name);
+        fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+        fs::write(&path, script)?;
+        Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
+    }
+}
+
+fn download_all(folder: &Path) -> Result<(), Failure> {
+    let begun = PACKAGES.into_iter().try_for_each(|package| download(folder, package));
+    if begun.is_err() {
+        // No lists, or old ones.
+        run::check(&mut run::command("apt-get", ["update", "-q"]))?;
+        PACKAGES.into_iter().try_for_each(|package| download(folder, package))?;
+    }
+    let version = field(folder, "rustc-web_", "Version")?;
+    let library = needed(folder, "libstd-rust-web-dev_", "libstd-rust-web-")?;
+    download(folder, &format!("{library}={version}"))?;
+    let llvm = needed(folder, &format!("{library}_"), "libllvm")?;
+    download(folder, &llvm)
+}
+
+fn download(folder: &Path, package: &str) -> Result<(), Failure> {
+    run::check(run::command("apt-get", ["download", "-q", package]).current_dir(folder))
+}
+
+/// The name of the package that the one whose file begins so depends on, and that begins so.
+fn needed(folder: &Path, file: &str, beginning: &str) -> Result<String, Failure> {
+    let all = field(folder, file, "Depends")?;
+    let names = all.split([',', '|']).filter_map(|one| one.split_whitespace().next());
+    let found =
+        names.filter(|name| name.starts_with(beginning)).find(|name| name.ends_with(|c: char| c.is_ascii_digit()));
+    Ok(found.ok_or_else(|| format!("{file} depends on no {beginning}"))?.to_owned())
+}
+
+fn field(folder: &Path, beginning: &str, name: &str) -> Result<String, Failure> {
+    let files = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    let is_it = |path: &PathBuf| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(beginning));
+    let file = files.into_iter().find(is_it).ok_or_else(|| format!("{beginning} was not downloaded"))?;
+    let output = run::command("dpkg-deb", ["-f"]).arg(file).arg(name).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}

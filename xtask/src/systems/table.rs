@@ -1,0 +1,87 @@
+//! The systems beside the one that `cargo xtask test` tests by itself: one row each, from which this chore, CI and
+//! PLATFORM's table go.
+
+use super::linker::Linker;
+
+/// What can be said of a system.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Its tests run, on it.
+    Tested,
+    /// Its tests run, by a program that stands for the processor or the system.
+    Emulated,
+    /// It compiles and links, and nobody has seen it run.
+    #[allow(dead_code, reason = "said of systems that only a table has")]
+    Linked,
+}
+
+/// PLATFORM's words.
+impl std::fmt::Display for Standing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Tested => "tested",
+            Self::Emulated => "runs under qemu or wine",
+            Self::Linked => "checked and linked, never run",
+        })
+    }
+}
+
+/// One row.
+pub(crate) struct System {
+    /// rustc's name for it.
+    pub(crate) target: &'static str,
+    pub(crate) standing: Standing,
+    /// Programs, or files where they begin with `/`, each with Debian's package. A `*` stands for a part of a file's name.
+    pub(crate) needs: &'static [(&'static str, &'static str)],
+    pub(crate) linker: Linker,
+    /// What runs its programs, in words; none if they run by themselves.
+    pub(crate) runner: &'static [&'static str],
+    /// The crates that compile there, as far as cargo check goes.
+    pub(crate) checked: &'static [&'static str],
+    /// The crates whose programs are linked, and whose tests are run.
+    pub(crate) linked: &'static [&'static str],
+    /// Which of their tests: cargo's words.
+    pub(crate) suites: &'static [&'static str],
+    /// Tests of these that are not run there, and suites that are not among them, each with the reason.
+    pub(crate) left_out: &'static [(&'static str, &'static str)],
+}
+
+const CRATES: &[&str] = &["shotclock", "shotclock-faults", "shotclock-cli"];
+
+pub(crate) const SYSTEMS: &[System] = &[
+    System {
+        target: "aarch64-unknown-linux-gnu",
+        standing: Standing::Emulated,
+        needs: &[
+            ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
+            ("/usr/aarch64-linux-gnu/lib/libc.so", "libc6-dev-arm64-cross"),
+            ("qemu-aarch64", "qemu-user"),
+        ],
+        linker: Linker::Program("aarch64-linux-gnu-gcc"),
+        runner: &["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+        checked: &["shotclock-py"],
+        linked: &["shotclock", "shotclock-faults"],
+        suites: &[
+            "--lib",
+            "--test=limits",
+            "--test=scopes",
+            "--test=sockets",
+            "--test=files",
+            "--test=names",
+            "--test=waits",
+            "--test=bytes_properties",
+        ],
+        left_out: &[],
+    },
+    System {
+        target: "x86_64-unknown-linux-musl",
+        standing: Standing::Tested,
+        needs: &[("musl-gcc", "musl-tools"), ("/usr/lib/llvm-*/lib/libunwind.a", "libunwind-14-dev")],
+        linker: Linker::Musl,
+        runner: &[],
+        checked: &["shotclock-py"],
+        linked: CRATES,
+        suites: &["--lib", "--bins", "--tests", "--examples"],
+        left_out: &[],
+    },
+];
