@@ -9,12 +9,13 @@ use crate::{Failure, workspace};
 /// A word, and the path prefixes of the files where it may stand.
 type Rule = (&'static str, &'static [&'static str]);
 
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 28] = [
     // The loop asks its waiter, whose one home is beside it.
     (
         "poll(",
         &[
             "crates/shotclock/src/sys/unix/mod.rs",
+            "crates/shotclock/src/sys/windows/poll.rs",
             "crates/shotclock/src/sys/stub/mod.rs",
             "crates/shotclock/src/wait/waiter.rs",
         ],
@@ -30,13 +31,17 @@ const RULES: [Rule; 24] = [
     ("park_timeout", &[]),
     ("wait_timeout", &["crates/shotclock/src/sys/alarm.rs"]),
     ("recv_timeout(", &[]),
-    ("SO_RCVTIMEO", &["crates/shotclock/src/sys/unix/brief.rs"]),
-    ("SO_SNDTIMEO", &["crates/shotclock/src/sys/unix/brief.rs"]),
+    ("WaitForMultipleObjects", &["crates/shotclock/src/sys/windows/event.rs"]),
+    ("WaitForSingleObject", &["crates/shotclock/src/sys/windows/event.rs"]),
+    ("SO_RCVTIMEO", &["crates/shotclock/src/sys/unix/brief.rs", "crates/shotclock/src/sys/windows/timeouts.rs"]),
+    ("SO_SNDTIMEO", &["crates/shotclock/src/sys/unix/brief.rs", "crates/shotclock/src/sys/windows/timeouts.rs"]),
     // The example of what a conversion takes over from std's types.
     ("set_read_timeout(", &["crates/shotclock/src/socket/std_types.rs"]),
     ("set_write_timeout(", &["crates/shotclock/src/socket/std_types.rs"]),
     ("libc::", &["crates/shotclock/src/sys/", "crates/shotclock-warden/src/system/"]),
     ("rustix::", &["crates/shotclock/src/sys/", "crates/shotclock-warden/src/system/"]),
+    ("windows_sys::", &["crates/shotclock/src/sys/windows/"]),
+    ("std::os::windows", &["crates/shotclock/src/sys/windows/"]),
     // The tables of names, and what only the Python face asks for; whatever does something with a number is in `sys`.
     (
         "c::",

@@ -67,6 +67,8 @@ macro_rules! options {
 options!(bool {
     /// Bind to an address whose last connections have not quite gone.
     REUSEADDR = SOL_SOCKET, SO_REUSEADDR;
+    /// Nobody else may bind to the same address, whatever options they set.
+    EXCLUSIVEADDRUSE = SOL_SOCKET, SO_EXCLUSIVEADDRUSE, on windows;
     /// Several sockets may bind to the same address and share its load.
     REUSEPORT = SOL_SOCKET, SO_REUSEPORT, on unix;
     /// Send to broadcast addresses.
@@ -285,18 +287,25 @@ as_number! {
     Protocol, |value| value.0, Protocol;
 }
 
+/// The numbers of `struct linger`. Sources: sys/socket.h, winsock2.h.
+#[cfg(not(windows))]
+type LingerNumber = i32;
+#[cfg(windows)]
+type LingerNumber = u16;
+
 impl OptionValue for Option<Duration> {
-    const SIZE: usize = 8;
+    const SIZE: usize = 2 * size_of::<LingerNumber>();
 
     fn encode(&self) -> Vec<u8> {
         let seconds = self.map_or(0, |time| time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)));
-        let seconds = i32::try_from(seconds).unwrap_or(i32::MAX);
-        [i32::from(self.is_some()).to_ne_bytes(), seconds.to_ne_bytes()].concat()
+        let seconds = LingerNumber::try_from(seconds).unwrap_or(LingerNumber::MAX);
+        [LingerNumber::from(self.is_some()).to_ne_bytes(), seconds.to_ne_bytes()].concat()
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let (on, seconds) = (word(bytes, 0)?, word(bytes, 4)?);
-        Some((on != 0).then(|| Duration::from_secs(u64::try_from(seconds).unwrap_or(0))))
+        let (on, seconds) = bytes.get(..Self::SIZE)?.split_at(size_of::<LingerNumber>());
+        let seconds = LingerNumber::from_ne_bytes(seconds.try_into().ok()?);
+        Some(on.iter().any(|byte| *byte != 0).then(|| Duration::from_secs(u64::try_from(seconds).unwrap_or(0))))
     }
 }
 
@@ -379,6 +388,7 @@ mod tests {
         let bytes = Some(Duration::from_millis(1500)).encode();
         assert_eq!(<Option<Duration>>::decode(&bytes), Some(Some(Duration::from_secs(2))));
         let bytes = Some(Duration::MAX).encode();
-        assert_eq!(word(&bytes, 4), Some(i32::MAX));
+        let most = Duration::from_secs(u64::try_from(LingerNumber::MAX).unwrap());
+        assert_eq!(<Option<Duration>>::decode(&bytes), Some(Some(most)));
     }
 }

@@ -140,10 +140,10 @@ impl ServerBuilder {
         let make = || {
             let socket = Socket::new(family, Kind::STREAM)?;
             if matches!(family, Family::INET | Family::INET6) {
-                socket.setsockopt(SocketOption::REUSEADDR, true)?;
+                own_address(&socket)?;
             }
             if self.reuse_port {
-                socket.setsockopt(SocketOption::REUSEPORT, true)?;
+                share_address(&socket)?;
             }
             if family == Family::INET6 {
                 socket.setsockopt(SocketOption::V6ONLY, !self.dualstack_ipv6)?;
@@ -168,4 +168,26 @@ impl ServerBuilder {
             }
         }
     }
+}
+
+/// Connections of an earlier listener that have not quite gone keep nobody from the address.
+#[cfg(not(windows))]
+fn own_address(socket: &Socket) -> Result<()> {
+    socket.setsockopt(SocketOption::REUSEADDR, true)
+}
+
+/// They keep nobody from it here in any case: the option of that name has several sockets at one address. This one forbids it.
+#[cfg(windows)]
+fn own_address(socket: &Socket) -> Result<()> {
+    socket.setsockopt(SocketOption::EXCLUSIVEADDRUSE, true)
+}
+
+#[cfg(unix)]
+fn share_address(socket: &Socket) -> Result<()> {
+    socket.setsockopt(SocketOption::REUSEPORT, true)
+}
+
+#[cfg(not(unix))]
+fn share_address(_: &Socket) -> Result<()> {
+    Err(Error::invalid("create_server", "several sockets that share an address: not supported on this system"))
 }

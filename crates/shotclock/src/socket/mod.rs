@@ -3,7 +3,7 @@
 mod calls;
 mod closing;
 mod convert;
-#[cfg(unix)]
+#[cfg(any(unix, all(windows, not(shotclock_stub))))]
 mod std_types;
 mod stream;
 mod view;
@@ -633,7 +633,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn family(&self) -> Result<Family> {
-        self.getsockopt(SocketOption::DOMAIN)
+        self.checked("getsockopt", socket::family).map(Family)
     }
 
     /// The socket's kind, which the system calls its type.
@@ -663,7 +663,7 @@ impl Socket {
     /// ```
     #[doc(alias = "proto")]
     pub fn protocol(&self) -> Result<Protocol> {
-        self.getsockopt(SocketOption::PROTOCOL)
+        self.checked("getsockopt", socket::protocol).map(Protocol)
     }
 
     /// The socket with a deadline for all that is called through the view.

@@ -1,6 +1,7 @@
 //! Conversions from and to std's types, where these have descriptors.
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
+#[cfg(unix)]
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 use super::Socket;
@@ -69,9 +70,13 @@ assert_eq!(TcpStream::from(ours).read_timeout()?, Some(Duration::from_secs(4)));
 # Ok::<(), std::io::Error>(())
 ```";
     UdpSocket: Timeout, "As for [`TcpStream`]: with the socket's timeout for both reading and writing.";
-    UnixStream: Timeout, "As for [`TcpStream`]: with the socket's timeout for both reading and writing.";
-    UnixDatagram: Timeout, "As for [`TcpStream`]: with the socket's timeout for both reading and writing.";
     TcpListener: Nothing, "In blocking mode, without a timeout: std's listeners have none, and their connections would inherit it. A socket that
 never waits (a timeout of zero) becomes one in non-blocking mode.";
+}
+
+#[cfg(unix)]
+convert_by_descriptor! {
+    UnixStream: Timeout, "As for [`TcpStream`]: with the socket's timeout for both reading and writing.";
+    UnixDatagram: Timeout, "As for [`TcpStream`]: with the socket's timeout for both reading and writing.";
     UnixListener: Nothing, "As for [`TcpListener`]: without a timeout, which std's listeners have not.";
 }

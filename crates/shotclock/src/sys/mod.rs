@@ -26,7 +26,7 @@
 //! Nothing here loops, and nothing waits but `poll`, `syscall` where it is asked to, and `alarm`, for a thread of ours that no
 //! call waits for.
 //!
-//! `unix` has what Unix systems share, `linux` what only Linux has. `stub` offers all of it and can do nothing: what asks a
+//! `unix` has what Unix systems share, `linux` what only Linux has, `windows` all of Windows. `stub` offers all of it and can do nothing: what asks a
 //! platform for more than this does not compile over it, and `cargo xtask lint` tries. Addresses, the questions and answers
 //! of lookups, and messages as values are the same everywhere, and stand beside the platforms.
 #![allow(unsafe_code)]
@@ -43,10 +43,22 @@ mod unix;
 #[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub)))]
 use linux as platform;
 
-#[cfg(not(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub))))]
+#[cfg(all(windows, not(shotclock_stub)))]
+#[allow(unreachable_pub, reason = "other platforms show more of it")]
+mod windows;
+#[cfg(all(windows, not(shotclock_stub)))]
+use windows as platform;
+
+#[cfg(not(all(
+    any(windows, all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))),
+    not(shotclock_stub)
+)))]
 #[allow(dead_code, unreachable_pub, reason = "a platform offers all of the contract, whatever is asked for just now")]
 mod stub;
-#[cfg(not(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub))))]
+#[cfg(not(all(
+    any(windows, all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))),
+    not(shotclock_stub)
+)))]
 use stub as platform;
 
 pub(crate) use platform::*;

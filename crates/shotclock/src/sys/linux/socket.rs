@@ -34,6 +34,16 @@ pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::BADF) { Ok(()) } else { Err(errno) }
 }
 
+/// The family of the socket's addresses.
+pub(crate) fn family(fd: BorrowedFd<'_>) -> Result<i32, Errno> {
+    number(fd, libc::SO_DOMAIN)
+}
+
+/// The number of the socket's protocol.
+pub(crate) fn protocol(fd: BorrowedFd<'_>) -> Result<i32, Errno> {
+    number(fd, libc::SO_PROTOCOL)
+}
+
 /// Whether the peer's system has acknowledged all that was sent on a TCP connection.
 pub(crate) fn is_acknowledged(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
     // In `struct tcp_info` (linux/tcp.h): segments sent and not acknowledged, bytes not sent yet.

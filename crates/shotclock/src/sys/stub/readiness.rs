@@ -1,9 +1,6 @@
-//! What to wait for.
+//! What to wait for, as bits of our own.
 
-use std::marker::PhantomData;
 use std::ops::{BitOr, BitOrAssign};
-
-use super::BorrowedHandle;
 
 /// The ways in which a handle may be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,18 +63,5 @@ impl BitOr for Readiness {
 impl BitOrAssign for Readiness {
     fn bitor_assign(&mut self, others: Self) {
         *self = self.union(others);
-    }
-}
-
-/// A handle, and what it is waited for.
-pub(crate) struct PollFd<'a>(PhantomData<BorrowedHandle<'a>>);
-
-impl<'a> PollFd<'a> {
-    pub(crate) fn from_borrowed_fd(_fd: BorrowedHandle<'a>, _wanted: Readiness) -> Self {
-        Self(PhantomData)
-    }
-
-    pub(crate) fn revents(&self) -> Readiness {
-        Readiness::empty()
     }
 }

@@ -66,6 +66,8 @@ unsupported! {
     fn is_inheritable(BorrowedHandle<'_>) -> bool;
     fn set_inheritable(BorrowedHandle<'_>, bool) -> ();
     fn is_stream(BorrowedHandle<'_>) -> bool;
+    fn family(BorrowedHandle<'_>) -> i32;
+    fn protocol(BorrowedHandle<'_>) -> i32;
     fn is_acknowledged(BorrowedHandle<'_>) -> bool;
     fn check_is_socket(BorrowedHandle<'_>) -> ();
 }

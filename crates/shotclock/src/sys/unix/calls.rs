@@ -264,15 +264,19 @@ fn send_flags(flags: i32) -> SendFlags {
 
 /// Whether it is a stream of bytes, and not one of messages.
 pub fn is_stream(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
-    let mut kind = [0; 4];
-    getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, &mut kind)?;
-    Ok(i32::from_ne_bytes(kind) == libc::SOCK_STREAM)
+    Ok(number(fd, libc::SO_TYPE)? == libc::SOCK_STREAM)
+}
+
+/// An option of the socket itself that is a number.
+pub(crate) fn number(fd: BorrowedFd<'_>, name: i32) -> Result<i32, Errno> {
+    let mut number = [0; 4];
+    getsockopt(fd, libc::SOL_SOCKET, name, &mut number)?;
+    Ok(i32::from_ne_bytes(number))
 }
 
 /// Whether the descriptor is a socket at all.
 pub(crate) fn check_is_socket(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let mut kind = [0; 4];
-    getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, &mut kind).map(drop)
+    number(fd, libc::SO_TYPE).map(drop)
 }
 
 #[cfg(test)]
