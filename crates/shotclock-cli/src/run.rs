@@ -15,11 +15,11 @@ use crate::output;
 
 /// Run a program, and end its TCP connections that stay silent
 ///
-/// The limits hold for the program and for all that it starts, in whatever language they are written; nothing is loaded into
-/// them. What ends a connection is told on standard error, a line each.
+/// The limits hold for the program and for all that it starts, in whatever language they are written. Programs see ETIMEDOUT,
+/// or a reset where nothing can be loaded into them. What is ended is told on standard error, a line each.
 ///
-/// Name lookups, UDP and programs of other users are bounded by --total alone; so are peers that send a byte now and then, and
-/// programs that try again and again.
+/// A peer that sends a byte now and then, a program that tries again and again, and programs of other users are bounded by
+/// --total alone.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// How long a connection may take to be made [default: as --timeout]
     #[arg(long, value_name = SECONDS, value_parser = arguments::limit, allow_hyphen_values = true)]
     connect_timeout: Option<Timeout>,
+    /// How long a name lookup may take, where the C library looks it up [default: as --timeout]
+    #[arg(long, value_name = SECONDS, value_parser = arguments::limit, allow_hyphen_values = true)]
+    lookup_timeout: Option<Timeout>,
     /// How long a connection that the program has accepted may stay silent [default: as --timeout]
     #[arg(long, value_name = SECONDS, value_parser = arguments::limit, allow_hyphen_values = true)]
     idle: Option<Timeout>,
@@ -44,6 +47,9 @@ pub(crate) struct Arguments {
     /// Peers that are off the clock until --total: HOST, HOST:PORT or :PORT; can be repeated
     #[arg(long, value_name = "HOST:PORT", allow_hyphen_values = true)]
     exempt: Vec<Exemption>,
+    /// Load nothing into the programs: they see a reset instead of ETIMEDOUT, and lookups have no limit but --total
+    #[arg(long)]
+    no_preload: bool,
     /// Append what happens to this file, as JSON, one object a line
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -94,10 +100,12 @@ fn limits(arguments: &Arguments) -> Limits {
     // None of its own is another thing than none at all: that is for ever.
     let own = |timeout: Option<Timeout>| timeout.map(|timeout| timeout.duration().unwrap_or(std::time::Duration::MAX));
     limits.connect_timeout = own(arguments.connect_timeout);
+    limits.lookup_timeout = own(arguments.lookup_timeout);
     limits.idle = own(arguments.idle);
     limits.first_byte = arguments.first_byte.duration();
     limits.total = arguments.total.duration();
     limits.kill_after = arguments.kill_after;
+    limits.preload = !arguments.no_preload;
     limits.exempt.clone_from(&arguments.exempt);
     limits
 }

@@ -259,6 +259,124 @@ fn a_report_that_nobody_reads_makes_no_limit_late() {
     assert!(text(&output.stderr).contains("not recorded"), "{output:?}");
 }
 
+/// One that reads, and says why it failed.
+const SAYS_WHY: &str = "exec 3<>{}; LC_ALL=C; read -r line <&3";
+
+#[test]
+fn the_program_sees_a_timeout() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let (output, _) = timed(bash("--timeout 0.3", SAYS_WHY, peer.address()));
+    assert!(text(&output.stderr).contains("Connection timed out"), "{output:?}");
+    // And an error all the same, where nothing can be loaded.
+    let (output, _) = timed(bash("--timeout 0.3 --no-preload", SAYS_WHY, peer.address()));
+    let said = text(&output.stderr);
+    assert!(said.contains("Connection reset by peer") || said.contains("Broken pipe"), "{output:?}");
+    let clean = format!("env -i bash -c '{SAYS_WHY}'");
+    let (output, lasted) = timed(bash("--timeout 0.3", &clean, peer.address()));
+    assert_took(lasted, 0.3);
+    assert!(text(&output.stderr).contains("(timeout)"), "{output:?}");
+}
+
+/// A program in Perl that says what the last call failed with, by its number.
+fn perl(options: &str, program: &str, peer: SocketAddr) -> (i32, Duration) {
+    let whole = format!(
+        "use Socket; my $to = pack_sockaddr_in({}, inet_aton('{}')); {program}; exit($! + 0);",
+        peer.port(),
+        peer.ip()
+    );
+    let words = ["run"].into_iter().chain(options.split_whitespace()).chain(["--", "perl", "-e", whole.as_str()]);
+    let (output, lasted) = timed(shotclock(words));
+    (output.status.code().unwrap(), lasted)
+}
+
+/// ETIMEDOUT
+const TIMED_OUT: i32 = 110;
+
+#[test]
+fn every_way_to_wait_and_every_call_after_sees_the_timeout() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let connected = "socket(my $s, PF_INET, SOCK_STREAM, 0); connect($s, $to) or exit 1";
+    let waits = "my $r = ''; vec($r, fileno($s), 1) = 1; select($r, undef, undef, undef)";
+    for ways in [
+        "sysread($s, my $x, 1)",
+        "recv($s, my $x, 1, 0)",
+        "sysread($s, my $x, 1); $! = 0; sysread($s, $x, 1)",
+        "sysread($s, my $x, 1); $! = 0; $SIG{PIPE} = 'IGNORE'; syswrite($s, 'x')",
+        "sysread($s, my $x, 1); $! = 0; send($s, 'x', 0x4000)",
+        &format!("{waits}; sysread($s, my $x, 1)"),
+        &format!("{waits}; $! = unpack('i', getsockopt($s, SOL_SOCKET, SO_ERROR))"),
+        "sysread($s, my $x, 1); $! = 0; connect($s, $to)",
+        "open(my $c, '+<&', $s); sysread($c, my $x, 1)",
+        "if (fork) { wait; exit($? >> 8) } sysread($s, my $x, 1)",
+    ] {
+        let (code, lasted) = perl("--timeout 0.3", &format!("{connected}; {ways}"), peer.address());
+        assert_eq!(code, TIMED_OUT, "{ways}");
+        assert_took(lasted, 0.3);
+    }
+    let reads_nothing = Peer::start(StreamFault::NeverRead).unwrap();
+    let floods = format!("{connected}; $SIG{{PIPE}} = 'IGNORE'; 1 while syswrite($s, 'x' x 65536)");
+    assert_eq!(perl("--timeout 0.3", &floods, reads_nothing.address()).0, TIMED_OUT);
+    // What has nothing to do with it is as ever.
+    let (code, _) = perl("--timeout 0.3", "open(my $f, '<', '/nowhere'); sysread(STDERR, my $x, 1)", peer.address());
+    assert_ne!(code, TIMED_OUT);
+}
+
+#[test]
+fn an_attempt_that_is_not_answered_sees_the_timeout() {
+    let peer = Peer::start(Fault::FullBacklog).unwrap();
+    let connects = "socket(my $s, PF_INET, SOCK_STREAM, 0); connect($s, $to)";
+    let (code, lasted) = perl("--timeout none --connect-timeout 0.4", connects, peer.address());
+    assert_eq!(code, TIMED_OUT);
+    assert_took(lasted, 0.4);
+}
+
+#[test]
+fn an_answer_by_datagram_comes_in_time_or_is_a_timeout() {
+    let silent = programs::datagram_client(([127, 0, 0, 1], 0));
+    let to = silent.getsockname().unwrap().as_inet().unwrap();
+    let asks = "socket(my $s, PF_INET, SOCK_DGRAM, 0); connect($s, $to); send($s, 'x', 0); recv($s, my $x, 9, 0)";
+    let (code, lasted) = perl("--timeout 0.4", asks, to);
+    assert_eq!(code, TIMED_OUT);
+    assert_took(lasted, 0.4);
+    // The program's own limit is the program's.
+    let own = "socket(my $s, PF_INET, SOCK_DGRAM, 0); setsockopt($s, SOL_SOCKET, SO_RCVTIMEO, pack('q2', 0, 100000)); connect($s, $to); recv($s, my $x, 9, 0)";
+    assert_eq!(perl("--timeout 1", own, to).0, 11, "EAGAIN");
+    let tries = "socket(my $s, PF_INET, SOCK_DGRAM, 0); connect($s, $to); recv($s, my $x, 9, 0x40)";
+    assert_eq!(perl("--timeout 1", tries, to).0, 11, "EAGAIN");
+}
+
+#[test]
+fn a_server_by_datagram_is_off_the_clock() {
+    let program = "socket(my $s, PF_INET, SOCK_DGRAM, 0); bind($s, $to); $SIG{ALRM} = sub { exit 77 }; alarm 1; recv($s, my $x, 9, 0)";
+    let free = programs::datagram_client(([127, 0, 0, 1], 0));
+    let address = free.getsockname().unwrap().as_inet().unwrap();
+    drop(free);
+    assert_eq!(perl("--timeout 0.3", program, address).0, 77);
+}
+
+#[test]
+fn wardens_within_wardens_agree() {
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    for (outer, inner) in [("0.4", "10"), ("10", "0.4")] {
+        let program = format!("exec {} run --timeout {inner} -- bash -c '{SAYS_WHY}'", env!("CARGO_BIN_EXE_shotclock"));
+        let (output, lasted) = timed(bash(&format!("--timeout {outer}"), &program, peer.address()));
+        assert_took(lasted, 0.4);
+        let said = text(&output.stderr);
+        assert!(said.contains("Connection timed out") && said.matches("(timeout)").count() == 1, "{said}");
+    }
+}
+
+#[test]
+fn what_is_loaded_already_stays_loaded() {
+    let mut command = shotclock(["run", "--", "sh", "-c", "echo $LD_PRELOAD"]);
+    // The C library itself can be loaded first without harm.
+    let (output, _) = timed({
+        command.env("LD_PRELOAD", "libc.so.6");
+        command
+    });
+    assert!(text(&output.stdout).trim_end().ends_with(":libc.so.6"), "{output:?}");
+}
+
 /// A program that accepts one connection, and reads from it.
 fn server(options: &str) -> (Program, SocketAddr) {
     let words = ["run"].into_iter().chain(options.split_whitespace()).chain(["--", env!("CARGO_BIN_EXE_shotclock")]);

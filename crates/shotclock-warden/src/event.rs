@@ -16,6 +16,22 @@ use serde::{Deserialize, Serialize};
 pub enum Event {
     /// It ended a connection.
     Ended(Ended),
+    /// A lookup in a program ended by its limit.
+    LookupEnded {
+        /// Whose it was.
+        process: Process,
+        /// What was looked up, or the beginning of it; empty for that of an address.
+        name: String,
+        /// How long there was no answer.
+        #[serde(with = "seconds")]
+        lasted: Duration,
+    },
+    /// Nothing is loaded into the programs: they see resets instead of ETIMEDOUT, and lookups and datagrams have no limits but
+    /// the total.
+    NotPreloaded {
+        /// What keeps it from being loaded.
+        why: String,
+    },
     /// It could not end a connection that was due; it is tried again after as long again.
     NotEnded {
         /// The connection that was due.
@@ -120,6 +136,12 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended(ended) => write!(f, "ended: {ended}"),
+            Self::LookupEnded { process, name, lasted } => {
+                let name = if name.is_empty() { "an address" } else { name };
+                let seconds = lasted.as_secs_f64();
+                write!(f, "ended: {process}, a lookup of {name}: no answer for {seconds:.2} s (lookup-timeout)")
+            }
+            Self::NotPreloaded { why } => write!(f, "lookups have no limits, and errors are resets: {why}"),
             Self::NotEnded { connection, why } => write!(f, "could not end: {connection}: {why}"),
             Self::Hidden { process, why } => write!(f, "no limits on the connections of {process}: {why}"),
             Self::NotRecorded { why } => write!(f, "what is ended is not recorded: {why}"),

@@ -19,9 +19,10 @@ use crate::ending::{Ending, Error};
 use crate::event::Event;
 use crate::exemption::Peers;
 use crate::limits::Limits;
+use crate::preload::Loaded;
 use crate::system::{self, End, Fork, Held, Process};
 use crate::total::Total;
-use crate::warden::Warden;
+use crate::warden::{Tell, Warden};
 use crate::word::{self, Word};
 
 pub(crate) fn run(
@@ -87,7 +88,7 @@ fn pass_on(held: &Held, pid: i32) -> Result<(), Error> {
 }
 
 /// Becomes the warden. The total begins with the program, not with the lookups before it.
-fn be_warden(command: &mut Command, limits: Limits, held: &Held, asked: Asked, inherited: &[c_int]) {
+fn be_warden(command: &mut Command, limits: Limits, held: &Held, mut asked: Asked, inherited: &[c_int]) {
     let ready = || {
         system::adopt_orphans()?;
         Held::new(&system::STOPPING)?;
@@ -99,6 +100,10 @@ fn be_warden(command: &mut Command, limits: Limits, held: &Held, asked: Asked, i
         Err(error) => return asked.say(&Word::NotGuarded(error.to_string())),
     };
     held.not_in(command);
+    let loaded = Loaded::into(command, &limits).unwrap_or_else(|why| {
+        asked.tell(Event::NotPreloaded { why });
+        None
+    });
     let total = Total::new(&limits);
     let program = match command.spawn() {
         Ok(program) => program.id(),
@@ -109,7 +114,7 @@ fn be_warden(command: &mut Command, limits: Limits, held: &Held, asked: Asked, i
     let _ = system::let_go_of_terminal();
     asked.say(&Word::Started(program.cast_signed()));
     match thread::Builder::new().name("ends".to_owned()).spawn(move || reap(program, &ringer)) {
-        Ok(_) => guard(&mut Warden::new(id(), limits, exempt, diag, asked), total, &bell),
+        Ok(_) => guard(&mut Warden::new(id(), limits, exempt, loaded, diag, asked), total, &bell),
         // Without it nobody hears of the program's end.
         Err(error) => asked.say(&Word::NotGuarded(error.to_string())),
     }
@@ -141,6 +146,7 @@ fn guard(warden: &mut Warden<Asked>, mut total: Total, bell: &Socket) {
         match Word::hear(&bell.until(next.map_or(Deadline::NEVER, Deadline::from))) {
             Ok(Some(Word::AllOver)) => break,
             Ok(ending) => {
+                warden.tell_of_lookups();
                 let ending = if total.has_passed() { Some(Word::TotalPassed) } else { ending };
                 warden.told().program_ended(ending);
             }

@@ -21,6 +21,8 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// How long a connection may take to be made; without it `timeout` holds.
     pub connect_timeout: Option<Duration>,
+    /// How long a name lookup may take, in programs that the C library looks names up for; without it `timeout` holds.
+    pub lookup_timeout: Option<Duration>,
     /// How long a connection that the program has accepted may stay silent; without it `timeout` holds.
     pub idle: Option<Duration>,
     /// How long a connection that the program has accepted may take to its first byte.
@@ -31,6 +33,9 @@ pub struct Limits {
     pub kill_after: Duration,
     /// Connections that are off the clock until `total`.
     pub exempt: Vec<Exemption>,
+    /// Whether a small library is loaded into the programs, so that they see ETIMEDOUT, and lookups and datagrams have limits.
+    /// It is by default.
+    pub preload: bool,
 }
 
 impl Default for Limits {
@@ -38,11 +43,13 @@ impl Default for Limits {
         Self {
             timeout: None,
             connect_timeout: None,
+            lookup_timeout: None,
             idle: None,
             first_byte: None,
             total: None,
             kill_after: Duration::from_secs(5),
             exempt: Vec::new(),
+            preload: true,
         }
     }
 }

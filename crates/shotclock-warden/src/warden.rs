@@ -13,6 +13,7 @@ use crate::event::{Ended, Event, LimitName};
 use crate::exemption::Peers;
 use crate::limits::Limits;
 use crate::numbers::{LISTEN, SYN_SENT, Silence};
+use crate::preload::Loaded;
 use crate::system::{Connection, Process, call};
 use crate::tree;
 
@@ -27,6 +28,7 @@ pub(crate) struct Warden<T> {
     limits: Limits,
     exempt: Vec<Peers>,
     told: T,
+    loaded: Option<Loaded>,
     diag: Diag,
     known: HashMap<u64, Known>,
     /// When all connections were asked for last, and when they are next.
@@ -51,13 +53,21 @@ struct Known {
 }
 
 impl<T: Tell> Warden<T> {
-    pub(crate) fn new(root: u32, limits: Limits, exempt: Vec<Peers>, diag: Diag, told: T) -> Self {
+    pub(crate) fn new(
+        root: u32,
+        limits: Limits,
+        exempt: Vec<Peers>,
+        loaded: Option<Loaded>,
+        diag: Diag,
+        told: T,
+    ) -> Self {
         let (now, known, hidden) = (Instant::now(), HashMap::new(), HashSet::new());
-        Self { root, limits, exempt, told, diag, known, listed: now, next_list: now, next_making: now, hidden }
+        Self { root, limits, exempt, told, loaded, diag, known, listed: now, next_list: now, next_making: now, hidden }
     }
 
     /// Ends what is due, and gives when to come next; `None` where no connection has a limit.
     pub(crate) fn turn(&mut self) -> Option<Instant> {
+        self.tell_of_lookups();
         let (list_each, making_each) = (self.list_each()?, self.making_each());
         let now = Instant::now();
         if now >= self.next_list {
@@ -97,6 +107,13 @@ impl<T: Tell> Warden<T> {
     pub(crate) fn send_all(&self, signal: i32) -> usize {
         let send = |pid: &u32| Process::of(*pid).and_then(|process| process.send(signal)).is_ok();
         tree::beneath(self.root).iter().filter(|pid| send(pid)).count()
+    }
+
+    /// Tells which lookups were ended in the programs.
+    pub(crate) fn tell_of_lookups(&mut self) {
+        for event in self.loaded.iter_mut().flat_map(Loaded::events) {
+            self.told.tell(event);
+        }
     }
 
     /// Whom it tells what happens.
@@ -257,6 +274,10 @@ impl<T: Tell> Warden<T> {
             limit,
             lasted,
         };
+        // Before it: the program wakes at once.
+        if let Some(loaded) = &self.loaded {
+            loaded.ends(cookie);
+        }
         match connection.end() {
             Ok(()) => {
                 self.known.remove(&cookie);

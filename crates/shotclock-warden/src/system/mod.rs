@@ -4,6 +4,7 @@
 pub(crate) mod call;
 mod connection;
 mod process;
+mod region;
 
 use std::ffi::c_int;
 use std::fs::{File, OpenOptions};
@@ -12,10 +13,12 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 use std::{io, ptr};
 
 pub(crate) use connection::Connection;
 pub(crate) use process::{End, Process, adopt_orphans, wait_for_any};
+pub(crate) use region::{Noted, Preload, Region};
 
 use crate::numbers::Numbers;
 
@@ -167,6 +170,14 @@ pub(crate) fn close_all(numbers: &[c_int]) {
 #[cfg(test)]
 pub(crate) fn inode(file: BorrowedFd<'_>) -> u64 {
     rustix::fs::fstat(file).unwrap().st_ino
+}
+
+/// Since when the system's clock that never steps counts; the preload reads the same.
+pub(crate) fn now() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it lives through the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// The number of a socket, which no other ever has.

@@ -1,0 +1,177 @@
+//! Memory that is shared with the programs: which connections were ended, and which lookups. Its form is also in the preload's
+//! `region.rs`.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+use std::{io, process, ptr};
+
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+
+const COOKIES: usize = 4096;
+const NOTES: usize = 64;
+const NAME: usize = 104;
+
+#[repr(C)]
+struct Form {
+    ended: AtomicU64,
+    cookies: [AtomicU64; COOKIES],
+    noted: AtomicU64,
+    notes: [Note; NOTES],
+}
+
+#[repr(C)]
+struct Note {
+    ready: AtomicU64,
+    pid: AtomicU32,
+    milliseconds: AtomicU32,
+    program: [AtomicU64; 2],
+    name: [AtomicU64; NAME / 8],
+}
+
+/// The warden's side of it.
+pub(crate) struct Region {
+    file: OwnedFd,
+    form: &'static Form,
+    /// How many notes were taken.
+    taken: u64,
+}
+
+/// A lookup that a limit ended in a program.
+pub(crate) struct Noted {
+    pub(crate) pid: u32,
+    /// The program's name: it may be over.
+    pub(crate) program: String,
+    pub(crate) name: String,
+    pub(crate) lasted: Duration,
+}
+
+impl Region {
+    pub(crate) fn new() -> io::Result<Self> {
+        let file = memfd_create("shotclock-run", MemfdFlags::CLOEXEC)?;
+        ftruncate(&file, size_of::<Form>() as u64)?;
+        // SAFETY: a new mapping of a file that is as large.
+        let form = unsafe {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let mapped = libc::mmap(ptr::null_mut(), size_of::<Form>(), access, libc::MAP_SHARED, file.as_raw_fd(), 0);
+            if mapped == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            &*mapped.cast::<Form>()
+        };
+        Ok(Self { file, form, taken: 0 })
+    }
+
+    /// Where programs find it.
+    pub(crate) fn path(&self) -> String {
+        path(&self.file)
+    }
+
+    /// Says that a connection is about to be ended, so that the program sees it at once.
+    pub(crate) fn ends(&self, cookie: u64) {
+        let number = self.form.ended.load(Ordering::Relaxed);
+        self.form.cookies[(number % COOKIES as u64) as usize].store(cookie, Ordering::Relaxed);
+        self.form.ended.store(number + 1, Ordering::Release);
+    }
+
+    /// Takes the notes that came since the last time. Those that more than there is room for came after are lost.
+    pub(crate) fn notes(&mut self) -> Vec<Noted> {
+        let noted = self.form.noted.load(Ordering::Acquire);
+        self.taken = self.taken.max(noted.saturating_sub(NOTES as u64));
+        let mut notes = Vec::new();
+        while self.taken < noted {
+            let note = &self.form.notes[(self.taken % NOTES as u64) as usize];
+            match note.ready.load(Ordering::Acquire) {
+                // It is being written.
+                ready if ready < self.taken + 1 => break,
+                ready if ready == self.taken + 1 => notes.push(note.read()),
+                _ => {}
+            }
+            self.taken += 1;
+        }
+        notes
+    }
+}
+
+impl Note {
+    fn read(&self) -> Noted {
+        let lasted = Duration::from_millis(u64::from(self.milliseconds.load(Ordering::Relaxed)));
+        let pid = self.pid.load(Ordering::Relaxed);
+        Noted { pid, program: text(&self.program), name: text(&self.name), lasted }
+    }
+}
+
+/// A text up to its end. A program may write what it likes there.
+fn text(words: &[AtomicU64]) -> String {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();
+    let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(bytes).chars().filter(|each| !each.is_control()).collect()
+}
+
+/// What is loaded into programs, as a file of this process.
+pub(crate) struct Preload(OwnedFd);
+
+impl Preload {
+    /// `None` if there is none for this system.
+    pub(crate) fn new() -> io::Result<Option<Self>> {
+        const BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/preload.so"));
+        if BYTES.is_empty() {
+            return Ok(None);
+        }
+        let file = memfd_create("shotclock-preload", MemfdFlags::CLOEXEC)?;
+        let mut rest = BYTES;
+        while !rest.is_empty() {
+            rest = rest.get(rustix::io::write(&file, rest)?..).unwrap_or_default();
+        }
+        // SAFETY: a new mapping, gone at once: whether code may run from such a file.
+        unsafe {
+            let access = libc::PROT_READ | libc::PROT_EXEC;
+            let mapped = libc::mmap(ptr::null_mut(), BYTES.len(), access, libc::MAP_PRIVATE, file.as_raw_fd(), 0);
+            if mapped == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            libc::munmap(mapped, BYTES.len());
+        }
+        Ok(Some(Self(file)))
+    }
+
+    /// Where the loader finds it.
+    pub(crate) fn path(&self) -> String {
+        path(&self.0)
+    }
+}
+
+fn path(file: &OwnedFd) -> String {
+    format!("/proc/{}/fd/{}", process::id(), file.as_raw_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_taken_once_and_the_oldest_are_lost() {
+        let mut region = Region::new().unwrap();
+        assert!(region.notes().is_empty());
+        let write = |region: &Region, number: u64| {
+            let note = &region.form.notes[(number % NOTES as u64) as usize];
+            note.name[0].store(u64::from_ne_bytes(*b"a\x1bb.tes\0"), Ordering::Relaxed);
+            note.program[0].store(u64::from_ne_bytes(*b"curl\0\0\0\0"), Ordering::Relaxed);
+            note.milliseconds.store(1500, Ordering::Relaxed);
+            note.pid.store(7, Ordering::Relaxed);
+            note.ready.store(number + 1, Ordering::Release);
+            region.form.noted.store(number + 1, Ordering::Release);
+        };
+        write(&region, 0);
+        let [noted] = &region.notes()[..] else { panic!("one note") };
+        assert_eq!((noted.pid, noted.program.as_str(), noted.name.as_str()), (7, "curl", "ab.tes"));
+        assert_eq!(noted.lasted, Duration::from_millis(1500));
+        assert!(region.notes().is_empty());
+        (1..200).for_each(|number| write(&region, number));
+        assert_eq!(region.notes().len(), NOTES);
+        region.form.noted.store(201, Ordering::Release);
+        assert!(region.notes().is_empty(), "it is being written");
+        write(&region, 200);
+        assert_eq!(region.notes().len(), 1);
+    }
+}
