@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::failure::{Code, Failure};
-use crate::output;
+use crate::hint;
+use crate::output::{self, Paint, painted_talk};
 
 /// Says what went wrong, if anything did, and gives the exit code.
 pub(crate) fn code(ended: Result<(), Failure>) -> ExitCode {
@@ -13,7 +14,10 @@ pub(crate) fn code(ended: Result<(), Failure>) -> ExitCode {
         Err(failure) => {
             let code = failure.code();
             if code != Code::Success && !matches!(failure, Failure::Shown(_)) {
-                output::say(format_args!("shotclock: {failure}"));
+                output::say(format_args!("{} {failure}", painted_talk(Paint::Bad, "shotclock:")));
+                if let Some(hint) = hint::of(&failure) {
+                    output::say(format_args!("{} {hint}", painted_talk(Paint::Hint, "hint:")));
+                }
             }
             code
         }

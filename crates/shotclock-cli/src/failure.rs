@@ -11,10 +11,10 @@ Exit codes:
     0  all went well; also if whoever read standard output is gone
     1  a failure that has no code of its own; also if standard input or output failed
     2  wrong usage
-    3  the name was not found, or has no address
+    3  the name of the host or the service was not found, or has no address
     4  nobody there: connection refused, host or network unreachable
    10  the limit passed during the lookup of the name
-   11  the limit passed during the connect
+   11  the limit passed during the connect, or the TLS handshake
    12  the limit of one wait (--timeout) passed during a send or a receive
    13  the limit of the whole (--total) passed, also while nobody read standard output
   125  run: there can be no limits; 126 and 127: the command cannot be started, or is not found

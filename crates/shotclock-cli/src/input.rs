@@ -33,6 +33,13 @@ impl Input {
         Self::start(path.display().to_string(), move || File::open(owned))
     }
 
+    /// How many bytes standard input has, if it is a file that has any.
+    pub(crate) fn standard_size() -> Option<u64> {
+        let input = io::stdin().as_fd().try_clone_to_owned().ok()?;
+        let metadata = File::from(input).metadata().ok()?;
+        metadata.is_file().then_some(metadata.len()).filter(|bytes| *bytes > 0)
+    }
+
     fn start(name: String, open: impl FnOnce() -> io::Result<File> + Send + 'static) -> Result<Self, Failure> {
         let (socket, to) = socketpair(Family::UNIX, Kind::STREAM)?;
         let ended = Arc::new(OnceLock::new());

@@ -9,6 +9,7 @@ mod demo;
 mod exit;
 mod failure;
 mod faults;
+mod hint;
 mod input;
 mod interrupt;
 mod man;
@@ -16,16 +17,20 @@ mod output;
 mod pages;
 mod resolve;
 mod run;
+mod schema;
 mod send;
 mod serve;
 mod share;
 mod thread;
+mod tls;
+mod wire;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use failure::Failure;
+use output::When;
 
 /// Plain blocking sockets in which every wait has a name and a limit.
 #[derive(Parser)]
@@ -34,6 +39,9 @@ use failure::Failure;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Colours for people
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto, hide_possible_values = true)]
+    color: When,
 }
 
 #[derive(Subcommand)]
@@ -44,6 +52,7 @@ enum Command {
     Resolve(resolve::Arguments),
     Faults(faults::Arguments),
     Run(run::Arguments),
+    Schema(schema::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
     #[command(hide = true)]
@@ -51,8 +60,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
-        Ok(Cli { command }) => command,
+    let color = When::asked(std::env::args_os());
+    color.decide();
+    let parsed = Cli::command().color(color.for_parser()).try_get_matches();
+    let command = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(Cli { command, color }) => {
+            color.decide();
+            command
+        }
         Err(error) => return exit::parsing(&error),
     };
     // Before there are threads.
@@ -71,6 +86,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Resolve(arguments) => resolve::run(arguments),
         Command::Faults(arguments) => faults::run(arguments),
         Command::Run(arguments) => Err(run::run(arguments)),
+        Command::Schema(schema::Arguments {}) => schema::run(),
         Command::Completions(arguments) => completions::run(arguments, Cli::command()),
         Command::Man(arguments) => man::run(arguments, Cli::command()),
         Command::Share(arguments) => share::run(arguments, &Cli::command()),
@@ -97,8 +113,6 @@ mod tests {
             ("serve --max-connections 0", "0"),
             ("serve --max-rate -5", "-5"),
             ("serve sctp", "sctp"),
-            ("send tcp localhost 70000 x", "70000"),
-            ("send tcp localhost 0 x", "0"),
             ("send tcp localhost 1 --total soon", "soon"),
             ("resolve x --timeout -0.5", "-0.5"),
             ("faults loud", "loud"),
@@ -108,6 +122,8 @@ mod tests {
             ("faults silent --for nan", "nan"),
             ("faults silent --max-connections 0", "0"),
             ("faults udp-drop --every 0", "0"),
+            ("serve --listen localhost:70000", "localhost:70000"),
+            ("send tcp localhost 1 --source nowhere", "nowhere"),
         ] {
             let words = std::iter::once("shotclock").chain(line.split(' '));
             let error = Cli::try_parse_from(words).err().unwrap_or_else(|| panic!("{line}: accepted"));

@@ -9,7 +9,7 @@ use std::sync::Once;
 use shotclock::Timeout;
 use shotclock_warden::{Event, Exemption, Limits};
 
-use crate::arguments::{self, SECONDS};
+use crate::arguments::{self, TIME};
 use crate::failure::{Code, Failure};
 use crate::output;
 
@@ -24,25 +24,25 @@ use crate::output;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// How long a connection may stay without a byte that arrives or is acknowledged; 0 or none: for ever
-    #[arg(long, value_name = SECONDS, default_value = "60", value_parser = arguments::limit, allow_hyphen_values = true)]
+    #[arg(long, value_name = TIME, default_value = "60", value_parser = arguments::limit, allow_hyphen_values = true)]
     timeout: Timeout,
     /// How long a connection may take to be made [default: as --timeout]
-    #[arg(long, value_name = SECONDS, value_parser = arguments::limit, allow_hyphen_values = true)]
+    #[arg(long, value_name = TIME, value_parser = arguments::limit, allow_hyphen_values = true)]
     connect_timeout: Option<Timeout>,
     /// How long a name lookup may take, where the C library looks it up [default: as --timeout]
-    #[arg(long, value_name = SECONDS, value_parser = arguments::limit, allow_hyphen_values = true)]
+    #[arg(long, value_name = TIME, value_parser = arguments::limit, allow_hyphen_values = true)]
     lookup_timeout: Option<Timeout>,
     /// How long a connection that the program has accepted may stay silent [default: as --timeout]
-    #[arg(long, value_name = SECONDS, value_parser = arguments::limit, allow_hyphen_values = true)]
+    #[arg(long, value_name = TIME, value_parser = arguments::limit, allow_hyphen_values = true)]
     idle: Option<Timeout>,
     /// How long a connection that the program has accepted may take to its first byte
-    #[arg(long, value_name = SECONDS, default_value = "none", value_parser = arguments::limit, allow_hyphen_values = true)]
+    #[arg(long, value_name = TIME, default_value = "none", value_parser = arguments::limit, allow_hyphen_values = true)]
     first_byte: Timeout,
     /// When all is to be over: connections end, then the processes are sent SIGTERM
-    #[arg(long, value_name = SECONDS, default_value = "none", value_parser = arguments::limit, allow_hyphen_values = true)]
+    #[arg(long, value_name = TIME, default_value = "none", value_parser = arguments::limit, allow_hyphen_values = true)]
     total: Timeout,
     /// How long after SIGTERM processes that are left are sent SIGKILL
-    #[arg(long, value_name = SECONDS, default_value = "5", value_parser = arguments::duration, allow_hyphen_values = true)]
+    #[arg(long, value_name = TIME, default_value = "5", value_parser = arguments::duration, allow_hyphen_values = true)]
     kill_after: std::time::Duration,
     /// Peers that are off the clock until --total: HOST, HOST:PORT or :PORT; can be repeated
     #[arg(long, value_name = "HOST:PORT", allow_hyphen_values = true)]

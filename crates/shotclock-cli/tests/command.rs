@@ -219,6 +219,14 @@ fn resolve_answers_all_four() {
     assert_eq!(answer["gethostbyname_ex"]["addresses"][0], "127.0.0.1");
 }
 
+/// A name of letters beyond ASCII that no resolver needs to ask anybody about: what it stands for is an address.
+#[test]
+fn names_beyond_ascii_are_converted() {
+    let (output, code) = run("resolve １２７.０.０.１");
+    assert_eq!(code, 0, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains(" 127.0.0.1"), "{}", text(&output.stdout));
+}
+
 #[test]
 fn resolve_says_which_question_failed() {
     let (output, code) = run("resolve ::1 --json");

@@ -46,3 +46,8 @@ pub use peer::{Peer, PeerBuilder};
 #[cfg(doctest)]
 #[doc = include_str!("../docs/faults.md")]
 struct Page;
+
+/// The guide's examples: here, since they need peers that misbehave, which the core knows nothing of once it is packaged.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/timeouts-that-hold.md")]
+struct TimeoutsThatHold;

@@ -114,8 +114,3 @@ pub use waits::{Wait, waits};
 #[doc = include_str!("../docs/README.md")]
 #[doc = include_str!("../docs/rust.md")]
 struct Pages;
-
-/// The guide's examples, which need peers that misbehave.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/timeouts-that-hold.md")]
-struct TimeoutsThatHold;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use shotclock::Error;
 
+use crate::output::{Paint, painted};
+
 /// Each wait of the demonstration ends by this.
 pub(super) const LIMIT: Duration = Duration::from_millis(250);
 /// How late a wait may end on a busy machine and still have held. Early is never right.
@@ -45,7 +47,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operation, stall, elapsed, held, error, .. } = self;
-        let verdict = if *held { "held" } else { "NOT HELD" };
+        let verdict = if *held { painted(Paint::Good, "held") } else { painted(Paint::Bad, "NOT HELD") };
         let error = error.as_deref().unwrap_or("no error");
         write!(f, "{operation:<8} {elapsed:.4} s {verdict} ({stall}): {error}")
     }

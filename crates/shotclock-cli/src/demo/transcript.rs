@@ -1,5 +1,6 @@
 //! The clients of the demonstration: three lines there and back.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use shotclock::{Address, Kind, Socket};
@@ -13,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Connects a client, sends each line and receives it again.
 pub(super) fn talk(show: &Show, client: &'static str, server: Address) -> Result<(), Failure> {
+    let server = reachable(server);
     show.heading(&format!("A {} client of {server}:", client.to_uppercase()))?;
     let socket = Socket::new(server.family(), if client == "tcp" { Kind::STREAM } else { Kind::DGRAM })?;
     socket.set_timeout(PATIENCE);
@@ -28,6 +30,18 @@ pub(super) fn talk(show: &Show, client: &'static str, server: Address) -> Result
         show.event(&Event::Received { client, data: &String::from_utf8_lossy(&answer) })?;
     }
     Ok(())
+}
+
+/// Where a client reaches a server on this machine that listens on every address.
+fn reachable(server: Address) -> Address {
+    let loopback = |ip: IpAddr| match ip {
+        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+    };
+    match server.as_inet() {
+        Some(inet) if inet.ip().is_unspecified() => Address::from((loopback(inet.ip()), inet.port())),
+        _ => server,
+    }
 }
 
 /// As many bytes of a stream, however they come; of datagrams the next, whole.

@@ -20,7 +20,7 @@ const WAITS: [(&str, &str, Wait); 5] = [
     ("connect", "the listener's queue is full", connect),
     ("recv", "the peer is silent", recv),
     ("send", "the peer never reads", send),
-    ("recvfrom", "UDP, no server answers: in the chapter, for ever", recvfrom),
+    ("recvfrom", "UDP, no server answers; without a limit, for ever", recvfrom),
 ];
 
 /// Shows all of them; whether all held.

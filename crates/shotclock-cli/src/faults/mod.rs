@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use shotclock::{Canceller, Deadline, Lookup, Timeout};
 use shotclock_faults::PeerBuilder;
 
-use crate::arguments::{self, SECONDS};
+use crate::arguments::{self, Families, Port, TIME};
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::{interrupt, output, serve};
@@ -34,23 +34,28 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     mode: Chosen,
     /// Address or name to listen on; '' is every IPv4 address, :: every IPv6 address
-    #[arg(long, global = true, default_value = "127.0.0.1")]
+    #[arg(long, global = true, default_value = serve::LOOPBACK)]
     host: String,
-    /// Port to listen on; 0: one that is free
-    #[arg(long, global = true, default_value_t = 0, allow_hyphen_values = true)]
-    port: u16,
+    /// Port to listen on, or its service's name; 0: one that is free
+    #[arg(long, global = true, default_value_t = Port::Number(0), allow_hyphen_values = true,
+          value_parser = arguments::listening_port)]
+    port: Port,
+    #[command(flatten)]
+    families: Families,
     /// How many connections, datagrams or queries go well before the first that does not
-    #[arg(long, global = true, value_name = "N", default_value_t = 0, allow_hyphen_values = true)]
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, allow_hyphen_values = true,
+          value_parser = arguments::whole(0..=u64::MAX))]
     skip: u64,
     /// How many the fault befalls; those after them go well [default: all]
-    #[arg(long, global = true, value_name = "N", allow_hyphen_values = true)]
+    #[arg(long, global = true, value_name = "N", allow_hyphen_values = true, value_parser = arguments::whole(0..=u64::MAX))]
     take: Option<u64>,
     /// Of those that are not skipped, the fault befalls each N-th
     #[arg(long, global = true, value_name = "N", default_value_t = 1, allow_hyphen_values = true,
-          value_parser = clap::value_parser!(u64).range(1..))]
+          value_parser = arguments::whole(1..=u64::MAX))]
     every: u64,
     /// What garbage is made from
-    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 0, allow_hyphen_values = true)]
+    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 0, allow_hyphen_values = true,
+          value_parser = arguments::whole(0..=u64::MAX))]
     seed: u64,
     /// A file with what TCP modes send, read up to --max-bytes [default: 64 KiB of lines]
     #[arg(long, global = true, value_name = "FILE")]
@@ -60,13 +65,14 @@ pub(crate) struct Arguments {
     when_asked: bool,
     /// How many connections at once; more wait in the system's queue
     #[arg(long, global = true, value_name = "N", default_value_t = 256, allow_hyphen_values = true,
-          value_parser = clap::value_parser!(u32).range(1..=65_536))]
+          value_parser = arguments::count(65_536))]
     max_connections: u32,
     /// How many bytes a connection may move, and how many UDP modes may send in all
-    #[arg(long, global = true, value_name = "BYTES", default_value_t = 1 << 30, allow_hyphen_values = true)]
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = 1 << 30, allow_hyphen_values = true,
+          value_parser = arguments::whole(0..=u64::MAX))]
     max_bytes: u64,
     /// How long to run, reading --content included; 0 or none: until an interrupt
-    #[arg(long = "for", global = true, value_name = SECONDS, default_value = "none",
+    #[arg(long = "for", global = true, value_name = TIME, default_value = "none",
           value_parser = arguments::limit, allow_hyphen_values = true)]
     lasts: Timeout,
     /// Print events as JSON, one object a line, on standard output instead of the talk
@@ -98,7 +104,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn builder(arguments: &Arguments, talk: Talk, until: Deadline, stop: &Canceller) -> Result<PeerBuilder, Failure> {
     let lookup = Lookup::until(until.min(Deadline::after(serve::LOOKUP))).cancelled_by(stop);
-    let address = serve::address(&arguments.host, arguments.port, &lookup).map_err(serve::name_the_reason)?;
+    let (host, port, family) = (&*arguments.host, &arguments.port, arguments.families.wanted());
+    let protocol = arguments.mode.0.protocols()[0];
+    let address = serve::Host { host, port, family, protocol }.address(&lookup).map_err(serve::name_the_reason)?;
     let address = address.as_inet().ok_or_else(|| Failure::Other(format!("{address}: no internet address")))?;
     let mut builder = PeerBuilder::new(arguments.mode.0)
         .address(address)

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand, value_parser};
+use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand};
 use shotclock_faults::{Argument, Fault, MODES, Mode, Unit};
 
-use crate::arguments::{self, SECONDS};
+use crate::arguments::{self, TIME};
 
 /// The mode that was chosen, as the fault that it is.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +46,8 @@ fn option(argument: &'static Argument) -> Arg {
     let option = Arg::new(argument.option).long(argument.option).help(argument.says).allow_hyphen_values(true);
     let option = option.default_value(argument.default);
     match argument.unit {
-        Unit::Bytes => option.value_name("BYTES").value_parser(value_parser!(u64)),
-        Unit::Time => option.value_name(SECONDS).value_parser(arguments::duration),
+        Unit::Bytes => option.value_name("BYTES").value_parser(arguments::whole(0..=u64::MAX)),
+        Unit::Time => option.value_name(TIME).value_parser(arguments::duration),
     }
 }
 

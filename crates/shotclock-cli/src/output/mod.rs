@@ -1,5 +1,6 @@
 //! Data to standard output, talk to standard error, by way of writers that nobody waits for without a limit.
 
+mod color;
 mod outlet;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use shotclock::{Canceller, Deadline, Timeout};
 
 use crate::failure::{Code, Failure};
+pub(crate) use color::{Paint, When, painted, painted_talk};
 use outlet::{Outlet, Undelivered};
 
 /// How long a reader may take at the end to read what is left.
@@ -31,7 +33,11 @@ pub(crate) fn start() -> io::Result<()> {
 
 /// A line of talk. If nobody reads standard error, there is nobody to tell.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
-    let line = format!("{text}\n");
+    draw(&format!("{text}\n"));
+}
+
+/// The same without an end, for a terminal.
+pub(crate) fn draw(line: &str) {
     let _nobody_to_tell = match ERR.get() {
         Some(outlet) => outlet.offer(line.as_bytes()),
         None => io::stderr().lock().write_all(line.as_bytes()),

@@ -3,31 +3,33 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use shotclock::{Deadline, LINE_LIMIT, Result, Shutdown, Socket, SocketReader, Timed};
+use shotclock::{Deadline, LINE_LIMIT, Socket, SocketReader, Timed, Timeout};
 
 use super::report::Report;
 use crate::failure::Failure;
 use crate::input::Input;
+use crate::wire::{Lines, Wire};
 
 /// The longest answer in a datagram.
 const DATAGRAM: usize = 64 << 10;
 
 /// Each line goes out with its end, and one line of answer is awaited.
 pub(super) fn over_stream(
-    socket: &Socket,
+    wire: &Wire,
     texts: Option<&[OsString]>,
+    timeout: Timeout,
     report: &Report,
     total: Deadline,
 ) -> Result<(), Failure> {
-    let view = socket.until(total);
-    let mut answers = SocketReader::new(view)?;
+    let view = wire.socket().until(total);
+    let mut answers = Lines::new(wire, timeout, total);
     let exchange = |line: &[u8]| {
         if line.len() >= LINE_LIMIT {
             return Err(Failure::Other(format!("a line of {} bytes: expected less than {LINE_LIMIT}", line.len())));
         }
-        view.sendall(&[line, b"\n"].concat())?;
+        wire.sendall(view, &[line, b"\n"].concat())?;
         report.sent(line)?;
-        let answer = answers.readline()?;
+        let answer = answers.next()?;
         if answer.is_empty() {
             return Err(Failure::Other("the server ended the connection instead of an answer".to_owned()));
         }
@@ -40,7 +42,7 @@ pub(super) fn over_stream(
         None => each_line_of_input(total, exchange),
     }?;
     // The server may have gone first, which is fine: all was answered.
-    let _gone = socket.shutdown(Shutdown::WRITE);
+    let _gone = wire.end(view);
     Ok(())
 }
 

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use shotclock::{Canceller, Deadline, Shutdown, Socket, SocketOption, Timeout};
+use shotclock::{Canceller, Deadline, Socket, SocketOption, Timeout};
 
+use super::progress::Progress;
+use super::report::Report;
 use crate::failure::{Code, Failure};
 use crate::input::Input;
+use crate::wire::Wire;
 use crate::{output, thread};
 
 const BUFFER: usize = 64 << 10;
@@ -16,15 +19,16 @@ const SILENT_INPUT: &str = "timed out: the server ended its data, and standard i
 /// Copies in both directions until both have ended: standard input, and what the server sends. While standard input goes
 /// on there is no limit on the server's silence but the whole's; after its end there is. After the server's end there is
 /// one on the silence of standard input.
-pub(super) fn over_stream(socket: &Socket, timeout: Timeout, total: Deadline) -> Result<(), Failure> {
+pub(super) fn over_stream(wire: &Wire, timeout: Timeout, total: Deadline, report: &Report) -> Result<(), Failure> {
+    let progress = report.progress();
     let input = Input::standard()?;
     // A socket of its own, to have a timeout of its own.
-    let incoming = socket.dup()?;
+    let incoming = wire.socket().dup()?;
     incoming.set_timeout(Timeout::NEVER);
-    let copy = Copy { input, socket, timeout, total, ends: Ends::new() };
+    let copy = Copy { input, wire, timeout, total, ends: Ends::new() };
     std::thread::scope(|scope| {
         let sending = thread::start_in(scope, "sending", || {
-            let sent = copy.send_all();
+            let sent = copy.send_all(progress);
             copy.ends.sent.cancel();
             sent
         })?;
@@ -74,7 +78,7 @@ fn whole_input(total: Deadline) -> Result<Vec<u8>, Failure> {
 /// Both directions.
 struct Copy<'s> {
     input: Input,
-    socket: &'s Socket,
+    wire: &'s Wire,
     timeout: Timeout,
     total: Deadline,
     ends: Ends,
@@ -97,21 +101,25 @@ impl Ends {
 }
 
 impl Copy<'_> {
-    fn send_all(&self) -> Result<(), Failure> {
+    fn send_all(&self, mut progress: Progress) -> Result<(), Failure> {
         let mut buffer = vec![0; BUFFER];
+        let view = self.wire.socket().until(self.total).cancelled_by(&self.ends.failed);
         loop {
             match self.read(&mut buffer)? {
                 0 => break,
-                len => self.socket.until(self.total).cancelled_by(&self.ends.failed).sendall(&buffer[..len])?,
+                len => {
+                    self.wire.sendall(view, &buffer[..len])?;
+                    progress.sent(len);
+                }
             }
         }
         if let Err(failure) = self.input.check() {
             // The server is not to take what it has for all.
-            self.socket.setsockopt(SocketOption::LINGER, Some(Duration::ZERO))?;
+            self.wire.socket().setsockopt(SocketOption::LINGER, Some(Duration::ZERO))?;
             self.ends.failed.cancel();
             return Err(failure);
         }
-        Ok(self.socket.shutdown(Shutdown::WRITE)?)
+        Ok(self.wire.end(view)?)
     }
 
     /// Reads standard input: without a limit but the whole's while the server has not ended.
@@ -134,7 +142,7 @@ impl Copy<'_> {
         loop {
             let view = socket.until(self.total);
             let other = if sending { &self.ends.sent } else { &self.ends.failed };
-            match view.cancelled_by(other).recv_into(&mut buffer) {
+            match self.wire.recv_into(view.cancelled_by(other), &mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(len) => output::bytes(&buffer[..len], self.total)?,
                 Err(error) if error.is_cancelled() && !self.ends.failed.is_cancelled() => {

@@ -1,24 +1,39 @@
 //! What `send` prints: a transcript, the answers alone, or JSON.
 
-use serde::Serialize;
-use shotclock::{Address, Deadline};
+use std::fmt;
+use std::time::Instant;
 
+use serde::Serialize;
+use shotclock::{Address, Deadline, Socket};
+
+use super::arguments::Arguments;
+use super::progress::Progress;
 use crate::failure::{Code, Failure};
-use crate::output;
+use crate::{hint, output};
 
 pub(super) struct Report {
     json: bool,
     quiet: bool,
+    verbose: bool,
+    begun: Instant,
     total: Deadline,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
-    Connected { to: String },
+    Connected {
+        to: String,
+    },
     Sent(Data<'a>),
     Received(Data<'a>),
-    Error { code: u8, message: String },
+    Error {
+        code: u8,
+        message: String,
+        /// What a user may do about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
 }
 
 /// Bytes; `data` is exact if they are UTF-8, else `hex` is.
@@ -31,8 +46,28 @@ struct Data<'a> {
 }
 
 impl Report {
-    pub(super) fn new(json: bool, quiet: bool, total: Deadline) -> Self {
-        Self { json, quiet, total }
+    pub(super) fn new(arguments: &Arguments, total: Deadline) -> Self {
+        let Arguments { json, quiet, verbose, .. } = *arguments;
+        Self { json, quiet, verbose, begun: Instant::now(), total }
+    }
+
+    /// What is done now, for who wants to know.
+    pub(super) fn detail(&self, text: fmt::Arguments<'_>) {
+        if self.verbose {
+            output::say(format_args!("* {:.4} s: {text}", self.begun.elapsed().as_secs_f64()));
+        }
+    }
+
+    /// Who is connected with whom.
+    pub(super) fn connected_from(&self, socket: &Socket) {
+        if let (true, Ok(to), Ok(from)) = (self.verbose, socket.getpeername(), socket.getsockname()) {
+            self.detail(format_args!("connected to {to} from {from}"));
+        }
+    }
+
+    /// What shows how far a long send is.
+    pub(super) fn progress(&self) -> Progress {
+        Progress::begin(self.quiet)
     }
 
     pub(super) fn connected(&self, to: &Address) -> Result<(), Failure> {
@@ -69,7 +104,8 @@ impl Report {
     /// For machines; people get it on standard error.
     pub(super) fn failed(&self, failure: &Failure) {
         if self.json && failure.code() != Code::Success {
-            let event = Event::Error { code: failure.code() as u8, message: failure.to_string() };
+            let (code, message) = (failure.code() as u8, failure.to_string());
+            let event = Event::Error { code, message, hint: hint::of(failure) };
             let _nobody_reads = output::json(&event);
         }
     }

@@ -24,6 +24,8 @@ pub(crate) enum Event<'a> {
         #[serde(serialize_with = "text")]
         from: Address,
         bytes: u64,
+        /// From its connect on.
+        seconds: f64,
         /// Why it was not the client's own wish.
         #[serde(serialize_with = "optional_text", skip_serializing_if = "Option::is_none")]
         error: Option<&'a Error>,
@@ -87,11 +89,12 @@ impl fmt::Display for Event<'_> {
 pub(crate) struct Talk {
     json: bool,
     quiet: bool,
+    verbose: bool,
 }
 
 impl Talk {
-    pub(crate) fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+    pub(crate) fn new(json: bool, quiet: bool, verbose: bool) -> Self {
+        Self { json, quiet, verbose }
     }
 
     /// Tells of an event, without waiting for whoever reads.
@@ -100,7 +103,13 @@ impl Talk {
             return;
         }
         if !self.json {
-            output::say(format_args!("{event}"));
+            match event {
+                Event::Disconnected { bytes, seconds, .. } if self.verbose => {
+                    output::say(format_args!("{event} ({bytes} bytes echoed in {seconds:.3} s)"));
+                }
+                Event::Datagram { bytes, .. } if self.verbose => output::say(format_args!("{event} ({bytes} bytes)")),
+                event => output::say(format_args!("{event}")),
+            }
         } else {
             // That calls for the end, by `output::when_it_fails`.
             let _failed = output::json(event);

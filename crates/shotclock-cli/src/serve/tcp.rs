@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use shotclock::{Address, Error, MessageFlags, Result, Shutdown, Socket, SocketOption};
+use shotclock::{Address, Deadline, Error, Family, MessageFlags, Result, Socket, SocketOption};
 
+use super::bind::Listener;
 use super::event::Event;
 use super::roster::{Place, Roster};
 use super::terms::Terms;
+use crate::wire::Wire;
 
 /// A connection's thread keeps little on its stack; its buffer is elsewhere.
 const STACK: usize = 128 << 10;
@@ -20,7 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct TcpServer {
-    listener: Socket,
+    listener: Listener,
     roster: Arc<Roster>,
     terms: Arc<Terms>,
     shortage: Shortage,
@@ -35,7 +37,7 @@ struct Shortage {
 }
 
 impl TcpServer {
-    pub(super) fn new(listener: Socket, roster: Arc<Roster>, terms: Arc<Terms>) -> Self {
+    pub(super) fn new(listener: Listener, roster: Arc<Roster>, terms: Arc<Terms>) -> Self {
         Self { listener, roster, terms, shortage: Shortage::default() }
     }
 
@@ -54,7 +56,7 @@ impl TcpServer {
         if self.roster.open() >= most {
             return self.pause(format!("that is as many as --max-connections says ({most})"));
         }
-        match self.listener.cancelled_by(&self.terms.stop).accept() {
+        match self.listener.socket.cancelled_by(&self.terms.stop).accept() {
             Ok((socket, from)) => self.welcome(socket, from),
             Err(error) if is_broken(&error) => Err(error),
             Err(error) => self.pause(error.to_string()),
@@ -63,9 +65,10 @@ impl TcpServer {
 
     fn welcome(&mut self, socket: Socket, from: Address) -> Result<()> {
         let terms = Arc::clone(&self.terms);
-        let connection = Connection { socket, from, terms, bytes: 0, place: self.roster.enter() };
+        let connection = Connection { from, terms, bytes: 0, begun: Instant::now() };
+        let place = self.roster.enter();
         let thread = thread::Builder::new().stack_size(STACK);
-        match thread.spawn(move || connection.run()) {
+        match thread.spawn(move || connection.run(socket, place)) {
             Ok(_detached) => {
                 self.resume();
                 Ok(())
@@ -117,63 +120,88 @@ fn is_broken(error: &Error) -> bool {
 }
 
 struct Connection {
-    socket: Socket,
     from: Address,
     terms: Arc<Terms>,
     bytes: u64,
-    place: Place,
+    begun: Instant,
 }
 
 impl Connection {
-    fn run(mut self) {
+    fn run(mut self, socket: Socket, place: Place) {
         let terms = Arc::clone(&self.terms);
         terms.talk.tell(&Event::Connected { from: self.from });
-        let ended = self.echo();
-        let Self { socket, from, bytes, place, .. } = self;
-        // First the descriptor, then the place: whoever hears of the place may want the descriptor.
-        drop(socket);
-        terms.talk.tell(&Event::Disconnected { from, bytes, error: ended.as_ref().err() });
+        let ended = self.serve(socket);
+        let Self { from, bytes, begun, .. } = self;
+        let (error, seconds) = (ended.as_ref().err(), begun.elapsed().as_secs_f64());
+        terms.talk.tell(&Event::Disconnected { from, bytes, seconds, error });
+        // The descriptor went before: whoever hears of the place may want it.
         drop(place);
     }
 
-    fn echo(&mut self) -> Result<()> {
-        self.socket.set_timeout(self.terms.idle);
-        self.socket.setsockopt(SocketOption::KEEPALIVE, true)?;
-        self.socket.setsockopt(SocketOption::NODELAY, true)?;
+    /// From the handshake, if there is one, to the end; then the socket is closed.
+    fn serve(&mut self, socket: Socket) -> Result<()> {
+        socket.set_timeout(self.terms.timeout);
+        if socket.family()? != Family::UNIX {
+            socket.setsockopt(SocketOption::KEEPALIVE, true)?;
+            socket.setsockopt(SocketOption::NODELAY, true)?;
+        }
+        let terms = Arc::clone(&self.terms);
+        // The whole handshake has the time of one wait, however it drips.
+        let view = socket.until(Deadline::after(terms.timeout)).cancelled_by(&terms.stop);
+        let session = terms.tls.as_ref().map(|tls| tls.begin(view)).transpose();
+        match session {
+            Err(error) if error.is_cancelled() => Ok(()),
+            session => self.echo(&Wire::new(socket, session?)),
+        }
+    }
+
+    fn echo(&mut self, wire: &Wire) -> Result<()> {
+        let terms = Arc::clone(&self.terms);
         let mut buffer = vec![0; BUFFER];
         loop {
-            match self.socket.cancelled_by(&self.terms.stop).recv_into(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(len) => self.answer(&buffer[..len])?,
-                Err(error) if error.is_cancelled() => return self.drain(&mut buffer),
+            match wire.recv_into(wire.socket().cancelled_by(&terms.stop), &mut buffer) {
+                Ok(0) => return self.answer_the_end(wire),
+                Ok(len) => self.answer(wire, &buffer[..len])?,
+                Err(error) if error.is_cancelled() => return self.drain(wire, &mut buffer),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    fn answer(&mut self, data: &[u8]) -> Result<()> {
-        let sent = self.socket.cancelled_by(&self.terms.abort).sendall(data);
+    fn answer(&mut self, wire: &Wire, data: &[u8]) -> Result<()> {
+        let sent = wire.sendall(wire.socket().cancelled_by(&self.terms.abort), data);
         if sent.is_err() {
             // Nobody reads: let the system throw away what is left, instead of keeping it for minutes.
-            let _may_be_gone = self.socket.setsockopt(SocketOption::LINGER, Some(Duration::ZERO));
+            let _may_be_gone = wire.socket().setsockopt(SocketOption::LINGER, Some(Duration::ZERO));
         }
         self.bytes += sent.as_ref().map_or_else(Error::bytes_moved, |()| data.len() as u64);
         sent
     }
 
+    /// The client has ended its data: under TLS an end of ours says that nothing is missing. Closing says it else.
+    fn answer_the_end(&self, wire: &Wire) -> Result<()> {
+        if wire.tls().is_some() {
+            // The client may be gone, which is its right by now.
+            let _gone = wire.end(wire.socket().cancelled_by(&self.terms.abort));
+        }
+        Ok(())
+    }
+
     /// The end was called for: what has arrived is answered, then the client is asked to leave. When it must have left
     /// is for one to say, who counts those that have not.
-    fn drain(&mut self, buffer: &mut [u8]) -> Result<()> {
+    fn drain(&mut self, wire: &Wire, buffer: &mut [u8]) -> Result<()> {
         loop {
-            match self.socket.with_flags(MessageFlags::DONTWAIT).recv_into(buffer) {
-                Ok(0) => return Ok(()),
-                Ok(len) => self.answer(&buffer[..len])?,
+            match wire.recv_into(wire.socket().with_flags(MessageFlags::DONTWAIT), buffer) {
+                Ok(0) => return self.answer_the_end(wire),
+                Ok(len) => self.answer(wire, &buffer[..len])?,
                 Err(error) if error.is_would_block() => break,
                 Err(error) => return Err(error),
             }
         }
-        self.socket.shutdown(Shutdown::WRITE)?;
-        while self.socket.cancelled_by(&self.terms.abort).recv_into(buffer)? > 0 {}
+        let terms = Arc::clone(&self.terms);
+        let view = wire.socket().cancelled_by(&terms.abort);
+        wire.end(view)?;
+        while wire.recv_into(view, buffer)? > 0 {}
         Ok(())
     }
 }

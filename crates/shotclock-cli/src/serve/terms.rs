@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use shotclock::{Canceller, Timeout};
+use shotclock::{Canceller, ServerPolicy, Timeout};
 
 use super::event::Talk;
+use crate::tls::Server;
 
 /// How long clients may take to leave once the end was called for.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
@@ -14,7 +15,11 @@ pub(crate) const CUT_OFF: Duration = Duration::from_secs(1);
 
 pub(crate) struct Terms {
     /// The longest wait for one client.
-    pub(crate) idle: Timeout,
+    pub(crate) timeout: Timeout,
+    /// What bounds each connection as a whole.
+    pub(crate) policy: ServerPolicy,
+    /// With what TCP clients are met.
+    pub(crate) tls: Option<Server>,
     /// How many TCP clients at once.
     pub(crate) most_connections: usize,
     /// How many datagrams a second one source gets.
@@ -29,7 +34,9 @@ pub(crate) struct Terms {
 impl Terms {
     pub(crate) fn new(talk: Talk) -> Self {
         Self {
-            idle: Duration::from_secs(60).into(),
+            timeout: Duration::from_secs(60).into(),
+            policy: ServerPolicy::new(),
+            tls: None,
             most_connections: 4096,
             most_answers: NonZeroU32::new(1000),
             stop: Canceller::new(),

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::race::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved, is_shortage};
 use crate::addr::Address;
-use crate::constant::{AddressInfoFlags, Kind, Protocol};
+use crate::constant::{Family, Kind, Protocol};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::names::{AddressInfoHints, Lookup};
@@ -58,6 +58,7 @@ pub struct Connector<'c> {
     deadline: Deadline,
     cancellers: Cancellers<'c>,
     local_address: Option<Address>,
+    family: Family,
     attempt_delay: Timeout,
 }
 
@@ -80,6 +81,7 @@ impl<'c> Connector<'c> {
             deadline: Deadline::NEVER,
             cancellers: Cancellers::NONE,
             local_address: None,
+            family: Family::UNSPEC,
             attempt_delay: ATTEMPT_DELAY,
         }
     }
@@ -177,6 +179,23 @@ impl<'c> Connector<'c> {
         self
     }
 
+    /// The only family of addresses that is asked for, where the target is a name; [`Family::UNSPEC`], as at first, for
+    /// all. An address is taken as it is.
+    ///
+    /// ```
+    /// use shotclock::{Connector, Family};
+    /// let listener = shotclock::create_server(("127.0.0.1", 0))?;
+    /// let port = listener.getsockname()?.port().unwrap();
+    /// let socket = Connector::new().family(Family::INET).connect(("localhost", port))?;
+    /// assert_eq!(socket.family()?, Family::INET);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn family(mut self, family: Family) -> Self {
+        self.family = family;
+        self
+    }
+
     /// Connects; see [`create_connection`].
     ///
     /// # Errors
@@ -195,7 +214,7 @@ impl<'c> Connector<'c> {
         let limit =
             Limit { timeout: self.timeout, deadline: self.deadline, cancellers: self.cancellers, ..Limit::NONE };
         let limit = limit.begun(Deadline::now());
-        self.connect_to_one_of(candidates(target, limit)?, limit).map_err(|error| error.to(target))
+        self.connect_to_one_of(candidates(target, self.family, limit)?, limit).map_err(|error| error.to(target))
     }
 
     fn connect_to_one_of(&self, candidates: Vec<Candidate>, limit: Limit<'_>) -> Result<Socket> {
@@ -265,14 +284,14 @@ impl Entrants for Attempts {
 }
 
 /// The addresses to try, looked up under the limit if need be.
-fn candidates(target: Target<'_>, limit: Limit<'_>) -> Result<Vec<Candidate>> {
+fn candidates(target: Target<'_>, family: Family, limit: Limit<'_>) -> Result<Vec<Candidate>> {
     let (host, port) = match target {
         Target::Address(address) => {
             return Ok(vec![Candidate { address, kind: Kind::STREAM, protocol: Protocol::DEFAULT }]);
         }
         Target::Name { host, port } => (host, port),
     };
-    let hints = AddressInfoHints { kind: Kind::STREAM, flags: AddressInfoFlags::NONE, ..AddressInfoHints::default() };
+    let hints = AddressInfoHints { family, kind: Kind::STREAM, ..AddressInfoHints::default() };
     // As in Python, no host at all is this machine.
     let host = (!host.is_empty()).then_some(host);
     let found = Lookup::under(limit).getaddrinfo(host, port, &hints);

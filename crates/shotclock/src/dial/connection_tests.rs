@@ -5,7 +5,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::*;
-use crate::constant::Family;
 use crate::dial::{ServerBuilder, create_server};
 use crate::error::LimitKind;
 use crate::wait::DeadlineScope;

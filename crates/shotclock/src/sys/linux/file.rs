@@ -1,9 +1,11 @@
 //! Files of any kind, for the Python face: whether a call on one may have to wait, and the end of a child as a file.
 
 use std::cell::Cell;
+use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, FromRawFd};
 
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use rustix::io::{ReadWriteFlags, preadv2, pwritev2};
 
 use super::{BorrowedHandle, Errno, OwnedHandle, Readiness, fork, last_errno};
 
@@ -70,15 +72,12 @@ pub fn is_main_thread() -> bool {
 }
 
 /// Reads what is there, as far as that is possible without a wait, whatever the file's O_NONBLOCK. Source: preadv2(2),
-/// RWF_NOWAIT, which pipes know from Linux 6.4 on.
+/// RWF_NOWAIT, which pipes know from Linux 6.4 on. It is asked of the kernel, since glibc has it from 2.26 only.
 ///
 /// # Errors
 /// EAGAIN where it would have to wait, EOPNOTSUPP of a file that cannot say, and those of read(2).
 pub fn read_now(fd: BorrowedHandle<'_>, room: &mut [u8]) -> Result<usize, Errno> {
-    let part = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
-    // SAFETY: the one part is ours to be written for the length of the call; -1 is the file's own offset.
-    let len = unsafe { libc::preadv2(fd.as_raw_fd(), &raw const part, 1, -1, libc::RWF_NOWAIT) };
-    usize::try_from(len).map_err(|_| last_errno())
+    preadv2(fd, &mut [IoSliceMut::new(room)], OWN_OFFSET, ReadWriteFlags::NOWAIT)
 }
 
 /// Writes as much as is possible without a wait, as [`read_now`] reads.
@@ -86,8 +85,8 @@ pub fn read_now(fd: BorrowedHandle<'_>, room: &mut [u8]) -> Result<usize, Errno>
 /// # Errors
 /// As there, and those of write(2).
 pub fn write_now(fd: BorrowedHandle<'_>, bytes: &[u8]) -> Result<usize, Errno> {
-    let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    // SAFETY: the one part is only read, for the length of the call; -1 is the file's own offset.
-    let len = unsafe { libc::pwritev2(fd.as_raw_fd(), &raw const part, 1, -1, libc::RWF_NOWAIT) };
-    usize::try_from(len).map_err(|_| last_errno())
+    pwritev2(fd, &[IoSlice::new(bytes)], OWN_OFFSET, ReadWriteFlags::NOWAIT)
 }
+
+/// -1: the file's own offset.
+const OWN_OFFSET: u64 = u64::MAX;

@@ -11,6 +11,8 @@ use std::{fs, process, ptr};
 
 use rustix::fs::{FileType, fstat};
 
+use super::thread;
+
 /// The most descriptors of one call that are looked at.
 const MOST: usize = 1024;
 
@@ -29,8 +31,7 @@ pub fn is_known() -> bool {
 /// assert_ne!(shotclock::unstable::stuck::own_number(), 0);
 /// ```
 pub fn own_number() -> u32 {
-    // SAFETY: it has no preconditions; numbers of threads are positive.
-    unsafe { libc::gettid().cast_unsigned() }
+    thread::own_names().1
 }
 
 /// Whether there is a thread of this process with this number.

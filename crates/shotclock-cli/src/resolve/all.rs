@@ -1,43 +1,25 @@
-//! `shotclock resolve`: all that the system's resolver knows of a name or an address, in time.
+//! All that the system's resolver knows of a name or an address: four questions at once.
 
 use std::fmt::Display;
 use std::io;
 use std::thread::{ScopedJoinHandle, scope};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use shotclock::{AddressInfo, AddressInfoHints, Deadline, Error, HostEntry, Kind, Lookup, Timeout};
+use shotclock::{AddressInfo, AddressInfoHints, Deadline, Error, Family, HostEntry, Kind, Lookup};
 
-use crate::arguments::{self, SECONDS};
+use super::arguments::Arguments;
+use super::records::ip;
 use crate::failure::{Code, Failure, code_of};
 use crate::output;
 use crate::thread;
 
-/// Ask the system's resolver all it knows of a name or an address
-///
-/// Four questions at once, under one limit: getaddrinfo, gethostbyname_ex (IPv4 only, with aliases), gethostbyaddr and
-/// getfqdn. What is answered in time is printed, and each line that failed says why.
-///
-/// The exit code is 0 if the name has an address, 3 if it has none, 10 if none was found within the limit.
-#[derive(clap::Args)]
-#[command(after_help = "\
-Examples:
-  shotclock resolve localhost
-  shotclock resolve 127.0.0.1 --json
-  shotclock resolve example.org --timeout 0.5")]
-pub(crate) struct Arguments {
-    /// A host's name, or an address
-    #[arg(value_name = "NAME|ADDRESS", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    name: String,
-    /// How long all of it may take; 0 or none: for ever
-    #[arg(long, value_name = SECONDS, default_value = "5", value_parser = arguments::limit, allow_hyphen_values = true)]
-    timeout: Timeout,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let answers = Answers::ask(&arguments.name, Deadline::after(arguments.timeout));
+/// Asks, and prints what was answered in time.
+pub(super) fn ask(arguments: &Arguments, until: Deadline) -> Result<(), Failure> {
+    let answers = Answers::ask(&arguments.name, arguments.families.wanted(), until);
+    if arguments.verbose {
+        answers.say_how_long();
+    }
     if arguments.json {
         output::json(&answers.to_json(&arguments.name))?;
     } else {
@@ -53,24 +35,41 @@ struct Answers {
     by_name: Result<HostEntry, Error>,
     by_address: Result<HostEntry, Error>,
     fqdn: Result<String, Error>,
+    /// How long each took, in that order.
+    took: [Duration; 4],
 }
 
 impl Answers {
     /// Asks all four at once, so that one that hangs does not use up the others' time.
-    fn ask(name: &str, deadline: Deadline) -> Self {
+    fn ask(name: &str, family: Family, deadline: Deadline) -> Self {
         let lookup = Lookup::until(deadline);
-        let hints = AddressInfoHints { kind: Kind::STREAM, ..AddressInfoHints::default() };
+        let hints = AddressInfoHints { family, kind: Kind::STREAM, ..AddressInfoHints::default() };
+        let by_name = || timed(|| lookup.gethostbyname_ex(name));
+        let by_address = || timed(|| lookup.gethostbyaddr(name));
+        let fqdn = || timed(|| lookup.getfqdn(name));
         scope(|scope| {
-            let by_name = thread::start_in(scope, "by name", || lookup.gethostbyname_ex(name));
-            let by_address = thread::start_in(scope, "by address", || lookup.gethostbyaddr(name));
-            let fqdn = thread::start_in(scope, "fqdn", || lookup.getfqdn(name));
+            let other = (
+                thread::start_in(scope, "by name", by_name),
+                thread::start_in(scope, "by address", by_address),
+                thread::start_in(scope, "fqdn", fqdn),
+            );
+            let addresses = timed(|| lookup.getaddrinfo(name, None, &hints));
+            let others = (joined(other.0, by_name), joined(other.1, by_address), joined(other.2, fqdn));
             Self {
-                addresses: lookup.getaddrinfo(name, None, &hints),
-                by_name: joined(by_name, || lookup.gethostbyname_ex(name)),
-                by_address: joined(by_address, || lookup.gethostbyaddr(name)),
-                fqdn: joined(fqdn, || lookup.getfqdn(name)),
+                took: [addresses.1, others.0.1, others.1.1, others.2.1],
+                addresses: addresses.0,
+                by_name: others.0.0,
+                by_address: others.1.0,
+                fqdn: others.2.0,
             }
         })
+    }
+
+    fn say_how_long(&self) {
+        let questions = ["getaddrinfo", "gethostbyname_ex", "gethostbyaddr", "getfqdn"];
+        for (question, took) in questions.iter().zip(self.took) {
+            output::say(format_args!("* {:.4} s: {question}", took.as_secs_f64()));
+        }
     }
 
     fn print(&self) -> io::Result<()> {
@@ -117,6 +116,13 @@ impl Answers {
     }
 }
 
+/// What was answered, and how long that took.
+fn timed<T>(ask: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let answer = ask();
+    (answer, begun.elapsed())
+}
+
 /// What a thread was answered. Without a thread for it, the question is asked here, after the others. A lookup does not
 /// panic; if it did, the panic goes on here.
 fn joined<T>(asked: io::Result<ScopedJoinHandle<'_, T>>, ask: impl FnOnce() -> T) -> T {
@@ -142,12 +148,6 @@ fn row(question: &str, answer: impl Display) -> io::Result<()> {
 
 fn failed(error: &Error) -> String {
     format!("failed: {error}")
-}
-
-/// The address without the port, which nobody asked for; with its scope, if it has one.
-fn ip(info: &AddressInfo) -> String {
-    let shown = info.address.to_string();
-    shown.rsplit_once(':').map_or(shown.as_str(), |(ip, _)| ip).trim_matches(['[', ']']).to_owned()
 }
 
 fn json_error(error: &Error) -> Value {
