@@ -303,6 +303,9 @@ def start_peer(
     seed: int,
     max_connections: int,
     max_bytes: int,
+    to_host: str,
+    to_port: int,
+    side: str,
     /,
 ) -> tuple[object, str, int]:
     """Start a misbehaving peer; gives it, and where it listens. Bytes and nanoseconds (amount) are 64 bits."""

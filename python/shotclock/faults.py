@@ -34,6 +34,7 @@ _DEFAULTS = {argument: default for _, _, argument, default in _native.peer_modes
 MODES: tuple[str, ...] = tuple(_ARGUMENTS)
 """The ways to misbehave, by the names that the command has for them."""
 
+_SIDES = ("server", "client", "both")
 _SECOND = 10**9
 _MOST = 2**64 - 1
 # No clock of the system will ever show a later time.
@@ -61,7 +62,8 @@ class Peer:
     """A peer on loopback that misbehaves in one way until it is stopped; then nothing of it is left.
 
     The modes, each with the argument that it takes and that one's default: ``after`` is a number of bytes that go well
-    before, ``every`` the seconds between two bytes, ``delay`` the seconds by which an answer is late.
+    before, ``every`` the seconds between two bytes, ``delay`` the seconds by which something is late, ``size`` the bytes of
+    a piece, ``rate`` the bytes a second.
 
     - ``silent``: TCP: accepts, and never answers
     - ``full-backlog``: TCP: accepts nobody, and its queue is full: a connect hangs
@@ -82,10 +84,21 @@ class Peer:
     - ``dns-slow``, ``delay=1``: Name server: answers after a delay
     - ``dns-truncated``: Name server: answers by UDP that the answer was truncated, and never by TCP
     - ``dns-garbage``: Name server: answers with garbage
+    - ``proxy-late``, ``delay=1``: Proxy: passes everything on after a delay
+    - ``proxy-slow``, ``rate=1024``: Proxy: passes on so many bytes a second
+    - ``proxy-slice``, ``size=1``: Proxy: passes everything on in pieces of so many bytes, a millisecond apart
+    - ``proxy-late-end``, ``delay=1``: Proxy: passes everything on, but the end of the data after a delay
+    - ``proxy-stall``, ``after=0``: Proxy: passes so many bytes on, and then nothing more
+    - ``proxy-hold``, ``delay=1``: Proxy: passes nothing on, and ends the connection after a delay
+    - ``proxy-reset``, ``after=0``: Proxy: passes so many bytes on, and resets the connection
+    - ``proxy-limit``, ``after=0``: Proxy: passes so many bytes on, and ends the connection
 
     TCP modes send ``content`` (64 KiB of lines, if nothing else is said) unasked, or with ``when_asked`` once the client has
     sent something, so that nothing befalls one that still connects (above all no reset). They throw away what comes. UDP
     modes echo. A name server knows every name, as 127.0.0.1 and ::1, by UDP and TCP. Garbage is made from ``seed``.
+
+    A proxy stands in front of the server at ``to``, an IP address and a port, and passes on what comes, in both directions;
+    the fault befalls what the server sends, or with ``side="client"`` what the client does, or ``"both"``.
 
     The fault befalls every connection, datagram or query; or only those after the first ``skip``, of these each
     ``every_nth``, and so many as ``take``. The others get what they should. ``max_connections`` are served at once, and
@@ -106,6 +119,8 @@ class Peer:
         after: int | None = None,
         every: float | None = None,
         delay: float | None = None,
+        size: int | None = None,
+        rate: int | None = None,
         content: bytes | bytearray | memoryview | None = None,
         when_asked: bool = False,
         seed: int = 0,
@@ -115,11 +130,16 @@ class Peer:
         max_connections: int = 256,
         max_bytes: int = 1 << 30,
         address: tuple[str, int] = ("127.0.0.1", 0),
+        to: tuple[str, int] | None = None,
+        side: str = "server",
     ) -> None:
-        amount = _amount(mode, {"after": after, "every": every, "delay": delay})
+        amount = _amount(mode, {"after": after, "every": every, "delay": delay, "size": size, "rate": rate})
         if content is not None and not isinstance(content, (bytes, bytearray, memoryview)):
             raise TypeError(f"content={content!r}: expected bytes")
-        host, port = _address(address)
+        host, port = _address("address", address)
+        to_host, to_port = _server(mode, to)
+        if side not in _SIDES:
+            raise ValueError(f"side={side!r}: expected one of {_listed(_SIDES)}")
         self.mode = mode
         self._peer, self.host, self.port = _native.start_peer(
             mode,
@@ -134,6 +154,9 @@ class Peer:
             _number("seed", seed),
             _number("max_connections", max_connections, 1, 65_536),
             _number("max_bytes", max_bytes),
+            to_host,
+            to_port,
+            side,
         )
 
     @property
@@ -183,20 +206,31 @@ def _amount(mode: str, given: dict[str, float | None]) -> int:
     if not taken:
         return 0
     value, default = given[taken], _DEFAULTS[taken]
-    if taken == "after":
+    if taken in ("after", "size", "rate"):
         return _number(taken, int(default) if value is None else value)
     return _nanoseconds(taken, float(default) if value is None else value)
 
 
-def _address(address: object) -> tuple[str, int]:
+def _address(name: str, address: object) -> tuple[str, int]:
     if not isinstance(address, tuple) or len(address) != 2 or not isinstance(address[0], str):
-        raise TypeError(f"address={address!r}: expected a tuple (host, port)")
+        raise TypeError(f"{name}={address!r}: expected a tuple (host, port)")
     host, port = address
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        raise ValueError(f"address={address!r}: expected an IP address as the host") from None
+        raise ValueError(f"{name}={address!r}: expected an IP address as the host") from None
     return host, _number("port", port, 0, 65_535)
+
+
+def _server(mode: str, to: object) -> tuple[str, int]:
+    """Find the server that a proxy stands in front of; no host for modes that have none."""
+    if mode.startswith("proxy-"):
+        if to is None:
+            raise TypeError(f"{mode} needs to=(host, port), the server that it stands in front of")
+        return _address("to", to)
+    if to is not None:
+        raise TypeError(f"to={to!r}: {mode} stands in front of no server; only proxies do")
+    return "", 0
 
 
 def _number(name: str, value: object, least: int = 0, most: int = _MOST) -> int:

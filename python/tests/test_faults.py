@@ -235,10 +235,10 @@ def test_a_peer_tells_where_it_is(misbehaving_peer):
 @pytest.mark.parametrize(
     ("error", "arguments", "text"),
     [
-        (ValueError, {"mode": "drop"}, r"mode 'drop': expected one of silent, full-backlog, .*, dns-garbage$"),
-        (TypeError, {"mode": 3}, r"mode 3: expected a str, one of silent, .*, dns-garbage$"),
-        (TypeError, {"mode": "silent", "after": 3}, r"after=3: silent takes no after; stall, .*, tls-stall do"),
-        (TypeError, {"mode": "drip", "delay": 3}, r"delay=3: drip takes no delay; udp-late, dns-slow do"),
+        (ValueError, {"mode": "drop"}, r"mode 'drop': expected one of silent, full-backlog, .*, proxy-limit$"),
+        (TypeError, {"mode": 3}, r"mode 3: expected a str, one of silent, .*, proxy-limit$"),
+        (TypeError, {"mode": "silent", "after": 3}, r"after=3: silent takes no after; stall, .*, proxy-limit do"),
+        (TypeError, {"mode": "drip", "delay": 3}, r"delay=3: drip takes no delay; udp-late, dns-slow, proxy-late, .* do"),
         (ValueError, {"mode": "stall", "after": -1}, r"after=-1: expected an int from 0 to 18446744073709551615"),
         (TypeError, {"mode": "stall", "after": 1.5}, r"after=1.5: expected an int"),
         (TypeError, {"mode": "stall", "after": True}, r"after=True: expected an int"),
@@ -251,6 +251,11 @@ def test_a_peer_tells_where_it_is(misbehaving_peer):
         (ValueError, {"mode": "silent", "max_connections": 0}, r"max_connections=0: expected an int from 1 to 65536"),
         (ValueError, {"mode": "silent", "address": ("localhost", 0)}, r"'localhost'.*expected an IP address as the host"),
         (TypeError, {"mode": "silent", "address": "::1"}, r"address='::1': expected a tuple \(host, port\)"),
+        (TypeError, {"mode": "proxy-late"}, r"proxy-late needs to=\(host, port\)"),
+        (TypeError, {"mode": "silent", "to": ("::1", 1)}, r"silent stands in front of no server"),
+        (ValueError, {"mode": "proxy-late", "to": ("localhost", 1)}, r"to=.*expected an IP address as the host"),
+        (ValueError, {"mode": "silent", "side": "left"}, r"side='left': expected one of server, client, both"),
+        (TypeError, {"mode": "proxy-slice", "size": 1.5}, r"size=1.5: expected an int"),
         (ValueError, {"mode": "silent", "address": ("::1", 65536)}, r"port=65536: expected an int from 0 to 65535"),
     ],
 )
@@ -267,25 +272,47 @@ def test_nothing_is_left_however_it_ends(mode):
         return len([file for file in files if "eventfd" not in file]), len(os.listdir("/proc/self/task"))
 
     def met():
-        peer = faults.Peer(mode)
-        if mode in STREAMS and mode != "reset":
+        is_proxy = mode.startswith("proxy-")
+        peer = faults.Peer(mode, **({"to": real.getsockname()} if is_proxy else {}))
+        if (is_proxy or mode in STREAMS) and not mode.endswith("reset"):
             socket.create_connection(peer.address, 5).close()
         return peer
 
-    before = left()
-    peer = met()
-    assert left() > before
-    peer.stop()
-    peer.stop()
-    peer.events()
-    with met():
-        pass
-    del peer
-    met()
-    deadline = time.monotonic() + 10
-    # A thread that was joined may still be listed for a moment.
-    while left() != before:
-        assert time.monotonic() < deadline, left()
+    with socket.create_server(("127.0.0.1", 0)) as real:
+        before = left()
+        peer = met()
+        assert left() > before
+        peer.stop()
+        peer.stop()
+        peer.events()
+        with met():
+            pass
+        del peer
+        met()
+        deadline = time.monotonic() + 10
+        # A thread that was joined may still be listed for a moment.
+        while left() != before:
+            assert time.monotonic() < deadline, left()
+
+
+def test_a_proxy_stands_in_front_of_a_real_server(misbehaving_peer):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        proxy = misbehaving_peer("proxy-limit", after=5, side="client", to=listener.getsockname())
+        with socket.create_connection(proxy.address, 5) as client:
+            server, _ = listener.accept()
+            with server:
+                server.settimeout(5)
+                server.sendall(b"much more than five")
+                assert client.recv(100) == b"much more than five"
+                client.sendall(b"12345")
+                assert server.recv(100) == b"12345"
+                assert server.recv(100) == b""
+    proxy.stop()
+    assert [(event.event, event.sent, event.received) for event in proxy.events()] == [
+        ("opened", 0, 0),
+        ("cut_off", 19, 5),
+        ("closed", 19, 5),
+    ]
 
 
 def test_there_is_an_end_to_the_events(connected):

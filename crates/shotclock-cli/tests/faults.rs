@@ -214,6 +214,55 @@ fn a_port_that_is_taken_is_a_failure() {
 }
 
 #[test]
+fn a_proxy_stands_in_front_of_a_real_server() {
+    let (_server, real) = Program::serve("tcp");
+    let (mut proxy, address) = faults(&format!("proxy-limit --after 12 --side client --to {real}"));
+    let client = connect(address);
+    programs::echo(&client, b"hello");
+    client.sendall(b"much too much").unwrap();
+    let mut back = Vec::new();
+    while let Ok(more) = client.recv(100)
+        && !more.is_empty()
+    {
+        back.extend(more);
+    }
+    assert!(b"much to".starts_with(&back), "{back:?}");
+    proxy.wait_for("cut_off");
+
+    let begun = Instant::now();
+    let (_proxy, address) = faults(&format!("proxy-late --delay 100ms --to localhost:{} -4", real.port()));
+    programs::echo(&connect(address), b"hello");
+    assert!(begun.elapsed() >= Duration::from_millis(100), "early: {:?}", begun.elapsed());
+
+    for (words, expected) in [
+        ("proxy-stall", "a proxy needs --to HOST:PORT"),
+        ("proxy-stall --to localhost", "--to: expected HOST:PORT"),
+        ("proxy-stall --to localhost:1 --side left", "expected server, client or both"),
+        ("silent --to 127.0.0.1:1", "only a proxy stands in front of a server"),
+    ] {
+        let (output, code) = run(&format!("faults {words}"));
+        assert!(code != 0 && text(&output.stderr).contains(expected), "{words}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn who_names_no_mode_is_told_which_there_are_and_what_they_are_told() {
+    let (output, code) = run("faults nosuch");
+    let said = text(&output.stderr);
+    assert!(code == 2 && said.contains("'nosuch'"), "{said}");
+    let (help, _) = run("faults --help");
+    let help = text(&help.stdout);
+    for mode in shotclock_faults::MODES {
+        assert!(said.contains(mode.name), "{}: {said}", mode.name);
+        let Some(argument) = mode.argument() else { continue };
+        let (_, told) = help.split_once("Options of single modes").unwrap();
+        let (_, modes) = told.split_once(&format!("--{} <", argument.option)).unwrap();
+        let (modes, _) = modes.split_once("\n  --").or_else(|| modes.split_once("\n\n")).unwrap();
+        assert!(modes.contains(mode.name), "{}: {told}", mode.name);
+    }
+}
+
+#[test]
 fn every_mode_has_an_example_that_starts() {
     let (output, _) = run("faults --help");
     let help = text(&output.stdout);
@@ -222,7 +271,7 @@ fn every_mode_has_an_example_that_starts() {
     let modes = modes.lines().take_while(|line| !line.is_empty());
     let modes = modes.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|mode| !mode.is_empty());
     let modes: Vec<&str> = modes.collect();
-    assert_eq!(modes.len(), 19, "{help}");
+    assert_eq!(modes.len(), 27, "{help}");
     for mode in modes {
         let example = examples.lines().find_map(|line| line.trim().strip_prefix(&format!("shotclock faults {mode}")));
         let example = example.unwrap_or_else(|| panic!("no example for {mode}"));

@@ -18,8 +18,8 @@ pub(crate) struct Connection {
     pub(crate) socket: Socket,
     client: SocketAddr,
     number: u64,
-    terms: Arc<Terms>,
-    traffic: Traffic,
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) traffic: Traffic,
 }
 
 impl Connection {
@@ -49,7 +49,7 @@ impl Connection {
         if terms.when_asked {
             self.wait_to_be_asked()?;
         }
-        if !terms.selection.befalls(self.number) {
+        if !self.is_befallen() {
             self.send(content)?;
             return self.end();
         }
@@ -65,6 +65,11 @@ impl Connection {
             StreamFault::Flood => self.flood(content),
             StreamFault::TlsStall { after } => self.stall_handshake(after),
         }
+    }
+
+    /// Whether it is one of those that the fault befalls.
+    pub(crate) fn is_befallen(&self) -> bool {
+        self.terms.selection.befalls(self.number)
     }
 
     /// Sends nothing more, and reads on until the connection is no more. A client that has ended its data may still
@@ -85,7 +90,7 @@ impl Connection {
     }
 
     /// Until the client has sent something, or ended its data. Nothing is read: how that is done is the fault's own.
-    fn wait_to_be_asked(&self) -> Result<()> {
+    pub(crate) fn wait_to_be_asked(&self) -> Result<()> {
         let socket = self.socket.cancelled_by(&self.terms.stop);
         socket.with_flags(MessageFlags::PEEK).recv_into(&mut [0]).map(drop)
     }
@@ -116,21 +121,10 @@ impl Connection {
     }
 
     fn reset(&mut self) -> Result<()> {
-        self.wait_for_acknowledgement()?;
+        self.terms.wait_for_acknowledgement(&self.socket)?;
         self.socket.setsockopt(SocketOption::LINGER, Some(Duration::ZERO))?;
         self.socket.close()?;
         self.tell(EventKind::Reset);
-        Ok(())
-    }
-
-    /// Until all that was sent has arrived at the client's system. Nothing announces that, so it looks again after
-    /// 1, 2, 4 .. 32 ms.
-    fn wait_for_acknowledgement(&self) -> Result<()> {
-        let mut looks = 0;
-        while !self.socket.is_acknowledged()? {
-            self.terms.pause(Duration::from_millis(1 << looks.min(5)))?;
-            looks += 1;
-        }
         Ok(())
     }
 
@@ -200,19 +194,18 @@ impl Connection {
     }
 
     fn exhausted(&self) -> Error {
-        let text = format!("it has moved {} bytes, as many as one connection may", self.terms.most_bytes);
-        Error::other("exchange", io::Error::new(io::ErrorKind::InvalidData, text))
+        self.terms.exhausted()
     }
 
     pub(crate) fn client(&self) -> SocketAddr {
         self.client
     }
 
-    fn tell(&self, kind: EventKind) {
+    pub(crate) fn tell(&self, kind: EventKind) {
         self.terms.tell(self.event(kind));
     }
 
-    fn event(&self, kind: EventKind) -> Event {
+    pub(crate) fn event(&self, kind: EventKind) -> Event {
         let Traffic { sent, received, .. } = self.traffic;
         Event { sent, received, ..Event::new(kind, self.number, Some(self.client)) }
     }

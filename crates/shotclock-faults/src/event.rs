@@ -81,6 +81,8 @@ pub enum EventKind {
     Reset,
     /// Our side of the data was ended, in the midst of it.
     HalfClosed,
+    /// A proxy ended both connections, in the midst of the data.
+    CutOff,
     /// A connection is over.
     Closed,
     /// A datagram or query was answered as it should be.
@@ -91,7 +93,7 @@ pub enum EventKind {
     Duplicated,
     /// Its answer is held back until the next one has gone.
     HeldBack,
-    /// Its answer will go later.
+    /// Its answer will go later, or a connection's end.
     Delayed,
     /// It was answered that the answer was truncated.
     Truncated,
@@ -118,6 +120,7 @@ impl EventKind {
             Self::Stalled => "stalled",
             Self::Reset => "reset",
             Self::HalfClosed => "half_closed",
+            Self::CutOff => "cut_off",
             Self::Closed => "closed",
             Self::Answered => "answered",
             Self::Dropped => "dropped",

@@ -21,6 +21,8 @@ pub enum Fault {
     Datagram(DatagramFault),
     /// A name server, by UDP and TCP on one port, that misbehaves.
     NameServer(NameServerFault),
+    /// A proxy in front of a TCP server that misbehaves ([`PeerBuilder::to`](crate::PeerBuilder::to) says which server).
+    Proxy(ProxyFault),
 }
 
 /// How a TCP server misbehaves to one connection.
@@ -148,6 +150,103 @@ pub enum NameServerFault {
     Garbage,
 }
 
+/// How a proxy misbehaves to one connection, which it passes on to a server and back.
+///
+/// The fault befalls what the server sends, or what the client does, or both
+/// ([`PeerBuilder::side`](crate::PeerBuilder::side)); what goes the other way is passed on as it is, and so is every
+/// connection that nothing befalls.
+///
+/// ```
+/// use shotclock::{create_connection, create_server};
+/// use shotclock_faults::{PeerBuilder, ProxyFault};
+/// use std::time::Duration;
+/// let server = create_server(([127, 0, 0, 1], 0))?;
+/// let to = server.getsockname()?.as_inet().unwrap();
+/// let proxy = PeerBuilder::new(ProxyFault::Limit { after: 5 }).to(to).start()?;
+/// let client = create_connection(proxy.address(), Duration::from_secs(5))?;
+/// let (behind, _) = server.accept()?;
+/// behind.sendall(b"hello, world")?;
+/// let mut begun = [0; 5];
+/// client.recv_exact(&mut begun)?;
+/// assert_eq!((&begun, client.recv(1)?), (b"hello", Vec::new()), "and no more");
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProxyFault {
+    /// Passes everything on, the end too, so much later.
+    Late {
+        /// How much later.
+        delay: Duration,
+    },
+    /// Passes on so many bytes a second.
+    Slow {
+        /// How many; zero is none at all.
+        rate: u64,
+    },
+    /// Passes everything on in pieces of so many bytes, a millisecond apart.
+    Slice {
+        /// How many bytes a piece has; zero is taken for one.
+        size: usize,
+    },
+    /// Passes everything on, but the end of the data so much later.
+    LateEnd {
+        /// How much later.
+        delay: Duration,
+    },
+    /// Passes so many bytes on and then nothing more, while it goes on reading; the connection stays.
+    Stall {
+        /// How many bytes.
+        after: usize,
+    },
+    /// Passes nothing on, and ends the connection after a delay.
+    Hold {
+        /// How long it holds the connection.
+        delay: Duration,
+    },
+    /// Passes so many bytes on, sees to it that they arrive, and resets both connections.
+    Reset {
+        /// How many bytes.
+        after: usize,
+    },
+    /// Passes so many bytes on, and ends both connections.
+    Limit {
+        /// How many bytes.
+        after: usize,
+    },
+}
+
+/// Whose data a proxy's fault befalls.
+///
+/// ```
+/// assert_eq!(shotclock_faults::Side::named("client"), Some(shotclock_faults::Side::Client));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What the server sends.
+    Server,
+    /// What the client sends.
+    Client,
+    /// What either sends, each for itself.
+    Both,
+}
+
+impl Side {
+    /// The one of this name: `server`, `client` or `both`.
+    ///
+    /// ```
+    /// assert!(shotclock_faults::Side::named("neither").is_none());
+    /// ```
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "server" => Some(Self::Server),
+            "client" => Some(Self::Client),
+            "both" => Some(Self::Both),
+            _ => None,
+        }
+    }
+}
+
 impl Fault {
     /// The protocols by which it is met.
     ///
@@ -157,7 +256,7 @@ impl Fault {
     /// ```
     pub const fn protocols(self) -> &'static [&'static str] {
         match self {
-            Self::FullBacklog | Self::Stream(_) => &["tcp"],
+            Self::FullBacklog | Self::Stream(_) | Self::Proxy(_) => &["tcp"],
             Self::Datagram(_) => &["udp"],
             Self::NameServer(_) => &["tcp", "udp"],
         }
@@ -179,5 +278,11 @@ impl From<DatagramFault> for Fault {
 impl From<NameServerFault> for Fault {
     fn from(fault: NameServerFault) -> Self {
         Self::NameServer(fault)
+    }
+}
+
+impl From<ProxyFault> for Fault {
+    fn from(fault: ProxyFault) -> Self {
+        Self::Proxy(fault)
     }
 }

@@ -34,11 +34,13 @@ mod garbage;
 mod mode;
 mod name_server;
 mod peer;
+mod proxy;
+mod pump;
 mod terms;
 mod tls;
 
 pub use event::{Event, EventKind};
-pub use fault::{DatagramFault, Fault, NameServerFault, StreamFault};
+pub use fault::{DatagramFault, Fault, NameServerFault, ProxyFault, Side, StreamFault};
 pub use mode::{Argument, MODES, Mode, Unit};
 pub use peer::{Peer, PeerBuilder};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::fault::{DatagramFault, Fault, NameServerFault, StreamFault};
+use crate::fault::{DatagramFault, Fault, NameServerFault, ProxyFault, StreamFault};
 
 /// A way to misbehave, as people name it: an entry of [`MODES`].
 ///
@@ -34,6 +34,8 @@ enum Makes {
     After(fn(usize) -> Fault),
     Each(fn(Duration) -> Fault),
     Later(fn(Duration) -> Fault),
+    Sized(fn(usize) -> Fault),
+    Rated(fn(u64) -> Fault),
 }
 
 /// The one thing that some modes are told: how many bytes, or how long.
@@ -88,6 +90,10 @@ static INTERVAL: Argument = Argument {
 };
 static DELAY: Argument =
     Argument { option: "delay", keyword: "delay", says: "How much later", unit: Unit::Time, default: "1" };
+static SIZE: Argument =
+    Argument { option: "size", keyword: "size", says: "How many bytes a piece has", unit: Unit::Bytes, default: "1" };
+static RATE: Argument =
+    Argument { option: "rate", keyword: "rate", says: "How many bytes a second", unit: Unit::Bytes, default: "1024" };
 
 /// Every way to misbehave.
 ///
@@ -210,6 +216,54 @@ pub static MODES: &[Mode] = &[
         example: "--seed 7",
         makes: Makes::Plain(Fault::NameServer(NameServerFault::Garbage)),
     },
+    Mode {
+        name: "proxy-late",
+        does: "passes everything on after a delay",
+        example: "--delay 200ms --to 127.0.0.1:8080",
+        makes: Makes::Later(|delay| ProxyFault::Late { delay }.into()),
+    },
+    Mode {
+        name: "proxy-slow",
+        does: "passes on so many bytes a second",
+        example: "--rate 10240 --to 127.0.0.1:8080",
+        makes: Makes::Rated(|rate| ProxyFault::Slow { rate }.into()),
+    },
+    Mode {
+        name: "proxy-slice",
+        does: "passes everything on in pieces of so many bytes, a millisecond apart",
+        example: "--size 3 --to 127.0.0.1:8080",
+        makes: Makes::Sized(|size| ProxyFault::Slice { size }.into()),
+    },
+    Mode {
+        name: "proxy-late-end",
+        does: "passes everything on, but the end of the data after a delay",
+        example: "--delay 5 --to 127.0.0.1:8080",
+        makes: Makes::Later(|delay| ProxyFault::LateEnd { delay }.into()),
+    },
+    Mode {
+        name: "proxy-stall",
+        does: "passes so many bytes on, and then nothing more",
+        example: "--after 1000 --to 127.0.0.1:8080",
+        makes: Makes::After(|after| ProxyFault::Stall { after }.into()),
+    },
+    Mode {
+        name: "proxy-hold",
+        does: "passes nothing on, and ends the connection after a delay",
+        example: "--delay 10 --to 127.0.0.1:8080",
+        makes: Makes::Later(|delay| ProxyFault::Hold { delay }.into()),
+    },
+    Mode {
+        name: "proxy-reset",
+        does: "passes so many bytes on, and resets the connection",
+        example: "--after 100 --take 1 --to 127.0.0.1:8080",
+        makes: Makes::After(|after| ProxyFault::Reset { after }.into()),
+    },
+    Mode {
+        name: "proxy-limit",
+        does: "passes so many bytes on, and ends the connection",
+        example: "--after 100 --side client --to 127.0.0.1:8080",
+        makes: Makes::After(|after| ProxyFault::Limit { after }.into()),
+    },
 ];
 
 impl Mode {
@@ -234,6 +288,8 @@ impl Mode {
             Makes::After(_) => Some(&AFTER),
             Makes::Each(_) => Some(&INTERVAL),
             Makes::Later(_) => Some(&DELAY),
+            Makes::Sized(_) => Some(&SIZE),
+            Makes::Rated(_) => Some(&RATE),
         }
     }
 
@@ -248,7 +304,8 @@ impl Mode {
     pub fn fault(&self, amount: u64) -> Fault {
         match self.makes {
             Makes::Plain(fault) => fault,
-            Makes::After(fault) => fault(usize::try_from(amount).unwrap_or(usize::MAX)),
+            Makes::After(fault) | Makes::Sized(fault) => fault(usize::try_from(amount).unwrap_or(usize::MAX)),
+            Makes::Rated(fault) => fault(amount),
             Makes::Each(fault) | Makes::Later(fault) => fault(Duration::from_nanos(amount)),
         }
     }
@@ -258,6 +315,7 @@ impl Mode {
             Fault::FullBacklog | Fault::Stream(_) => "TCP",
             Fault::Datagram(_) => "UDP",
             Fault::NameServer(_) => "Name server",
+            Fault::Proxy(_) => "Proxy",
         }
     }
 }

@@ -15,8 +15,9 @@ use crate::bind::{both, datagrams, listen, own_address};
 use crate::connection::Connection;
 use crate::datagram::{self, DatagramServer};
 use crate::event::Event;
-use crate::fault::{Fault, NameServerFault, StreamFault};
+use crate::fault::{Fault, NameServerFault, ProxyFault, Side, StreamFault};
 use crate::name_server::NameServer;
+use crate::proxy;
 use crate::terms::{Selection, Terms};
 
 /// What a peer sends if nobody says what: 64 KiB of lines.
@@ -137,6 +138,8 @@ impl PeerBuilder {
             selection: Selection::ALL,
             content: LINE.repeat(LINES),
             seed: 0,
+            to: None,
+            side: Side::Server,
             when_asked: false,
             most_connections: 256,
             most_bytes: 1 << 30,
@@ -254,6 +257,55 @@ impl PeerBuilder {
         self
     }
 
+    /// In front of which server a proxy stands. Each connection of a client becomes one to there, made when it comes; if
+    /// that fails, or takes longer than 10 s, the client's is closed.
+    ///
+    /// ```
+    /// use shotclock::{create_connection, create_server};
+    /// use shotclock_faults::{PeerBuilder, ProxyFault};
+    /// use std::time::Duration;
+    /// let server = create_server(([127, 0, 0, 1], 0))?;
+    /// let delay = Duration::from_millis(20);
+    /// let to = server.getsockname()?.as_inet().unwrap();
+    /// let proxy = PeerBuilder::new(ProxyFault::Late { delay }).to(to).start()?;
+    /// let client = create_connection(proxy.address(), Duration::from_secs(5))?;
+    /// let (behind, _) = server.accept()?;
+    /// behind.sendall(b"late")?;
+    /// assert!(client.within(delay / 2).recv(4).unwrap_err().is_timeout());
+    /// assert_eq!(client.recv(4)?, b"late");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to(mut self, server: impl Into<SocketAddr>) -> Self {
+        self.terms.to = Some(server.into());
+        self
+    }
+
+    /// Whose data a proxy's fault befalls; the server's, if nothing else is said.
+    ///
+    /// ```
+    /// use shotclock::{create_connection, create_server};
+    /// use shotclock_faults::{PeerBuilder, ProxyFault, Side};
+    /// use std::time::Duration;
+    /// let server = create_server(([127, 0, 0, 1], 0))?;
+    /// let to = server.getsockname()?.as_inet().unwrap();
+    /// let proxy = PeerBuilder::new(ProxyFault::Stall { after: 2 }).to(to).side(Side::Client).start()?;
+    /// let client = create_connection(proxy.address(), Duration::from_secs(5))?;
+    /// client.sendall(b"question")?;
+    /// let (behind, _) = server.accept()?;
+    /// let mut begun = [0; 2];
+    /// behind.recv_exact(&mut begun)?;
+    /// assert!(behind.within(Duration::from_millis(20)).recv(1).unwrap_err().is_timeout());
+    /// behind.sendall(b"answer")?;
+    /// assert_eq!(client.recv(6)?, b"answer");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn side(mut self, side: Side) -> Self {
+        self.terms.side = side;
+        self
+    }
+
     /// What garbage is made from.
     ///
     /// ```
@@ -332,7 +384,8 @@ impl PeerBuilder {
     /// Starts it: when this returns it listens, and a full backlog is full.
     ///
     /// # Errors
-    /// The system's: EADDRINUSE first of all, no sockets, no threads.
+    /// The system's: EADDRINUSE first of all, no sockets, no threads; a proxy without a server, and a server without a
+    /// proxy.
     ///
     /// ```
     /// use shotclock_faults::{PeerBuilder, StreamFault};
@@ -343,6 +396,7 @@ impl PeerBuilder {
     /// ```
     pub fn start(self) -> Result<Peer> {
         let Self { fault, address, terms } = self;
+        proxy::check(fault, terms.to)?;
         let terms = Arc::new(terms);
         let (stop, process) = (terms.stop.clone(), process::id());
         let mut peer = Peer { address, stop, threads: Vec::new(), process, _held: Vec::new() };
@@ -356,6 +410,7 @@ impl PeerBuilder {
                 peer.spawn(|| DatagramServer::new(socket, terms, react).run())?;
             }
             Fault::NameServer(fault) => start_name_server(&mut peer, fault, terms)?,
+            Fault::Proxy(fault) => start_proxy(&mut peer, fault, terms)?,
         }
         Ok(peer)
     }
@@ -366,7 +421,11 @@ impl fmt::Debug for PeerBuilder {
         let Self { fault, address, terms } = self;
         let mut builder = f.debug_struct("PeerBuilder");
         builder.field("fault", fault).field("address", address).field("selection", &terms.selection);
-        builder.field("seed", &terms.seed).field("when_asked", &terms.when_asked).finish_non_exhaustive()
+        builder
+            .field("to", &terms.to)
+            .field("seed", &terms.seed)
+            .field("when_asked", &terms.when_asked)
+            .finish_non_exhaustive()
     }
 }
 
@@ -378,6 +437,13 @@ fn start_stream(peer: &mut Peer, fault: StreamFault, terms: Arc<Terms>) -> Resul
     }
     peer.address = own_address(&listener)?;
     let serve = move |connection: &mut Connection| connection.misbehave(fault);
+    peer.spawn(move || Acceptor::new(listener, terms, serve).run())
+}
+
+fn start_proxy(peer: &mut Peer, fault: ProxyFault, terms: Arc<Terms>) -> Result<()> {
+    let listener = listen(peer.address)?;
+    peer.address = own_address(&listener)?;
+    let serve = move |connection: &mut Connection| proxy::pass_on(connection, fault);
     peer.spawn(move || Acceptor::new(listener, terms, serve).run())
 }
 

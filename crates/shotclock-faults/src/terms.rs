@@ -1,10 +1,13 @@
 //! What all threads of a peer share: the settings, the call to end, and whom to tell.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use shotclock::{Canceller, Result};
+use shotclock::{Canceller, Error, Result, Socket};
 
 use crate::event::Event;
+use crate::fault::Side;
 
 pub(crate) type Report = Box<dyn Fn(Event) + Send + Sync>;
 
@@ -12,6 +15,10 @@ pub(crate) struct Terms {
     pub(crate) selection: Selection,
     pub(crate) content: Vec<u8>,
     pub(crate) seed: u64,
+    /// In front of which server a proxy stands.
+    pub(crate) to: Option<SocketAddr>,
+    /// Whose data a proxy's fault befalls.
+    pub(crate) side: Side,
     /// A connection begins with the client's first byte.
     pub(crate) when_asked: bool,
     pub(crate) most_connections: usize,
@@ -31,6 +38,23 @@ impl Terms {
     /// Waits for so long; an error is the end of the peer.
     pub(crate) fn pause(&self, time: Duration) -> Result<()> {
         self.stop.pause(time)
+    }
+
+    /// Until all that was sent has arrived at the other side's system. Nothing announces that, so it looks again after
+    /// 1, 2, 4 .. 32 ms.
+    pub(crate) fn wait_for_acknowledgement(&self, socket: &Socket) -> Result<()> {
+        let mut looks = 0;
+        while !socket.is_acknowledged()? {
+            self.pause(Duration::from_millis(1 << looks.min(5)))?;
+            looks += 1;
+        }
+        Ok(())
+    }
+
+    /// A connection has moved as many bytes as it may.
+    pub(crate) fn exhausted(&self) -> Error {
+        let text = format!("it has moved {} bytes, as many as one connection may", self.most_bytes);
+        Error::other("exchange", io::Error::new(io::ErrorKind::InvalidData, text))
     }
 }
 

@@ -3,16 +3,18 @@
 mod mode;
 mod talk;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use shotclock::{Canceller, Deadline, Lookup, Timeout};
-use shotclock_faults::PeerBuilder;
+use shotclock::{Canceller, Deadline, Family, Lookup, Timeout};
+use shotclock_faults::{Fault, PeerBuilder, Side};
 
-use crate::arguments::{self, Families, Port, TIME};
+use crate::arguments::{self, Families, Place, Port, TIME};
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::{interrupt, output, serve};
 use mode::Chosen;
+pub(crate) use mode::all as modes;
 use talk::{News, Talk};
 
 /// Run a peer that misbehaves, to test a client against
@@ -27,9 +29,12 @@ use talk::{News, Talk};
 /// TCP modes send 64 KiB of lines, or --content, unasked but for --when-asked, and throw away what comes. UDP modes
 /// echo. A name server knows every name, as 127.0.0.1 and ::1, by UDP and TCP. Whom the fault does not befall gets all
 /// of that, as it should be.
+///
+/// A proxy stands in front of a real server, --to, and passes on what comes, in both directions; the fault befalls what
+/// the server sends, or what --side says. Several of them one behind the other have several faults at once.
 #[derive(clap::Args)]
 #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes", disable_help_subcommand = true)]
-#[command(after_help = mode::examples())]
+#[command(after_help = mode::end_of_help())]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     mode: Chosen,
@@ -63,6 +68,12 @@ pub(crate) struct Arguments {
     /// TCP modes begin only when the client has sent something: no reset befalls one that still connects
     #[arg(long, global = true)]
     when_asked: bool,
+    /// The server in front of which a proxy stands: HOST:PORT or [IPV6]:PORT
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    to: Option<Place>,
+    /// Whose data a proxy's fault befalls: server, client or both
+    #[arg(long, global = true, value_name = "SIDE", default_value = "server", value_parser = side)]
+    side: Side,
     /// How many connections at once; more wait in the system's queue
     #[arg(long, global = true, value_name = "N", default_value_t = 256, allow_hyphen_values = true,
           value_parser = arguments::count(65_536))]
@@ -80,7 +91,14 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+fn side(text: &str) -> Result<Side, String> {
+    Side::named(text).ok_or_else(|| "expected server, client or both".to_owned())
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let (Fault::Proxy(_), None) = (arguments.mode.0, &arguments.to) {
+        return Err(Failure::Usage("a proxy needs --to HOST:PORT, the server in front of which it stands".to_owned()));
+    }
     let until = Deadline::after(arguments.lasts);
     let stop = Canceller::new();
     if arguments.json {
@@ -115,13 +133,27 @@ fn builder(arguments: &Arguments, talk: Talk, until: Deadline, stop: &Canceller)
         .every(arguments.every)
         .seed(arguments.seed)
         .when_asked(arguments.when_asked)
+        .side(arguments.side)
         .max_connections(arguments.max_connections as usize)
         .max_bytes(arguments.max_bytes)
         .on_event(move |event| talk.tell(&News::from(&event)));
+    if let Some(place) = &arguments.to {
+        builder = builder.to(server(place, family, &lookup)?);
+    }
     if let Some(file) = &arguments.content {
         builder = builder.content(content(file, arguments.max_bytes, until, stop)?);
     }
     Ok(builder)
+}
+
+/// Where the real server is.
+fn server(place: &Place, family: Family, lookup: &Lookup<'_>) -> Result<SocketAddr, Failure> {
+    let Place::Host { host, port: Some(port) } = place else {
+        return Err(Failure::Usage("--to: expected HOST:PORT or [IPV6]:PORT".to_owned()));
+    };
+    let address =
+        serve::Host { host, port, family, protocol: "tcp" }.address(lookup).map_err(serve::name_the_reason)?;
+    address.as_inet().ok_or_else(|| Failure::Other(format!("{address}: no internet address")))
 }
 
 /// What is in the file, or comes out of a FIFO, but no more than is ever sent.

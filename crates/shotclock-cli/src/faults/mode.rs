@@ -45,9 +45,10 @@ impl FromArgMatches for Chosen {
 fn option(argument: &'static Argument) -> Arg {
     let option = Arg::new(argument.option).long(argument.option).help(argument.says).allow_hyphen_values(true);
     let option = option.default_value(argument.default);
+    let option = option.value_name(value_name(argument.unit));
     match argument.unit {
-        Unit::Bytes => option.value_name("BYTES").value_parser(arguments::whole(0..=u64::MAX)),
-        Unit::Time => option.value_name(TIME).value_parser(arguments::duration),
+        Unit::Bytes => option.value_parser(arguments::whole(0..=u64::MAX)),
+        Unit::Time => option.value_parser(arguments::duration),
     }
 }
 
@@ -63,8 +64,53 @@ fn amount(argument: &Argument, told: &ArgMatches) -> u64 {
     told.unwrap_or(0)
 }
 
-/// An example of each, for the help text.
-pub(super) fn examples() -> String {
-    let lines = MODES.iter().map(|mode| format!("\n  shotclock faults {} {}", mode.name, mode.example));
-    lines.fold("Examples:".to_owned(), |examples, line| examples + line.trim_end())
+/// What modes are told, and an example of each, for the help text.
+pub(super) fn end_of_help() -> String {
+    let examples = MODES.iter().map(|mode| format!("\n  shotclock faults {} {}", mode.name, mode.example));
+    let examples = examples.fold("Examples:".to_owned(), |examples, line| examples + line.trim_end());
+    format!("{}\n\n{examples}", told())
+}
+
+/// The options of single modes, each with those that have it.
+fn told() -> String {
+    let mut arguments: Vec<&Argument> = Vec::new();
+    for argument in MODES.iter().filter_map(Mode::argument) {
+        if arguments.iter().all(|other| other.option != argument.option) {
+            arguments.push(argument);
+        }
+    }
+    let lines = arguments.into_iter().map(|argument| {
+        let has_it = |mode: &&Mode| mode.argument().is_some_and(|own| own.option == argument.option);
+        let modes: Vec<&str> = MODES.iter().filter(has_it).map(|mode| mode.name).collect();
+        let Argument { option, says, default, .. } = argument;
+        let value = value_name(argument.unit);
+        format!("\n  --{option} <{value}>  {says} [default: {default}]\n{}", wrapped(&modes))
+    });
+    lines.fold("Options of single modes, after their name:".to_owned(), |text, line| text + &line)
+}
+
+/// Names, some a line, below an option.
+fn wrapped(names: &[&str]) -> String {
+    let mut lines = vec![String::new()];
+    for name in names {
+        if lines.last().is_some_and(|line| line.len() + name.len() > 70) {
+            lines.push(String::new());
+        }
+        let line = lines.last_mut().unwrap_or_else(|| unreachable!("there is a first one"));
+        *line += &format!("{}{name}", if line.is_empty() { "" } else { ", " });
+    }
+    let lines: Vec<String> = lines.into_iter().map(|line| format!("        {line}")).collect();
+    lines.join(",\n")
+}
+
+fn value_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Bytes => "BYTES",
+        Unit::Time => TIME,
+    }
+}
+
+/// All of them, for whoever named none.
+pub(crate) fn all() -> String {
+    wrapped(&MODES.iter().map(|mode| mode.name).collect::<Vec<_>>())
 }

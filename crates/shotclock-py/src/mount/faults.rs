@@ -8,7 +8,7 @@ use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shotclock::unstable::Errno;
-use shotclock_faults::{Event, MODES, Mode, Peer, PeerBuilder};
+use shotclock_faults::{Event, MODES, Mode, Peer, PeerBuilder, Side};
 
 use crate::ffi::arguments::Buffer;
 use crate::ffi::call::released;
@@ -81,7 +81,7 @@ fn mode_tuple(mode: &Mode) -> PyResult<Owned> {
 }
 
 /// `_native.start_peer(mode, amount, content, when_asked, host, port, skip, take, every, seed, max_connections,
-/// max_bytes)`: a peer that runs, and where it listens: `(peer, host, port)`.
+/// max_bytes, to_host, to_port, side)`: a peer that runs, and where it listens: `(peer, host, port)`.
 pub(crate) unsafe extern "C" fn start_peer(_: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
     let start = || {
         let log = Arc::new(Mutex::new(Log::default()));
@@ -137,17 +137,18 @@ pub(crate) unsafe extern "C" fn peer_events(_: *mut PyObject, peer: *mut PyObjec
 }
 
 fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
-    let (mut mode, mut host): (*const c_char, *const c_char) = (ptr::null(), ptr::null());
-    let (mut amount, mut content, mut port) = (0_u64, ptr::null_mut::<PyObject>(), 0_u16);
+    let [mut mode, mut host, mut to_host, mut side]: [*const c_char; 4] = [ptr::null(); 4];
+    let (mut amount, mut content) = (0_u64, ptr::null_mut::<PyObject>());
+    let (mut port, mut to_port) = (0_u16, 0_u16);
     let mut when_asked: c_int = 0;
     let mut numbers = [0_u64; 6];
     let [skip, take, every, seed, max_connections, max_bytes] = &mut numbers;
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order. The texts are the
     // arguments' own, which stay alive for the call.
-    let (mode, host) = unsafe {
+    let [mode, host, to_host, side] = unsafe {
         let parsed = variadic!(PyArg_ParseTuple(
             arguments,
-            c"sKOpsHKKKKKK:start_peer".as_ptr(),
+            c"sKOpsHKKKKKKsHs:start_peer".as_ptr(),
             &raw mut mode,
             &raw mut amount,
             &raw mut content,
@@ -160,18 +161,21 @@ fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
             ptr::from_mut(seed),
             ptr::from_mut(max_connections),
             ptr::from_mut(max_bytes),
+            &raw mut to_host,
+            &raw mut to_port,
+            &raw mut side,
         ));
         if parsed == 0 {
             return Err(Raised);
         }
-        (CStr::from_ptr(mode), CStr::from_ptr(host).to_string_lossy())
+        [mode, host, to_host, side].map(|text| CStr::from_ptr(text).to_string_lossy())
     };
-    let ip: IpAddr = host.parse().map_err(|_| exception::value_error(&format!("{host:?}: expected an IP address")))?;
     let [skip, take, every, seed, max_connections, max_bytes] = numbers;
-    let mode = mode.to_str().ok().and_then(Mode::named);
-    let mode = mode.ok_or_else(|| exception::value_error("start_peer() takes one of peer_modes()"))?;
-    let builder = PeerBuilder::new(mode.fault(amount))
-        .address(SocketAddr::new(ip, port))
+    let mode = Mode::named(&mode).ok_or_else(|| exception::value_error("start_peer() takes one of peer_modes()"))?;
+    let side = Side::named(&side).ok_or_else(|| exception::value_error("start_peer() takes a side"))?;
+    let mut builder = PeerBuilder::new(mode.fault(amount))
+        .address(SocketAddr::new(ip(&host)?, port))
+        .side(side)
         .skip(skip)
         .take(take)
         .every(every)
@@ -179,8 +183,15 @@ fn builder_of(arguments: *mut PyObject) -> PyResult<PeerBuilder> {
         .when_asked(when_asked != 0)
         .max_connections(usize::try_from(max_connections).unwrap_or(usize::MAX))
         .max_bytes(max_bytes);
+    if !to_host.is_empty() {
+        builder = builder.to(SocketAddr::new(ip(&to_host)?, to_port));
+    }
     // SAFETY: None lives for ever.
     if content == unsafe { Py_None() } { Ok(builder) } else { Ok(builder.content(Buffer::of(content)?.bytes())) }
+}
+
+fn ip(host: &str) -> PyResult<IpAddr> {
+    host.parse().map_err(|_| exception::value_error(&format!("{host:?}: expected an IP address")))
 }
 
 fn event_tuple(event: &Event) -> PyResult<Owned> {
