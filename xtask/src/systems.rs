@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::summary::{self, Totals};
 use crate::{Failure, run, skips, workspace};
-use compiler::Compiler;
+pub(crate) use compiler::Compiler;
 use table::{SYSTEMS, Standing, System};
 
 /// Programs of one system may run so long before they are ended, in seconds.
