@@ -8,6 +8,7 @@ use crate::ffi::capi::{
     Py_ssize_t, PyDict_GetItemString, PyDict_Size, PyObject, PyTuple_GetItem, PyTuple_Size, PyTypeObject,
     PyUnicode_CompareWithASCIIString, or_sleep,
 };
+use crate::ffi::once::Once;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
 use crate::hooks::slot::{Convention, Fast, FastWithClass, FastWithKeywords, Plain, Slot, WithKeywords};
@@ -29,6 +30,24 @@ pub(crate) struct Called<'a> {
     /// Where the interpreter passes it, the class that the method is of.
     class: *mut PyTypeObject,
     passed: Passed<'a>,
+}
+
+/// One argument that is the same in many calls: where the interpreter passes a tuple, it is made once.
+pub(crate) struct Same {
+    make: fn() -> PyResult<Owned>,
+    tuple: Once<PyObject>,
+}
+
+impl Same {
+    pub(crate) const fn new(make: fn() -> PyResult<Owned>) -> Self {
+        Self { make, tuple: Once::new() }
+    }
+
+    #[inline]
+    fn tuple(&self) -> PyResult<*mut PyObject> {
+        // SAFETY: the object is alive.
+        self.tuple.get_or_make(|| unsafe { Owned::tuple([(self.make)()?.as_ptr()].into_iter()) }.map(Owned::into_ptr))
+    }
 }
 
 impl<'a> Passed<'a> {
@@ -167,6 +186,17 @@ impl<'a> Called<'a> {
         unsafe { call(slot, self.me, class, arguments) }
     }
 
+    /// Another function of the interpreter's, of the same object, as one calls it again and again.
+    pub(crate) fn of_same(&self, slot: &'static Slot, same: &'static Same) -> PyResult<Owned> {
+        let tuple = same.tuple()?;
+        if let Some(convention @ (Convention::Tuple | Convention::TupleAndKeywords)) = slot.convention() {
+            // SAFETY: as in `of`; what is in a slot that has a convention is a function of that.
+            return Owned::new(unsafe { call_tuple(slot.original(), convention, self.me, tuple) });
+        }
+        // SAFETY: a tuple of one object, kept for ever.
+        self.of(slot, &[unsafe { PyTuple_GetItem(tuple, 0) }])
+    }
+
     /// The class that the method is of.
     pub(crate) fn class(&self) -> *mut PyTypeObject {
         if self.class.is_null() { self.slot.class() } else { self.class }
@@ -195,13 +225,9 @@ pub(crate) unsafe fn call(
                 let argument = arguments.first().copied().unwrap_or(null);
                 or_sleep(|| transmute::<*mut c_void, Plain>(original)(me, argument))
             }
-            Some(Convention::Tuple) => {
+            Some(convention @ (Convention::Tuple | Convention::TupleAndKeywords)) => {
                 let tuple = Owned::tuple(arguments.iter().copied())?;
-                or_sleep(|| transmute::<*mut c_void, Plain>(original)(me, tuple.as_ptr()))
-            }
-            Some(Convention::TupleAndKeywords) => {
-                let tuple = Owned::tuple(arguments.iter().copied())?;
-                or_sleep(|| transmute::<*mut c_void, WithKeywords>(original)(me, tuple.as_ptr(), null))
+                call_tuple(original, convention, me, tuple.as_ptr())
             }
             Some(Convention::Vector | Convention::VectorAndKeywords | Convention::VectorWithClass) => or_sleep(|| {
                 call_vector(original, convention, me, class, arguments, arguments.len().cast_signed(), null)
@@ -210,6 +236,24 @@ pub(crate) unsafe fn call(
         };
         Owned::new(result)
     }
+}
+
+/// # Safety
+/// As for [`call`]; the convention is one of the two that take a tuple.
+unsafe fn call_tuple(
+    original: *mut c_void,
+    convention: Convention,
+    me: *mut PyObject,
+    tuple: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: by the caller's promise.
+    or_sleep(|| unsafe {
+        if convention == Convention::Tuple {
+            transmute::<*mut c_void, Plain>(original)(me, tuple)
+        } else {
+            transmute::<*mut c_void, WithKeywords>(original)(me, tuple, ptr::null_mut())
+        }
+    })
 }
 
 /// # Safety

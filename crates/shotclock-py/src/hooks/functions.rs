@@ -76,7 +76,8 @@ fn is_bounded_here() -> bool {
 /// Makes a call that is not free.
 #[cold]
 fn make<P: Handled>(called: &Called<'_>) -> *mut PyObject {
-    if !is_bounded_here() {
+    // While nobody watches it is not free for that alone.
+    if open::is_watched() && !is_bounded_here() {
         return if P::WHAT.is_empty() { called.as_called() } else { watched::call(called, P::WHAT) };
     }
     // What the thread waits for meanwhile is no library's own.

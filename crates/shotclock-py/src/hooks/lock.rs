@@ -11,7 +11,7 @@ use crate::ffi::capi::{
 use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
-use crate::hooks::called::Called;
+use crate::hooks::called::{Called, Same};
 use crate::hooks::caller::{self, Caller};
 use crate::hooks::number::{ForTheInterpreter, SECOND, Timeout, flag, plain_number, seconds};
 use crate::hooks::places::{LockAcquire, Place, RlockAcquire, SemlockAcquire};
@@ -34,6 +34,9 @@ const LOCK: Kind =
 const RLOCK: Kind = Kind { slot: RlockAcquire::slot, ..LOCK };
 const SEMLOCK: Kind =
     Kind { what: "semaphore", slot: SemlockAcquire::slot, names: [c"block", c"timeout"], minus_one_is_never: false };
+
+/// The argument by which none is waited for.
+static WITHOUT_A_WAIT: Same = Same::new(|| truth(false));
 
 /// `lock.acquire(blocking=True, timeout=-1)`
 pub(super) fn lock_acquire(called: &Called<'_>) -> *mut PyObject {
@@ -156,7 +159,7 @@ fn acquire_in_time(called: &Called<'_>, kind: &Kind, nanos: Option<u64>) -> *mut
     let acquire_for = |part: Part| {
         let slot = (kind.slot)();
         let taken = match part {
-            Part::Nothing => called.of(slot, &[truth(false)?.as_ptr()]),
+            Part::Nothing => called.of_same(slot, &WITHOUT_A_WAIT),
             Part::Nanos(nanos) => called.of(slot, &[truth(true)?.as_ptr(), seconds(nanos)?.as_ptr()]),
             Part::Forever => called.of(slot, &[]),
         }?;

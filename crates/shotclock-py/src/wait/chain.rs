@@ -88,14 +88,12 @@ pub(crate) fn entered_for(canceller: *mut PyObject) -> PyResult<Option<Owned>> {
 }
 
 /// The innermost link of this context, with what keeps it alive.
-pub(crate) struct Innermost {
-    link: LinkRef,
-    _kept: Owned,
-}
+pub(crate) struct Innermost(Owned);
 
 impl Innermost {
     pub(crate) fn link(&self) -> LinkRef {
-        self.link
+        // SAFETY: it was looked at, and is kept.
+        unsafe { LinkRef::new(self.0.as_ptr()) }
     }
 }
 
@@ -112,7 +110,7 @@ pub(crate) fn innermost() -> PyResult<Option<Innermost>> {
         }
         let Ok(kept) = Owned::new(value) else { return Ok(None) };
         // Programs can reach the variable through a context, and may have set it to anything.
-        Ok(LinkRef::of(kept.as_ptr())?.map(|link| Innermost { link, _kept: kept }))
+        Ok(LinkRef::of(kept.as_ptr())?.map(|_| Innermost(kept)))
     }
 }
 
@@ -121,8 +119,11 @@ pub(crate) fn innermost() -> PyResult<Option<Innermost>> {
 /// The links are alive for the length of the call each is passed to; no Python code runs in between.
 #[inline]
 pub(crate) fn in_force(from: Option<LinkRef>, visit: impl FnMut(LinkRef)) {
-    let shielded = opened(from).take_while(|link| !link.is_shield());
-    shielded.chain(outermost()).for_each(visit);
+    unshielded(from).chain(outermost()).for_each(visit);
+}
+
+fn unshielded(from: Option<LinkRef>) -> impl Iterator<Item = LinkRef> {
+    opened(from).take_while(|link| !link.is_shield())
 }
 
 /// All links that have not been left, also those beyond a shield.
@@ -140,16 +141,23 @@ pub(crate) fn is_outermost(link: LinkRef) -> bool {
 }
 
 /// Whether something in force here bounds waits of this kind. Asks no Python code.
+#[inline]
 pub(crate) fn is_any_in_force(bounds: impl Fn(LinkRef) -> bool) -> bool {
-    let Ok(innermost) = innermost() else {
+    match innermost() {
+        Ok(None) if OUTERMOST.get().is_none() => false,
+        innermost => is_any_of(innermost, bounds),
+    }
+}
+
+#[inline(never)]
+fn is_any_of(innermost: PyResult<Option<Innermost>>, bounds: impl Fn(LinkRef) -> bool) -> bool {
+    let Ok(innermost) = innermost else {
         // It will be said to who asks for more.
         // SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };
         return true;
     };
-    let mut is_any = false;
-    in_force(innermost.as_ref().map(Innermost::link), |link| is_any = is_any || bounds(link));
-    is_any
+    unshielded(innermost.as_ref().map(Innermost::link)).any(&bounds) || outermost().is_some_and(bounds)
 }
 
 /// Whether the link counts in what runs in this context.

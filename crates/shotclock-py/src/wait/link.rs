@@ -98,6 +98,7 @@ impl LinkRef {
 
     /// # Safety
     /// `object` must be a live link, and stay so for as long as this is used.
+    #[inline]
     pub(super) unsafe fn new(object: *mut PyObject) -> Self {
         // SAFETY: alive, hence not null.
         Self(unsafe { NonNull::new_unchecked(object.cast()) })

@@ -177,6 +177,7 @@ struct Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
+        SEAT.set(ptr::null());
         self.seat.has_ended.store(true, Ordering::Release);
     }
 }
@@ -184,6 +185,9 @@ impl Drop for Own {
 thread_local! {
     /// This thread's, and the table of the process in which it was made.
     static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
+
+    /// This thread's seat, for who is quick; null before there is one, and once it is given up.
+    static SEAT: Cell<*const Seat> = const { Cell::new(ptr::null()) };
 }
 
 /// The table of this process.
@@ -254,25 +258,30 @@ pub(crate) fn leave_all() {
 
 /// This thread is in a function that is hooked, until the value is dropped: what it waits for there ends by itself, and is
 /// no library's own.
-pub(crate) struct Inside(Option<Arc<Seat>>);
+pub(crate) struct Inside(*const Seat);
 
 impl Inside {
     #[inline]
     pub(crate) fn enter() -> Self {
-        let seat = OWN.try_with(|own| own.borrow().as_ref().map(|own| Arc::clone(&own.seat))).ok().flatten();
-        if let Some(seat) = &seat {
-            seat.inside.fetch_add(1, Ordering::Relaxed);
+        let inside = Self(SEAT.get());
+        inside.count(1);
+        inside
+    }
+
+    #[inline]
+    fn count(&self, change: u32) {
+        // SAFETY: a seat outlives all calls of its thread, since the thread gives it up when it ends, and otherwise never.
+        if let Some(seat) = unsafe { self.0.as_ref() } {
+            // Only its own thread counts, so nothing comes between the two.
+            seat.inside.store(seat.inside.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
         }
-        Self(seat)
     }
 }
 
 impl Drop for Inside {
     #[inline]
     fn drop(&mut self) {
-        if let Some(seat) = &self.0 {
-            seat.inside.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.count(u32::MAX);
     }
 }
 
@@ -287,7 +296,9 @@ impl Seat {
             let (ident, number) = (interrupt::own_id(), stuck::own_number());
             let (inside, has_ended) = (AtomicU32::new(0), AtomicBool::new(false));
             let seat = Arc::new(Self { ident, number, inside, has_ended });
-            *own = Some(Own { of: table, seat: Arc::clone(&seat) });
+            SEAT.set(Arc::as_ptr(&seat));
+            // One from before a fork is kept for ever: the call that forked may be inside of it.
+            std::mem::forget(own.replace(Own { of: table, seat: Arc::clone(&seat) }));
             seat
         };
         // None for the destructors of the thread's other values.
