@@ -61,7 +61,7 @@ impl Transfer {
             return self.receive_by_limits(Err(Some(Errno::AGAIN)), part);
         }
         let before = Before::now();
-        match self.first_try(before, |fd, flags| part(fd, 0, flags)) {
+        match self.first_try::<false, _>(before, |fd, flags| part(fd, 0, flags)) {
             Ok(received) if received.0 < self.bytes && self.may_be_cut_short(before) => {
                 self.receive_by_limits(Ok(received), part)
             }
@@ -136,7 +136,7 @@ impl Transfer {
         mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
     ) -> PyResult<usize> {
         let before = Before::now();
-        match self.first_try(before, |fd, flags| part(fd, 0, flags)) {
+        match self.first_try::<true, _>(before, |fd, flags| part(fd, 0, flags)) {
             Ok(sent) if sent == self.bytes || !(ALL || open::is_any_open() || self.may_be_cut_short(before)) => {
                 Ok(sent)
             }
@@ -152,7 +152,11 @@ impl Transfer {
     ) -> PyResult<usize> {
         let before = Before::now();
         // A lookup has taken part of the time: the limit is looked at before anything is tried.
-        let tried = if timing.has_begun() { Err(None) } else { self.first_try(before, |fd, flags| part(fd, 0, flags)) };
+        let tried = if timing.has_begun() {
+            Err(None)
+        } else {
+            self.first_try::<true, _>(before, |fd, flags| part(fd, 0, flags))
+        };
         if self.never_waits() {
             timing.never_wait();
         }
@@ -204,22 +208,24 @@ impl Transfer {
         outcome.map_err(|stop| timing.raise_after(stop, Moved::Sent(sending.sent)))
     }
 
-    /// The first try alone, with the flags that it is to have. Its error is None where it was not made: what bounds the
+    /// The first try alone, of a call that sends or receives, with the flags that it is to have. Its error is None where it was not made: what bounds the
     /// call forbids it, or has to see it.
     #[inline(always)]
-    fn first_try<T: Send>(
-        self,
+    fn first_try<const SENDS: bool, T: Send>(
+        &self,
         before: Before,
         call: impl FnOnce(BorrowedFd<'_>, c_int) -> Result<T, Errno> + Send,
     ) -> Result<T, Option<Errno>> {
-        let waits_for_ever = self.socket.timeout() < 0;
+        // Read before anything is called, and by reference: so the compiler keeps them where they are.
+        let Self { socket, bytes, flags, .. } = *self;
+        let waits_for_ever = socket.timeout() < 0;
         let is_plain = if open::is_any_open() { self.is_plain().ok_or(None)? } else { waits_for_ever };
-        let flags = if is_plain { self.flags } else { self.flags | MessageFlags::DONTWAIT.0 };
-        let descriptor = Descriptor::of(self.socket);
-        let (sends, number) = (self.phase == Phase::Send && !is_plain, self.socket.number());
+        let flags = if is_plain { flags } else { flags | MessageFlags::DONTWAIT.0 };
+        let descriptor = Descriptor::of(socket);
+        let (sends, number) = (SENDS && !is_plain, socket.number());
         let _sending = sends.then(|| habit::Sending::on(number));
         // A thread that waits for these bytes will want the interpreter as soon as they are there.
-        let outcome = if is_plain || self.bytes > SMALL || sends && habit::wakes_this_process(number) {
+        let outcome = if is_plain || bytes > SMALL || sends && habit::wakes_this_process(number) {
             descriptor.released(|fd| call(fd, flags))
         } else {
             descriptor.held(|fd| call(fd, flags))
@@ -273,7 +279,7 @@ impl Transfer {
     /// Whether the first try is one that may wait by itself, while anything bounds some call, which may be this one;
     /// `None` if it is not to be made. Asks no Python code.
     #[inline(never)]
-    fn is_plain(self) -> Option<bool> {
+    fn is_plain(&self) -> Option<bool> {
         let timeout = self.socket.timeout();
         if policy::of(self.socket).is_some() {
             return None;
