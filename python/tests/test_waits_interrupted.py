@@ -85,8 +85,9 @@ def test_an_interrupt_at_the_end_is_not_swallowed(name, stack):
             timer = threading.Timer(0.005 + turn * 0.0002, lambda: os.kill(os.getpid(), signal.SIGINT))
             with contextlib.ExitStack() as made:
                 call = KINDS[name].waiting(made)
-                timer.start()
                 with pytest.raises(KeyboardInterrupt):
+                    # It may come before the thread that sends it is known to run.
+                    timer.start()
                     with shotclock.move_on_after(0.008):
                         call()
                     # Without a scope by now.
