@@ -13,6 +13,7 @@ import queue
 import select
 import selectors
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -188,6 +189,31 @@ def _locked_file(stack, take):
         stack.callback(holder.stdin.close)
         holder.stdout.readline()
     return file
+
+
+def _whole_file(kind):
+    """A lock of a whole file, as fcntl(2) takes it."""
+    return struct.pack("hhqqi", kind, os.SEEK_SET, 0, 0, 0)
+
+
+def _fcntl(stack, take):
+    file = _locked_file(stack, take)
+    return lambda: fcntl.fcntl(file, fcntl.F_SETLKW, _whole_file(fcntl.F_WRLCK))
+
+
+def _counter(stack, count=0):
+    """An eventfd with this count; so many at most fit."""
+    number = os.eventfd(0)
+    stack.callback(os.close, number)
+    os.eventfd_write(number, count)
+    return number
+
+
+def _content(stack, content=b"content"):
+    file = stack.enter_context(tempfile.NamedTemporaryFile())
+    file.write(content)
+    file.flush()
+    return file.fileno()
 
 
 def _blocked_signal(stack, pending):
@@ -450,6 +476,35 @@ KINDS = {
         lambda stack: lambda file=_locked_file(stack, "lockf"): fcntl.lockf(file, fcntl.LOCK_EX),
         lambda stack: lambda file=_locked_file(stack, None): fcntl.lockf(file, fcntl.LOCK_EX),
         cleans_up=True,
+    ),
+    "os.lockf": Kind(
+        "file lock",
+        lambda stack: lambda file=_locked_file(stack, "lockf"): os.lockf(file.fileno(), os.F_LOCK, 0),
+        lambda stack: lambda file=_locked_file(stack, None): os.lockf(file.fileno(), os.F_LOCK, 0),
+        cleans_up=True,
+    ),
+    "fcntl.fcntl": Kind(
+        "file lock", lambda stack: _fcntl(stack, "lockf"), lambda stack: _fcntl(stack, None), cleans_up=True
+    ),
+    "os.eventfd_read": Kind(
+        "read",
+        lambda stack: lambda number=_counter(stack): os.eventfd_read(number),
+        lambda stack: lambda number=_counter(stack, 5): os.eventfd_read(number),
+    ),
+    "os.eventfd_write": Kind(
+        "write",
+        lambda stack: lambda number=_counter(stack, 2**64 - 2): os.eventfd_write(number, 1),
+        lambda stack: lambda number=_counter(stack): os.eventfd_write(number, 1),
+    ),
+    "os.sendfile": Kind(
+        "write",
+        lambda stack: lambda to=pipe(stack, full=True)[1], file=_content(stack): os.sendfile(to, file, 0, 5),
+        lambda stack: lambda to=pipe(stack)[1], file=_content(stack): os.sendfile(to, file, 0, 5),
+    ),
+    "os.splice": Kind(
+        "splice",
+        lambda stack: lambda ends=(pipe(stack)[0], pipe(stack)[1]): os.splice(*ends, 5),
+        lambda stack: lambda ends=(pipe(stack, filled=True)[0], pipe(stack)[1]): os.splice(*ends, 5),
     ),
     "Connection.recv": Kind(
         "read",

@@ -108,7 +108,8 @@ FUNCTIONS = """
 import fcntl, io, _multiprocessing, queue, select, signal, threading, time, os, _thread
 lock, rlock = _thread.LockType, type(_thread.RLock())
 functions = [time.sleep, select.select, os.read, os.readv, os.write, os.writev, os.waitpid, os.wait, os.wait3, os.wait4,
-    os.waitid, signal.sigwait, signal.sigwaitinfo, signal.sigtimedwait, fcntl.flock, fcntl.lockf]
+    os.waitid, signal.sigwait, signal.sigwaitinfo, signal.sigtimedwait, signal.pause, fcntl.flock, fcntl.lockf, fcntl.fcntl,
+    os.lockf, os.eventfd_read, os.eventfd_write, os.sendfile, os.splice]
 methods = [lock.acquire, lock.acquire_lock, lock.__enter__, rlock.acquire, rlock.__enter__, io.FileIO.read, io.FileIO.readall,
     io.FileIO.readinto, io.FileIO.write, select.epoll.poll, queue.SimpleQueue.get, _multiprocessing.SemLock.acquire]
 """
@@ -296,7 +297,8 @@ def calls():
     odd = [None, "a", b"a", -1, -2, 1.5, float("nan"), float("inf"), -0.5, 3e9, 2**70, 1e300, [], (), Odd(), OddFile(), object, 1j]
     functions = [time.sleep, lock.acquire, rlock.acquire, made.get, os.read, os.write, os.readv, os.writev, select.select, poll.poll,
         epoll.poll, file.read, file.readinto, file.readall, out.write, out.read, file.write, os.waitpid, os.wait, os.wait3, os.wait4,
-        os.waitid, signal.sigwait, signal.sigwaitinfo, signal.sigtimedwait, fcntl.flock, fcntl.lockf, semlock.acquire]
+        os.waitid, signal.sigwait, signal.sigwaitinfo, signal.sigtimedwait, fcntl.flock, fcntl.lockf, fcntl.fcntl,
+        os.lockf, os.eventfd_read, os.eventfd_write, os.sendfile, os.splice, semlock.acquire]
     for function in functions:
         yield function, (), {"nothing": 1}
         yield function, (1, 2, 3, 4, 5, 6), {}

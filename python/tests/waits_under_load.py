@@ -31,7 +31,7 @@ LASTING = (
     "time.sleep", "select.select", "poll.poll", "epoll.poll", "a selector", "lock.acquire", "with lock", "RLock.acquire",
     "with RLock", "SemLock.acquire", "with SemLock", "SimpleQueue.get", "os.read", "os.readv", "os.write", "os.writev",
     "FileIO.read", "FileIO.readinto", "FileIO.write", "os.waitpid", "os.wait4", "os.waitid", "fcntl.flock", "fcntl.lockf",
-    "Connection.poll",
+    "os.lockf", "fcntl.fcntl", "os.eventfd_read", "os.eventfd_write", "os.sendfile", "os.splice", "Connection.poll",
 )  # fmt: skip
 
 

@@ -133,9 +133,10 @@ def _of_synchronize(synchronize: Any) -> Iterator[tuple[str, object]]:
 
 
 def _of_posix(posix: Any) -> Iterator[tuple[str, object]]:
-    names = ("read", "readv", "readinto", "write", "writev", "waitpid", "wait", "wait3", "wait4", "waitid", "fork", "forkpty")
-    for name in names:
-        # readinto is there from 3.14 on.
+    files = ("read", "readv", "readinto", "write", "writev", "eventfd_read", "eventfd_write", "sendfile", "splice", "lockf")
+    processes = ("waitpid", "wait", "wait3", "wait4", "waitid", "fork", "forkpty")
+    for name in files + processes:
+        # readinto is there from 3.14 on, and not every system has all of them.
         if hasattr(posix, name):
             yield f"posix.{name}", posix
 
@@ -156,13 +157,13 @@ def _of_io(io: Any) -> Iterator[tuple[str, object]]:
 
 def _of_signal(signal: Any) -> Iterator[tuple[str, object]]:
     # The one with a timeout first: the others wait by it.
-    for name in ("sigtimedwait", "sigwait", "sigwaitinfo"):
+    for name in ("sigtimedwait", "sigwait", "sigwaitinfo", "pause"):
         yield f"_signal.{name}", signal
 
 
 def _of_fcntl(fcntl: Any) -> Iterator[tuple[str, object]]:
-    yield "fcntl.flock", fcntl
-    yield "fcntl.lockf", fcntl
+    for name in ("flock", "lockf", "fcntl"):
+        yield f"fcntl.{name}", fcntl
 
 
 def _of_threading(threading: Any) -> Iterator[tuple[str, object]]:

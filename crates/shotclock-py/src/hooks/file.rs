@@ -38,7 +38,7 @@ const TERMINAL_AT_ONCE: usize = 256;
 const MOST_BUFFERS: usize = 1024;
 
 /// So much is moved with the interpreter held: in less time than it takes to give it up and get it back.
-const SMALL: usize = 65_536;
+pub(super) const SMALL: usize = 65_536;
 
 /// How much `readall` asks for at a time.
 const READ_SIZE: i64 = 65_536;
@@ -206,7 +206,7 @@ fn read_room(called: &Called<'_>, number: RawFd, object: *mut PyObject) -> *mut 
 }
 
 /// Reads by tries that never wait, and by the interpreter's own function where that cannot be or fails.
-fn read_by_tries(
+pub(super) fn read_by_tries(
     called: &Called<'_>,
     number: RawFd,
     mut read: impl FnMut() -> PyResult<Result<Owned, Errno>>,
@@ -252,7 +252,7 @@ fn written(called: &Called<'_>, outcome: PyResult<Option<usize>>) -> *mut PyObje
 
 /// Writes these bytes, as far as a limit allows; `None` if the interpreter's own function is to write them, and does not
 /// block.
-fn write_parts(
+pub(super) fn write_parts(
     number: RawFd,
     data: &Buffer,
     mut write: impl FnMut(*mut PyObject) -> PyResult<Owned>,
@@ -329,7 +329,7 @@ fn write_plainly(bytes: &[u8], mut write: impl FnMut(*mut PyObject) -> PyResult<
 }
 
 /// Waits until a call on the file does not block, if there is anything to wait for.
-fn ready(number: RawFd, toward: Readiness, what: &'static str) -> PyResult<()> {
+pub(super) fn ready(number: RawFd, toward: Readiness, what: &'static str) -> PyResult<()> {
     let fd = lent(number);
     if is_ready(fd, toward) || !may_block(number, toward) {
         return Ok(());
@@ -339,19 +339,19 @@ fn ready(number: RawFd, toward: Readiness, what: &'static str) -> PyResult<()> {
 }
 
 /// Whether the file is ready now, or has an error to say.
-fn is_ready(fd: BorrowedFd<'_>, toward: Readiness) -> bool {
+pub(super) fn is_ready(fd: BorrowedFd<'_>, toward: Readiness) -> bool {
     // What cannot be polled says so to the call itself.
     ready_now(fd, toward).is_none_or(|ready| !ready.is_empty())
 }
 
 /// Whether a call on the file may have to wait, for longer than a child that was started takes to begin.
-fn may_block(number: RawFd, toward: Readiness) -> bool {
+pub(super) fn may_block(number: RawFd, toward: Readiness) -> bool {
     file::may_block(lent(number), toward) && !caller::is_spawn()
 }
 
 /// Whether what was raised is an OSError, hence TimeoutError and Cancelled: what happens in a call, and happens again in the
 /// next.
-fn is_of_system() -> bool {
+pub(super) fn is_of_system() -> bool {
     // SAFETY: the interpreter is held; a static of its.
     unsafe { PyErr_ExceptionMatches(PyExc_OSError) != 0 }
 }
@@ -366,7 +366,7 @@ fn given<T>(made: PyResult<T>) -> Option<T> {
 }
 
 /// A descriptor's number that is a plain int and none below zero.
-fn plain_number_of(fd: Option<*mut PyObject>) -> Option<RawFd> {
+pub(super) fn plain_number_of(fd: Option<*mut PyObject>) -> Option<RawFd> {
     let number = plain_int(fd?)?;
     RawFd::try_from(number).ok().filter(|number| *number >= 0)
 }

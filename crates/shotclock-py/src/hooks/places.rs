@@ -41,6 +41,10 @@ places! {
     Readinto
     Write
     Writev
+    EventfdRead
+    EventfdWrite
+    Sendfile
+    Splice
     FileRead
     FileReadall
     FileReadinto
@@ -53,10 +57,13 @@ places! {
     Sigwait
     Sigwaitinfo
     Sigtimedwait
+    Pause
     Flock
     Fork
     Forkpty
     ForkExec
     Lockf
+    Fcntl
+    PosixLockf
     SetRunningLoop
 }

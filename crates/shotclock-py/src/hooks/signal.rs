@@ -36,6 +36,15 @@ pub(super) fn sigtimedwait(called: &Called<'_>) -> *mut PyObject {
     returned(wait(called, &signals, Some(nanos)))
 }
 
+/// `signal.pause()`
+pub(super) fn pause(called: &Called<'_>) -> *mut PyObject {
+    if called.arguments([], 0).is_none() {
+        return called.as_called();
+    }
+    let wait = || WaitingCall::new("signal", None, false)?.for_a_signal();
+    returned(wait().map(|()| Owned::none()))
+}
+
 fn waited(called: &Called<'_>, result: impl Fn(Owned) -> PyResult<Owned>) -> *mut PyObject {
     let Some([Some(signals)]) = called.arguments([c"sigset"], 1) else { return called.as_called() };
     if Sigtimedwait::slot().original().is_null() {

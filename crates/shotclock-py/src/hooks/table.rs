@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use crate::hooks::functions::{Functions, Handled, Handler};
 use crate::hooks::places::{self, Place};
 use crate::hooks::slot::Slot;
-use crate::hooks::{child, event_loop, file, file_lock, fork, lock, poll, signal, sleep};
+use crate::hooks::{child, event_loop, eventfd, file, file_lock, fork, lock, poll, signal, sleep, transfer};
 
 /// One of them.
 pub(crate) struct Hook {
@@ -57,6 +57,10 @@ hooks! {
     Readinto: "posix.readinto", c"readinto", "read", file::readinto;
     Write: "posix.write", c"write", "write", file::write;
     Writev: "posix.writev", c"writev", "write", file::writev;
+    EventfdRead: "posix.eventfd_read", c"eventfd_read", "read", eventfd::read;
+    EventfdWrite: "posix.eventfd_write", c"eventfd_write", "write", eventfd::write;
+    Sendfile: "posix.sendfile", c"sendfile", "write", transfer::sendfile;
+    Splice: "posix.splice", c"splice", "splice", transfer::splice;
     FileRead: "_io.FileIO.read", c"read", "read", file::file_read;
     FileReadall: "_io.FileIO.readall", c"readall", "read", file::file_readall;
     FileReadinto: "_io.FileIO.readinto", c"readinto", "read", file::file_readinto;
@@ -71,6 +75,7 @@ hooks! {
     Sigwait: "_signal.sigwait", c"sigwait", "signal", signal::sigwait;
     Sigwaitinfo: "_signal.sigwaitinfo", c"sigwaitinfo", "signal", signal::sigwaitinfo;
     Sigtimedwait: "_signal.sigtimedwait", c"sigtimedwait", "signal", signal::sigtimedwait;
+    Pause: "_signal.pause", c"pause", "signal", signal::pause;
 
     Fork: "posix.fork", c"fork", "", fork::fork;
     Forkpty: "posix.forkpty", c"forkpty", "", fork::fork;
@@ -78,6 +83,8 @@ hooks! {
 
     Flock: "fcntl.flock", c"flock", "file lock", file_lock::flock;
     Lockf: "fcntl.lockf", c"lockf", "file lock", file_lock::lockf;
+    Fcntl: "fcntl.fcntl", c"fcntl", "file lock", file_lock::fcntl;
+    PosixLockf: "posix.lockf", c"lockf", "file lock", file_lock::posix_lockf;
 
     SetRunningLoop: "_asyncio._set_running_loop", c"_set_running_loop", "", event_loop::on_set_running_loop;
 }

@@ -8,6 +8,7 @@ use shotclock::unstable::{Interest, Operation, Pause, Readiness, Stop, Waiter, d
 use shotclock::{Deadline, LimitKind};
 
 use crate::ffi::call::check_signals;
+use crate::ffi::exception;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
 use crate::wait::timing::{First, Timing};
@@ -147,6 +148,18 @@ impl WaitingCall {
     /// As there.
     pub(super) fn for_nothing(&self) -> PyResult<()> {
         self.run(&mut Tried { call: || Ok(None), wanted: Wanted::Nothing }).map(|_| ())
+    }
+
+    /// Waits until a signal comes, and has its handler run.
+    ///
+    /// # Errors
+    /// What the handler raised, or what is around the call.
+    pub(super) fn for_a_signal(&self) -> PyResult<()> {
+        let mut nothing = Tried { call: || Ok(None), wanted: Wanted::Nothing };
+        match self.timing.wait_for_signal(&mut nothing) {
+            Err(Stop::Interrupt(Raised)) if !exception::is_raised() => check_signals(),
+            outcome => self.ended(outcome).map(|_| ()),
+        }
     }
 
     /// Raises what has ended it by now, if anything has.

@@ -22,7 +22,7 @@ use crate::wait::bounds::{Bounds, Scope};
 use crate::wait::expiry::{Expiry, Moved};
 use crate::wait::lent::{Attempt, Descriptor, On};
 use crate::wait::manner::Manner;
-use crate::wait::waiter::{CountedWaiter, InterpreterWaiter};
+use crate::wait::waiter::{CountedWaiter, InterpreterWaiter, SignalWaiter};
 use crate::wait::{expiry, lookup_failure, lookup_limit, policy, seen, told};
 
 /// How a call comes into the loop.
@@ -205,6 +205,11 @@ impl Timing {
     ) -> Result<O::Output, Stop<Raised>> {
         let moved = AtomicUsize::new(moved);
         self.wait_out(operation, &mut CountedWaiter { inner: self.waiter(), moved: &moved })
+    }
+
+    /// The same of one that waits for a signal, which ends it without an exception.
+    pub(crate) fn wait_for_signal<O: Operation>(&self, operation: &mut O) -> Result<O::Output, Stop<Raised>> {
+        self.wait_out(operation, &mut SignalWaiter { inner: self.waiter() })
     }
 
     /// Goes on with an operation that would have to wait, by a waiter of its own.

@@ -33,8 +33,18 @@ pub(crate) struct InterpreterWaiter {
 
 impl InterpreterWaiter {
     fn wait_released(&self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        self.wait_or_signal(wanted, now, until).map(|ready| ready.unwrap_or(Readiness::empty()))
+    }
+
+    /// As the core's waiter: `None` once a signal has come.
+    fn wait_or_signal(
+        &self,
+        wanted: &Interest<'_>,
+        now: Deadline,
+        until: Deadline,
+    ) -> Result<Option<Readiness>, Stop<Raised>> {
         account::count_wait();
-        let wait = || PollWaiter.wait(wanted, now, until);
+        let wait = || PollWaiter.wait_or_signal(wanted, now, until);
         let outcome = match self.descriptor {
             Some(descriptor) => descriptor.released(|_| Ok(wait())).map_err(Stop::System)?,
             None => released(wait),
@@ -85,6 +95,28 @@ impl Waiter for InterpreterWaiter {
 
     fn progressed(&mut self) -> Result<(), Stop<Raised>> {
         self.interrupted()
+    }
+}
+
+/// The waiter of a call that a signal is to end: without an exception, and before handlers run.
+pub(crate) struct SignalWaiter {
+    pub(crate) inner: InterpreterWaiter,
+}
+
+impl Waiter for SignalWaiter {
+    type Interrupt = Raised;
+
+    fn what(&self) -> &'static str {
+        self.inner.what
+    }
+
+    fn now(&self) -> Deadline {
+        self.inner.now()
+    }
+
+    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop<Raised>> {
+        self.inner.interrupted()?;
+        self.inner.wait_or_signal(wanted, now, until)?.ok_or(Stop::Interrupt(Raised))
     }
 }
 

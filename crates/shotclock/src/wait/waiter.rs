@@ -72,12 +72,27 @@ impl Waiter for PollWaiter {
         Deadline::now()
     }
 
-    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, mut until: Deadline) -> Result<Readiness, Stop> {
+    fn wait(&mut self, wanted: &Interest<'_>, now: Deadline, until: Deadline) -> Result<Readiness, Stop> {
+        self.wait_or_signal(wanted, now, until).map(|ready| ready.unwrap_or(Readiness::empty()))
+    }
+}
+
+impl PollWaiter {
+    /// As [`wait`](Waiter::wait), and tells a signal, by `None`, from what else ends a wait for no reason.
+    ///
+    /// # Errors
+    /// The system's refusal to wait.
+    pub fn wait_or_signal(
+        &mut self,
+        wanted: &Interest<'_>,
+        now: Deadline,
+        mut until: Deadline,
+    ) -> Result<Option<Readiness>, Stop> {
         let _counted = Counted::on(&wanted.latches);
         let bells = bells(wanted);
         // Only now, with the bells in hand: what was set before this line is seen, what is set after it rings.
         if wanted.is_called_off() {
-            return Ok(Readiness::empty());
+            return Ok(Some(Readiness::empty()));
         }
         let mut fds: SmallVec<[PollFd<'_>; 4]> = SmallVec::new();
         if !wanted.backing_off {
@@ -93,14 +108,14 @@ impl Waiter for PollWaiter {
         let left = (until != Deadline::NEVER).then(|| Self::without_slack(until.since(now)));
         match sys::poll(&mut fds, left.map(Timeout::nanos)) {
             Ok(_) => {}
-            Err(Errno::INTR) => return Ok(Readiness::empty()),
+            Err(Errno::INTR) => return Ok(None),
             Err(errno) => return Err(Stop::System(errno)),
         }
         let (own, rung) = fds.split_at(own);
         if rung.iter().any(|fd| !fd.revents().is_empty()) {
             retire(&bells, rung);
         }
-        Ok(own.iter().fold(Readiness::empty(), |all, fd| all | fd.revents()))
+        Ok(Some(own.iter().fold(Readiness::empty(), |all, fd| all | fd.revents())))
     }
 }
 
