@@ -5,6 +5,7 @@ For programs about scopes that are over while their thread sits in such a call.
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import signal

@@ -287,6 +287,163 @@ def test_a_warning_that_is_an_error_kills_nothing():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+# Cancellers
+
+
+CANCEL = """
+def cancelled(call, delay=0.1):
+    canceller = shotclock.Canceller()
+    timer = threading.Timer(delay, canceller.cancel)
+    timer.start()
+    try:
+        with canceller:
+            call()
+    except shotclock.Cancelled as error:
+        assert error.canceller is canceller
+        return error
+    finally:
+        timer.join()
+    raise AssertionError("it did not end")
+"""
+
+
+def test_a_connection_that_c_waits_for_ends_with_a_cancellation(run_overdue):
+    run_overdue(CANCEL + textwrap.dedent("""
+        for wait in (c_recv, waits_in_c(c_poll), waits_in_c(c_select), waits_in_c(c_epoll)):
+            ours, theirs = pair()
+            with takes(0.1):
+                error = cancelled(lambda: wait(ours))
+            assert isinstance(error.__cause__, (OSError, EOFError)) and error.errno == errno.ECANCELED
+        # It was used before.
+        canceller = shotclock.Canceller()
+        canceller.cancel()
+        ours, theirs = pair()
+        try:
+            with takes(0), canceller:
+                c_recv(ours)
+        except shotclock.Cancelled as error:
+            assert isinstance(error.__cause__, OSError)
+        else:
+            raise AssertionError
+        # Whoever tries again is ended again.
+        def again():
+            for _ in range(5):
+                ours, theirs = pair()
+                try:
+                    c_recv(ours)
+                except OSError as error:
+                    last = error
+            raise last
+        with takes(0.1):
+            cancelled(again)
+    """))
+
+
+def test_most_cancellations_reach_c_within_20_ms():
+    alone(CANCEL + textwrap.dedent("""
+        def took():
+            ours, theirs = pair()
+            moments = []
+            canceller = shotclock.Canceller()
+            def cancel():
+                time.sleep(0.05)
+                moments.append(time.monotonic())
+                canceller.cancel()
+            other = threading.Thread(target=cancel)
+            other.start()
+            try:
+                with canceller:
+                    c_recv(ours)
+            except shotclock.Cancelled:
+                return time.monotonic() - moments[0]
+            finally:
+                other.join()
+        times = sorted(took() for _ in range(15))
+        assert times[len(times) // 2] < 0.04, times
+    """))
+
+
+def test_what_is_not_the_cancellers_business_stays(run_overdue):
+    run_overdue(CANCEL + textwrap.dedent("""
+        ours, theirs = pair()
+        used, other = shotclock.Canceller(), shotclock.Canceller()
+        used.cancel()
+        with used, shotclock.shield():
+            assert c_poll(ours, 300) == 0
+        with other:
+            used.cancel()
+            assert c_poll(ours, 300) == 0
+        with used:
+            pass
+        assert c_poll(ours, 300) == 0
+        # Another thread is under none.
+        waits = threading.Thread(target=c_poll, args=(ours, 300))
+        waits.start()
+        with used:
+            libc.usleep(200_000)
+        waits.join()
+        assert is_whole(ours, theirs)
+        # A listener is nobody's connection.
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            with used:
+                assert c_poll(listener, 150) == 0
+            socket.create_connection(listener.getsockname()).close()
+    """))
+
+
+def test_errors_of_the_programs_own_under_a_canceller_stay():
+    alone(CANCEL + textwrap.dedent("""
+        class Own(Exception):
+            pass
+        for error in (Own(), ValueError(), SystemExit(), FileNotFoundError(2, "no")):
+            used = shotclock.Canceller()
+            used.cancel()
+            ours, theirs = pair()
+            try:
+                with used:
+                    try:
+                        c_recv(ours)
+                    except OSError:
+                        pass
+                    raise error
+            except BaseException as raised:
+                assert raised is error
+            else:
+                raise AssertionError(error)
+        # What is told of it by itself is told once.
+        used = shotclock.Canceller()
+        used.cancel()
+        ours, theirs = pair()
+        try:
+            with used:
+                try:
+                    c_recv(ours)
+                except OSError:
+                    time.sleep(1)
+        except shotclock.Cancelled as error:
+            assert error.__cause__ is None
+        else:
+            raise AssertionError
+    """))
+
+
+def test_cancellers_that_nobody_uses_need_no_thread():
+    alone("""
+        from shotclock import _native
+        shotclock.install()
+        for _ in range(1000):
+            with shotclock.Canceller():
+                pass
+        canceller = shotclock.Canceller()
+        with canceller:
+            assert threads() == 1 and _native.watcher() == 0
+            canceller.cancel()
+            with shotclock.shield():
+                until(lambda: _native.watcher())
+            assert threads() == 2
+    """)
+
+
 def test_there_is_one_thread_and_it_sleeps():
     alone("""
         from shotclock import _native

@@ -6,6 +6,7 @@ import errno
 
 from .. import _native
 from .overdue import Overdue
+from .own_end import is_end_of
 
 
 class Canceller(_native.Canceller):
@@ -45,16 +46,19 @@ class Canceller(_native.Canceller):
         error.canceller = self
         return error
 
-
     def _overdue(self) -> Overdue:
         """Make the exception that they raise once the program has swallowed ``Cancelled`` again and again."""
         overdue = Overdue("cancelled")
         overdue.canceller = self
         return overdue
 
-    def _judge(self, error: BaseException, /) -> bool:
-        """Turn ``Overdue`` into ``Cancelled`` again, which callers expect, when the block is left."""
+    def _judge(self, error: BaseException, link: _native.Link | None = None, /) -> bool:
+        """Turn ``Overdue`` into ``Cancelled`` again, which callers expect, when the block is left; and what a library in C has
+        raised since its connection was ended, which is told with the block's link.
+        """
         if isinstance(error, Overdue) and error.canceller is self:
+            raise self._error() from error
+        if link is not None and not isinstance(error, Cancelled) and is_end_of(link, error):
             raise self._error() from error
         return False
 

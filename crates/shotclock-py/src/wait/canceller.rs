@@ -5,11 +5,11 @@ use std::ptr;
 
 use shotclock::Canceller;
 
-use crate::ffi::call::{call_method_with, check_signals};
+use crate::ffi::call::{call_method_with, call_with, check_signals};
 use crate::ffi::capi::{
     METH_NOARGS, Py_DecRef, Py_TPFLAGS_BASETYPE, Py_TPFLAGS_DEFAULT, Py_TYPE, Py_ssize_t, Py_tp_dealloc, Py_tp_doc,
     Py_tp_getset, Py_tp_methods, Py_tp_new, PyBool_FromLong, PyErr_GivenExceptionMatches, PyExc_Exception, PyGetSetDef,
-    PyMethodDef, PyObject, PyTypeObject, allocate, free,
+    PyMethodDef, PyObject, PyObject_GetAttrString, PyTypeObject, allocate, free,
 };
 use crate::ffi::once::Once;
 use crate::ffi::own_object::{fast, heap_type, method};
@@ -17,7 +17,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 use crate::wait::link::LinkRef;
 use crate::wait::link_type::{error_of, leave_runs};
-use crate::wait::{chain, link_type};
+use crate::wait::{chain, link_type, open_scopes};
 
 #[repr(C)]
 struct CancellerObject {
@@ -106,6 +106,7 @@ unsafe extern "C" fn dealloc(me: *mut PyObject) {
 unsafe extern "C" fn cancel(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: the interpreter calls this with a live object of this type.
     unsafe { core(me) }.cancel();
+    open_scopes::cancelled(me);
     returned(Ok(Owned::none()))
 }
 
@@ -125,7 +126,11 @@ unsafe extern "C" fn enter(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject
         // Signals that are pending by now are handled before entering; 3.14 looks again when this returns.
         check_signals()?;
         // SAFETY: alive, and of just this type.
-        unsafe { LinkRef::of(link.as_ptr())? }.map_or(Ok(()), chain::enter)
+        unsafe { LinkRef::of(link.as_ptr())? }.map_or(Ok(()), chain::enter)?;
+        if core_of(&me).is_cancelled() {
+            open_scopes::cancelled(me.as_ptr());
+        }
+        Ok(())
     };
     returned(begin().map(|()| me))
 }
@@ -142,6 +147,11 @@ unsafe extern "C" fn exit(me: *mut PyObject, arguments: *mut *mut PyObject, coun
             if let Some(runs) = link.take_runs() {
                 return leave_runs(&runs, link, error);
             }
+            if link.has_ended_connection()
+                && let Some(error) = error
+            {
+                return judge_ended(me, &entered, error.as_ptr());
+            }
         }
         // Of what is no Exception its own end may have become one.
         // SAFETY: alive, as an argument and the object called; a static of the interpreter.
@@ -153,4 +163,13 @@ unsafe extern "C" fn exit(me: *mut PyObject, arguments: *mut *mut PyObject, coun
         }
     };
     returned(end())
+}
+
+/// Has Python judge what has come of a connection that was ended in the block: `canceller._judge(error, link)`.
+fn judge_ended(me: *mut PyObject, link: &Owned, error: *mut PyObject) -> PyResult<Owned> {
+    // SAFETY: the interpreter is held, all are alive, the name ends with a NUL.
+    unsafe {
+        let judge = Owned::new(PyObject_GetAttrString(me, c"_judge".as_ptr()))?;
+        call_with(judge.as_ptr(), [error, link.as_ptr()])
+    }
 }

@@ -11,7 +11,7 @@ use crate::ffi::once::Once;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::PyResult;
 use crate::socket::open;
-use crate::wait::open_scopes::{self, Key};
+use crate::wait::open_scopes::{self, Key, NOT_YET};
 
 /// The type `_native.Link`, once it is made.
 pub(super) static TYPE: Once<PyTypeObject> = Once::new();
@@ -224,12 +224,17 @@ impl LinkRef {
         // SAFETY: as in `expire`.
         let link = unsafe { &mut *self.0.as_ptr() };
         open_scopes::leave(std::mem::replace(&mut link.watched, Key::NONE));
-        if link.waits == ALL_WAITS
-            && self.is_of_program()
+        if link.waits != ALL_WAITS {
+            return;
+        }
+        let (object, canceller) = (self.as_object(), link.canceller);
+        if !canceller.is_null() {
+            link.watched = open_scopes::enter(object, canceller, NOT_YET, false);
+        } else if self.is_of_program()
             && let Some(end) = self.deadline()
         {
             // One that is over from the beginning is there so that nothing waits: what else it does has no limit.
-            link.watched = open_scopes::enter(self.as_object(), end, link.duration != 0);
+            link.watched = open_scopes::enter(object, canceller, end, link.duration != 0);
         }
     }
 
@@ -243,6 +248,11 @@ impl LinkRef {
         if link.first_raised == 0 {
             link.first_raised = i64::try_from(now).unwrap_or(NEVER);
         }
+    }
+
+    /// Whether a connection was ended that a library in C waited for in it.
+    pub(crate) fn has_ended_connection(self) -> bool {
+        self.get().ended_connection != 0
     }
 
     /// Ends; false if it had not begun, or had ended.

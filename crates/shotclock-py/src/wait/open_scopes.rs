@@ -1,6 +1,6 @@
-//! The scopes whose end is looked after: those that bound all there is, C libraries' connections too. A thread of ours, the
-//! watcher, is woken when one of them is over and its thread has not left it. This is what it knows of them; what it does
-//! then stands above.
+//! The scopes whose end is looked after: those that bound all there is, C libraries' connections too; and blocks under
+//! cancellers, which are over once somebody cancels. A thread of ours, the watcher, is woken when one of them is over and its
+//! thread has not left it. This is what it knows of them; what it does then stands above.
 //!
 //! A scope is entered and left with the interpreter held, and that costs a look at this table each. As long as the watcher is
 //! to wake at a moment that is early enough nobody wakes it, so a stream of scopes that end in time wakes it once in the
@@ -11,7 +11,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use shotclock::unstable::{Alarm, PerProcess, interrupt, stuck};
+use shotclock::Deadline;
+use shotclock::unstable::{Alarm, PerProcess, deadline_nanos, interrupt, stuck};
 
 use crate::ffi::capi::PyObject;
 
@@ -20,6 +21,12 @@ const MOST: usize = 1 << 16;
 
 /// So long after its end a scope is looked at first, in nanoseconds: what ends by itself has ended by then.
 const FIRST_LOOK: u64 = 20_000_000;
+
+/// The same of a block that was cancelled: as late as its waits in the interpreter's functions may hear of it.
+const FIRST_LOOK_CANCELLED: u64 = 10_000_000;
+
+/// The end of a block under a canceller that nobody has used.
+pub(crate) const NOT_YET: u64 = u64::MAX;
 
 /// Pauses between looks, in nanoseconds: the first, and the longest. Each is half as long again as the one before.
 const FIRST_PAUSE: u64 = 10_000_000;
@@ -102,6 +109,8 @@ struct Entry {
     may_warn: bool,
     /// Borrowed: who gives its link up leaves it before, with the interpreter held.
     link: *mut PyObject,
+    /// The canceller by which it ends, which the link keeps alive; or null.
+    canceller: *mut PyObject,
     seat: Arc<Seat>,
 }
 
@@ -200,10 +209,10 @@ impl Key {
     pub(crate) const NONE: Self = Self { turn: 0, place: 0 };
 }
 
-/// Looks after a scope from now on, which this thread has entered; its end is in nanoseconds. The link must leave before it
-/// is freed.
+/// Looks after a scope from now on, which this thread has entered; its end is in nanoseconds. Of one under a canceller, which
+/// is null else, the end is told by [`cancelled`]. The link must leave before it is freed.
 #[inline]
-pub(crate) fn enter(link: *mut PyObject, end: u64, may_warn: bool) -> Key {
+pub(crate) fn enter(link: *mut PyObject, canceller: *mut PyObject, end: u64, may_warn: bool) -> Key {
     if !is_wanted() {
         return Key::NONE;
     }
@@ -221,8 +230,9 @@ pub(crate) fn enter(link: *mut PyObject, end: u64, may_warn: bool) -> Key {
     };
     entries.turns += 1;
     let turn = entries.turns;
-    entries.places[place] = Some(Entry { turn, end, next, pause: FIRST_PAUSE, may_warn, link, seat });
-    let is_first = entries.wakes.is_none_or(|wakes| next < wakes);
+    entries.places[place] = Some(Entry { turn, end, next, pause: FIRST_PAUSE, may_warn, link, canceller, seat });
+    // What has no end yet wakes nobody.
+    let is_first = next < entries.wakes.unwrap_or(NOT_YET);
     if is_first {
         entries.wakes = Some(next);
     }
@@ -231,6 +241,26 @@ pub(crate) fn enter(link: *mut PyObject, end: u64, may_warn: bool) -> Key {
         wake(table);
     }
     Key { turn, place }
+}
+
+/// The blocks under this canceller are over.
+pub(crate) fn cancelled(canceller: *mut PyObject) {
+    if !is_wanted() {
+        return;
+    }
+    let table = table();
+    let now = deadline_nanos(Deadline::now());
+    let mut entries = table.lock();
+    let mut is_any = false;
+    for entry in entries.places.iter_mut().flatten() {
+        if entry.canceller == canceller && entry.end == NOT_YET {
+            (entry.end, entry.next, is_any) = (now, now.saturating_add(FIRST_LOOK_CANCELLED), true);
+        }
+    }
+    drop(entries);
+    if is_any && let Some(wake) = WAKE.get() {
+        wake(table);
+    }
 }
 
 /// The scope is left, or nobody reaches it any more.
@@ -361,9 +391,9 @@ impl Table {
         self.lock().wakes = None;
     }
 
-    /// Whether there is anything to look after.
+    /// Whether there is anything to look after, some day.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().places.iter().all(Option::is_none)
+        self.lock().places.iter().flatten().all(|entry| entry.next == NOT_YET)
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
