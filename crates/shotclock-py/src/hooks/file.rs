@@ -268,13 +268,13 @@ pub(super) fn write_parts(
         let outcome = match file::write_now(lent(number), &rest[..rest.len().min(SMALL)]) {
             Ok(count) => Ok(count),
             Err(Errno::AGAIN) if may_block(number, Readiness::OUT) => write_in_time(number, rest, moved, &mut write),
-            // It was made non-blocking, and says so itself.
-            Err(Errno::AGAIN) if moved == 0 => return Ok(None),
-            Err(Errno::AGAIN) => return Ok(Some(moved)),
-            Err(_) if moved == 0 && rest.len() <= most_at_once(number) => {
+            Err(errno) if errno != Errno::AGAIN && moved == 0 && rest.len() <= most_at_once(number) => {
                 return ready(number, Readiness::OUT, "write").map(|()| None);
             }
-            Err(_) if !may_block(number, Readiness::OUT) => write_plainly(rest, &mut write),
+            // It does not block, and the interpreter's own says so, or what it has written.
+            Err(errno) if errno == Errno::AGAIN || !may_block(number, Readiness::OUT) => {
+                return Ok((moved > 0).then_some(moved));
+            }
             Err(_) => write_in_time(number, rest, moved, &mut write),
         };
         match outcome {
