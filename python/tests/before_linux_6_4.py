@@ -1,48 +1,29 @@
 """``python before_linux_6_4.py ARGUMENTS``: pytest, in a process whose pipes cannot say what is to be had without a wait.
 
-Pipes and eventfds know RWF_NOWAIT from Linux 6.4 and 5.12 on; a seccomp(2) filter of this process has the calls that would
-ask fail as they do before. What such a filter sees of a call are numbers, hence the table.
+Pipes know RWF_NOWAIT from Linux 6.4 on, eventfds from 5.12 on; a filter of this process has the calls that would ask fail as
+they do before.
 """
 
-import ctypes
 import errno
 import os
-import platform
-import struct
 import sys
 
-# preadv2, pwritev2, and how the system names the machine (AUDIT_ARCH).
-MACHINES = {"x86_64": (327, 328, 0xC000003E), "aarch64": (286, 287, 0xC00000B7)}
-PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
-ALLOW, FAIL = 0x7FFF0000, 0x00050000
-# Instructions of the filter: load a word, jump if it is so, return.
-LOAD, IF, RETURN = 0x20, 0x15, 0x06
-# Ends the program where it cannot have the filter.
-NO_FILTER = 77
-
-
-class Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+import call_filter
 
 
 def refuse():
     """From here on the two calls fail. Raises OSError where the system has no filters."""
-    reads, writes, machine = MACHINES[platform.machine()]
-    steps = [
-        (LOAD, 0, 0, 4),
-        (IF, 0, 3, machine),
-        (LOAD, 0, 0, 0),
-        (IF, 2, 0, reads),
-        (IF, 1, 0, writes),
-        (RETURN, 0, 0, ALLOW),
-        (RETURN, 0, 0, FAIL | errno.EOPNOTSUPP),
-    ]
-    code = b"".join(struct.pack("HBBI", *step) for step in steps)
-    libc, program = ctypes.CDLL(None, use_errno=True), Program(len(steps), code)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
-        PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program)
-    ):
-        raise OSError(ctypes.get_errno(), "no filter")
+    call_filter.install(
+        [
+            (call_filter.LOAD, 0, 0, call_filter.MACHINE),
+            (call_filter.IF, 0, 3, call_filter.name_of_machine()),
+            (call_filter.LOAD, 0, 0, call_filter.NUMBER),
+            (call_filter.IF, 2, 0, call_filter.number_of("preadv2")),
+            (call_filter.IF, 1, 0, call_filter.number_of("pwritev2")),
+            (call_filter.RETURN, 0, 0, call_filter.ALLOW),
+            (call_filter.RETURN, 0, 0, call_filter.FAIL | errno.EOPNOTSUPP),
+        ]
+    )
 
 
 def is_refused():
@@ -62,8 +43,8 @@ if __name__ == "__main__":
 
     try:
         refuse()
-    except (KeyError, OSError) as error:
+    except OSError as error:
         print(error, file=sys.stderr)
-        sys.exit(NO_FILTER)
+        sys.exit(call_filter.NO_FILTER)
     assert is_refused()
-    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]]))
+    sys.exit(pytest.main(["-q", *sys.argv[1:]]))

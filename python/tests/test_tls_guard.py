@@ -4,11 +4,14 @@ import contextlib
 import os
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
 import types
 
+import a_write_of_nothing
+import call_filter
 import pytest
 import shotclock
 from interpreter import check
@@ -199,6 +202,16 @@ def test_a_call_that_waits_by_itself_does_not_notice_one_in_a_scope(tls_pair, ti
     theirs.sendall(b"xy")
     assert receives.end() is None and receives.result == b"x" and ours.recv(1) == b"y"
     assert spent[0] < 0.05
+
+
+def test_a_write_that_looks_like_the_end_of_the_connection_goes_on(certificate):
+    """As one does where another thread's read meets it."""
+    environment = {**os.environ, "CERTIFICATE": os.fspath(certificate)}
+    run = (sys.executable, a_write_of_nothing.__file__)
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    if done.returncode == call_filter.NO_FILTER:
+        pytest.skip(f"the system takes no filter of calls: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("timeout", [None, 60.0])
