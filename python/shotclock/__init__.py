@@ -30,6 +30,7 @@ from . import _fork as _fork
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import faults as faults
+    from ._native import __version__ as __version__
     from . import socket as socket
     from ._bounds.cancel import Cancelled, Canceller
     from ._bounds.shield import shield
@@ -89,6 +90,7 @@ _HOMES = {
     "Status": "_program.status",
     "TimeoutDetails": "_bounds.timeout_details",
     "Wait": "_waits.now",
+    "__version__": "_native",
     "deadline": "_bounds.scope",
     "deadline_at": "_bounds.scope",
     "expired_scope": "_bounds.scope",

@@ -6,6 +6,9 @@ from typing import Any, Self
 
 from typing_extensions import disjoint_base
 
+__version__: str
+"""The release, as in the package's metadata."""
+
 def prepare(stock: ModuleType, /) -> None:
     """Take documentation, exceptions and the socket type from the interpreter's own _socket.
 
@@ -30,8 +33,8 @@ def file_text(reader: Any, errors: str, decoder: Any, newlines: Any, newline: st
 def file_text_writer(writer: Any, encoder: Any, newline: str | None, /) -> Any:
     """The writing half of a text file over one of bytes, in UTF-8 where there is no encoder."""
 
-def layout(sock: _socket_object, /) -> tuple[int, int]:
-    """Descriptor and timeout (ns) as the methods read them."""
+def layout(sock: _socket_object, /) -> tuple[int, int, int, int, int]:
+    """Descriptor, family, kind, protocol and timeout (ns) as the methods read them."""
 
 def socket_type() -> type[Any]:
     """The type _socket.socket."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 from . import _native
 from ._fork import new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
+
+# As `_native.layout` gives them.
+_FIELDS = ("descriptor", "family", "type", "protocol", "timeout")
 
 _lock = new_lock()
 _stock: ModuleType | None = None
@@ -40,10 +46,16 @@ def _prove_layout(stock: ModuleType) -> None:
         for sock in pair:
             for timeout, nanoseconds in ((None, -(10**9)), (0, 0), (1.5, 1_500_000_000), (2e9, 2 * 10**18)):
                 sock.settimeout(timeout)
-                if _native.layout(sock) != (sock.fileno(), nanoseconds):
-                    raise ImportError("socket objects of this interpreter have another layout than shotclock expects")
+                _compare(sock, (sock.fileno(), sock.family, sock.type, sock.proto, nanoseconds))
     finally:
         for sock in pair:
             sock.close()
-    if _native.layout(pair[0])[0] != -1:
-        raise ImportError("closed socket objects of this interpreter look different from what shotclock expects")
+    _compare(pair[0], (-1, pair[0].family, pair[0].type, pair[0].proto, 2 * 10**18))
+
+
+def _compare(sock: Any, said: tuple[int, ...]) -> None:
+    for field, read, value in zip(_FIELDS, _native.layout(sock), said):
+        if read != value:
+            python, what = sys.version.split()[0], f"the {field} of its socket objects is not where it was"
+            refused = f"shotclock {_native.__version__} does not know Python {python}: {what}"
+            raise ImportError(f"{refused}. The interpreter's own sockets stay as they are")

@@ -5,7 +5,7 @@
 
 The fixture ``misbehaving_peer``, which pytest finds by itself once the package is installed, gives the same::
 
-    def test_it_gives_up_in_time(misbehaving_peer):
+    def test_it_gives_up_in_time(misbehaving_peer: shotclock.faults.MisbehavingPeer):
         peer = misbehaving_peer("stall", after=100)
         ...
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["MODES", "Event", "Peer"]
+__all__ = ["MODES", "Event", "MisbehavingPeer", "Peer"]
 
 # From the crate's table: the name of the argument that each mode takes ("" for none), and each argument's default.
 _ARGUMENTS = {mode: argument for mode, _, argument, _ in _native.peer_modes()}
@@ -108,15 +108,6 @@ class Peer:
     when it is dropped, and with the process. A forked child has its sockets, as any, and cannot stop it.
 
     Raises TypeError or ValueError, with the value and what was expected, and OSError if it cannot listen.
-
-    >>> import shotclock.faults, socket
-    >>> with shotclock.faults.Peer("silent") as peer:
-    ...     sock = socket.create_connection((peer.host, peer.port), timeout=0.05)
-    ...     try:
-    ...         sock.recv(1)
-    ...     except TimeoutError:
-    ...         print("it has not said a word")
-    it has not said a word
     """
 
     __slots__ = ("_peer", "host", "mode", "port")
@@ -149,9 +140,7 @@ class Peer:
         to_host, to_port = _server(mode, to)
         if side not in _SIDES:
             raise ValueError(f"side={side!r}: expected one of {_listed(_SIDES)}")
-        self.mode: str = mode
-        self.host: str
-        self.port: int
+        self.mode = mode
         self._peer, self.host, self.port = _native.start_peer(
             mode,
             amount,
@@ -201,6 +190,10 @@ class Peer:
 
     def __repr__(self) -> str:
         return f"<shotclock.faults.Peer {self.mode} at {self.host}:{self.port}>"
+
+
+MisbehavingPeer = type[Peer]
+"""The type of the fixture ``misbehaving_peer``, for tests with annotations."""
 
 
 def _amount(mode: str, given: dict[str, float | None]) -> int:

@@ -9,14 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from .faults import Peer
+    from .faults import MisbehavingPeer
 
 
 @pytest.fixture
-def misbehaving_peer() -> Iterator[type[Peer]]:
+def misbehaving_peer() -> Iterator[MisbehavingPeer]:
     """Peers to test a client against: misbehaving_peer("drip", every=0.1) is one that runs, and ends with the test.
 
-    It is a ``type[shotclock.faults.Peer]``, with the same arguments; ``shotclock.faults.MODES`` lists the ways.
+    It is a ``shotclock.faults.MisbehavingPeer``: the class ``Peer``, with the same arguments;
+    ``shotclock.faults.MODES`` lists the ways.
     """
     # Here, so that a run whose tests use no peer does not pay for it.
     import contextlib

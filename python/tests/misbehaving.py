@@ -120,6 +120,16 @@ def fetch_by_http_client(url):
     connection.getresponse().read()
 """
 
+# For programs that lose a file with what it could not send: from 3.13 on an interpreter's own files say so on standard
+# error, some of them, and from 3.15 on all.
+SILENT_LOSS = """
+import io, sys
+def unraisable(what, hook=sys.__unraisablehook__, kind=io.IOBase):
+    if "finalizing file" not in (what.err_msg or "") and not isinstance(what.object, kind):
+        hook(what)
+sys.unraisablehook = unraisable
+"""
+
 # Two ends of one connection, plain or TLS, for programs whose arguments are the files of the fixture `certificates`.
 PAIRS = """
 import ssl
@@ -128,8 +138,13 @@ server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 server.load_cert_chain(CERTIFICATE)
 client = ssl.create_default_context(cafile=AUTHORITY)
 
-def tls_pair():
-    a, b = socket.socketpair()
+def tcp_pair():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        a = socket.create_connection(listener.getsockname())
+        return a, listener.accept()[0]
+
+def tls_pair(pair=socket.socketpair):
+    a, b = pair()
     made = []
     serving = threading.Thread(target=lambda: made.append(server.wrap_socket(b, server_side=True)))
     serving.start()

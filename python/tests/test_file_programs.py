@@ -10,7 +10,7 @@ import os
 import pytest
 
 from interpreter import check
-from misbehaving import PAIRS, PEERS
+from misbehaving import PAIRS, PEERS, SILENT_LOSS
 
 ROUNDS = int(os.environ.get("SHOTCLOCK_FILE_ROUNDS", "1000"))
 SEED = os.environ.get("SHOTCLOCK_FILE_SEED")
@@ -305,4 +305,4 @@ def test_every_byte_goes_once(kind, share, mount, certificates):
     # In parts, so that a machine that is busy is not taken for one that hangs.
     for start in range(0, rounds, PART):
         environment = {"FIRST": str(first + start), "ROUNDS": str(min(PART, rounds - start)), "KIND": kind}
-        check(PEERS + PAIRS + install + PROGRAM, *certificates, beneath=beneath, environment=environment)
+        check(PEERS + PAIRS + SILENT_LOSS + install + PROGRAM, *certificates, beneath=beneath, environment=environment)

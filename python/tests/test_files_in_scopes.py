@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from interpreter import check
-from misbehaving import PAIRS, PEERS
+from misbehaving import PAIRS, PEERS, SILENT_LOSS
 
 TOOLS = """
 import io, os, gc
@@ -52,7 +52,7 @@ def run(request, certificates):
     }[request.param]
 
     def run_program(program):
-        return check(PEERS + PAIRS + TOOLS + mount + textwrap.dedent(program), *certificates, beneath=beneath)
+        return check(PEERS + PAIRS + SILENT_LOSS + TOOLS + mount + textwrap.dedent(program), *certificates, beneath=beneath)
 
     return run_program
 
@@ -205,8 +205,10 @@ def test_tls_counts_records_and_refuses_to_spoil_one(run):
                 written += file.write(DATA[written % 256:][:5000])
         got = bytearray()
         def drain():
-            while data := b.recv(1 << 16):
-                got.extend(data)
+            # OpenSSL 3.6 answers the end, and so meets a socket that is gone.
+            with contextlib.suppress(ConnectionError):
+                while data := b.recv(1 << 16):
+                    got.extend(data)
         draining = threading.Thread(target=drain)
         draining.start()
         with shotclock.deadline(20):

@@ -1,5 +1,6 @@
 """``python -m shotclock`` runs programs as ``python`` does: compared with it, in interpreters of their own."""
 
+import importlib.metadata
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import sys
 import zipfile
 
 import pytest
+import shotclock
 from interpreter import PATIENCE, check, run
 
 BENEATH = {"type": ("-m", "shotclock"), "graft": ("-m", "shotclock", "--graft")}
@@ -232,11 +234,14 @@ def test_a_wrong_command_line_is_refused(words, reason):
     assert said.startswith(f"python -m shotclock: {reason}"), said
 
 
-def test_help_and_status_are_said():
+def test_help_version_and_status_are_said():
     for option in ("-h", "--help"):
         done = run("-m", "shotclock", option, "ignored.py")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("usage: ") and "--timeout" in done.stdout
+    done = run("-m", "shotclock", "--version", "ignored.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"shotclock {shotclock.__version__}\n", "")
+    assert shotclock.__version__ == importlib.metadata.version("shotclock")
     for beneath, line in (("type", "_socket of this process is shotclock's"), ("graft", "on the interpreter's own")):
         done = run(*BENEATH[beneath], "--status")
         assert (done.returncode, done.stderr) == (0, "")

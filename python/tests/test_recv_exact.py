@@ -92,7 +92,8 @@ def test_a_peer_that_drips_does_not_outrun_it(run):
 def test_the_end_of_the_data_is_an_error_with_what_had_come(run):
     run(
         """
-        for pair in (socket.socketpair, tls_pair):
+        # TCP: OpenSSL 3.6 answers an end without goodbye, which a Unix socket whose peer is gone refuses.
+        for pair in (socket.socketpair, lambda: tls_pair(tcp_pair)):
             a, b = pair()
             a.settimeout(20)
             b.sendall(b"abc")

@@ -110,8 +110,8 @@ def tls_pair(grafted, certificate):
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     with contextlib.ExitStack() as opened:
 
-        def make(timeout=None):
-            here, there = socket.socketpair()
+        def make(timeout=None, pair=socket.socketpair):
+            here, there = pair()
             theirs = []
             accepts = threading.Thread(target=lambda: theirs.append(server.wrap_socket(there, server_side=True)))
             accepts.start()
@@ -314,10 +314,16 @@ def test_recv_exact_goes_on_encrypted(tls_pair):
     assert receives.end() is None and receives.result == b"halfmore"
 
 
+def tcp_pair():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return socket.create_connection(listener.getsockname()), listener.accept()[0]
+
+
 @pytest.mark.parametrize("is_suppressed", [True, False])
 def test_recv_exact_meets_a_ragged_end_as_recv_does(tls_pair, is_suppressed):
     def at_a_ragged_end():
-        ours, theirs = tls_pair(60)
+        # TCP: OpenSSL 3.6 answers such an end, which a Unix socket whose peer is gone refuses.
+        ours, theirs = tls_pair(60, tcp_pair)
         ours.suppress_ragged_eofs = is_suppressed
         theirs.sendall(b"half")
         with _raw(theirs) as outgoing:
@@ -336,6 +342,8 @@ def test_recv_exact_meets_a_ragged_end_as_recv_does(tls_pair, is_suppressed):
     assert raised.value.partial == b"half"
 
 
+# Where warnings are errors 3.15 forks no more, and tells the client that it shakes no hands.
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_child_that_is_forked_in_the_middle_of_a_try_has_the_program_s_timeout(grafted, certificate):
     told, tells = os.pipe()
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -343,7 +351,7 @@ def test_a_child_that_is_forked_in_the_middle_of_a_try_has_the_program_s_timeout
 
     def fork(sock, *_):
         if os.fork() == 0:
-            os.write(tells, repr((sock.gettimeout(), shotclock._native.layout(sock)[1])).encode())
+            os.write(tells, repr((sock.gettimeout(), shotclock._native.layout(sock)[-1])).encode())
             os._exit(0)
         os.wait()
 

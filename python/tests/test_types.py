@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 
+from test_readme import blocks
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -20,12 +22,15 @@ def test_the_package_is_consistent(tmp_path):
 
 def test_stubs_and_objects_agree(tmp_path):
     # Which of socket's names there are is typeshed's word, and differs from some releases of the interpreter; names of
-    # types are there for type checkers alone; a class in a function is no name of the module.
+    # types are there for type checkers alone; a class in a function is no name of the module; an alias of a class's type is
+    # none that is looked for.
     allowed = [
         "shotclock.socket.__all__",
         "shotclock._environment.Number",
+        "shotclock._bounds.entering.Kind",
         "shotclock._bounds.scope.Parameters",
         "shotclock._bounds.scope.Result",
+        "shotclock.faults.MisbehavingPeer",
         "shotclock.pytest_plugin.PeerOfTest@.*",
         "shotclock._bounds.resumable_files.ResumableIO@.*",
     ]
@@ -47,6 +52,11 @@ from shotclock import socket
 reveal_type(shotclock.status().replaced)
 reveal_type(socket.create_connection(("localhost", 80)).recv(1))
 reveal_type(timeoutsocket.getDefaultSocketTimeout())
+reveal_type(shotclock.__version__)
+
+def test_a_client(misbehaving_peer: shotclock.faults.MisbehavingPeer) -> None:
+    reveal_type(misbehaving_peer("drip", every=0.1).port)
+
 shotclock.install(waits=1)
 """
     )
@@ -56,5 +66,16 @@ shotclock.install(waits=1)
         "tuple[str, ...]",
         "bytes",
         "float | None",
+        "str",
+        "int",
     ], done.stdout
-    assert [line.split(":")[1] for line in lines if ": error:" in line] == ["9"], done.stdout
+    assert [line.split(":")[1] for line in lines if ": error:" in line] == ["14"], done.stdout
+
+
+def test_readme_s_programs_are_strict(tmp_path):
+    programs = blocks("python")
+    for number, program in enumerate(programs):
+        (tmp_path / f"program_{number}.py").write_text(program, encoding="utf-8")
+    files = [f"program_{number}.py" for number in range(len(programs))]
+    done = run("mypy", "--strict", "--cache-dir", tmp_path / "cache", *files, cwd=tmp_path)
+    assert files and done.returncode == 0, done.stdout

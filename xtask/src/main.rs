@@ -13,7 +13,6 @@ mod matrix;
 mod msrv;
 mod needs;
 mod nextest;
-mod preload;
 mod promises;
 mod python;
 mod pythons;

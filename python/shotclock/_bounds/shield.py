@@ -6,8 +6,10 @@ Scopes, cancellers and shields are links of one chain. It lives in Rust, and ent
 from __future__ import annotations
 
 from .. import _native
+from .entering import left_if_interrupted
 
 
+@left_if_interrupted
 class Shield(_native.Link):
     """A block in which scopes and cancellers outside of it do not count; made by ``shield``."""
 
@@ -19,10 +21,5 @@ def shield() -> Shield:
 
     ``with shotclock.shield():``. Scopes that the block itself enters count. The limit of the whole program is not
     hidden: the program's caller relies on it.
-
-    >>> import shotclock
-    >>> with shotclock.deadline(60), shotclock.shield():
-    ...     print(shotclock.remaining())
-    None
     """
     return Shield()

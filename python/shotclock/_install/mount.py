@@ -64,7 +64,7 @@ def _make(stock: ModuleType) -> ModuleType:
     assert native is not None, "imported the usual way"
     own.__spec__ = ModuleSpec(NAME, native.loader, origin=native.origin)
     own.__spec__.has_location = True
-    own.__loader__ = native.loader
+    vars(own)["__loader__"] = native.loader
     if hasattr(stock, "__file__"):
         own.__file__ = native.origin
     vars(own).update(_native.functions(own))

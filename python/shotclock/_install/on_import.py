@@ -82,7 +82,7 @@ class _AnnouncingLoader:
         return getattr(self._loader, name)
 
     @property  # type: ignore[misc]
-    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __class__(self) -> type:
         # Code that asks for a spec, without importing, may look at the loader's class.
         return type(self._loader)
 

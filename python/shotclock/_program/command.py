@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from .. import _environment
+from .._native import __version__
 from .limits import OPTIONS, Limits
 from .program import Program
 
@@ -17,7 +18,7 @@ _USAGE = (
     " (-m MODULE | -c CODE | SCRIPT | -) [ARGUMENTS ..]"
 )
 _HELP = f"""{_USAGE}
-       python -m shotclock --status
+       python -m shotclock --status | --version
 
 Run a program as `python` would, with shotclock's sockets in the place of the interpreter's own.
 
@@ -30,6 +31,7 @@ Run a program as `python` would, with shotclock's sockets in the place of the in
                      the name ends with .json, a short table to standard error for -
   --serve-waits      tell `python -m shotclock.waits PID` what waits, whenever it asks
   --status           say what is replaced and what is not reached, and end
+  --version          say which release this is, and end
   -h, --help         say this, and end
 
 Limits, for a program that knows nothing of them:
@@ -57,7 +59,7 @@ def main() -> None:
 
 
 class _Command:
-    """What a command line asks for. Ends the process for ``--help`` and for a wrong command line."""
+    """What a command line asks for. Ends the process for ``--help``, ``--version`` and a wrong command line."""
 
     def __init__(self, words: list[str]) -> None:
         self.graft = False
@@ -85,6 +87,9 @@ class _Command:
                 break
             elif option in ("-h", "--help") and not is_joined:
                 print(_HELP, end="")
+                sys.exit()
+            elif option == "--version" and not is_joined:
+                print(f"shotclock {__version__}")
                 sys.exit()
             else:
                 self.program = self._program(option + is_joined + value)

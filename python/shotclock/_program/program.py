@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, TracebackType
 
+# What main programs have besides, where this interpreter's modules have it: 3.15's do not.
+_CACHED = {"__cached__": None} if "__cached__" in globals() else {}
 _CODE_NAME = "<string>"
 _INPUT_NAME = "<stdin>"
 
@@ -70,8 +72,7 @@ class Program:
 
 def _fresh_main() -> ModuleType:
     main = ModuleType("__main__")
-    main.__loader__ = BuiltinImporter
-    vars(main)["__builtins__"] = builtins
+    vars(main).update(__loader__=BuiltinImporter, __builtins__=builtins)
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
     return main
@@ -93,7 +94,7 @@ def _run_text(text: str) -> None:
 def _run_standard_input() -> None:
     _set_first_path("")
     main = vars(sys.modules["__main__"])
-    main.update(__file__=_INPUT_NAME, __cached__=None)
+    main.update(__file__=_INPUT_NAME, **_CACHED)
     # Without a standard input there is nothing to run.
     source = sys.stdin.buffer.read() if sys.stdin is not None else b""
     _execute(compile(source, _INPUT_NAME, "exec", dont_inherit=True))
@@ -111,7 +112,7 @@ def _run_file(path: str) -> None:
         print(f"{sys.orig_argv[0]}: can't open file {full_path!r}: {reason}", file=sys.stderr)
         sys.exit(2)
     main = vars(sys.modules["__main__"])
-    main.update(__file__=full_path, __cached__=None)
+    main.update(__file__=full_path, **_CACHED)
     if path.endswith(".pyc"):
         compiled = SourcelessFileLoader("__main__", full_path)
         main["__loader__"] = compiled

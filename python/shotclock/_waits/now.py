@@ -27,12 +27,7 @@ def hide(ident: int) -> None:
 
 @dataclass(frozen=True)
 class Wait:
-    """One thread that waits, as ``waits()`` has seen it.
-
-    >>> import shotclock
-    >>> for wait in shotclock.waits():
-    ...     print(wait)                             # worker-3: recv 10.0.0.7:5432, for 3.102 s, ..
-    """
+    """One thread that waits, as ``waits()`` has seen it."""
 
     # The thread's name, its `threading.get_ident()`, and the system's number for it where it is known.
     thread: str
@@ -73,18 +68,24 @@ def waits() -> list[Wait]:
     Seen are the waits that shotclock's methods make, with the limit that ends each, and what other threads of Python's
     wait in by one call of the system: plain calls of sockets, sleeps, polls, pipes, children. Locks are seen in a
     scope, or while waits are recorded (``python -m shotclock --waits``, ``serve_waits()``).
-
-    >>> import shotclock, threading, time
-    >>> threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
-    >>> while not shotclock.waits():
-    ...     pass
-    >>> shotclock.waits()[0].what
-    'sleep'
     """
     frames = sys._current_frames()
     for ident in (get_ident(), *_hidden):
         frames.pop(ident, None)
     names, numbers = _threads()
+    found = _told(frames, names)
+    in_the_system: dict[int, Wait] = {}
+    for ident, frame in frames.items():
+        if ident not in found and (wait := _in_the_system(ident, names.get(ident), numbers.get(ident), frame)):
+            in_the_system[ident] = wait
+    if in_the_system:
+        # A wait may have begun, and been told of, between the two looks.
+        found = in_the_system | _told(frames, names)
+    return sorted(found.values(), key=lambda wait: -(wait.since or 0))
+
+
+def _told(frames: dict[int, FrameType], names: dict[int, str]) -> dict[int, Wait]:
+    """The waits that shotclock's methods tell of, by the thread's ident."""
     now_ns = _native.monotonic_ns()
     found: dict[int, Wait] = {}
     for ident, native_id, what, to, descriptor, since, limit, end_ns in _native.waits():
@@ -104,10 +105,7 @@ def waits() -> list[Wait]:
             line=line,
             inner_line=inner_line,
         )
-    for ident, frame in frames.items():
-        if ident not in found and (wait := _in_the_system(ident, names.get(ident), numbers.get(ident), frame)):
-            found[ident] = wait
-    return sorted(found.values(), key=lambda wait: -(wait.since or 0))
+    return found
 
 
 def _in_the_system(ident: int, name: str | None, native_id: int | None, frame: FrameType) -> Wait | None:

@@ -20,12 +20,12 @@ pub(crate) use pyo3_ffi::{
     Py_tp_doc, Py_tp_finalize, Py_tp_free, Py_tp_getset, Py_tp_init, Py_tp_iter, Py_tp_iternext, Py_tp_members,
     Py_tp_methods, Py_tp_new, Py_tp_repr, Py_tp_traverse, PyBUF_READ, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBUF_WRITE,
     PyCFunction, PyCFunctionFast, PyCFunctionWithKeywords, PyCapsule_Destructor, PyExc_BlockingIOError,
-    PyExc_Exception, PyExc_ImportError, PyExc_OSError, PyExc_OverflowError, PyExc_PermissionError, PyExc_RuntimeError,
-    PyExc_RuntimeWarning, PyExc_SystemError, PyExc_TimeoutError, PyExc_TypeError, PyExc_UnicodeError, PyExc_ValueError,
-    PyExc_Warning, PyFrameObject, PyGILState_STATE, PyGetSetDef, PyInterpreterState, PyLong_Type, PyMemberDef,
-    PyMethodDef, PyMethodDefPointer, PyMethodDescr_Type, PyModuleDef, PyModuleDef_HEAD_INIT, PyModuleDef_Slot,
-    PyObject, PyThreadState, PyType_Slot, PyType_Spec, PyTypeObject, PyUnicode_FSConverter, PyVarObject, getter,
-    visitproc,
+    PyExc_Exception, PyExc_ImportError, PyExc_IndexError, PyExc_OSError, PyExc_OverflowError, PyExc_PermissionError,
+    PyExc_RuntimeError, PyExc_RuntimeWarning, PyExc_SystemError, PyExc_TimeoutError, PyExc_TypeError,
+    PyExc_UnicodeError, PyExc_ValueError, PyExc_Warning, PyFrameObject, PyGILState_STATE, PyGetSetDef,
+    PyInterpreterState, PyLong_Type, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyMethodDescr_Type, PyModuleDef,
+    PyModuleDef_HEAD_INIT, PyModuleDef_Slot, PyObject, PyThreadState, PyType_Slot, PyType_Spec, PyTypeObject,
+    PyUnicode_FSConverter, PyVarObject, getter, visitproc,
 };
 
 // The first list: functions in which no Python code can run, because they neither make nor free anything and cannot

@@ -109,7 +109,7 @@ pub(super) fn file_read(called: &Called<'_>) -> *mut PyObject {
     let none = unsafe { Py_None() };
     let is_all = size.is_none_or(|size| size == none || plain_int(size).is_some_and(|size| size < 0));
     if is_all {
-        return file_readall(called);
+        return read_all(called);
     }
     let Some(number) = number_of_file(called, c"readable") else { return called.as_called() };
     read_bytes(called, number, size.and_then(plain_int), |rest| called.with(&[rest]))
@@ -122,8 +122,12 @@ pub(super) fn file_readinto(called: &Called<'_>) -> *mut PyObject {
     read_room(called, number, buffer)
 }
 
-/// `FileIO.readall()`
+/// `FileIO.readall()`, which in newer versions gets whatever arguments it is called with.
 pub(super) fn file_readall(called: &Called<'_>) -> *mut PyObject {
+    if called.arguments([], 0).is_none() { called.as_called() } else { read_all(called) }
+}
+
+fn read_all(called: &Called<'_>) -> *mut PyObject {
     let Some(number) = number_of_file(called, c"readable") else { return called.as_called() };
     if !may_block(number, Readiness::IN) {
         return called.as_called();

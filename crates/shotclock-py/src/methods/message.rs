@@ -1,6 +1,6 @@
 //! recvmsg, recvmsg_into, sendmsg, sendmsg_afalg: many buffers at once, and control messages.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::io::{IoSlice, IoSliceMut};
 use std::ptr;
 
@@ -9,14 +9,19 @@ use shotclock::unstable::{control_messages, numbers, syscall};
 use shotclock::{Family, Phase, SockAddr, cmsg_space};
 
 use crate::address;
-use crate::ffi::arguments::{Buffer, Items, Keywords, int};
-use crate::ffi::capi::{Py_None, Py_ssize_t, PyErr_WarnEx, PyExc_RuntimeWarning, PyLong_Type, PyObject, variadic};
+use crate::ffi::arguments::{Arguments, Buffer, Items, Keywords, int};
+use crate::ffi::capi::{
+    Py_None, Py_ssize_t, PyErr_WarnEx, PyExc_RuntimeWarning, PyExc_TypeError, PyLong_Type, PyObject, PyTuple_Size,
+    variadic,
+};
 use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::methods::transfer::{received_bytes, zeroes};
 use crate::socket::audit::audit;
+use crate::socket::complaint::{Asked, hides_errors_of_iterables};
 use crate::socket::object::SocketRef;
+use crate::socket::stock::stock;
 use crate::wait::first_try::Transfer;
 use crate::wait::timing::Timing;
 
@@ -45,6 +50,17 @@ pub(crate) unsafe extern "C" fn sendmsg(me: *mut PyObject, arguments: *mut PyObj
     returned(sendmsg_checked(unsafe { SocketRef::new(me) }, arguments))
 }
 
+/// `sendmsg`, for interpreters whose own takes a vector of arguments.
+pub(crate) unsafe extern "C" fn sendmsg_with_signature(
+    me: *mut PyObject,
+    arguments: *mut *mut PyObject,
+    count: Py_ssize_t,
+) -> *mut PyObject {
+    // SAFETY: the interpreter calls this with a live socket object and so many live arguments.
+    let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
+    returned(arguments.tuple().and_then(|arguments| sendmsg_checked(socket, arguments.as_ptr())))
+}
+
 /// `socket.sendmsg_afalg([msg], *, op[, iv[, assoclen[, flags]]])`.
 pub(crate) unsafe extern "C" fn sendmsg_afalg(
     me: *mut PyObject,
@@ -67,6 +83,9 @@ fn recvmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     let size = usize::try_from(size).map_err(|_| exception::value_error("negative buffer size in recvmsg()"))?;
     let (data, message) = received_bytes(size, flags, |room| {
         let message = Message::receive(socket, &mut [IoSliceMut::new(room)], size, control_size, flags)?;
+        if message.received.len > size {
+            stock()?.receive_more_than_fits()?;
+        }
         // Of a message that did not fit this is the part that did; the flags say that it was longer.
         Ok((message.received.len.min(size), message))
     })?;
@@ -84,7 +103,7 @@ fn recvmsg_into_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult
     {
         return Err(Raised);
     }
-    let items = Items::of(buffers, c"recvmsg_into() argument 1 must be an iterable")?;
+    let items = items_of(buffers, c"recvmsg_into() argument 1 must be an iterable")?;
     if items.len() > MOST {
         return Err(exception::os_error("recvmsg_into() argument 1 is too long"));
     }
@@ -187,16 +206,22 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
     let mut flags: c_int = 0;
     // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
     let to = unsafe {
-        let parsed = variadic!(PyArg_ParseTuple(
-            arguments,
-            c"O|OiO:sendmsg".as_ptr(),
-            &raw mut data,
-            &raw mut control,
-            &raw mut flags,
-            &raw mut to,
-        ));
-        if parsed == 0 {
-            return Err(Raised);
+        if !(1..=4).contains(&PyTuple_Size(arguments)) {
+            return Err(Asked::Sendmsg.complaint(arguments));
+        }
+        let (to_data, to_control, to_address) = (&raw mut data, &raw mut control, &raw mut to);
+        if Asked::Sendmsg.has_signature()? {
+            let mut given = ABSENT;
+            let format = c"O|OOO".as_ptr();
+            if variadic!(PyArg_ParseTuple(arguments, format, to_data, to_control, &raw mut given, to_address)) == 0 {
+                return Err(Raised);
+            }
+            flags = if given.is_null() { 0 } else { int(given)? };
+        } else {
+            let format = c"O|OiO".as_ptr();
+            if variadic!(PyArg_ParseTuple(arguments, format, to_data, to_control, &raw mut flags, to_address)) == 0 {
+                return Err(Raised);
+            }
         }
         if to.is_null() { Py_None() } else { to }
     };
@@ -211,7 +236,7 @@ fn sendmsg_checked(socket: SocketRef, arguments: *mut PyObject) -> PyResult<Owne
 }
 
 fn data_of(buffers: *mut PyObject) -> PyResult<Vec<Buffer>> {
-    let items = Items::of(buffers, c"sendmsg() argument 1 must be an iterable")?;
+    let items = items_of(buffers, c"sendmsg() argument 1 must be an iterable")?;
     if items.len() > MOST {
         return Err(exception::os_error("sendmsg() argument 1 is too long"));
     }
@@ -220,7 +245,7 @@ fn data_of(buffers: *mut PyObject) -> PyResult<Vec<Buffer>> {
 
 /// Control messages, as the system has them, out of an iterable of `(level, type, data)`.
 fn control_of(messages: *mut PyObject) -> PyResult<Vec<u8>> {
-    let messages = Items::of(messages, c"sendmsg() argument 2 must be an iterable")?.collect(|item| {
+    let messages = items_of(messages, c"sendmsg() argument 2 must be an iterable")?.collect(|item| {
         let (mut level, mut kind, mut data): (c_int, c_int, _) = (0, 0, Buffer::empty());
         let format = c"(iiy*):[sendmsg() ancillary data items]".as_ptr();
         // SAFETY: the interpreter is held; the format's types are those of the pointers, in order.
@@ -338,6 +363,16 @@ fn beyond_mut<'a>(slices: &'a mut [IoSliceMut<'_>], mut from: usize) -> Vec<IoSl
         rest.push(IoSliceMut::new(&mut slice[skipped..]));
     }
     rest
+}
+
+/// The items of an iterable, or the interpreter's own complaint.
+fn items_of(iterable: *mut PyObject, complaint: &CStr) -> PyResult<Items> {
+    let hides = hides_errors_of_iterables()?;
+    Items::of(iterable, complaint).map_err(|raised| match hides {
+        // SAFETY: a static of the interpreter.
+        true => exception::raise(unsafe { PyExc_TypeError }, complaint),
+        false => raised,
+    })
 }
 
 /// Room for so many items.

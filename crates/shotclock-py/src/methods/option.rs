@@ -6,18 +6,15 @@ use shotclock::Family;
 use shotclock::unstable::{numbers, syscall};
 
 use crate::ffi::arguments::Buffer;
-use crate::ffi::call::call;
 use crate::ffi::capi::{
-    Py_None, Py_TYPE, PyErr_Clear, PyErr_ExceptionMatches, PyErr_SetObject, PyExc_OSError, PyFloat_CheckExact,
-    PyLong_CheckExact, PyLong_FromUnsignedLongLong, PyObject, PyObject_GetAttrString, PyTuple_GetItem, PyTuple_Size,
-    PyUnicode_CheckExact, variadic,
+    Py_None, Py_TYPE, PyErr_Clear, PyIndex_Check, PyLong_FromUnsignedLongLong, PyObject, PyTuple_GetItem, PyTuple_Size,
+    variadic,
 };
 use crate::ffi::exception;
-use crate::ffi::once::Once;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::complaint::{Asked, setsockopt_looks_first};
 use crate::socket::object::SocketRef;
-use crate::socket::stock::stock;
 use crate::wait::lent::Descriptor;
 use crate::wait::low_water;
 
@@ -103,9 +100,9 @@ fn set(socket: SocketRef, arguments: *mut PyObject) -> PyResult<()> {
     set.map_err(exception::raise_errno)
 }
 
-/// The forms are tried one after the other; the last one's complaint is what the caller reads.
+/// `(level, option, value)`, in the way of the interpreter's version.
 fn parse(arguments: *mut PyObject, has_long_values: bool) -> PyResult<(c_int, c_int, Value)> {
-    let (mut level, mut name): (c_int, c_int) = (0, 0);
+    let (mut level, mut name, mut number): (c_int, c_int, c_int) = (0, 0, 0);
     // SAFETY: the interpreter is held; each format's types are those of its pointers, in order.
     unsafe {
         if has_long_values {
@@ -116,71 +113,67 @@ fn parse(arguments: *mut PyObject, has_long_values: bool) -> PyResult<(c_int, c_
             }
             return Ok((level, name, Value::Long(number)));
         }
-        let mut number: c_int = 0;
         let format = c"iii:setsockopt".as_ptr();
         if variadic!(PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, &raw mut number)) != 0 {
             return Ok((level, name, Value::Int(number)));
         }
+        let is_int = PyTuple_Size(arguments) == 3 && PyIndex_Check(PyTuple_GetItem(arguments, 2)) != 0;
+        if is_int && setsockopt_looks_first()? {
+            return Err(Asked::Setsockopt.complaint_if_plain(arguments));
+        }
+    }
+    parse_other(arguments)
+}
+
+/// The forms with other values than an int: in older versions tried one after the other, so that the complaint is the last
+/// one's.
+fn parse_other(arguments: *mut PyObject) -> PyResult<(c_int, c_int, Value)> {
+    let (mut level, mut name): (c_int, c_int) = (0, 0);
+    let (to_level, to_name) = (&raw mut level, &raw mut name);
+    // SAFETY: as in `parse`.
+    unsafe {
         PyErr_Clear();
+        let count = PyTuple_Size(arguments);
+        if count == 4 && setsockopt_looks_first()? {
+            return parse_with_length(arguments);
+        }
         let (mut nothing, mut len): (*mut PyObject, c_uint) = (Py_None(), 0);
         let format = c"iiO!I:setsockopt".as_ptr();
         let of = Py_TYPE(Py_None());
-        if variadic!(PyArg_ParseTuple(
-            arguments,
-            format,
-            &raw mut level,
-            &raw mut name,
-            of,
-            &raw mut nothing,
-            &raw mut len
-        )) != 0
-        {
+        if variadic!(PyArg_ParseTuple(arguments, format, to_level, to_name, of, &raw mut nothing, &raw mut len)) != 0 {
             return Ok((level, name, Value::Nothing(len)));
         }
         PyErr_Clear();
         let mut value = Buffer::empty();
         let format = c"iiy*:setsockopt".as_ptr();
-        if variadic!(PyArg_ParseTuple(arguments, format, &raw mut level, &raw mut name, value.as_mut_ptr())) == 0 {
-            return Err(if are_plain(arguments) { complain_as_stock(arguments) } else { Raised });
+        if variadic!(PyArg_ParseTuple(arguments, format, to_level, to_name, value.as_mut_ptr())) == 0 {
+            // With another number of them none was looked at.
+            let asked = Asked::Setsockopt;
+            return Err(if count == 3 { asked.complaint_if_plain(arguments) } else { asked.complaint(arguments) });
         }
         Ok((level, name, Value::Bytes(value)))
     }
 }
 
-/// Whether the arguments can be parsed once more without running the program's code, which would notice that it is
-/// called twice.
-fn are_plain(arguments: *mut PyObject) -> bool {
-    // SAFETY: the interpreter is held; a tuple, which keeps its items alive.
+/// `(level, option, None, length)`, for versions that look at the value first.
+fn parse_with_length(arguments: *mut PyObject) -> PyResult<(c_int, c_int, Value)> {
+    let (mut level, mut name, mut len): (c_int, c_int, c_uint) = (0, 0, 0);
+    let (mut value, mut given) = (std::ptr::null_mut::<PyObject>(), std::ptr::null_mut::<PyObject>());
+    let format = c"iiOO:setsockopt".as_ptr();
+    // SAFETY: as in `parse`; the tuple keeps what it lends.
     unsafe {
-        (0..PyTuple_Size(arguments)).map(|index| PyTuple_GetItem(arguments, index)).all(|item| {
-            item == Py_None()
-                || PyLong_CheckExact(item) != 0
-                || PyFloat_CheckExact(item) != 0
-                || PyUnicode_CheckExact(item) != 0
-        })
-    }
-}
-
-/// Replaces the exception that is set by the interpreter's own for these arguments, whose words differ between
-/// versions. It comes from an object without a descriptor, which looks at its arguments first.
-fn complain_as_stock(arguments: *mut PyObject) -> Raised {
-    let ours = exception::take(Raised);
-    // Made once: the object has no descriptor, and no state that a call changes.
-    static COMPLAINS: Once<PyObject> = Once::new();
-    let ask = || {
-        let method = COMPLAINS.get_or_make(|| {
-            let probe = stock()?.new_socket()?;
-            // SAFETY: the interpreter is held and the object alive; the name ends with a NUL.
-            Owned::new(unsafe { PyObject_GetAttrString(probe.as_ptr(), c"setsockopt".as_ptr()) }).map(Owned::into_ptr)
-        })?;
-        // SAFETY: the interpreter is held and the objects are alive: a method, and a tuple.
-        unsafe { call(method, arguments, std::ptr::null_mut()) }
-    };
-    // SAFETY: the interpreter is held; a static of it, and an exception with its type.
-    unsafe {
-        if ask().is_ok() || PyErr_ExceptionMatches(PyExc_OSError) != 0 {
-            PyErr_SetObject(Py_TYPE(ours.as_ptr()).cast(), ours.as_ptr());
+        let (level, name) = (&raw mut level, &raw mut name);
+        if variadic!(PyArg_ParseTuple(arguments, format, level, name, &raw mut value, &raw mut given)) == 0 {
+            return Err(Raised);
+        }
+        if value != Py_None() {
+            let zero = Owned::int(0)?;
+            let refused = Owned::tuple([zero.as_ptr(), zero.as_ptr(), value, given].into_iter())?;
+            return Err(Asked::Setsockopt.complaint(refused.as_ptr()));
+        }
+        if variadic!(PyArg_Parse(given, c"I".as_ptr(), &raw mut len)) == 0 {
+            return Err(Raised);
         }
     }
-    Raised
+    Ok((level, name, Value::Nothing(len)))
 }

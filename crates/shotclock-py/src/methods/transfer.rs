@@ -1,14 +1,14 @@
 //! recv, recv_into, send, sendall.
 
 use std::alloc::{Layout, alloc_zeroed};
-use std::ffi::{c_char, c_int};
+use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use shotclock::unstable::syscall;
 use shotclock::{MessageFlags, Phase};
 
-use crate::ffi::arguments::{Arguments, Buffer, Data, room_and_flags};
+use crate::ffi::arguments::{Arguments, Buffer, Data, int, room_and_flags};
 use crate::ffi::call::check_signals;
 use crate::ffi::capi::{
     Py_ssize_t, PyBytes_AsString, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyErr_Clear, PyLong_AsSsize_t,
@@ -17,7 +17,9 @@ use crate::ffi::capi::{
 use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
+use crate::socket::complaint::Asked;
 use crate::socket::object::SocketRef;
+use crate::socket::stock::stock;
 use crate::wait::first_try::Transfer;
 
 /// Receives up to this many bytes go through the stack, and into an object of just their size.
@@ -155,7 +157,7 @@ pub(crate) unsafe extern "C" fn send(
     // SAFETY: as in `recv`.
     let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
     returned(
-        data_and_flags(arguments, c"y*|i:send".as_ptr())
+        data_and_flags(arguments, Asked::Send)
             .and_then(|(data, flags)| Owned::size(transmit::<false>(socket, data.bytes(), flags)?)),
     )
 }
@@ -169,15 +171,15 @@ pub(crate) unsafe extern "C" fn sendall(
     // SAFETY: as in `recv`.
     let (socket, arguments) = unsafe { (SocketRef::new(me), Arguments::new(arguments, count)) };
     let send = || {
-        let (data, flags) = data_and_flags(arguments, c"y*|i:sendall".as_ptr())?;
+        let (data, flags) = data_and_flags(arguments, Asked::Sendall)?;
         transmit::<true>(socket, data.bytes(), flags)?;
         check_signals()
     };
     returned(send().map(|()| Owned::none()))
 }
 
-fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(Data<'_>, c_int)> {
-    // SAFETY: the interpreter is held and the arguments are alive; the format's types are those of the pointers.
+fn data_and_flags(arguments: Arguments<'_>, by: Asked) -> PyResult<(Data<'_>, c_int)> {
+    // SAFETY: the interpreter is held and the arguments are alive; the formats' types are those of the pointers.
     unsafe {
         if let (Some(data), 1) = (arguments.get(0), arguments.len())
             && PyBytes_CheckExact(data) != 0
@@ -186,10 +188,22 @@ fn data_and_flags(arguments: Arguments<'_>, format: *const c_char) -> PyResult<(
         }
         let (mut data, mut flags): (Buffer, c_int) = (Buffer::empty(), 0);
         let tuple = arguments.tuple()?;
-        if variadic!(PyArg_ParseTuple(tuple.as_ptr(), format, data.as_mut_ptr(), &raw mut flags)) == 0 {
-            return Err(Raised);
+        let tuple = tuple.as_ptr();
+        if !(1..=2).contains(&arguments.len()) {
+            return Err(by.complaint(tuple));
         }
-        Ok((Data::Buffer(data), flags))
+        let parsed = match (arguments.get(1), by.has_signature()?) {
+            (Some(given), true) => {
+                let mut ignored = ptr::null_mut::<PyObject>();
+                let parsed = variadic!(PyArg_ParseTuple(tuple, c"y*O".as_ptr(), data.as_mut_ptr(), &raw mut ignored));
+                if parsed != 0 {
+                    flags = int(given)?;
+                }
+                parsed
+            }
+            _ => variadic!(PyArg_ParseTuple(tuple, c"y*|i".as_ptr(), data.as_mut_ptr(), &raw mut flags)),
+        };
+        if parsed == 0 { Err(Raised) } else { Ok((Data::Buffer(data), flags)) }
     }
 }
 
@@ -206,11 +220,13 @@ fn unwritten_bytes(len: usize) -> PyResult<Owned> {
     Owned::new(unsafe { PyBytes_FromStringAndSize(ptr::null(), len.cast_signed()) })
 }
 
-/// The first `len` bytes of the room, and zeroes where there is no more of it.
+/// The first `len` bytes of the room, and zeroes where there is no more of it; if the interpreter's own makes an object of
+/// that length, else its exception.
 fn bytes_of(room: &[u8], len: usize) -> PyResult<Owned> {
     if len <= room.len() {
         return Owned::bytes(&room[..len]);
     }
+    stock()?.receive_more_than_fits()?;
     // SAFETY: the interpreter is held; the object is ours alone, and has `len` bytes.
     unsafe {
         let longer = unwritten_bytes(len)?;

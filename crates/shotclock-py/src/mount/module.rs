@@ -97,7 +97,8 @@ unsafe extern "C" fn capi(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     returned(own_type::capsule())
 }
 
-/// `_native.layout(sock)`: descriptor and timeout in nanoseconds, as read at the offsets the methods use.
+/// `_native.layout(sock)`: descriptor, family, kind, protocol, and timeout in nanoseconds, as read at the offsets the methods
+/// use.
 unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyObject {
     let read = || {
         let stock = stock()?;
@@ -107,7 +108,14 @@ unsafe extern "C" fn layout(_: *mut PyObject, object: *mut PyObject) -> *mut PyO
                 return Err(exception::type_error("layout() takes a socket"));
             }
             let socket = SocketRef::new(object);
-            Owned::new(variadic!(Py_BuildValue(c"iL".as_ptr(), socket.number(), socket.timeout_field())))
+            Owned::new(variadic!(Py_BuildValue(
+                c"iiiiL".as_ptr(),
+                socket.number(),
+                socket.family(),
+                socket.kind(),
+                socket.protocol(),
+                socket.timeout_field()
+            )))
         }
     };
     returned(read())
@@ -145,7 +153,7 @@ unsafe extern "C" fn execute(module: *mut PyObject) -> c_int {
     unsafe {
         if PyInterpreterState_GetID(PyInterpreterState_Get()) == 0 {
             kinds::made_by(own_type::make);
-            return if add_types(module).is_ok() { 0 } else { -1 };
+            return if add_types(module).and_then(|()| add_version(module)).is_ok() { 0 } else { -1 };
         }
         let Raised =
             exception::raise(PyExc_ImportError, c"shotclock works in the main interpreter, not in subinterpreters");
@@ -163,6 +171,14 @@ fn add_types(module: *mut PyObject) -> PyResult<()> {
         }
     }
     Ok(())
+}
+
+/// `__version__`, which asks no metadata: it is right wherever the package lies.
+fn add_version(module: *mut PyObject) -> PyResult<()> {
+    let version = Owned::text(env!("CARGO_PKG_VERSION"))?;
+    // SAFETY: the interpreter is held, the objects are alive, the name ends with a NUL.
+    let added = unsafe { PyModule_AddObjectRef(module, c"__version__".as_ptr(), version.as_ptr()) };
+    if added == 0 { Ok(()) } else { Err(Raised) }
 }
 
 /// The module's own functions, and the empty definition that ends them.
@@ -267,7 +283,7 @@ fn of_sockets() -> Vec<PyMethodDef> {
             c"layout",
             layout,
             METH_O,
-            c"layout(sock, /)\n--\n\nDescriptor and timeout (ns) as the methods read them.",
+            c"layout(sock, /)\n--\n\nWhat the methods read: descriptor, family, kind, protocol, timeout (ns).",
         ),
     ]
 }

@@ -20,6 +20,9 @@ pub(crate) struct Entry {
     name: &'static CStr,
     call: PyMethodDefPointer,
     flags: c_int,
+    /// What is called where the interpreter's own has a signature: then it takes a vector, and refuses keywords in other
+    /// words.
+    with_signature: Option<PyCFunctionFast>,
 }
 
 /// Every method of socket objects.
@@ -45,7 +48,7 @@ pub(crate) const METHODS: [Entry; 28] = [
     tuple(c"recvmsg_into", message::recvmsg_into),
     fast(c"send", transfer::send),
     fast(c"sendall", transfer::sendall),
-    tuple(c"sendmsg", message::sendmsg),
+    Entry { with_signature: Some(message::sendmsg_with_signature), ..tuple(c"sendmsg", message::sendmsg) },
     keywords(c"sendmsg_afalg", message::sendmsg_afalg),
     tuple(c"sendto", datagram::sendto),
     one(c"setblocking", state::setblocking),
@@ -160,8 +163,17 @@ impl Definitions {
 impl Entry {
     fn define(&self, of: *mut PyObject) -> PyResult<PyMethodDef> {
         let doc = stock()?.documentation(of, self.name)?;
+        let has_signature =
+            doc.to_bytes().strip_prefix(self.name.to_bytes()).is_some_and(|rest| rest.starts_with(b"($"));
         let ml_doc = if doc.is_empty() { ptr::null() } else { doc.into_raw().cast_const() };
-        Ok(self.define_as(ml_doc))
+        let definition = self.define_as(ml_doc);
+        Ok(match self.with_signature.filter(|_| has_signature) {
+            Some(call) => {
+                let ml_meth = PyMethodDefPointer { PyCFunctionFast: call };
+                PyMethodDef { ml_meth, ml_flags: METH_FASTCALL, ..definition }
+            }
+            None => definition,
+        })
     }
 
     fn define_as(&self, ml_doc: *const c_char) -> PyMethodDef {
@@ -171,25 +183,30 @@ impl Entry {
 
 /// Without arguments.
 const fn none(name: &'static CStr, call: PyCFunction) -> Entry {
-    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_NOARGS }
+    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_NOARGS, with_signature: None }
 }
 
 /// With one argument.
 const fn one(name: &'static CStr, call: PyCFunction) -> Entry {
-    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_O }
+    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_O, with_signature: None }
 }
 
 /// With a tuple of arguments.
 const fn tuple(name: &'static CStr, call: PyCFunction) -> Entry {
-    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_VARARGS }
+    Entry { name, call: PyMethodDefPointer { PyCFunction: call }, flags: METH_VARARGS, with_signature: None }
 }
 
 /// With a tuple of arguments and a dict of keywords.
 const fn keywords(name: &'static CStr, call: PyCFunctionWithKeywords) -> Entry {
-    Entry { name, call: PyMethodDefPointer { PyCFunctionWithKeywords: call }, flags: METH_VARARGS | METH_KEYWORDS }
+    Entry {
+        name,
+        call: PyMethodDefPointer { PyCFunctionWithKeywords: call },
+        flags: METH_VARARGS | METH_KEYWORDS,
+        with_signature: None,
+    }
 }
 
 /// With a vector of arguments.
 const fn fast(name: &'static CStr, call: PyCFunctionFast) -> Entry {
-    Entry { name, call: PyMethodDefPointer { PyCFunctionFast: call }, flags: METH_FASTCALL }
+    Entry { name, call: PyMethodDefPointer { PyCFunctionFast: call }, flags: METH_FASTCALL, with_signature: None }
 }

@@ -12,13 +12,15 @@ use crate::address;
 use crate::ffi::arguments::Keywords;
 use crate::ffi::capi::{
     Py_None, Py_True, PyBytes_AsString, PyBytes_Check, PyErr_Clear, PyErr_ExceptionMatches, PyErr_Occurred,
-    PyExc_OverflowError, PyLong_AsLong, PyLong_Check, PyLong_CheckExact, PyObject, PyTuple_Check, PyTuple_Size,
-    PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize, PyUnicode_Check, variadic,
+    PyExc_IndexError, PyExc_OverflowError, PyIndex_Check, PyLong_AsLong, PyLong_Check, PyLong_CheckExact,
+    PyNumber_Index, PyObject, PyTuple_Check, PyTuple_Size, PyUnicode_AsEncodedString, PyUnicode_AsUTF8AndSize,
+    PyUnicode_Check, variadic,
 };
 use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::audit::audit;
+use crate::socket::complaint::unwilling;
 use crate::socket::stock::stock;
 use crate::wait::lookup_failure;
 use crate::wait::timing::Timing;
@@ -113,8 +115,9 @@ enum Port {
 fn service(port: *mut PyObject) -> PyResult<Port> {
     // SAFETY: as in `host_name`.
     unsafe {
-        if PyLong_CheckExact(port) != 0 || PyLong_Check(port) != 0 && takes_kinds_of_int()? {
-            let number = PyLong_AsLong(port);
+        if PyLong_CheckExact(port) != 0 || PyIndex_Check(port) != 0 && takes(port)? {
+            let number = Owned::new(PyNumber_Index(port))?;
+            let number = PyLong_AsLong(number.as_ptr());
             if number == -1 && !PyErr_Occurred().is_null() {
                 if PyErr_ExceptionMatches(PyExc_OverflowError) == 0 {
                     return Err(Raised);
@@ -137,21 +140,31 @@ fn service(port: *mut PyObject) -> PyResult<Port> {
     }
 }
 
-/// Whether the interpreter's own takes a port that is more than an int, such as a member of an IntEnum. Newer ones do: it is
-/// asked once, with True.
-fn takes_kinds_of_int() -> PyResult<bool> {
-    static TAKES: OnceLock<bool> = OnceLock::new();
-    if let Some(takes) = TAKES.get() {
-        return Ok(*takes);
-    }
-    // SAFETY: the interpreter is held; True lives for ever, and is no error to convert.
-    let takes = unsafe {
-        let arguments = Owned::new(variadic!(Py_BuildValue(c"sO".as_ptr(), c"127.0.0.1".as_ptr(), Py_True())))?;
-        let takes = stock()?.call(c"getaddrinfo", arguments.as_ptr(), ptr::null_mut()).is_ok();
-        PyErr_Clear();
-        takes
+/// Whether the interpreter's own takes a port of this kind, which is no plain int: newer ones take all that can be an index,
+/// and some before them members of an IntEnum.
+fn takes(port: *mut PyObject) -> PyResult<bool> {
+    static TAKES: [OnceLock<bool>; 2] = [const { OnceLock::new() }; 2];
+    let ask = |kept: &OnceLock<bool>, sample: *mut PyObject, is_taken: fn(PyResult<Owned>) -> bool| {
+        if let Some(takes) = kept.get() {
+            return Ok(*takes);
+        }
+        // SAFETY: the interpreter is held and the sample alive.
+        unsafe {
+            let arguments = Owned::new(variadic!(Py_BuildValue(c"sO".as_ptr(), c"127.0.0.1".as_ptr(), sample)))?;
+            let takes = is_taken(stock()?.call(c"getaddrinfo", arguments.as_ptr(), ptr::null_mut()));
+            PyErr_Clear();
+            Ok(*kept.get_or_init(|| takes))
+        }
     };
-    Ok(*TAKES.get_or_init(|| takes))
+    // It was taken if it could raise. That is before the audit event, which a program's hook would see.
+    // SAFETY: the interpreter is held, and where it failed an exception is set; a static of the interpreter.
+    let could_raise =
+        |asked: PyResult<Owned>| asked.is_err() && unsafe { PyErr_ExceptionMatches(PyExc_IndexError) } != 0;
+    if ask(&TAKES[0], unwilling()?, could_raise)? {
+        return Ok(true);
+    }
+    // SAFETY: as above; True lives for ever, and is no error to convert.
+    unsafe { Ok(PyLong_Check(port) != 0 && ask(&TAKES[1], Py_True(), |asked| asked.is_ok())?) }
 }
 
 /// A C string's copy, which ends at the first NUL; null means that making it raised.

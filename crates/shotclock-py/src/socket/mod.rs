@@ -2,6 +2,7 @@
 
 pub(crate) mod accepted;
 pub(crate) mod audit;
+pub(crate) mod complaint;
 pub(crate) mod habit;
 pub(crate) mod in_ssl;
 pub(crate) mod kinds;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use crate::ffi::capi::PyObject;
 
-/// `PySocketSockObject` of CPython's socketmodule.h, the same from 3.11 to 3.13 but for the last field, which came with
+/// `PySocketSockObject` of CPython's socketmodule.h, the same from 3.11 to 3.15 but for the last field, which came with
 /// 3.12. `_ssl` reads the descriptor and the timeout in place. The offsets are proved on live objects before any of the
 /// interpreter's own objects is touched.
 #[repr(C)]

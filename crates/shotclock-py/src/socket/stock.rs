@@ -4,10 +4,13 @@ use std::ffi::{CStr, CString};
 use std::ptr;
 use std::sync::OnceLock;
 
+use shotclock::{Family, Kind, MessageFlags};
+
 use crate::ffi::call::call;
 use crate::ffi::capi::{
     Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyImport_ImportModule, PyModule_GetDict, PyObject,
-    PyObject_GetAttrString, PyObject_HasAttrString, PyType_Check, PyTypeObject, PyUnicode_AsUTF8AndSize, variadic,
+    PyObject_GetAttrString, PyObject_HasAttrString, PyTuple_GetItem, PyType_Check, PyTypeObject,
+    PyUnicode_AsUTF8AndSize, variadic,
 };
 use crate::ffi::exception;
 use crate::ffi::owned::Owned;
@@ -25,9 +28,10 @@ pub(crate) struct Stock {
     pub(crate) herror: *mut PyObject,
     /// `sys.audit`.
     pub(crate) audit: *mut PyObject,
-    /// `_thread.RLock`.
     /// Whether it was built with the headers of Bluetooth.
     pub(crate) has_bluetooth: bool,
+    /// Whether it knows channels and kinds of addresses there, which came together with their constants.
+    pub(crate) has_bluetooth_channels: bool,
     /// The module's members by name, as they were: later, functions of ours may have taken the place of its own.
     members: *mut PyObject,
     /// Methods of the type, looked up once: each lookup under a new name object would stay in the interpreter's method
@@ -72,6 +76,7 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
             herror: attribute(module, c"herror")?.into_ptr(),
             audit: attribute(sys.as_ptr(), c"audit")?.into_ptr(),
             has_bluetooth: PyObject_HasAttrString(module, c"AF_BLUETOOTH".as_ptr()) != 0,
+            has_bluetooth_channels: PyObject_HasAttrString(module, c"HCI_CHANNEL_RAW".as_ptr()) != 0,
             members: Owned::new(PyDict_Copy(PyModule_GetDict(module)))?.into_ptr(),
             new,
             settimeout,
@@ -126,6 +131,33 @@ impl Stock {
         let (function, end) = (self.function(name)?, ptr::null_mut::<PyObject>());
         // SAFETY: the interpreter is held; the argument is alive, and the null ends the list.
         Owned::new(unsafe { variadic!(PyObject_CallFunctionObjArgs(function.as_ptr(), argument, end)) })
+    }
+
+    /// Has the interpreter's own receive a datagram that does not fit, with MSG_TRUNC: some versions give an object of the
+    /// datagram's length, others raise. Those that do not are asked once.
+    pub(crate) fn receive_more_than_fits(&self) -> PyResult<()> {
+        static GIVES: OnceLock<()> = OnceLock::new();
+        if GIVES.get().is_some() {
+            return Ok(());
+        }
+        let numbers = (Family::UNIX.0, Kind::DGRAM.0, MessageFlags::TRUNC.0);
+        // SAFETY: the interpreter is held and the objects are alive; the formats' types are those of the arguments.
+        unsafe {
+            let arguments = Owned::new(variadic!(Py_BuildValue(c"(ii)".as_ptr(), numbers.0, numbers.1)))?;
+            let pair = self.call(c"socketpair", arguments.as_ptr(), ptr::null_mut())?;
+            let (one, other) = (PyTuple_GetItem(pair.as_ptr(), 0), PyTuple_GetItem(pair.as_ptr(), 1));
+            let (send, receive) = (attribute(one, c"send")?, attribute(other, c"recv")?);
+            let sent = Owned::new(variadic!(Py_BuildValue(c"(y)".as_ptr(), c"two".as_ptr())))?;
+            call(send.as_ptr(), sent.as_ptr(), ptr::null_mut())?;
+            let arguments = Owned::new(variadic!(Py_BuildValue(c"(ii)".as_ptr(), 1, numbers.2)))?;
+            let received = call(receive.as_ptr(), arguments.as_ptr(), ptr::null_mut()).map(drop);
+            for end in [one, other] {
+                call(attribute(end, c"close")?.as_ptr(), Owned::tuple(std::iter::empty())?.as_ptr(), ptr::null_mut())?;
+            }
+            received?;
+        }
+        GIVES.get_or_init(|| ());
+        Ok(())
     }
 
     fn function(&self, name: &CStr) -> PyResult<Owned> {
