@@ -108,6 +108,15 @@ class Peer:
     when it is dropped, and with the process. A forked child has its sockets, as any, and cannot stop it.
 
     Raises TypeError or ValueError, with the value and what was expected, and OSError if it cannot listen.
+
+    >>> import shotclock.faults, socket
+    >>> with shotclock.faults.Peer("silent") as peer:
+    ...     sock = socket.create_connection((peer.host, peer.port), timeout=0.05)
+    ...     try:
+    ...         sock.recv(1)
+    ...     except TimeoutError:
+    ...         print("it has not said a word")
+    it has not said a word
     """
 
     __slots__ = ("_peer", "host", "mode", "port")
@@ -140,7 +149,9 @@ class Peer:
         to_host, to_port = _server(mode, to)
         if side not in _SIDES:
             raise ValueError(f"side={side!r}: expected one of {_listed(_SIDES)}")
-        self.mode = mode
+        self.mode: str = mode
+        self.host: str
+        self.port: int
         self._peer, self.host, self.port = _native.start_peer(
             mode,
             amount,

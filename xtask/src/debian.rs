@@ -88,6 +88,24 @@ impl Debian {
     }
 }
 
+/// A Debian of another processor: unpacked and not set up, which is enough for an emulator to run its programs. Made first
+/// if nothing is there.
+pub(crate) fn unpacked(folder: &Path, architecture: &str, suite: &str, packages: &[&str]) -> Result<(), Failure> {
+    if folder.join("usr/bin").exists() {
+        return Ok(());
+    }
+    let mut make = run::command("debootstrap", ["--foreign", "--variant=minbase"]);
+    make.arg(format!("--arch={architecture}")).arg(format!("--include={}", packages.join(",")));
+    run::check(make.arg(suite).arg(folder))?;
+    for package in fs::read_dir(folder.join("var/cache/apt/archives"))? {
+        let package = package?.path();
+        if package.extension().is_some_and(|ending| ending == "deb") {
+            run::check(run::command("dpkg-deb", ["--extract"]).arg(&package).arg(folder))?;
+        }
+    }
+    Ok(())
+}
+
 fn is_of_registries(name: &str) -> bool {
     let of_a_tool = VARIABLES.iter().any(|beginning| name.starts_with(beginning)) && name != FOLDER_OF_WHEELS;
     of_a_tool || name.to_lowercase().ends_with(PROXIES)

@@ -9,6 +9,13 @@ use crate::{Failure, workspace};
 /// A word, and the path prefixes of the files where it may stand.
 type Rule = (&'static str, &'static [&'static str]);
 
+/// Of the timeouts that the system keeps.
+const TIMEOUTS: [&str; 3] = [
+    "crates/shotclock/src/sys/unix/brief.rs",
+    "crates/shotclock/src/sys/unix/timeouts.rs",
+    "crates/shotclock/src/sys/windows/timeouts.rs",
+];
+
 const RULES: [Rule; 28] = [
     // The loop asks its waiter, whose one home is beside it.
     (
@@ -33,8 +40,8 @@ const RULES: [Rule; 28] = [
     ("recv_timeout(", &[]),
     ("WaitForMultipleObjects", &["crates/shotclock/src/sys/windows/event.rs"]),
     ("WaitForSingleObject", &["crates/shotclock/src/sys/windows/event.rs"]),
-    ("SO_RCVTIMEO", &["crates/shotclock/src/sys/unix/brief.rs", "crates/shotclock/src/sys/windows/timeouts.rs"]),
-    ("SO_SNDTIMEO", &["crates/shotclock/src/sys/unix/brief.rs", "crates/shotclock/src/sys/windows/timeouts.rs"]),
+    ("SO_RCVTIMEO", &TIMEOUTS),
+    ("SO_SNDTIMEO", &TIMEOUTS),
     // The example of what a conversion takes over from std's types.
     ("set_read_timeout(", &["crates/shotclock/src/socket/std_types.rs"]),
     ("set_write_timeout(", &["crates/shotclock/src/socket/std_types.rs"]),

@@ -1,16 +1,17 @@
 //! `cargo xtask lint`: everything that can be said without running the tests.
 
-use crate::{Failure, homes, msrv, promises, rooms, run, skips, stub};
+use crate::{Failure, homes, msrv, preload, promises, rooms, run, skips, stub};
 
 /// One check: its name, and what it does. It may add to the skips.
 type Check = (&'static str, fn(&mut Vec<String>) -> Result<(), Failure>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     ("format", |_| run::check(&mut run::cargo(["fmt", "--all", "--check"]))),
     ("homes", |_| homes::check()),
     ("rooms", |_| rooms::check()),
     ("promises", |_| promises::check()),
     ("clippy", |_| clippy()),
+    ("preload", |_| preload::check()),
     ("platforms", |_| stub::check()),
     ("documentation", |_| documentation()),
     ("oldest Rust", msrv::check),

@@ -13,6 +13,7 @@ mod matrix;
 mod msrv;
 mod needs;
 mod nextest;
+mod preload;
 mod promises;
 mod python;
 mod pythons;

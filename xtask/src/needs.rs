@@ -14,8 +14,6 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("socat", "socat"),
     ("strace", "strace"),
 ];
-/// Administrators' programs, which are not on everybody's path.
-const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
 /// The system's databases of services and protocols.
 const DATABASES: [&str; 2] = ["/etc/services", "/etc/protocols"];
 
@@ -61,12 +59,12 @@ pub(crate) fn missing() -> Vec<Missing> {
             missing.push(Missing { package: package.to_owned(), without });
         }
     };
-    let python = is_there("python3");
+    let python = run::is_on_path("python3");
     need(python, "python3", "everything in Python");
     need(!python || can_make_environments(), "python3-venv", "everything in Python");
     need(has_databases(), "netbase", "services and protocols by name");
     for (program, package) in PROGRAMS {
-        need(is_there(program), package, "the tests that use it");
+        need(run::is_on_path(program), package, "the tests that use it");
     }
     if let Some(package) = conformance::package_of_tests() {
         need(false, &package, "CPython's own tests");
@@ -91,7 +89,7 @@ pub(crate) fn announce(missing: &[Missing]) {
 
 /// Whether Python's tests can be run at all; why not.
 pub(crate) fn no_python() -> Option<&'static str> {
-    if !is_there("python3") {
+    if !run::is_on_path("python3") {
         return Some("python3 is not installed");
     }
     (!can_make_environments()).then_some("python3 makes no virtual environments (Debian: python3-venv)")
@@ -110,20 +108,13 @@ fn packages(missing: &[Missing]) -> Vec<&str> {
     missing.iter().map(|missing| missing.package.as_str()).collect()
 }
 
-/// Whether a program of this name can be started.
-pub(crate) fn is_there(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let system = SYSTEM_FOLDERS.iter().map(|folder| Path::new(folder).to_owned());
-    std::env::split_paths(&path).chain(system).any(|folder| folder.join(program).is_file())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_there_is_not_missed() {
-        assert!(is_there("sh") && !is_there("no-such-program"));
+        assert!(run::is_on_path("sh") && !run::is_on_path("no-such-program"));
         let names = packages(&missing()).len();
         assert_eq!(names, missing().len());
     }

@@ -1,9 +1,13 @@
 //! Starting other programs: each command line is echoed, nothing goes through a shell.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::{Failure, workspace};
+
+/// Administrators' programs, which are not on everybody's path.
+const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
 /// What a program said and how it ended.
 pub(crate) struct Output {
@@ -64,6 +68,13 @@ pub(crate) fn is_installed<const N: usize>(program: &str, arguments: [&str; N]) 
     let mut probe = command(program, arguments);
     probe.stdout(Stdio::null()).stderr(Stdio::null());
     probe.status().is_ok_and(|status| status.success())
+}
+
+/// Whether a program of this name can be started.
+pub(crate) fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = SYSTEM_FOLDERS.iter().map(|folder| Path::new(folder).to_owned());
+    std::env::split_paths(&path).chain(system).any(|folder| folder.join(program).is_file())
 }
 
 fn copy_surroundings(mut command: Command, from: &Command) -> Command {

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::summary::{self, Totals};
 use crate::{Failure, run, skips, workspace};
-use compiler::Compiler;
+pub(crate) use compiler::Compiler;
 use table::{SYSTEMS, Standing, System};
 
 /// Programs of one system may run so long before they are ended, in seconds.
@@ -110,10 +110,8 @@ fn tried(system: &System, compiler: &Compiler) -> Result<(String, bool), Failure
     if !missing.is_empty() {
         return Err(format!("needs apt-get install {}", missing.join(" ")).into());
     }
-    if !system.checked.is_empty() {
-        run::check(cargo(system, compiler, "check")?.args(packages(system.checked)).arg("--all-features"))?;
-    }
     if system.standing == Standing::Linked {
+        run::check(cargo(system, compiler, "check")?.args(packages(system.checked)).arg("--all-features"))?;
         run::check(
             cargo(system, compiler, "build")?.args(packages(system.linked)).args(["--all-features", "--examples"]),
         )?;
@@ -129,12 +127,23 @@ fn tried(system: &System, compiler: &Compiler) -> Result<(String, bool), Failure
 }
 
 fn run_tests(system: &System, compiler: &Compiler) -> Result<run::Output, Failure> {
-    for (name, why) in system.left_out {
-        println!("not run on {}: {name}: {why}", system.target);
+    let left_out = system.left_out.iter().map(|(name, why)| format!("not run on {}: {name}: {why}", system.target));
+    left_out.for_each(|line| println!("{line}"));
+    if !system.checked.is_empty() {
+        // Not by `check`, which would have the standard library compiled twice.
+        run::check(cargo(system, compiler, "build")?.args(packages(system.checked)).arg("--all-features"))?;
+    }
+    if system.suites.contains(&"--tests") {
+        // Some of them start the examples.
+        run::check(cargo(system, compiler, "build")?.args(["--package=shotclock", "--all-features", "--examples"]))?;
     }
     // Compiling is not the tests' time.
     run::check(selected(&mut cargo(system, compiler, "test")?, system).arg("--no-run"))?;
     let mut tests = cargo(system, compiler, "test")?;
+    // For tests that run their own program once more, beside what cargo is told.
+    tests.env("SHOTCLOCK_TEST_RUNNER", system.runner.join(" "));
+    // Where each instruction is another program's work, a backtrace takes half a minute.
+    tests.env("RUST_BACKTRACE", "0");
     selected(&mut tests, system).args(["--no-fail-fast", "--", "--show-output"]);
     tests.args(system.left_out.iter().flat_map(|(name, _)| ["--skip", name]));
     run::tee(&mut run::bounded(LIMIT, &tests))

@@ -8,10 +8,11 @@
 //! its own, and needs of the C library what any of them has.
 
 #![no_std]
-#![allow(clippy::missing_safety_doc, reason = "the C library's functions, by their names")]
+#![allow(clippy::missing_safety_doc, clippy::too_many_arguments, reason = "the C library's functions, by their names")]
 
 mod c;
 mod datagram;
+mod form;
 mod lookup;
 mod real;
 mod region;

@@ -1,46 +1,21 @@
-//! Memory that is shared with a warden: which connections it ended, and what happened here. Its form is also in the
-//! warden's `region.rs`.
+//! Memory that is shared with a warden: which connections it ended, and what happened here.
 
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
+    AtomicBool, AtomicPtr, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
+use crate::form::{COOKIES, Form, NAME, NOTES};
 use crate::{c, real};
-
-/// How many cookies and how many notes there is room for; the oldest give way.
-const COOKIES: usize = 4096;
-const NOTES: usize = 64;
-const NAME: usize = 104;
-
-/// The form; all of it zero at first.
-#[repr(C)]
-pub(crate) struct Region {
-    ended: AtomicU64,
-    cookies: [AtomicU64; COOKIES],
-    noted: AtomicU64,
-    notes: [Note; NOTES],
-}
-
-/// A lookup that a limit ended.
-#[repr(C)]
-struct Note {
-    /// One more than its number, once it is whole.
-    ready: AtomicU64,
-    pid: AtomicU32,
-    milliseconds: AtomicU32,
-    program: [AtomicU64; 2],
-    name: [AtomicU64; NAME / 8],
-}
 
 const MOST: usize = 4;
 const PATH: usize = 48;
 
 /// The paths, which end in zeroes, and the regions once they were asked for.
 static PATHS: [[AtomicU64; PATH / 8]; MOST] = [const { [const { AtomicU64::new(0) }; PATH / 8] }; MOST];
-static REGIONS: [AtomicPtr<Region>; MOST] = [const { AtomicPtr::new(ptr::null_mut()) }; MOST];
+static REGIONS: [AtomicPtr<Form>; MOST] = [const { AtomicPtr::new(ptr::null_mut()) }; MOST];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static ANY: AtomicBool = AtomicBool::new(false);
 
@@ -70,7 +45,7 @@ pub(crate) fn has_ended(fd: c_int) -> bool {
         let value = (&raw mut cookie).cast::<c_void>();
         real::getsockopt(fd, c::SOL_SOCKET, c::SO_COOKIE, value, &raw mut size) == 0
     };
-    let ended = known && cookie != 0 && (0..MOST).filter_map(region).any(|region| region.has(cookie));
+    let ended = known && cookie != 0 && (0..MOST).filter_map(region).any(|region| has(region, cookie));
     c::set_errno(errno);
     if ended {
         ANY.store(true, Relaxed);
@@ -114,15 +89,13 @@ pub(crate) fn note_lookup(name: *const c_char, milliseconds: u64) {
     c::set_errno(errno);
 }
 
-impl Region {
-    fn has(&self, cookie: u64) -> bool {
-        let ended = usize::try_from(self.ended.load(Acquire)).unwrap_or(COOKIES).min(COOKIES);
-        self.cookies[..ended].iter().any(|each| each.load(Relaxed) == cookie)
-    }
+fn has(region: &Form, cookie: u64) -> bool {
+    let ended = usize::try_from(region.ended.load(Acquire)).unwrap_or(COOKIES).min(COOKIES);
+    region.cookies[..ended].iter().any(|each| each.load(Relaxed) == cookie)
 }
 
 /// The region, mapped at first need. A thread that maps it at once with another leaves a mapping behind.
-fn region(at: usize) -> Option<&'static Region> {
+fn region(at: usize) -> Option<&'static Form> {
     if at >= COUNT.load(Acquire) {
         return None;
     }
@@ -133,7 +106,7 @@ fn region(at: usize) -> Option<&'static Region> {
 }
 
 #[cold]
-fn map(at: usize) -> *mut Region {
+fn map(at: usize) -> *mut Form {
     let mut path = [0u8; PATH];
     for (bytes, word) in path.chunks_mut(8).zip(&PATHS[at]) {
         bytes.copy_from_slice(&word.load(Relaxed).to_ne_bytes());
@@ -144,7 +117,7 @@ fn map(at: usize) -> *mut Region {
         if fd < 0 {
             ptr::without_provenance_mut(usize::MAX)
         } else {
-            let size = size_of::<Region>();
+            let size = size_of::<Form>();
             let mapped = c::mmap(ptr::null_mut(), size, c::PROT_READ_WRITE, c::MAP_SHARED, fd, 0);
             c::syscall(c::call::CLOSE, fd);
             mapped

@@ -24,6 +24,9 @@ unsafe extern "C" {
     fn c_inet_ntop(family: c_int, address: *const c_void, text: *mut c_char, size: libc::socklen_t) -> *const c_char;
 }
 
+/// Whose functions ours are.
+const IS_GLIBC: bool = cfg!(target_env = "gnu");
+
 proptest! {
     #[test]
     fn byte_order_is_the_networks(short: u16, long: u32) {
@@ -41,7 +44,8 @@ proptest! {
     #[test]
     fn inet_aton_takes_nothing_after_the_address(address: u32, rest in "[ \t\n][ -~]{0,5}") {
         let text = format!("{}{rest}", inet_ntoa(address.into()));
-        prop_assert!(system_aton(&text).is_some());
+        // That is what glibc's does, and musl's does not.
+        prop_assert_eq!(system_aton(&text).is_some(), IS_GLIBC);
         let named = format!("{text:?}");
         prop_assert!(inet_aton(&text).unwrap_err().to_string().contains(&named));
     }
@@ -72,7 +76,9 @@ proptest! {
     fn inet_ntop_is_the_systems(v4: [u8; 4], v6 in v6_octets()) {
         prop_assert_eq!(inet_ntop(Family::INET, &v4).unwrap(), system_ntop(Family::INET, &v4));
         let text = inet_ntop(Family::INET6, &v6).unwrap();
-        prop_assert_eq!(&text, &system_ntop(Family::INET6, &v6));
+        // musl has other zeroes left out where there are several rows of them.
+        prop_assert!(text == system_ntop(Family::INET6, &v6) || !IS_GLIBC);
+        prop_assert_eq!(system_pton(Family::INET6, &text), Some(IpAddr::from(v6)));
         prop_assert_eq!(inet_pton(Family::INET6, &text).unwrap(), IpAddr::from(v6));
     }
 

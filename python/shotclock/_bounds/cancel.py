@@ -21,6 +21,16 @@ class Canceller(_native.Canceller):
     nest, and each counts; ``shield()`` hides those outside of it. Threads begin outside, and may enter it themselves;
     tasks inherit it. It reaches what a deadline scope reaches, and entering one does ``install()`` as well. As with
     scopes, a generator that is suspended inside leaves its caller in it: do not yield inside one.
+
+    >>> import shotclock, threading, time
+    >>> stop = shotclock.Canceller()
+    >>> threading.Timer(0.05, stop.cancel).start()
+    >>> try:
+    ...     with stop:
+    ...         time.sleep(60)
+    ... except shotclock.Cancelled as error:
+    ...     print(error.canceller is stop)
+    True
     """
 
     __slots__ = ("__weakref__",)
@@ -56,7 +66,18 @@ class Canceller(_native.Canceller):
 
 
 class Cancelled(OSError):
-    """A canceller has ended the call: ``error.canceller`` is the one. Its errno is ECANCELED."""
+    """A canceller has ended the call: ``error.canceller`` is the one. Its errno is ECANCELED.
+
+    >>> import errno, shotclock, time
+    >>> stop = shotclock.Canceller()
+    >>> stop.cancel()
+    >>> try:
+    ...     with stop:
+    ...         time.sleep(60)
+    ... except shotclock.Cancelled as error:
+    ...     print(errno.errorcode[error.errno])
+    ECANCELED
+    """
 
     canceller: Canceller | None = None
 

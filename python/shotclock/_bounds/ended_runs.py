@@ -102,7 +102,7 @@ class AsyncioRun(Run):
             stopped = _LAST_WORDS_NS if is_clean_up else _GRACE_NS
             super().__init__(frame, cause, (cancelled, self._cancel), (stopped, self._stop))
         self.loop = loop
-        self._future = future
+        self._future: Any = future
         self._is_cancelled = self._is_stopped = False
 
     def _cancel(self) -> bool:

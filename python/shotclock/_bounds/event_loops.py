@@ -192,7 +192,7 @@ def _run_around(turn: FrameType) -> tuple[FrameType, Any]:
 def _future_in(frame: FrameType, loop: object) -> Any:
     known = frame.f_locals
     isfuture = sys.modules["asyncio"].isfuture
-    futures = [value for value in (known.get("future"), *known.values()) if isfuture(value)]
+    futures: list[Any] = [value for value in (known.get("future"), *known.values()) if isfuture(value)]
     return next((future for future in futures if future.get_loop() is loop and not _is_running(future)), None)
 
 

@@ -19,7 +19,12 @@ _timeout: float | None = None
 
 
 def get_lookup_timeout() -> float | None:
-    """Say how many seconds each lookup of the process may take; None, as at first, is for ever."""
+    """Say how many seconds each lookup of the process may take; None, as at first, is for ever.
+
+    >>> import shotclock
+    >>> print(shotclock.get_lookup_timeout())
+    None
+    """
     return _timeout
 
 
@@ -32,6 +37,12 @@ def set_lookup_timeout(seconds: float | None) -> None:
     documented answer. None takes the limit away. Does ``install()``.
 
     Raises TypeError or ValueError for what is neither None nor a number of seconds above 0 and up to 9e9.
+
+    >>> import shotclock
+    >>> shotclock.set_lookup_timeout(2)
+    >>> shotclock.get_lookup_timeout()
+    2
+    >>> shotclock.set_lookup_timeout(None)
     """
     global _timeout
     if seconds is None:

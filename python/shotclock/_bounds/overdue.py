@@ -10,6 +10,21 @@ class Overdue(BaseException):
     Raised in the place of TimeoutError, with the same attributes, so that ``except Exception`` in a loop does not keep the
     block from ending. The ``with`` of the scope makes a TimeoutError of it, which has it as its cause, and
     ``move_on_after`` just ends: outside of the block nobody sees it. So does that of a canceller, with ``Cancelled``.
+
+    >>> import shotclock, socket
+    >>> one, other = socket.socketpair()
+    >>> def stubborn():
+    ...     while True:
+    ...         try:
+    ...             one.recv(1)                     # nobody sends
+    ...         except Exception:
+    ...             pass
+    >>> try:
+    ...     with shotclock.deadline(0.05):
+    ...         stubborn()
+    ... except TimeoutError as error:
+    ...     print(type(error.__cause__) is shotclock.Overdue)
+    True
     """
 
     scope: object = None
@@ -23,6 +38,9 @@ class OverdueWarning(RuntimeWarning):
     It is issued once for a scope, by a thread of this package, and names the line where the scope's thread is. To have none
     ``warnings.filterwarnings("ignore", category=shotclock.OverdueWarning)``; as an error it is reported by
     ``sys.unraisablehook``, since it cannot be raised in that thread.
+
+    >>> import shotclock, warnings
+    >>> warnings.filterwarnings("ignore", category=shotclock.OverdueWarning)
     """
 
 

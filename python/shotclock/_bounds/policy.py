@@ -30,6 +30,17 @@ class Policy:
 
     Raises TypeError or ValueError for what is neither None nor a number of seconds above 0, up to 9e9; ValueError without
     any limit.
+
+    >>> import shotclock, socket
+    >>> listener = socket.create_server(("127.0.0.1", 0))
+    >>> shotclock.Policy(first_byte=0.05, total=60).protect(listener)
+    >>> silent = socket.create_connection(listener.getsockname())
+    >>> served, _ = listener.accept()
+    >>> try:
+    ...     served.recv(1)
+    ... except TimeoutError as error:
+    ...     print(error.limit)
+    first byte
     """
 
     __slots__ = ("_first_byte", "_idle", "_total")
@@ -101,6 +112,12 @@ def policy_of(sock: socket) -> Policy | None:
     """Give the policy that bounds a socket, or that a listener gives to what it accepts; None if there is none.
 
     Raises TypeError for what is not a socket object.
+
+    >>> import shotclock, socket
+    >>> listener = socket.create_server(("127.0.0.1", 0))
+    >>> shotclock.Policy(idle=10).protect(listener)
+    >>> shotclock.policy_of(listener).idle == 10
+    True
     """
     limits = _native.policy(sock)
     return None if limits is None else Policy(*map(_in_seconds, limits))
@@ -110,6 +127,13 @@ def remove_policy(sock: socket) -> None:
     """Take a socket out of its policy, if it is under one. What a listener has accepted before keeps its own.
 
     Raises TypeError for what is not a socket object.
+
+    >>> import shotclock, socket
+    >>> listener = socket.create_server(("127.0.0.1", 0))
+    >>> shotclock.Policy(idle=10).protect(listener)
+    >>> shotclock.remove_policy(listener)
+    >>> print(shotclock.policy_of(listener))
+    None
     """
     _native.remove_policy(sock)
 

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
 
 class IncompleteReadError(EOFError):
-    """The data ended before all that was wanted had come: ``partial`` has what did, ``expected`` says how many bytes."""
+    """The data ended before all that was wanted had come: ``partial`` has what did, ``expected`` says how many bytes.
+
+    >>> import shotclock, socket
+    >>> one, other = socket.socketpair()
+    >>> other.sendall(b"hea")
+    >>> other.close()
+    >>> try:
+    ...     shotclock.recv_exact(one, 4)
+    ... except shotclock.IncompleteReadError as error:
+    ...     print(error.partial, error.expected)
+    b'hea' 4
+    """
 
     def __init__(self, partial: bytes, expected: int) -> None:
         super().__init__(f"the peer ended the data: expected {expected} bytes, got {len(partial)}")
@@ -43,6 +54,12 @@ def recv_exact(sock: socket, n: int, *, partial: bytes | bytearray | memoryview 
     less than ``partial`` has. An exception that a signal handler raises in the middle of a try of OpenSSL's has no
     ``partial``, since nobody knows what that try had taken. Room for all ``n`` bytes is made at the start, so check a
     number that a peer has sent. Over TLS this does ``install()``.
+
+    >>> import shotclock, socket
+    >>> one, other = socket.socketpair()
+    >>> other.sendall(b"head, and more")
+    >>> shotclock.recv_exact(one, 4)
+    b'head'
     """
     given = memoryview(partial).nbytes
     if not isinstance(n, int) or isinstance(n, bool):

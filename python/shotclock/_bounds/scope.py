@@ -37,6 +37,13 @@ class Scope(_native.Link):
     """A limit on all that waits between entering and leaving it; made by ``deadline`` and ``deadline_at``.
 
     ``expired`` tells whether it has ended a call, also where a library has turned the exception into another one.
+
+    >>> import shotclock, time
+    >>> scope = shotclock.move_on_after(0.05)
+    >>> with scope:
+    ...     time.sleep(60)
+    >>> scope.expired
+    True
     """
 
     __slots__ = ("_seconds",)
@@ -163,6 +170,15 @@ def deadline(seconds: float, *, waits: bool | Literal["python"] = True) -> Scope
 
     Raises TypeError or ValueError for what is not a number of seconds from 0 to 9e9, and ValueError for other ``waits``
     than True, False and ``"python"``.
+
+    >>> import shotclock, socket
+    >>> one, other = socket.socketpair()
+    >>> try:
+    ...     with shotclock.deadline(0.05):
+    ...         one.recv(1)                         # nobody sends
+    ... except TimeoutError as error:
+    ...     print(error.phase, error.limit)
+    recv scope
     """
     return Scope(checked_seconds(seconds), 0, _checked_waits(waits))
 
@@ -171,6 +187,11 @@ def deadline_at(moment: float, *, waits: bool | Literal["python"] = True) -> Sco
     """As ``deadline``, up to a moment of ``time.monotonic()``; a moment that has passed lets nothing wait.
 
     Raises ValueError for a moment more than ten years ahead: such as any of ``time.time()``, which is another clock.
+
+    >>> import shotclock, time
+    >>> with shotclock.deadline_at(time.monotonic() + 60):
+    ...     59 < shotclock.remaining() <= 60
+    True
     """
     deadline_ns, now = math.ceil(checked_seconds(moment) * _SECOND), _native.monotonic_ns()
     if deadline_ns - now > _FARTHEST_SECONDS * _SECOND:
@@ -187,12 +208,25 @@ def move_on_after(seconds: float, *, waits: bool | Literal["python"] = True) -> 
     It swallows the scope's own TimeoutError, also where a library has turned that into another exception. It never
     swallows an exception that the program itself raised while handling the end, nor one that is no ``Exception``, such
     as an exit. A group is swallowed if it holds nothing else.
+
+    >>> import shotclock, time
+    >>> with shotclock.move_on_after(0.05) as scope:
+    ...     time.sleep(60)
+    >>> scope.expired
+    True
     """
     return MoveOnScope(checked_seconds(seconds), 0, _checked_waits(waits))
 
 
 def remaining() -> float | None:
-    """Say how many seconds the scopes leave that this call is in; 0.0 once one is over, None if it is in none."""
+    """Say how many seconds the scopes leave that this call is in; 0.0 once one is over, None if it is in none.
+
+    >>> import shotclock
+    >>> shotclock.remaining()
+    >>> with shotclock.deadline(60):
+    ...     59 < shotclock.remaining() <= 60
+    True
+    """
     scope = earliest()
     return None if scope is None else scope.remaining()
 
@@ -201,6 +235,17 @@ def expired_scope(error: BaseException) -> Scope | None:
     """Find the scope whose end stands behind an exception: in it, its causes, its context, its reason, or its arguments.
 
     Raises TypeError for what is no exception.
+
+    >>> import shotclock, time
+    >>> try:
+    ...     with shotclock.deadline(0.05) as scope:
+    ...         try:
+    ...             time.sleep(60)
+    ...         except TimeoutError as error:
+    ...             raise RuntimeError("as a library may put it") from error
+    ... except RuntimeError as error:
+    ...     print(shotclock.expired_scope(error) is scope)
+    True
     """
     scopes = (getattr(known, "scope", None) for known in causes(error))
     return next((scope for scope in scopes if isinstance(scope, Scope) and not isinstance(scope, Budget)), None)

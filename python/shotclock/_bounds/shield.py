@@ -21,5 +21,10 @@ def shield() -> Shield:
 
     ``with shotclock.shield():``. Scopes that the block itself enters count. The limit of the whole program is not
     hidden: the program's caller relies on it.
+
+    >>> import shotclock
+    >>> with shotclock.deadline(60), shotclock.shield():
+    ...     print(shotclock.remaining())
+    None
     """
     return Shield()

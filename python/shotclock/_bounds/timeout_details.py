@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TimeoutDetails:
-    """Which limit ended a call, what the call was at, for how long, and how much had moved; see ``timeout_details``."""
+    """Which limit ended a call, what the call was at, for how long, and how much had moved; see ``timeout_details``.
+
+    >>> import shotclock
+    >>> print(shotclock.timeout_details(ValueError("no limit stands behind this")))
+    None
+    """
 
     # "lookup", "connect", "accept", "handshake", "recv", "send" or "shutdown" (the end of TLS);
     # "library": a library in C waited for a connection of its own, since whenever within the scope.
@@ -64,6 +69,17 @@ def timeout_details(error: BaseException) -> TimeoutDetails | None:
     calls it is empty, and nothing is lost.
 
     Raises TypeError for what is no exception.
+
+    >>> import shotclock, socket
+    >>> one, other = socket.socketpair()
+    >>> one.settimeout(0.05)
+    >>> shotclock.install()                         # so that calls outside of scopes tell as much
+    >>> try:
+    ...     one.sendall(bytes(10_000_000))          # nobody reads
+    ... except TimeoutError as error:
+    ...     details = shotclock.timeout_details(error)
+    >>> details.phase, details.limit, details.elapsed >= 0.05, 0 < details.sent < 10_000_000
+    ('send', 'timeout', True, True)
     """
     for known in causes(error):
         if isinstance(known, TimeoutError) and isinstance(getattr(known, "phase", None), str):

@@ -29,7 +29,13 @@ _MethodInC = type(str.join)
 
 
 def get_attempt_delay() -> float | None:
-    """Say how many seconds after one attempt ``create_connection`` begins the next; None: only when it has failed."""
+    """Say how many seconds after one attempt ``create_connection`` begins the next; None: only when it has failed.
+
+    >>> import shotclock
+    >>> shotclock.set_attempt_delay(None)
+    >>> print(shotclock.get_attempt_delay())
+    None
+    """
     return _delay
 
 
@@ -41,6 +47,11 @@ def set_attempt_delay(seconds: float | None) -> None:
     sets what it begins with: seconds, or ``none``.
 
     Raises TypeError or ValueError for what is neither None nor a number of seconds from 0 to 9e9.
+
+    >>> import shotclock
+    >>> shotclock.set_attempt_delay(0.1)
+    >>> shotclock.get_attempt_delay()
+    0.1
     """
     global _delay
     _delay = None if seconds is None else max(checked_seconds(seconds), _LEAST_DELAY)

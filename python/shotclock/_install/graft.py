@@ -51,6 +51,11 @@ def install(*, waits: bool = True) -> None:
     those out, and keeps them out until it is called again; so does ``SHOTCLOCK_WAITS=0`` in the environment, for good.
 
     Raises ImportError if this interpreter's socket objects are not what the methods expect. Then nothing is changed.
+
+    >>> import shotclock, socket
+    >>> shotclock.install()
+    >>> "recv" in vars(socket.socket)
+    True
     """
     came_back = hooks.want(waits)
     put_in_place()
@@ -78,7 +83,14 @@ def put_in_place() -> None:
 
 
 def uninstall() -> None:
-    """Put everything back as it was. Bound methods that somebody kept go on working."""
+    """Put everything back as it was. Bound methods that somebody kept go on working.
+
+    >>> import shotclock, socket
+    >>> shotclock.install()
+    >>> shotclock.uninstall()
+    >>> "recv" in vars(socket.socket)
+    False
+    """
     global _installed, _stop_watching_ssl
     with _lock:
         if _installed is not None:

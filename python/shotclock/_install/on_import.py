@@ -82,7 +82,7 @@ class _AnnouncingLoader:
         return getattr(self._loader, name)
 
     @property  # type: ignore[misc]
-    def __class__(self) -> type:
+    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
         # Code that asks for a spec, without importing, may look at the loader's class.
         return type(self._loader)
 

@@ -70,7 +70,7 @@ def _socket_of(key: SelectorKey, kinds: Any) -> Any:
     """Find the socket that an object waits for by this key, if it waits to read from one."""
     if key.events != _EVENT_READ:
         return None
-    known = (getattr(key.fileobj, name, None) for name in _NAMES)
+    known: list[Any] = [getattr(key.fileobj, name, None) for name in _NAMES]
     return next((sock for sock in known if isinstance(sock, kinds) and sock.fileno() == key.fd), None)
 
 

@@ -27,7 +27,13 @@ _BESIDE_THE_GRAFT = (
 
 @dataclass(frozen=True)
 class Status:
-    """What is replaced in this process, and what is not reached."""
+    """What is replaced in this process, and what is not reached.
+
+    >>> import shotclock
+    >>> shotclock.install()
+    >>> "socket.socket.recv" in shotclock.status().replaced
+    True
+    """
 
     # "type": the module _socket is ours. "graft": our methods are on the interpreter's own class. None: neither.
     mount: Literal["type", "graft"] | None
@@ -63,7 +69,13 @@ class Status:
 
 
 def status() -> Status:
-    """Say what is replaced and what is not reached."""
+    """Say what is replaced and what is not reached.
+
+    >>> import shotclock
+    >>> shotclock.install()
+    >>> shotclock.status().mount
+    'graft'
+    """
     try:
         from .._install import graft, mount, waits
         from .._stock import stock_socket_module

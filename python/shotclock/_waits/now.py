@@ -27,7 +27,12 @@ def hide(ident: int) -> None:
 
 @dataclass(frozen=True)
 class Wait:
-    """One thread that waits, as ``waits()`` has seen it."""
+    """One thread that waits, as ``waits()`` has seen it.
+
+    >>> import shotclock
+    >>> for wait in shotclock.waits():
+    ...     print(wait)                             # worker-3: recv 10.0.0.7:5432, for 3.102 s, ..
+    """
 
     # The thread's name, its `threading.get_ident()`, and the system's number for it where it is known.
     thread: str
@@ -68,6 +73,13 @@ def waits() -> list[Wait]:
     Seen are the waits that shotclock's methods make, with the limit that ends each, and what other threads of Python's
     wait in by one call of the system: plain calls of sockets, sleeps, polls, pipes, children. Locks are seen in a
     scope, or while waits are recorded (``python -m shotclock --waits``, ``serve_waits()``).
+
+    >>> import shotclock, threading, time
+    >>> threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    >>> while not shotclock.waits():
+    ...     pass
+    >>> shotclock.waits()[0].what
+    'sleep'
     """
     frames = sys._current_frames()
     for ident in (get_ident(), *_hidden):

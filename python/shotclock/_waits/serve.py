@@ -39,6 +39,9 @@ def serve_waits() -> None:
     forked child serves none until it calls this itself. Asked again it changes nothing.
 
     Raises OSError where no socket can be had, and ImportError in a subinterpreter.
+
+    >>> import shotclock
+    >>> shotclock.serve_waits()                     # now python -m shotclock.waits PID has an answer
     """
     global _served_by
     from .._install import waits as hooks

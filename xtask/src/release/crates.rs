@@ -1,44 +1,85 @@
 //! The crates as crates.io would have them, in a workspace of their own, and what a user writes beside.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{chapter, metadata};
 use crate::{Failure, run, workspace};
 
 const PROGRAMS: [&str; 4] = ["echo_tcp_client", "echo_tcp_server", "echo_udp_client", "echo_udp_server"];
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+/// Where manual pages and completions are looked for, below the prefix of an installation.
+const SHARED: [&str; 4] = [
+    "share/man/man1/shotclock.1",
+    "share/bash-completion/completions/shotclock",
+    "share/zsh/site-functions/_shotclock",
+    "share/fish/vendor_completions.d/shotclock.fish",
+];
 
-pub(crate) fn try_out(target: &Path, place: &Path) -> Result<(), Failure> {
-    // Not verified by cargo: what is unpacked below is built, and used too.
+/// Gives the files of the packages.
+pub(crate) fn try_out(target: &Path, place: &Path) -> Result<Vec<PathBuf>, Failure> {
     let packages = workspace::PUBLISHED.map(|name| format!("--package={name}"));
-    run::check(run::cargo(["package", "--no-verify"]).args(packages))?;
+    // All that an upload checks, each built over those before it, as they are packed; the files it leaves to the other.
+    run::check(run::cargo(["publish", "--dry-run"]).args(&packages))?;
+    run::check(run::cargo(["package", "--no-verify", "--quiet"]).args(&packages))?;
     let version = metadata::version()?;
     let folder = place.join("crates");
     fs::create_dir(&folder)?;
+    let mut archives = Vec::new();
     for name in workspace::PUBLISHED {
         let package = format!("{name}-{version}");
         let archive = target.join("package").join(format!("{package}.crate"));
-        run::check(run::command("tar", ["-xzf"]).arg(archive).arg("-C").arg(&folder))?;
+        run::check(run::command("tar", ["-xzf"]).arg(&archive).arg("-C").arg(&folder))?;
         fs::rename(folder.join(&package), folder.join(name))?;
-        for licence in LICENCES {
-            let size = fs::metadata(folder.join(name).join(licence)).map_err(|error| format!("{licence}: {error}"))?;
-            if size.len() < 1000 {
-                return Err(format!("{package}: {licence} is no licence").into());
-            }
-        }
+        has_licences(&folder.join(name))?;
+        archives.push(archive);
     }
     write_user(&folder, &version)?;
-    let mut build = run::cargo(["build", "--workspace", "--lib", "--bins", "--examples", "--exclude=shotclock"]);
+    use_them(&folder, place)?;
+    Ok(archives)
+}
+
+fn has_licences(package: &Path) -> Result<(), Failure> {
+    for licence in LICENCES {
+        let size = fs::metadata(package.join(licence)).map_err(|error| format!("{licence}: {error}"))?;
+        if size.len() < 1000 {
+            return Err(format!("{}: {licence} is no licence", package.display()).into());
+        }
+    }
+    Ok(())
+}
+
+/// Installs the command, runs what a user wrote over the crates, and tries the examples of their documentation.
+fn use_them(folder: &Path, place: &Path) -> Result<(), Failure> {
     // Nothing built before is used: packed files bear one old date, so that cargo takes what it finds for theirs.
     let built = place.join("built-of-crates");
-    run::check(build.current_dir(&folder).env("CARGO_TARGET_DIR", &built))?;
-    run::check(run::command(&built.join("debug/shotclock").to_string_lossy(), ["demo"]).current_dir(place))?;
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = run::cargo([]);
+        cargo.args(arguments).current_dir(folder).env("CARGO_TARGET_DIR", &built);
+        cargo
+    };
+    let prefix = place.join("installed");
+    run::check(cargo(&["install", "--debug", "--path=shotclock-cli", "--root"]).arg(&prefix))?;
+    let command = prefix.join("bin").join("shotclock");
+    let command = |arguments: [&str; 1]| {
+        let mut command = run::command(&command.to_string_lossy(), arguments);
+        command.current_dir(place);
+        command
+    };
+    run::check(&mut command(["demo"]))?;
+    run::check(command(["share"]).arg(&prefix))?;
+    if let Some(file) = SHARED.iter().find(|file| !prefix.join(file).is_file()) {
+        return Err(format!("`shotclock share` has not written {file}").into());
+    }
+    run::check(&mut cargo(&["build", "--package=user", "--examples"]))?;
     chapter::run(|name| {
         let mut program = run::command(&built.join("debug/examples").join(name).to_string_lossy(), []);
         program.current_dir(place);
         program
-    })
+    })?;
+    run::check(&mut cargo(&["test", "--doc", "--all-features", "--package=shotclock", "--package=shotclock-faults"]))?;
+    let mut doc = cargo(&["doc", "--no-deps", "--all-features", "--package=shotclock", "--package=shotclock-faults"]);
+    run::check(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// A project that uses the packaged crates, with the chapter programs as its own; and the workspace of them all.

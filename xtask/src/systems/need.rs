@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::needs;
+use crate::run;
 
 /// Whether it is on the path, or, where it begins with `/`, among the files.
 pub(super) fn is_there(name: &str) -> bool {
-    if name.starts_with('/') { file(name).is_some() } else { needs::is_there(name) }
+    if name.starts_with('/') { file(name).is_some() } else { run::is_on_path(name) }
 }
 
 /// The file of this name, in which a `*` stands for any one name of a folder, or a part of it; the last, of many.

@@ -36,7 +36,7 @@ pub(crate) struct System {
     pub(crate) linker: Linker,
     /// What runs its programs, in words; none if they run by themselves.
     pub(crate) runner: &'static [&'static str],
-    /// The crates that compile there, as far as cargo check goes.
+    /// The crates that compile there, and are not run.
     pub(crate) checked: &'static [&'static str],
     /// The crates whose programs are linked, and whose tests are run.
     pub(crate) linked: &'static [&'static str],
@@ -68,10 +68,18 @@ pub(crate) const SYSTEMS: &[System] = &[
             "--test=sockets",
             "--test=files",
             "--test=names",
+            "--test=closing",
+            "--test=policies",
+            "--test=wake_stress",
             "--test=waits",
             "--test=bytes_properties",
         ],
-        left_out: &[],
+        left_out: &[
+            ("a_filter_is_never_longer_than_the_room_for_it", "it is the end of qemu 7.2 itself"),
+            ("flow_information_is_as_in_std", "qemu 7.2 knows no IPV6_FLOWINFO_SEND"),
+            ("the command", "its tests start it, which takes binfmt_misc"),
+            ("names_netns, dial_netns", "their program is started once more by ip, which takes binfmt_misc"),
+        ],
     },
     System {
         target: "x86_64-unknown-linux-musl",
@@ -81,7 +89,7 @@ pub(crate) const SYSTEMS: &[System] = &[
         runner: &[],
         checked: &["shotclock-py"],
         linked: CRATES,
-        suites: &["--lib", "--bins", "--tests", "--examples"],
+        suites: &["--lib", "--bins", "--tests"],
         left_out: &[],
     },
 ];

@@ -1,33 +1,16 @@
-//! Memory that is shared with the programs: which connections were ended, and which lookups. Its form is also in the preload's
-//! `region.rs`.
+//! Memory that is shared with the programs: which connections were ended, and which lookups.
 
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use std::{io, process, ptr};
 
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
-const COOKIES: usize = 4096;
-const NOTES: usize = 64;
-const NAME: usize = 104;
+use form::{COOKIES, Form, NOTES, Note};
 
-#[repr(C)]
-struct Form {
-    ended: AtomicU64,
-    cookies: [AtomicU64; COOKIES],
-    noted: AtomicU64,
-    notes: [Note; NOTES],
-}
-
-#[repr(C)]
-struct Note {
-    ready: AtomicU64,
-    pid: AtomicU32,
-    milliseconds: AtomicU32,
-    program: [AtomicU64; 2],
-    name: [AtomicU64; NAME / 8],
-}
+#[path = "../../preload/form.rs"]
+mod form;
 
 /// The warden's side of it.
 pub(crate) struct Region {
@@ -84,7 +67,7 @@ impl Region {
             match note.ready.load(Ordering::Acquire) {
                 // It is being written.
                 ready if ready < self.taken + 1 => break,
-                ready if ready == self.taken + 1 => notes.push(note.read()),
+                ready if ready == self.taken + 1 => notes.push(read(note)),
                 _ => {}
             }
             self.taken += 1;
@@ -93,12 +76,11 @@ impl Region {
     }
 }
 
-impl Note {
-    fn read(&self) -> Noted {
-        let lasted = Duration::from_millis(u64::from(self.milliseconds.load(Ordering::Relaxed)));
-        let pid = self.pid.load(Ordering::Relaxed);
-        Noted { pid, program: text(&self.program), name: text(&self.name), lasted }
-    }
+/// Reads a note that is whole.
+fn read(note: &Note) -> Noted {
+    let lasted = Duration::from_millis(u64::from(note.milliseconds.load(Ordering::Relaxed)));
+    let pid = note.pid.load(Ordering::Relaxed);
+    Noted { pid, program: text(&note.program), name: text(&note.name), lasted }
 }
 
 /// A text up to its end. A program may write what it likes there.
@@ -118,11 +100,13 @@ impl Preload {
         if BYTES.is_empty() {
             return Ok(None);
         }
-        let file = memfd_create("shotclock-preload", MemfdFlags::CLOEXEC)?;
+        let file = memfd_create("shotclock-preload", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         let mut rest = BYTES;
         while !rest.is_empty() {
             rest = rest.get(rustix::io::write(&file, rest)?..).unwrap_or_default();
         }
+        // What one program changed would be run by others.
+        fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         // SAFETY: a new mapping, gone at once: whether code may run from such a file.
         unsafe {
             let access = libc::PROT_READ | libc::PROT_EXEC;

@@ -93,11 +93,22 @@ pub fn in_own_process(test: &str) -> bool {
     if std::env::var_os(NAME).is_some_and(|name| name == test) {
         return true;
     }
-    let program = std::env::current_exe().unwrap();
-    let output = std::process::Command::new(program).args(["--exact", test]).env(NAME, test).output().unwrap();
+    let output = own_program().args(["--exact", test]).env(NAME, test).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
     false
+}
+
+/// This test program, to be run once more. What runs it where it is another processor's is said by the environment:
+/// `cargo xtask systems` does that.
+pub fn own_program() -> std::process::Command {
+    let program = std::env::current_exe().unwrap();
+    let runner = std::env::var("SHOTCLOCK_TEST_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let Some(runner) = words.next() else { return std::process::Command::new(program) };
+    let mut command = std::process::Command::new(runner);
+    command.args(words).arg(program);
+    command
 }
 
 /// The number of descriptors this process has open, without the few that it keeps: at most 64 wake-up ones, and a dead one

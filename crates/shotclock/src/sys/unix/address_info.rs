@@ -37,6 +37,9 @@ pub(crate) fn address_info(
         records.extend(record(entry));
         next = entry.ai_next;
     }
+    // glibc says it of the first, where it is asked for; musl of all, whether it is or not.
+    let asked = usize::from(wanted.flags & libc::AI_CANONNAME != 0);
+    records.iter_mut().skip(asked).for_each(|record| record.canonical_name = None);
     Ok(records)
 }
 

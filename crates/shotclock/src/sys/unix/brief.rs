@@ -6,9 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_timeout};
-
-use super::creation;
+use super::timeouts::Timeout;
+use super::{Errno, creation};
 
 /// How long a call waits that was not to wait at all. No program has a use for this odd number: so any process knows
 /// such a limit as ours, whichever process has set it.
@@ -30,24 +29,24 @@ impl<'a> Brief<'a> {
     pub fn on(fd: BorrowedFd<'a>, sends: bool) -> Option<Self> {
         let (which, ours) = (direction(sends), as_told()?);
         // Another thread or process may have set one of ours there, which it will take away itself.
-        let is_free = socket_timeout(fd, which).is_ok_and(|limit| limit.is_none_or(|limit| limit == ours));
-        (is_free && set_socket_timeout(fd, which, Some(LENGTH)).is_ok()).then_some(Self { fd, which })
+        let is_free = which.of(fd).is_ok_and(|limit| limit.is_none_or(|limit| limit == ours));
+        (is_free && which.set(fd, Some(LENGTH)).is_ok()).then_some(Self { fd, which })
     }
 }
 
 impl Drop for Brief<'_> {
     fn drop(&mut self) {
         // Else the program has set a limit of its own meanwhile, or another thread has taken ours away.
-        if is_ours(socket_timeout(self.fd, self.which).ok().flatten()) {
+        if is_ours(self.which.of(self.fd).ok().flatten()) {
             // As it was before, which cannot fail.
-            let _ = set_socket_timeout(self.fd, self.which, None);
+            let _ = self.which.set(self.fd, None);
         }
     }
 }
 
 /// How long the program lets blocking calls on the file wait.
-pub(crate) fn own_limit(fd: BorrowedFd<'_>, sends: bool) -> rustix::io::Result<Option<Duration>> {
-    Ok(socket_timeout(fd, direction(sends))?.filter(|limit| !is_ours(Some(*limit))))
+pub(crate) fn own_limit(fd: BorrowedFd<'_>, sends: bool) -> Result<Option<Duration>, Errno> {
+    Ok(direction(sends).of(fd)?.filter(|limit| !is_ours(Some(*limit))))
 }
 
 /// Makes an option's value say what the program has set: a limit of ours reads as none.
@@ -64,7 +63,7 @@ pub(super) fn hide(level: i32, name: i32, value: &mut [u8]) {
 }
 
 fn direction(sends: bool) -> Timeout {
-    if sends { Timeout::Send } else { Timeout::Recv }
+    if sends { Timeout::Send } else { Timeout::Receive }
 }
 
 fn is_ours(limit: Option<Duration>) -> bool {
@@ -79,8 +78,8 @@ fn as_told() -> Option<Duration> {
         return Some(Duration::from_micros(known));
     }
     let asked = creation::socket_of(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0).ok()?;
-    set_socket_timeout(&asked, Timeout::Recv, Some(LENGTH)).ok()?;
-    let told = socket_timeout(asked.as_fd(), Timeout::Recv).ok()??;
+    Timeout::Receive.set(asked.as_fd(), Some(LENGTH)).ok()?;
+    let told = Timeout::Receive.of(asked.as_fd()).ok()??;
     MICROS.store(u64::try_from(told.as_micros()).ok()?, Ordering::Relaxed);
     Some(told)
 }
@@ -95,18 +94,18 @@ mod tests {
         let (one, _other) = socket::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0).unwrap();
         let fd = one.as_fd();
         let (brief, beside) = (Brief::on(fd, true).unwrap(), Brief::on(fd, true).unwrap());
-        assert!(socket_timeout(fd, Timeout::Send).unwrap().is_some_and(|limit| limit >= LENGTH));
+        assert!(Timeout::Send.of(fd).unwrap().is_some_and(|limit| limit >= LENGTH));
         assert_eq!(own_limit(fd, true), Ok(None), "the program has set none");
         let mut told = [7; 16];
         assert_eq!(socket::getsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDTIMEO, &mut told), Ok(16));
         assert_eq!(told, [0; 16], "and is told of none");
         drop(brief);
         drop(beside);
-        assert_eq!(socket_timeout(fd, Timeout::Send), Ok(None));
+        assert_eq!(Timeout::Send.of(fd), Ok(None));
 
         let brief = Brief::on(fd, false).unwrap();
         let own = Some(Duration::from_secs(5));
-        set_socket_timeout(fd, Timeout::Recv, own).unwrap();
+        Timeout::Receive.set(fd, own).unwrap();
         assert!(Brief::on(fd, false).is_none(), "the program's own ends the call as well");
         drop(brief);
         assert_eq!(own_limit(fd, false), Ok(own));

@@ -87,3 +87,36 @@ fn of_host(failure: Failure) -> Failure {
     };
     Failure::Host(code, errno.filter(|_| code == NETDB_INTERNAL))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::super::Errno;
+    use super::*;
+
+    #[test]
+    fn a_host_has_no_alias_of_its_own_name() {
+        assert!(aliases(c"localhost", c"localhost").is_empty() && aliases(c"localhost", c"LOCALHOST").is_empty());
+        assert_eq!(aliases(c"printer.test", c"lp"), [c"lp".to_owned()]);
+    }
+
+    #[test]
+    fn addresses_go_there_and_come_back() {
+        let v6 = Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 3, 4, 5, 6);
+        for address in [IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::from(v6)] {
+            let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+            let found = host_by_name(&CString::new(address.to_string()).unwrap(), family).unwrap();
+            assert_eq!(found.addresses, [address]);
+            assert_eq!(sock_addr(address).family(), family);
+        }
+    }
+
+    #[test]
+    fn what_the_others_say_has_a_code() {
+        assert_eq!(of_host(Failure::AddressInfo(libc::EAI_NONAME, None)), Failure::Host(HOST_NOT_FOUND, None));
+        let system = Failure::AddressInfo(libc::EAI_SYSTEM, Some(Errno::NOMEM));
+        assert_eq!(of_host(system), Failure::Host(NETDB_INTERNAL, Some(Errno::NOMEM)));
+        assert_eq!(of_host(Failure::AddressInfo(libc::EAI_MEMORY, None)), Failure::Host(NO_RECOVERY, None));
+    }
+}

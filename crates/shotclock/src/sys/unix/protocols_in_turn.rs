@@ -22,3 +22,20 @@ pub(crate) fn protocol_by_name(name: &CStr) -> Result<i32, Failure> {
     let entry = unsafe { libc::getprotobyname(name.as_ptr()).as_ref() };
     entry.map(|entry| entry.p_proto).ok_or(Failure::NotFound)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn each_thread_has_the_answer_to_its_own_question() {
+        let known = [(c"tcp", Ok(6)), (c"udp", Ok(17)), (c"icmp", Ok(1)), (c"no-such", Err(Failure::NotFound))];
+        thread::scope(|scope| {
+            for (name, number) in known {
+                scope.spawn(move || (0..2000).for_each(|_| assert_eq!(protocol_by_name(name), number, "{name:?}")));
+            }
+        });
+    }
+}
