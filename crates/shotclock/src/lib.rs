@@ -35,8 +35,8 @@
 //! * `docs/timeouts-that-hold.md` in the repository: what goes wrong with timeouts, and what to write instead.
 //!
 //! # Platforms
-//! Linux with the GNU C library. Elsewhere it compiles, and what needs the system answers
-//! [`Unsupported`](std::io::ErrorKind::Unsupported).
+//! Linux. For macOS, FreeBSD and Windows it compiles and links, and PLATFORM.md of the repository says how far that was
+//! tried. Elsewhere it compiles, and what needs the system answers [`Unsupported`](std::io::ErrorKind::Unsupported).
 //!
 //! # Features
 //! * `idna`: non-ASCII host names, converted by UTS 46 before they are looked up.

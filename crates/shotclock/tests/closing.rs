@@ -214,6 +214,7 @@ fn closed_number() -> String {
 }
 
 #[test]
+#[cfg_attr(shotclock_bsd, ignore = "there no dead descriptor is kept")]
 fn after_a_first_close_the_next_need_no_descriptor_to_spare() {
     if !in_own_process("after_a_first_close_the_next_need_no_descriptor_to_spare") {
         return;
@@ -234,6 +235,7 @@ fn after_a_first_close_the_next_need_no_descriptor_to_spare() {
 }
 
 #[test]
+#[cfg_attr(shotclock_bsd, ignore = "there no dead descriptor is kept")]
 fn a_dead_descriptor_that_a_stranger_closed_is_put_over_no_number() {
     if !in_own_process("a_dead_descriptor_that_a_stranger_closed_is_put_over_no_number") {
         return;

@@ -3,11 +3,12 @@
 use std::fmt::{self, Write};
 
 use crate::constant::Family;
+use crate::sys::address;
 
 /// The first two bytes of an address.
 pub(super) fn family_bytes(family: Family) -> [u8; 2] {
     // The families of this module are small positive numbers.
-    (family.0 as u16).to_ne_bytes()
+    address::family_bytes(family.0)
 }
 
 /// The `N` bytes that begin at `start`, if there are so many.

@@ -25,7 +25,7 @@ use bytes::field;
 
 use crate::constant::Family;
 use crate::error::Error;
-use crate::sys::address::SockAddr;
+use crate::sys::address::{SockAddr, family_of};
 
 /// A socket's address, of whatever family.
 ///
@@ -99,8 +99,7 @@ impl Address {
     /// The address, or another one if it is malformed or of a family that has no type here.
     #[inline]
     fn decode(bytes: &[u8], other: impl FnOnce() -> Self) -> Self {
-        let family = field(bytes, 0).map(u16::from_ne_bytes).unwrap_or_default();
-        let known = match Family(family.into()) {
+        let known = match Family(field(bytes, 0).map_or(0, family_of)) {
             Family::INET => inet::decode_v4(bytes).map(Self::V4),
             Family::INET6 => inet::decode_v6(bytes).map(Self::V6),
             Family::UNIX => UnixAddress::decode(bytes).map(Self::Unix),

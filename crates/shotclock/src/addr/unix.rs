@@ -44,9 +44,10 @@ impl UnixAddress {
     /// ```
     pub const UNNAMED: Self = Self { storage: [0; Self::CAPACITY], length: 0 };
 
-    const CAPACITY: usize = 108;
+    /// The length of `sun_path`. Source: unix(7), and unix(4) of FreeBSD and macOS.
+    const CAPACITY: usize = if cfg!(any(target_os = "macos", target_os = "freebsd")) { 104 } else { 108 };
 
-    /// The address of a path, 1 to 107 bytes. The path need not exist; relative ones are taken from the working
+    /// The address of a path, 1 to 107 bytes; on macOS and FreeBSD 103. The path need not exist; relative ones are taken from the working
     /// directory when the system sees them.
     ///
     /// Linux could bind 108 bytes; Python does not, for the closing NUL would not fit and other programs stumble over
@@ -83,10 +84,11 @@ impl UnixAddress {
 
     /// The address of an abstract name, 0 to 107 bytes of any value; the NUL that marks it is not part of the name.
     ///
-    /// An abstract name belongs to no file and goes away with its socket; it counts to the last byte.
+    /// An abstract name belongs to no file and goes away with its socket; it counts to the last byte. Linux alone has such
+    /// names.
     ///
     /// # Errors
-    /// A longer name; the error names it and its length.
+    /// A longer name; the error names it and its length. Any name, on other systems.
     ///
     /// ```
     /// use shotclock::UnixAddress;
@@ -99,6 +101,10 @@ impl UnixAddress {
     pub fn from_abstract_name(name: impl AsRef<[u8]>) -> Result<Self> {
         let name = name.as_ref();
         let most = Self::CAPACITY - 1;
+        if !HAS_ABSTRACT_NAMES {
+            let text = format!("\"{}\": expected a path; this system has no abstract names", name.escape_ascii());
+            return Err(Error::invalid("from_abstract_name", text));
+        }
         if name.len() > most {
             let text = format!("\"{}\" of {} bytes: expected at most {most}", name.escape_ascii(), name.len());
             return Err(Error::invalid("from_abstract_name", text));
@@ -171,7 +177,7 @@ impl UnixAddress {
             return None;
         }
         let length = match content {
-            [0, ..] => content.len(),
+            [0, ..] if HAS_ABSTRACT_NAMES => content.len(),
             path => path.iter().position(|byte| *byte == 0).unwrap_or(path.len()),
         };
         (length <= Self::CAPACITY).then(|| Self::joined(&[], &content[..length]))
@@ -213,6 +219,9 @@ impl fmt::Debug for UnixAddress {
 
 /// The family's bytes come before `sun_path`.
 const HEADER: usize = 2;
+
+/// Elsewhere a path that begins with a NUL is no name, and what the system gives for one.
+const HAS_ABSTRACT_NAMES: bool = cfg!(target_os = "linux");
 
 #[cfg(test)]
 mod tests {

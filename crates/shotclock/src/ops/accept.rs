@@ -2,7 +2,7 @@
 
 use super::OpenFile;
 use crate::sys::address::SockAddr;
-use crate::sys::{Errno, OwnedHandle, Readiness, socket};
+use crate::sys::{Errno, OwnedHandle, PEER_IS_DONE, Readiness, socket};
 use crate::wait::{Interest, OneCall, Operation, Pause, attempt_by_call};
 
 /// Takes the first connection of the queue.
@@ -20,7 +20,7 @@ impl Operation for Accept<'_> {
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.from.fd(), Readiness::IN | Readiness::RDHUP);
+        wanted.readiness(self.from.fd(), Readiness::IN | PEER_IS_DONE);
     }
 }
 
@@ -33,7 +33,7 @@ impl OneCall for Accept<'_> {
     fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<Self::Output, Pause> {
         Err(match errno {
             // Listeners that were shut down say so, but for one of AF_UNIX: that only says "would block".
-            Errno::AGAIN if ready.contains(Readiness::RDHUP) => Pause::Failed(Errno::INVAL),
+            Errno::AGAIN if ready.intersects(PEER_IS_DONE) => Pause::Failed(Errno::INVAL),
             errno if is_the_connections(errno) => Pause::Again,
             errno => errno.into(),
         })
@@ -43,6 +43,10 @@ impl OneCall for Accept<'_> {
 /// Errors of a connection that died in the queue, which Linux hands to accept: the next one may be well. Source:
 /// accept(2), "Error handling". EOPNOTSUPP stands there too, but says as well that this is no listening stream.
 fn is_the_connections(errno: Errno) -> bool {
+    #[cfg(not(any(target_os = "macos", target_os = "freebsd")))]
+    if errno == Errno::NONET {
+        return true;
+    }
     matches!(
         errno,
         Errno::CONNABORTED
@@ -50,7 +54,6 @@ fn is_the_connections(errno: Errno) -> bool {
             | Errno::PROTO
             | Errno::NOPROTOOPT
             | Errno::HOSTDOWN
-            | Errno::NONET
             | Errno::HOSTUNREACH
             | Errno::NETUNREACH
     )

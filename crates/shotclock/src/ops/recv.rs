@@ -2,7 +2,7 @@
 
 use crate::addr::Address;
 use crate::constant::MessageFlags;
-use crate::sys::{BorrowedHandle, Errno, Readiness, socket};
+use crate::sys::{BorrowedHandle, Errno, PEER_IS_DONE, Readiness, socket};
 use crate::wait::{Interest, Moves, OneCall, Operation, Pause, attempt_by_call};
 
 /// Receives what is there, once.
@@ -174,9 +174,9 @@ pub(super) fn receive_readiness(flags: MessageFlags) -> Readiness {
         Readiness::ERR
     } else if flags.contains(MessageFlags::OOB) {
         // Or the end of the peer's data: nothing urgent can come after that.
-        Readiness::PRI | Readiness::RDHUP
+        Readiness::PRI | PEER_IS_DONE
     } else {
-        Readiness::IN | Readiness::RDHUP
+        Readiness::IN | PEER_IS_DONE
     }
 }
 
@@ -194,7 +194,7 @@ pub(super) fn is_plain(flags: MessageFlags) -> bool {
 #[inline]
 pub(super) fn or_end<T>(received: Result<T, Errno>, ready: Readiness, end: T) -> Result<T, Pause> {
     match received {
-        Err(Errno::AGAIN) if ready.contains(Readiness::RDHUP) => Ok(end),
+        Err(Errno::AGAIN) if ready.intersects(PEER_IS_DONE) => Ok(end),
         received => Ok(received?),
     }
 }
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn each_sort_of_data_announces_itself_in_its_own_way() {
-        assert_eq!(receive_readiness(MessageFlags::PEEK), Readiness::IN | Readiness::RDHUP);
+        assert_eq!(receive_readiness(MessageFlags::PEEK), Readiness::IN | PEER_IS_DONE);
         #[cfg(target_os = "linux")]
         assert_eq!(receive_readiness(MessageFlags::ERRQUEUE | MessageFlags::PEEK), Readiness::ERR);
         assert!(receive_readiness(MessageFlags::OOB).contains(Readiness::PRI));

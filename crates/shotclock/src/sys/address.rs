@@ -80,7 +80,7 @@ impl SockAddr {
     /// ```
     #[must_use]
     pub fn family(&self) -> i32 {
-        i32::from(u16::from_ne_bytes([self.storage[0], self.storage[1]]))
+        family_of([self.storage[0], self.storage[1]])
     }
 
     /// An address of exactly these bytes; that they are neither too few nor too many is checked when compiled.
@@ -97,8 +97,26 @@ impl SockAddr {
         let mut storage = [0; Self::CAPACITY];
         storage[..len].copy_from_slice(&bytes[..len]);
         // At most 128.
-        Self { storage, len: len as u8 }
+        let len = len as u8;
+        if HAS_LENGTH {
+            storage[0] = len;
+        }
+        Self { storage, len }
     }
+}
+
+/// Whether the first byte of an address is its length, and only the second its family. Source: ip(4) of FreeBSD,
+/// `sockaddr_in`; sys/socket.h of macOS.
+const HAS_LENGTH: bool = cfg!(any(target_os = "macos", target_os = "freebsd"));
+
+/// The first two bytes of an address of a family, the length not yet written.
+pub(crate) const fn family_bytes(family: i32) -> [u8; 2] {
+    if HAS_LENGTH { [0, family as u8] } else { (family as u16).to_ne_bytes() }
+}
+
+/// The family that the first two bytes of an address name.
+pub(crate) const fn family_of(bytes: [u8; 2]) -> i32 {
+    if HAS_LENGTH { bytes[1] as i32 } else { u16::from_ne_bytes(bytes) as i32 }
 }
 
 impl PartialEq for SockAddr {

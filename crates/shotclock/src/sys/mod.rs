@@ -26,9 +26,10 @@
 //! Nothing here loops, and nothing waits but `poll`, `syscall` where it is asked to, and `alarm`, for a thread of ours that no
 //! call waits for.
 //!
-//! `unix` has what Unix systems share, `linux` what only Linux has, `windows` all of Windows. `stub` offers all of it and can do nothing: what asks a
-//! platform for more than this does not compile over it, and `cargo xtask lint` tries. Addresses, the questions and answers
-//! of lookups, and messages as values are the same everywhere, and stand beside the platforms.
+//! `unix` has what Unix systems share, `linux` what only Linux has, `bsd` what macOS and FreeBSD do otherwise, `windows` all of
+//! Windows. `stub` offers all of it and can do nothing: what asks a platform for more than this does not compile over it, and
+//! `cargo xtask lint` tries. Addresses, the questions and answers of lookups, and messages as values are the same everywhere,
+//! and stand beside the platforms.
 #![allow(unsafe_code)]
 
 pub(crate) mod address;
@@ -36,11 +37,14 @@ mod alarm;
 mod control;
 mod lookup;
 
-#[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub)))]
+// `shotclock_stub` puts the stub in the place of any platform, and `shotclock_bsd` `bsd` in that of `linux`, to be tried there.
+#[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(any(shotclock_stub, shotclock_bsd))))]
 mod linux;
-#[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub)))]
-mod unix;
-#[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(shotclock_stub)))]
+#[cfg(all(
+    target_os = "linux",
+    any(target_env = "gnu", target_env = "musl"),
+    not(any(shotclock_stub, shotclock_bsd))
+))]
 use linux as platform;
 
 #[cfg(all(windows, not(shotclock_stub)))]
@@ -49,19 +53,59 @@ mod windows;
 #[cfg(all(windows, not(shotclock_stub)))]
 use windows as platform;
 
-#[cfg(not(all(
-    any(windows, all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))),
+#[cfg(all(any(target_os = "macos", target_os = "freebsd", shotclock_bsd), not(shotclock_stub)))]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "some of what Unix systems share is for the Python face, which runs on Linux"
+)]
+mod bsd;
+#[cfg(all(any(target_os = "macos", target_os = "freebsd", shotclock_bsd), not(shotclock_stub)))]
+use bsd as platform;
+
+#[cfg(all(
+    any(
+        target_os = "macos",
+        target_os = "freebsd",
+        all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))
+    ),
     not(shotclock_stub)
-)))]
+))]
+#[cfg_attr(
+    not(all(target_os = "linux", not(shotclock_bsd))),
+    allow(dead_code, unreachable_pub, reason = "some of it is for the Python face, which runs on Linux")
+)]
+mod unix;
+
+#[cfg(any(
+    not(any(
+        windows,
+        target_os = "macos",
+        target_os = "freebsd",
+        all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))
+    )),
+    shotclock_stub
+))]
 #[allow(dead_code, unreachable_pub, reason = "a platform offers all of the contract, whatever is asked for just now")]
 mod stub;
-#[cfg(not(all(
-    any(windows, all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))),
-    not(shotclock_stub)
-)))]
+#[cfg(any(
+    not(any(
+        windows,
+        target_os = "macos",
+        target_os = "freebsd",
+        all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))
+    )),
+    shotclock_stub
+))]
 use stub as platform;
 
 pub(crate) use platform::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
 pub use alarm::Alarm;
 pub use platform::{Errno, Readiness, file, interrupt, stuck, syscall};
+
+/// How poll says that the peer sends no more, where it says so; macOS does not. Source: poll(2).
+#[cfg(not(all(target_os = "macos", not(shotclock_stub))))]
+pub(crate) const PEER_IS_DONE: Readiness = Readiness::RDHUP;
+#[cfg(all(target_os = "macos", not(shotclock_stub)))]
+pub(crate) const PEER_IS_DONE: Readiness = Readiness::empty();

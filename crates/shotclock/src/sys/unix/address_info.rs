@@ -1,6 +1,6 @@
 //! getaddrinfo(3) and getnameinfo(3), and C strings as they give them.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
@@ -86,9 +86,9 @@ pub(crate) fn name_info(address: &SockAddr, flags: i32) -> Result<(CString, CStr
                 bytes.as_ptr().cast(),
                 bytes.len() as socklen_t,
                 host.as_mut_ptr().cast(),
-                size as socklen_t,
+                size as _,
                 service.as_mut_ptr().cast(),
-                size as socklen_t,
+                size as _,
                 flags,
             )
         };
@@ -115,6 +115,12 @@ pub(crate) unsafe fn text(string: *const c_char) -> Option<CString> {
 
 pub(crate) fn until_nul(buffer: &[u8]) -> CString {
     CStr::from_bytes_until_nul(buffer).map(CStr::to_owned).unwrap_or_default()
+}
+
+/// The port in network byte order, as servent has it.
+pub(crate) fn port(number: c_int) -> u16 {
+    // The low 16 bits are the port; the rest is 0.
+    u16::from_be((number & 0xffff) as u16)
 }
 
 pub(crate) fn pointer(string: Option<&CStr>) -> *const c_char {

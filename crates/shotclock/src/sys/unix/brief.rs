@@ -1,7 +1,6 @@
 //! The moment between the look at O_NONBLOCK and the call that relies on it. Whoever else has the file may have it block
 //! in that moment; then the system's own limit for calls that block, SO_RCVTIMEO or SO_SNDTIMEO, has the call end soon.
 
-use std::ffi::c_long;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -54,9 +53,13 @@ pub(super) fn hide(level: i32, name: i32, value: &mut [u8]) {
     if level != libc::SOL_SOCKET || !matches!(name, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) {
         return;
     }
-    if let Some(told) = as_told()
-        && let [seconds, micros] = [0, told.as_micros() as c_long].map(c_long::to_ne_bytes)
-        && *value == [seconds, micros].concat()
+    let Some(told) = as_told() else { return };
+    let micros = libc::timeval { tv_sec: 0, tv_usec: told.as_micros() as _ }.tv_usec.to_ne_bytes();
+    // A `struct timeval`, which is padded where the two numbers are of different lengths.
+    let at = std::mem::offset_of!(libc::timeval, tv_usec);
+    if value.len() == size_of::<libc::timeval>()
+        && value[..at].iter().all(|byte| *byte == 0)
+        && value[at..at + micros.len()] == micros
     {
         value.fill(0);
     }
@@ -77,7 +80,7 @@ fn as_told() -> Option<Duration> {
     if known != 0 {
         return Some(Duration::from_micros(known));
     }
-    let asked = creation::socket_of(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0).ok()?;
+    let asked = creation::asked().ok()?;
     Timeout::Receive.set(asked.as_fd(), Some(LENGTH)).ok()?;
     let told = Timeout::Receive.of(asked.as_fd()).ok()??;
     MICROS.store(u64::try_from(told.as_micros()).ok()?, Ordering::Relaxed);

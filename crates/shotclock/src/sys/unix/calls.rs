@@ -46,7 +46,10 @@ impl<'a> NonBlocking<'a> {
         Ok(Self { fd, is_shared: true })
     }
 
-    /// Until what this gives is dropped, a call that comes to wait all the same does not wait for long.
+    /// Until what this gives is dropped, a call that comes to wait all the same does not wait for long: sendfile(2)
+    /// everywhere. To accept(2) and connect(2) the BSDs give no limit of this sort, so that there somebody who shares the file
+    /// and has it block in that very moment has the call wait. Source: setsockopt(2) of FreeBSD, where SO_RCVTIMEO is of
+    /// input operations; accept of FreeBSD's kernel sleeps without a limit.
     #[inline]
     pub(crate) fn briefly(self, sends: bool) -> Option<Brief<'a>> {
         if self.is_shared { Brief::on(self.fd, sends) } else { None }
@@ -259,7 +262,7 @@ fn receive_flags(flags: i32) -> RecvFlags {
 
 #[inline]
 fn send_flags(flags: i32) -> SendFlags {
-    SendFlags::from_bits_retain(flags.cast_unsigned()) | SendFlags::NOSIGNAL
+    SendFlags::from_bits_retain((flags | libc::MSG_NOSIGNAL).cast_unsigned())
 }
 
 /// Whether it is a stream of bytes, and not one of messages.

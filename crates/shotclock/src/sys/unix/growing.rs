@@ -1,8 +1,8 @@
 //! Buffers that grow until an answer fits.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
 
-use super::Errno;
+use super::{Errno, last_errno};
 use crate::sys::lookup::Failure;
 
 /// The longest answer that is read, in bytes: a hundred times what a name server can send.
@@ -18,6 +18,12 @@ pub(crate) fn growing<T>(mut ask: impl FnMut(&mut [c_char]) -> Option<Result<T, 
         size *= 4;
     }
     Err(Failure::System(Errno::RANGE))
+}
+
+/// The error number of a call that gives it, or leaves it in errno and gives -1: FreeBSD has calls of either sort, and no
+/// manual tells which. Source: gethostnamadr.c and getservent.c of its C library.
+pub(crate) fn errno_of(returned: c_int) -> c_int {
+    if returned == -1 { last_errno().raw_os_error() } else { returned }
 }
 
 #[cfg(test)]

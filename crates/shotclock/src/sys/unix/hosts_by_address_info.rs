@@ -4,12 +4,12 @@
 //! What is lost: aliases but the name that was asked for, and, where getnameinfo does not say it, whether an address is
 //! unknown or nobody answered.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString};
 use std::net::IpAddr;
 use std::ops::Range;
 
 use super::address_info::{address_info, name_info};
-use crate::sys::address::SockAddr;
+use crate::sys::address::{SockAddr, family_bytes};
 use crate::sys::lookup::{AddressRecord, Failure, Hints, HostRecord, TRY_AGAIN};
 
 /// `h_errno` codes. Source: netdb.h.
@@ -58,17 +58,16 @@ const V4: Range<usize> = 4..8;
 const V6: Range<usize> = 8..24;
 
 fn sock_addr(address: IpAddr) -> SockAddr {
-    let family = |family: c_int| (family as libc::sa_family_t).to_ne_bytes();
     match address {
         IpAddr::V4(address) => {
             let mut bytes = [0; size_of::<libc::sockaddr_in>()];
-            bytes[..2].copy_from_slice(&family(libc::AF_INET));
+            bytes[..2].copy_from_slice(&family_bytes(libc::AF_INET));
             bytes[V4].copy_from_slice(&address.octets());
             SockAddr::from_array(&bytes)
         }
         IpAddr::V6(address) => {
             let mut bytes = [0; size_of::<libc::sockaddr_in6>()];
-            bytes[..2].copy_from_slice(&family(libc::AF_INET6));
+            bytes[..2].copy_from_slice(&family_bytes(libc::AF_INET6));
             bytes[V6].copy_from_slice(&address.octets());
             SockAddr::from_array(&bytes)
         }

@@ -9,7 +9,7 @@ use libc::{hostent, size_t, socklen_t};
 
 use super::Errno;
 use super::address_info::text;
-use super::growing::growing;
+use super::growing::{errno_of, growing};
 use crate::sys::lookup::{Failure, HostRecord};
 
 /// gethostbyname2_r(3), for addresses of one family.
@@ -57,7 +57,7 @@ fn host(
     growing(|buffer| {
         let mut entry = MaybeUninit::uninit();
         let (mut found, mut code) = (ptr::null_mut(), 0);
-        let errno = ask(entry.as_mut_ptr(), buffer, &mut found, &mut code);
+        let errno = errno_of(ask(entry.as_mut_ptr(), buffer, &mut found, &mut code));
         if errno == libc::ERANGE && code == NETDB_INTERNAL {
             return None;
         }

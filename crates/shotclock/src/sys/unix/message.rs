@@ -7,22 +7,38 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::io::Errno;
 
 pub use crate::sys::control::ControlSlice;
+use crate::sys::control::Layout;
 pub(crate) use crate::sys::control::{ReceivedControl, ReceivedMessage};
 
 use super::last_errno;
-use super::msghdr::{self, Header};
+use super::msghdr::{self, ControlLen, Header, Parts};
 use crate::sys::address::SockAddr;
 
 /// The bytes before a control message's data.
-pub(crate) const HEADER: usize = mem::size_of::<libc::cmsghdr>().next_multiple_of(ALIGNMENT);
+pub(crate) const HEADER: usize = LAYOUT.header;
 /// What control messages are aligned to.
-pub(crate) const ALIGNMENT: usize = mem::size_of::<usize>();
+pub(crate) const ALIGNMENT: usize = LAYOUT.alignment;
+
+const LAYOUT: Layout = {
+    // macOS aligns them to 4 bytes on any processor. Source: CMSG_DATA in its sys/socket.h.
+    let alignment = if cfg!(target_os = "macos") { 4 } else { size_of::<usize>() };
+    let header = size_of::<libc::cmsghdr>().next_multiple_of(alignment);
+    Layout { length: mem::offset_of!(libc::cmsghdr, cmsg_level), header, alignment }
+};
 
 /// Level and type of the control messages that mean something here: descriptors, who sends, and a descriptor of the process
 /// that sends. Source: unix(7), linux/socket.h.
 pub(crate) const RIGHTS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_RIGHTS);
+#[cfg(target_os = "linux")]
 pub(crate) const CREDENTIALS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_CREDENTIALS);
+#[cfg(target_os = "linux")]
 pub(crate) const PROCESS: (i32, i32) = (libc::SOL_SOCKET, 4);
+
+/// What has received descriptors close-on-exec from birth, where there is such a flag.
+#[cfg(not(any(target_os = "macos", shotclock_bsd)))]
+const CLOSE_ON_EXEC: i32 = libc::MSG_CMSG_CLOEXEC;
+#[cfg(any(target_os = "macos", shotclock_bsd))]
+const CLOSE_ON_EXEC: i32 = 0;
 
 /// Control messages ready to be sent, or room for received ones. The system copies the bytes: they need no alignment.
 #[derive(Debug, Default)]
@@ -45,12 +61,7 @@ impl ControlBuffer {
 
 /// Adds one control message to the bytes of others.
 pub fn push_control_message(control: &mut Vec<u8>, level: i32, kind: i32, data: &[u8]) {
-    // The header is the length (the system's size_t), level and kind; nothing stands between them.
-    control.extend_from_slice(&(HEADER + data.len()).to_ne_bytes());
-    control.extend_from_slice(&level.to_ne_bytes());
-    control.extend_from_slice(&kind.to_ne_bytes());
-    control.extend_from_slice(data);
-    control.resize(control.len().next_multiple_of(ALIGNMENT), 0);
+    LAYOUT.push(control, level, kind, data);
 }
 
 /// One try to send `data` with the control messages to `to`, or to the connected peer.
@@ -78,10 +89,10 @@ pub(crate) fn send(
         header.msg_namelen = to.as_bytes().len() as libc::socklen_t;
     }
     header.msg_iov = data.as_ptr().cast_mut().cast();
-    header.msg_iovlen = data.len();
+    header.msg_iovlen = data.len() as Parts;
     if !control.is_empty() {
         header.msg_control = control.as_ptr().cast_mut().cast();
-        header.msg_controllen = control.len();
+        header.msg_controllen = control.len() as ControlLen;
     }
     // SAFETY: sendmsg only reads through the header's pointers, each of which is to a live borrow of the length given
     // beside it; IoSlice is guaranteed by std to have the layout of iovec.
@@ -97,12 +108,12 @@ pub(crate) fn recvmsg(
     control: &mut ControlBuffer,
     flags: i32,
 ) -> Result<ReceivedMessage, Errno> {
-    let received = receive(fd, data, &mut control.0, flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC)?;
+    let received = receive(fd, data, &mut control.0, flags | libc::MSG_DONTWAIT | CLOSE_ON_EXEC)?;
     let control = parse_control(&control.0[..received.control_len]);
     Ok(ReceivedMessage {
         len: received.len,
         // The kernel repeats the one flag that is always asked for.
-        flags: received.flags & !libc::MSG_CMSG_CLOEXEC,
+        flags: received.flags & !CLOSE_ON_EXEC,
         // Connected streams leave the name alone, or say it has no bytes.
         address: received.address.filter(|address| address.family() != libc::AF_UNSPEC),
         control: control.iter().map(own).collect(),
@@ -134,41 +145,22 @@ pub fn receive(
     header.msg_name = name.as_mut_ptr().cast();
     header.msg_namelen = SockAddr::CAPACITY as libc::socklen_t;
     header.msg_iov = data.as_mut_ptr().cast();
-    header.msg_iovlen = data.len();
+    header.msg_iovlen = data.len() as Parts;
     header.msg_control = control.as_mut_ptr().cast();
-    header.msg_controllen = control.len();
+    header.msg_controllen = control.len() as ControlLen;
     // SAFETY: the header's pointers are to live mutable borrows of the lengths given beside them; IoSliceMut is
     // guaranteed by std to have the layout of iovec.
     let received = unsafe { msghdr::recvmsg(fd.as_raw_fd(), &mut header, flags) };
     let len = usize::try_from(received).map_err(|_| last_errno())?;
     let name_len = (header.msg_namelen as usize).min(name.len());
-    Ok(Received {
-        len,
-        control_len: header.msg_controllen.min(control.len()),
-        flags: header.msg_flags,
-        address: SockAddr::new(&name[..name_len]),
-    })
+    #[allow(clippy::unnecessary_cast, reason = "of some systems' messages it is a shorter number")]
+    let control_len = (header.msg_controllen as usize).min(control.len());
+    Ok(Received { len, control_len, flags: header.msg_flags, address: SockAddr::new(&name[..name_len]) })
 }
 
 /// Splits control bytes into messages. Total: whatever the bytes, it ends, and every slice lies within them.
-pub(crate) fn parse_control(mut bytes: &[u8]) -> Vec<ControlSlice<'_>> {
-    let mut messages = Vec::new();
-    while let Some((header, rest)) = bytes.split_at_checked(HEADER) {
-        let word = |at: usize| i32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-        let mut len = [0; ALIGNMENT];
-        len.copy_from_slice(&header[..ALIGNMENT]);
-        let len = usize::from_ne_bytes(len);
-        if len < HEADER {
-            break;
-        }
-        // A message that was cut says how long it was; what is there is what counts.
-        let data = &rest[..(len - HEADER).min(rest.len())];
-        let is_cut = data.len() < len - HEADER;
-        messages.push(ControlSlice { level: word(ALIGNMENT), kind: word(ALIGNMENT + 4), data, is_cut });
-        let next = len.checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX);
-        bytes = bytes.get(next..).unwrap_or_default();
-    }
-    messages
+pub(crate) fn parse_control(bytes: &[u8]) -> Vec<ControlSlice<'_>> {
+    LAYOUT.parse(bytes)
 }
 
 /// Closes the descriptors in control messages that have just been received, for whoever cannot hand them on.
@@ -179,14 +171,29 @@ pub fn close_received(control: &[u8]) {
 /// Takes ownership of what a message that the kernel has just delivered carries.
 fn own(message: &ControlSlice<'_>) -> ReceivedControl {
     let ControlSlice { level, kind, data, .. } = *message;
-    if !matches!((level, kind), RIGHTS | PROCESS) {
+    if !carries_descriptors((level, kind)) {
         return ReceivedControl { level, kind, data: data.to_vec(), rights: Vec::new() };
     }
     let numbers = data.chunks_exact(4).map(|number| i32::from_ne_bytes([number[0], number[1], number[2], number[3]]));
     // SAFETY: the kernel installed these descriptors for this very message, in this process, and nobody else knows
     // their numbers yet. Only whole numbers count; the kernel cuts rights at whole ones.
-    let rights = numbers.filter(|number| *number >= 0).map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect();
+    let rights = numbers.filter(|number| *number >= 0).map(|number| unsafe { OwnedFd::from_raw_fd(number) });
+    let rights: Vec<OwnedFd> = rights.collect();
+    if CLOSE_ON_EXEC == 0 {
+        for fd in &rights {
+            // It is our own, and open.
+            let _cannot_fail = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC);
+        }
+    }
     ReceivedControl { level, kind, data: Vec::new(), rights }
+}
+
+fn carries_descriptors(message: (i32, i32)) -> bool {
+    #[cfg(target_os = "linux")]
+    if message == PROCESS {
+        return true;
+    }
+    message == RIGHTS
 }
 
 fn empty_header() -> Header {
@@ -200,49 +207,16 @@ mod tests {
 
     use super::*;
 
-    fn bytes(buffer: &ControlBuffer) -> Vec<u8> {
-        buffer.0.clone()
-    }
-
-    #[test]
-    fn what_is_written_is_read_back() {
-        let mut buffer = ControlBuffer::default();
-        buffer.push((1, 2), b"abc");
-        buffer.push((3, 4), b"");
-        buffer.push((5, 6), b"12345678");
-        let bytes = bytes(&buffer);
-        let read = parse_control(&bytes);
-        let read: Vec<_> = read.iter().map(|m| (m.level, m.kind, m.data)).collect();
-        assert_eq!(read, [(1, 2, &b"abc"[..]), (3, 4, b""), (5, 6, b"12345678")]);
-    }
-
     #[test]
     fn the_layout_is_the_systems() {
         let mut buffer = ControlBuffer::default();
         buffer.push((7, 8), b"xyz");
-        let bytes = bytes(&buffer);
+        let bytes = &buffer.0;
         // SAFETY: CMSG_SPACE is arithmetic on its argument.
         assert_eq!(bytes.len(), unsafe { libc::CMSG_SPACE(3) } as usize);
         let at = |offset: usize| i32::from_ne_bytes(bytes[offset..offset + 4].try_into().unwrap());
         assert_eq!(at(mem::offset_of!(libc::cmsghdr, cmsg_level)), 7);
         assert_eq!(at(mem::offset_of!(libc::cmsghdr, cmsg_type)), 8);
-    }
-
-    #[test]
-    fn cut_and_mad_bytes_are_survived() {
-        let mut buffer = ControlBuffer::default();
-        buffer.push((1, 2), &[9; 20]);
-        let whole = bytes(&buffer);
-        for cut in 0..whole.len() {
-            let messages = parse_control(&whole[..cut]);
-            assert_eq!(messages.len(), usize::from(cut >= HEADER));
-            assert!(messages.iter().all(|message| message.data.len() <= cut - HEADER));
-            assert!(messages.iter().all(|message| message.is_cut == (message.data.len() < 20)));
-        }
-        assert_eq!(parse_control(&[0; 64]), [], "a length below the header's ends the list");
-        let mut mad = [0; HEADER];
-        mad[..ALIGNMENT].copy_from_slice(&usize::MAX.to_ne_bytes());
-        assert_eq!(parse_control(&mad).len(), 1);
     }
 
     #[test]

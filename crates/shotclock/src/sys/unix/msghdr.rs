@@ -1,10 +1,20 @@
 //! The header of sendmsg(2) and recvmsg(2), and the two calls.
 
-#[cfg(target_env = "gnu")]
+#[cfg(not(target_env = "musl"))]
 pub(crate) use libc::{msghdr as Header, recvmsg, sendmsg};
 
 #[cfg(target_env = "musl")]
 pub(crate) use raw::{Header, recvmsg, sendmsg};
+
+/// The number of pieces of data, and of bytes of control messages, as the header has them.
+#[cfg(target_os = "linux")]
+pub(crate) type Parts = usize;
+#[cfg(target_os = "linux")]
+pub(crate) type ControlLen = usize;
+#[cfg(not(target_os = "linux"))]
+pub(crate) type Parts = std::ffi::c_int;
+#[cfg(not(target_os = "linux"))]
+pub(crate) type ControlLen = libc::socklen_t;
 
 /// Linux's own, by its own calls. musl's header has other integers, and its sendmsg copies the control messages into a
 /// kilobyte of its own and says ENOMEM of more than that, where Linux takes 253 descriptors. Source: linux/socket.h,

@@ -6,9 +6,31 @@ use std::thread::{Builder, JoinHandle};
 
 /// This thread's two names: what pthread_self(3) gives, and the system's number.
 pub(crate) fn own_names() -> (usize, u32) {
-    // SAFETY: they have no preconditions. The system's numbers of threads are positive, and of 32 bits. It is asked of the
-    // kernel, since glibc has a function for it from 2.30 only.
-    unsafe { (libc::pthread_self() as usize, libc::syscall(libc::SYS_gettid) as u32) }
+    // SAFETY: it has no preconditions.
+    (unsafe { libc::pthread_self() as usize }, own_number())
+}
+
+/// It is asked of the kernel, since glibc has a function for it from 2.30 only.
+#[cfg(target_os = "linux")]
+fn own_number() -> u32 {
+    // SAFETY: it has no preconditions. The system's numbers of threads are positive, and of 32 bits.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// Source: pthread_getthreadid_np(3) of FreeBSD.
+#[cfg(target_os = "freebsd")]
+fn own_number() -> u32 {
+    // SAFETY: as above.
+    unsafe { libc::pthread_getthreadid_np().cast_unsigned() }
+}
+
+/// The lower half of the number, which counts from the system's start. Source: pthread_threadid_np in pthread.h of macOS.
+#[cfg(target_os = "macos")]
+fn own_number() -> u32 {
+    let mut number = 0;
+    // SAFETY: the number is ours to be written; 0 stands for the thread that asks.
+    unsafe { libc::pthread_threadid_np(0, &raw mut number) };
+    number as u32
 }
 
 /// Starts a detached thread in which every signal is blocked, so that handlers of the program never run on it.

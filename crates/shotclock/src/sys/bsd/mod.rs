@@ -1,0 +1,25 @@
+//! macOS and FreeBSD: what they do otherwise than Linux. Nothing of this has run on either; it was compiled and linked for
+//! them. What can be tried on Linux is tried there, by `--cfg shotclock_bsd`: then this room takes the place of `linux`.
+//!
+//! A function that rests on a manual alone names the page.
+
+#[cfg_attr(target_os = "linux", path = "../linux/address_of_std.rs")]
+pub(crate) mod address_of_std;
+#[cfg_attr(target_os = "freebsd", path = "../linux/bell.rs")]
+pub(crate) mod bell;
+#[cfg_attr(target_os = "freebsd", path = "../linux/birth.rs")]
+mod birth;
+mod dead;
+#[path = "../stub/file.rs"]
+pub mod file;
+#[path = "../stub/interrupt.rs"]
+pub mod interrupt;
+mod sendfile;
+pub(crate) mod socket;
+#[path = "../stub/stuck.rs"]
+pub mod stuck;
+#[path = "../stub/syscall.rs"]
+pub mod syscall;
+
+pub(crate) use super::unix::*;
+pub use super::unix::{Errno, Readiness};
