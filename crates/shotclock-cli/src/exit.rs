@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{ContextKind, ErrorKind};
 
 use crate::failure::{Code, Failure};
 use crate::output::{self, Paint, painted_talk};
@@ -31,8 +31,8 @@ pub(crate) fn code(ended: Result<(), Failure>) -> ExitCode {
 /// Prints what was wrong with the arguments, or the help that was asked for, and gives the exit code.
 pub(crate) fn parsing(error: &clap::Error) -> ExitCode {
     let printed = error.print().and_then(|()| io::stdout().flush());
-    if let Some(names) = names_instead(error) {
-        output::say(format_args!("\n{names}"));
+    if let Some(text) = instead(error) {
+        output::say(format_args!("\n{text}"));
     }
     let code = match (error.use_stderr(), printed) {
         (true, _) => Code::Usage,
@@ -41,12 +41,19 @@ pub(crate) fn parsing(error: &clap::Error) -> ExitCode {
     ExitCode::from(code as u8)
 }
 
-/// What there is, for whoever named a subcommand or a mode that there is not.
-fn names_instead(error: &clap::Error) -> Option<String> {
-    let of_faults = |usage: &ContextValue| usage.to_string().contains("shotclock faults");
+/// What there is, for whoever named a mode that there is not, or no protocol.
+fn instead(error: &clap::Error) -> Option<String> {
+    let text = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    let value = text(ContextKind::InvalidValue);
     match error.kind() {
-        ErrorKind::InvalidSubcommand if error.get(ContextKind::Usage).is_some_and(of_faults) => {
+        ErrorKind::InvalidSubcommand if text(ContextKind::Usage).contains("shotclock faults") => {
             Some(format!("The modes are:\n{}", faults::modes()))
+        }
+        ErrorKind::InvalidValue if text(ContextKind::InvalidArg) == "<PROTOCOL>" => {
+            Some(format!("The protocol comes first: shotclock send tcp {value} .."))
+        }
+        ErrorKind::InvalidValue if text(ContextKind::InvalidArg) == "[PROTOCOL]" => {
+            Some(format!("A port or an address has its option: --port {value}, --listen {value}"))
         }
         _ => None,
     }

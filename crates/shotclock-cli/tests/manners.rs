@@ -4,9 +4,11 @@
 
 mod programs;
 
-use std::process::Command;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use programs::{Program, line, run, shotclock, text};
+use programs::{PATIENCE, Program, line, run, shotclock, text};
 use shotclock::{Family, Kind, Socket, create_server, getservbyname};
 
 /// The last lines that were said, and the exit code.
@@ -59,6 +61,11 @@ fn what_is_out_of_range_is_told_the_range() {
         ("send tcp localhost", "which port of \"localhost\"?"),
         ("send tcp localhost 1 --source here x", "expected an IP address of this machine"),
         ("send udp localhost:1 --tls x", "there is none over UDP here"),
+        ("send localhost 8881 x", "The protocol comes first: shotclock send tcp localhost .."),
+        ("send tcp http://localhost/ x", "no more of an address on the web"),
+        ("send tcp localhost:80:80 x", "expected one colon before a port"),
+        ("serve 8881", "A port or an address has its option: --port 8881"),
+        ("serve --listen 8881", "localhost:8881, :8881"),
         ("serve --port 70000", "expected a port from 0 to 65535"),
         ("serve --max-connections 0", "that is too small: expected a whole number from 1 to 1000000"),
         ("serve --max-rate -5", "that is less than nothing: expected a whole number from 0"),
@@ -154,6 +161,14 @@ fn one_type_of_record_is_a_line_each() {
 }
 
 #[test]
+fn paths_that_are_not_there_have_hints() {
+    let (said_of_client, code) = said("send unix /nonexistent/x hello");
+    assert!(code == 3 && said_of_client.contains("hint: nobody has made that socket"), "{said_of_client}");
+    let (said_of_server, code) = said("serve --listen unix:/nonexistent/x");
+    assert!(code == 3 && said_of_server.contains("hint: the folder"), "{said_of_server}");
+}
+
+#[test]
 fn colours_are_for_terminals_unless_they_are_asked_for() {
     let wrong = "send tcp 127.0.0.1 1 x";
     for (words, variable, has_colour) in [
@@ -193,6 +208,26 @@ fn a_terminal_has_colours_unless_no_color_is_set() {
     assert!(on_a_terminal(wrong, Some("")).unwrap().contains("\x1b["), "an empty one is none");
     assert!(!on_a_terminal(wrong, Some("1")).unwrap().contains("\x1b["));
     assert!(!on_a_terminal(&format!("{wrong} --color never"), None).unwrap().contains("\x1b["));
+}
+
+#[test]
+fn a_server_ends_with_its_terminal() {
+    let command = format!("{} serve tcp --port 0", env!("CARGO_BIN_EXE_shotclock"));
+    let mut script = Command::new("script");
+    script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let Ok(mut terminal) = script.spawn() else {
+        println!("SKIP terminal-gone: no script(1) here");
+        return;
+    };
+    let mut said = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(terminal.stdout.take().unwrap()), &mut said).unwrap();
+    let address: SocketAddr = said.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    let begun = Instant::now();
+    while shotclock::create_connection(address, PATIENCE).is_ok() {
+        assert!(begun.elapsed() < PATIENCE, "it lives on");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Where to: ports by number or name, hosts with a port behind them, paths of local sockets.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use shotclock::{Error, Lookup, UnixAddress};
@@ -88,6 +89,12 @@ impl FromStr for Place {
         if let Some(path) = text.strip_prefix(UNIX) {
             return Self::local(path);
         }
+        if text.contains('/') {
+            return Err("expected HOST, HOST:PORT or [IPV6]:PORT, and no more of an address on the web".to_owned());
+        }
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(format!("if that is a port it has a host, or a colon, before it: localhost:{text}, :{text}"));
+        }
         let (host, port) = match text.strip_prefix('[') {
             Some(bracketed) => {
                 let (host, rest) = bracketed.split_once(']').ok_or("expected a ] after the address")?;
@@ -100,11 +107,21 @@ impl FromStr for Place {
             None => match text.split_once(':') {
                 // More than one colon is an IPv6 address.
                 Some((host, port)) if !port.contains(':') => (host, Some(port)),
+                Some(_) if !is_ipv6(text) => {
+                    return Err(
+                        "expected one colon before a port, or an IPv6 address, with a port as [IPV6]:PORT".to_owned()
+                    );
+                }
                 _ => (text, None),
             },
         };
         Ok(Self::Host { host: host.to_owned(), port: port.map(listening_port).transpose()? })
     }
+}
+
+/// Whether it is an IPv6 address, with a scope or without.
+fn is_ipv6(text: &str) -> bool {
+    text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
 }
 
 #[cfg(test)]
@@ -141,6 +158,7 @@ mod tests {
             ("localhost:80", host("localhost", number(80))),
             ("localhost:http", host("localhost", Some(Port::Service("http".to_owned())))),
             ("::1", host("::1", None)),
+            ("fe80::1%lo", host("fe80::1%lo", None)),
             ("[::1]", host("::1", None)),
             ("[::1]:80", host("::1", number(80))),
             ("[fe80::1%lo]:80", host("fe80::1%lo", number(80))),
@@ -149,9 +167,14 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
-        for bad in ["localhost:", "localhost:99999", "[::1", "[::1]80", "a:b c"] {
+        for bad in ["localhost:", "localhost:99999", "[::1", "[::1]80", "a:b c", "http://x/", "a:80:80"] {
             assert!(bad.parse::<Place>().unwrap_err().contains("expected"), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_port_alone_is_told_what_it_lacks() {
+        assert!("8881".parse::<Place>().unwrap_err().ends_with("localhost:8881, :8881"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, default_value = serve::LOOPBACK)]
     host: String,
     /// Port to listen on, or its service's name; 0: one that is free
-    #[arg(long, global = true, default_value_t = Port::Number(0), allow_hyphen_values = true,
+    #[arg(long, short, global = true, default_value_t = Port::Number(0), allow_hyphen_values = true,
           value_parser = arguments::listening_port)]
     port: Port,
     #[command(flatten)]

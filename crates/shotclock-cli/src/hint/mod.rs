@@ -38,6 +38,10 @@ fn of_call(error: &Error) -> Option<String> {
     let port = target.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     let binds = matches!(error.operation(), "bind" | "listen" | "create_server");
     match error.kind() {
+        ErrorKind::NotFound if binds => Some("the folder of that path is not there".to_owned()),
+        ErrorKind::NotFound if error.operation() == "connect" => {
+            Some("nobody has made that socket: `shotclock serve --listen unix:PATH` does".to_owned())
+        }
         ErrorKind::AddrInUse if binds => Some(taken(port)),
         ErrorKind::PermissionDenied if binds => Some(denied(port, holder::first_free_for_all())),
         ErrorKind::AddrNotAvailable => Some("no interface of this machine has that address".to_owned()),

@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "NAME|ADDRESS", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) name: String,
     /// Print this alone, a line each
-    #[arg(long = "type", short = 't', value_enum, ignore_case = true)]
+    #[arg(long = "type", short = 't', value_name = "TYPE", value_enum, ignore_case = true)]
     pub(super) record: Option<Record>,
     #[command(flatten)]
     pub(super) families: Families,

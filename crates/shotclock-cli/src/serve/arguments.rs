@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = LOOPBACK)]
     pub(super) host: String,
     /// Port to listen on, or its service's name; 0: one that is free, the same for both
-    #[arg(long, default_value_t = Port::Number(PORT), allow_hyphen_values = true, value_parser = arguments::listening_port)]
+    #[arg(long, short, default_value_t = Port::Number(PORT), allow_hyphen_values = true, value_parser = arguments::listening_port)]
     pub(super) port: Port,
     /// Both in one: HOST:PORT, [IPV6]:PORT, :PORT, or unix:PATH for a local socket (unix:@NAME: an abstract name)
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["host", "port"])]

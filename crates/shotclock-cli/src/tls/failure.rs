@@ -34,16 +34,19 @@ pub(crate) fn advice(error: &Error) -> Option<&'static str> {
 fn advice_of(error: &rustls::Error) -> Option<&'static str> {
     use rustls::Error as Tls;
     match error {
-        Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            Some("--ca FILE trusts the authority of that certificate; --insecure trusts whoever answers")
-        }
         Tls::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => Some("--server-name NAME expects another name than the host's in the certificate"),
+        Tls::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            Some("its time is over: the server needs a new one")
+        }
         Tls::InvalidCertificate(CertificateError::Other(_)) => Some(
             "a certificate that is its own authority is no server's: make it with -addext basicConstraints=CA:FALSE, \
              or use --insecure in a test",
         ),
+        Tls::InvalidCertificate(_) => {
+            Some("--ca FILE trusts the authority of that certificate; --insecure trusts whoever answers")
+        }
         Tls::InvalidMessage(_) | Tls::InappropriateMessage { .. } | Tls::InappropriateHandshakeMessage { .. } => {
             Some("does the other side speak TLS at all? without --tls the bytes go as they are")
         }
