@@ -1,14 +1,27 @@
 //! The oldest Rust we promise: no dependency of what we ship may ask for a newer one.
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::systems::compiler::Compiler;
 use crate::{Failure, run, skips, workspace};
 
 /// What users build. Test tools and benchmarks may need a newer Rust.
 const SHIPPED: [&str; 4] = workspace::PUBLISHED;
+
+/// What Debian's compiler, older than the Rust we promise, is told to know all the same: what came between it and 1.88, and
+/// our code uses. Whatever else is newer fails.
+const GATES: &str = "-Zcrate-attr=feature(integer_sign_cast,let_chains,os_str_display,unsigned_is_multiple_of)";
+
+/// What it compiles: without `idna`, and without the command, whose dependencies use more of what came between. What these
+/// ask for is looked up.
+const BY_STAND_IN: [&str; 2] = ["shotclock", "shotclock-faults"];
+const FEATURES_BY_STAND_IN: &str = "--features=shotclock/waits,shotclock/tracing";
 
 /// rustup downloads a toolchain that is merely asked for its version. A check installs nothing.
 const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");
@@ -27,8 +40,42 @@ pub(crate) fn check(skipped: &mut Vec<String>) -> Result<(), Failure> {
         let mut check = run::cargo([&toolchain, "check", "--all-features", "--target-dir=target/msrv"]);
         return run::check(check.args(packages).env(NO_INSTALL.0, NO_INSTALL.1));
     }
-    skipped.push(skips::announce("msrv-build", &format!("Rust {ours} is not installed")));
+    if let Some(compiler) = Compiler::in_folder(&place_of_stand_in()?) {
+        return check_by(&compiler);
+    }
+    let why = format!("Rust {ours} is not installed, and no older one (cargo xtask needs --install fetches one)");
+    skipped.push(skips::announce("msrv-build", &why));
     Ok(())
+}
+
+/// Whether there is neither the promised Rust nor one that stands in for it.
+pub(crate) fn misses_compiler() -> bool {
+    let is_there = || -> Result<bool, Failure> {
+        let ours = promised(&workspace::metadata(["--no-deps", "--locked"])?)?;
+        Ok(has_toolchain(&format!("+{ours}")) || Compiler::in_folder(&place_of_stand_in()?).is_some())
+    };
+    !is_there().unwrap_or(true)
+}
+
+/// Fetches one that stands in for the promised Rust.
+pub(crate) fn fetch() -> Result<(), Failure> {
+    let ours = promised(&workspace::metadata(["--no-deps", "--locked"])?)?;
+    Compiler::fetch_no_newer_than(&ours, &place_of_stand_in()?).map(drop)
+}
+
+fn place_of_stand_in() -> Result<PathBuf, Failure> {
+    Ok(workspace::target()?.join("systems").join("oldest"))
+}
+
+/// Compiles what it can of what is shipped. The gates are for our crates alone, hence by a wrapper.
+fn check_by(compiler: &Compiler) -> Result<(), Failure> {
+    let wrapper = compiler.program("gated");
+    fs::write(&wrapper, format!("#!/bin/sh\nprogram=$1\nshift\nexec \"$program\" '{GATES}' \"$@\"\n"))?;
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
+    let packages = BY_STAND_IN.map(|name| format!("--package={name}"));
+    let mut check = run::cargo(["check", "--ignore-rust-version", FEATURES_BY_STAND_IN, "--target-dir=target/msrv"]);
+    check.args(packages).env("RUSTC", compiler.program("rustc")).env("RUSTC_WORKSPACE_WRAPPER", wrapper);
+    run::check(check.env("RUSTC_BOOTSTRAP", "1"))
 }
 
 fn has_toolchain(toolchain: &str) -> bool {

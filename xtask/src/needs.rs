@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Failure, conformance, run, systems};
+use crate::{Failure, conformance, msrv, run, systems};
 
 /// Programs that tests start, each with its package.
 const PROGRAMS: [(&str, &str); 7] = [
@@ -41,7 +41,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if !missing.is_empty() {
         install(&missing)?;
     }
-    if systems::misses_compiler() { systems::fetch() } else { Ok(()) }
+    if systems::misses_compiler() {
+        systems::fetch()?;
+    }
+    if msrv::misses_compiler() { msrv::fetch() } else { Ok(()) }
 }
 
 fn install(missing: &[Missing]) -> Result<(), Failure> {
@@ -77,6 +80,9 @@ pub(crate) fn missing() -> Vec<Missing> {
 pub(crate) fn announce(missing: &[Missing]) {
     if systems::misses_compiler() {
         println!("a compiler for other systems is not there: `cargo xtask needs --install` fetches one into target");
+    }
+    if msrv::misses_compiler() {
+        println!("no Rust as old as the promised one is there: `cargo xtask needs --install` fetches one into target");
     }
     if missing.is_empty() {
         println!("nothing else is missing that tests use");

@@ -1,6 +1,6 @@
 //! `cargo xtask systems`: the other systems, each checked, linked or tested as its standing in the table says.
 
-mod compiler;
+pub(crate) mod compiler;
 mod linker;
 mod need;
 mod table;

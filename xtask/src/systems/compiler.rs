@@ -31,6 +31,16 @@ impl Compiler {
 
     /// The one in this folder, made first if it is not there: apt-get downloads 130 MB, of which 850 come.
     pub(crate) fn fetch(folder: &Path) -> Result<Self, Failure> {
+        Self::made(folder, download_newest)
+    }
+
+    /// The newest that apt has and that is not newer than this Rust, in this folder, made first if it is not there: 90 MB, of
+    /// which 390 come.
+    pub(crate) fn fetch_no_newer_than(rust: &str, folder: &Path) -> Result<Self, Failure> {
+        Self::made(folder, |packages| download_no_newer_than(rust, packages))
+    }
+
+    fn made(folder: &Path, download_into: impl FnOnce(&Path) -> Result<(), Failure>) -> Result<Self, Failure> {
         if let Some(compiler) = Self::in_folder(folder) {
             return Ok(compiler);
         }
@@ -38,7 +48,7 @@ impl Compiler {
         let compiler = Self { folder: folder.canonicalize()? };
         let packages = compiler.folder.join("packages");
         fs::create_dir_all(&packages)?;
-        download_all(&packages)?;
+        download_into(&packages)?;
         for package in fs::read_dir(&packages)? {
             run::check(run::command("dpkg-deb", ["-x"]).arg(package?.path()).arg(compiler.folder.join("root")))?;
         }
@@ -67,13 +77,42 @@ impl Compiler {
     }
 }
 
-fn download_all(folder: &Path) -> Result<(), Failure> {
+fn download_newest(folder: &Path) -> Result<(), Failure> {
     let begun = PACKAGES.into_iter().try_for_each(|package| download(folder, package));
     if begun.is_err() {
         // No lists, or old ones.
         run::check(&mut run::command("apt-get", ["update", "-q"]))?;
         PACKAGES.into_iter().try_for_each(|package| download(folder, package))?;
     }
+    download_libraries(folder)
+}
+
+fn download_no_newer_than(rust: &str, folder: &Path) -> Result<(), Failure> {
+    let list = || -> Result<String, Failure> {
+        Ok(String::from_utf8(run::command("apt-cache", ["madison", PACKAGES[0]]).output()?.stdout)?)
+    };
+    let mut version = newest(&list()?, rust);
+    if version.is_none() {
+        // No lists, or old ones.
+        run::check(&mut run::command("apt-get", ["update", "-q"]))?;
+        version = newest(&list()?, rust);
+    }
+    let version = version.ok_or_else(|| format!("apt has no {} that is not newer than Rust {rust}", PACKAGES[0]))?;
+    PACKAGES[..2].iter().try_for_each(|package| download(folder, &format!("{package}={version}")))?;
+    download_libraries(folder)
+}
+
+/// The newest version in apt-cache's list that is not newer than this Rust.
+fn newest(list: &str, rust: &str) -> Option<String> {
+    let number =
+        |version: &str| -> Vec<u32> { version.split(['.', '+']).map_while(|part| part.parse().ok()).collect() };
+    let versions = list.lines().filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned()));
+    // Of the promised Rust's own releases any will do.
+    let fits = |version: &String| number(version).get(..2) <= number(rust).get(..2);
+    versions.filter(fits).max_by_key(|version| number(version))
+}
+
+fn download_libraries(folder: &Path) -> Result<(), Failure> {
     let version = field(folder, "rustc-web_", "Version")?;
     let library = needed(folder, "libstd-rust-web-dev_", "libstd-rust-web-")?;
     download(folder, &format!("{library}={version}"))?;
@@ -100,4 +139,18 @@ fn field(folder: &Path, beginning: &str, name: &str) -> Result<String, Failure> 
     let file = files.into_iter().find(is_it).ok_or_else(|| format!("{beginning} was not downloaded"))?;
     let output = run::command("dpkg-deb", ["-f"]).arg(file).arg(name).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_is_not_newer_than_promised() {
+        let list =
+            " rustc-web | 1.96.0+dfsg1-1 | a\n rustc-web | 1.85.0+dfsg3-1 | b\n rustc-web | 1.85.1+dfsg1-1 | b\n";
+        assert_eq!(newest(list, "1.88").as_deref(), Some("1.85.1+dfsg1-1"));
+        assert_eq!(newest(list, "1.96").as_deref(), Some("1.96.0+dfsg1-1"));
+        assert_eq!(newest(list, "1.84"), None);
+    }
 }
