@@ -650,7 +650,7 @@ fn a_pause_is_as_long_as_it_is_to_be_unless_something_ends_it() {
     canceller.pause(LIMIT).unwrap();
     assert!((LIMIT..LIMIT + LOOSE).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     canceller.pause(Duration::ZERO).unwrap();
-    let error = with_deadline(LIMIT, || times_out(LIMIT, || canceller.pause(None)));
+    let error = times_out(LIMIT, || with_deadline(LIMIT, || canceller.pause(None)));
     assert!(matches!(error.limit(), Some(LimitKind::Scope(_))));
     let (theirs, (tell, told)) = (canceller.clone(), mpsc::channel());
     let thread = thread::spawn(move || {
