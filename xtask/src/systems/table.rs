@@ -84,6 +84,7 @@ pub(crate) const SYSTEMS: &[System] = &[
             ),
             ("a_forked_child_has_workers_of_its_own", "a forked child's threads are the end of qemu 7.2 itself"),
             ("descriptors_travel_and_none_is_lost", "qemu 7.2 does not tell that some were cut off"),
+            ("stress_no_ring_is_lost_among_many_waiters", "its rounds take longer there than its threads wait"),
             ("the command", "its tests start it, which takes binfmt_misc"),
             ("names_netns, dial_netns", "ip starts their program once more, which takes binfmt_misc"),
         ],
