@@ -1,5 +1,7 @@
 """What the start-up file does in every interpreter of the environment, in interpreters of their own."""
 
+import pathlib
+import sys
 import textwrap
 
 import pytest
@@ -38,6 +40,26 @@ def test_socket_is_grafted_when_it_is_imported(flags):
         print("_ssl._SSLSocket.read" in sys.modules["shotclock"].status().replaced, {FINDERS})
     """
     assert check(program, beneath=flags, environment=ON) == "b'x' True\nTrue []\n"
+
+
+# The file of the wheel; and, where the interpreter knows them (PEP 829), the kind that has to take its place in 3.18.
+KINDS = {"own.pth": (pathlib.Path(__file__).parents[2] / "wheel-data/purelib/shotclock-startup.pth").read_text()}
+if sys.version_info >= (3, 15):
+    KINDS["own.start"] = "shotclock._program.startup:run\n"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_start_up_file_of_either_kind_grafts(tmp_path, name):
+    (tmp_path / name).write_text(KINDS[name])
+    # The variable is set here, so that it is not the environment's own file that does it.
+    program = """
+        import os, site, sys
+        os.environ["SHOTCLOCK"] = "1"
+        site.addsitedir(sys.argv[1])
+        import socket
+        print("recv" in vars(socket.socket))
+    """
+    assert check(program, tmp_path) == "True\n"
 
 
 @pytest.mark.parametrize("module", ["ssl", "asyncio", "http.client", "urllib.request", "multiprocessing.connection"])
