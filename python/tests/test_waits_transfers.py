@@ -55,8 +55,8 @@ def outcome(call, *arguments):
     """What a call gives, or the kind and number of what it raises."""
     try:
         return call(*arguments)
-    except OSError as error:
-        return type(error), error.errno
+    except (OSError, ValueError) as error:
+        return type(error), getattr(error, "errno", None)
 
 
 # sendfile
@@ -129,7 +129,8 @@ def test_what_sendfile_refuses_stays_refused(content, stack):
         (writing, content, 0, -1),
     ]
     expected = [outcome(os.sendfile, *call) for call in calls]
-    assert {kind for kind, _ in expected} <= {OSError}
+    # From 3.15 on a count below zero is a ValueError.
+    assert {kind for kind, _ in expected} <= {OSError, ValueError}
     with shotclock.deadline(0):
         assert [outcome(os.sendfile, *call) for call in calls] == expected
 
