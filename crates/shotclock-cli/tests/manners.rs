@@ -140,6 +140,8 @@ fn verbose_says_with_whom_and_how_long() {
     assert!(said.contains(&format!("connected to {address} from 127.0.0.1:")), "{said}");
     assert!(said.starts_with("* 0."), "{said}");
     assert!(server.wait_for("Disconnected").contains("(6 bytes echoed in "));
+    let (refused, _) = run("send tcp 127.0.0.1 1 -v hello");
+    assert!(text(&refused.stderr).contains("connecting to 127.0.0.1 port 1\n"), "{}", text(&refused.stderr));
     let (output, _) = run("resolve localhost -v");
     assert_eq!(text(&output.stderr).lines().filter(|line| line.starts_with("* ")).count(), 4);
 }

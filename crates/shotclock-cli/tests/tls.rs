@@ -131,6 +131,14 @@ fn who_speaks_no_tls_is_told_so() {
 }
 
 #[test]
+fn who_speaks_none_to_a_server_that_does_is_told_so() {
+    let (_server, address, _) = serve("spoken", "");
+    let (output, _) = run(&format!("send tcp {address} hello --timeout 5"));
+    let said = text(&output.stderr);
+    assert!(said.contains("hint: that answer is an alert of TLS"), "{said}");
+}
+
+#[test]
 fn an_interrupt_drains_connections_under_tls() {
     let (mut server, address, ca) = serve("drains", "");
     let words = format!("send tcp localhost:{} -4 --tls --ca {ca} --total 20", address.port());

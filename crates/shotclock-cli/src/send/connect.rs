@@ -60,6 +60,7 @@ pub(super) fn stream(
     if let Some(source) = arguments.source {
         connector = connector.local_address(source);
     }
+    report.detail(format_args!("connecting to {} port {port}", to.host));
     let connected = connector.connect((to.host, port));
     let socket = connected.map_err(|error| {
         let code = if error.operation() == "getaddrinfo" { Code::LookupLimit } else { Code::ConnectLimit };
@@ -75,6 +76,7 @@ pub(super) fn local(arguments: &Arguments, to: &UnixAddress, limits: Limits, rep
         return Err(Failure::Usage("--source: a local socket has no source address".to_owned()));
     }
     let tls = Client::new(&arguments.tls)?;
+    report.detail(format_args!("connecting to {to}"));
     let socket = Socket::new(Family::UNIX, Kind::STREAM)?;
     let connected = socket.until(limits.first()).connect(Address::from(*to));
     connected.map_err(limits.named(Code::ConnectLimit))?;
@@ -102,6 +104,7 @@ pub(super) fn datagrams(
     let hints = AddressInfoHints { family: arguments.family(), kind: Kind::DGRAM, ..AddressInfoHints::default() };
     let found = Lookup::until(limits.first()).getaddrinfo(to.host, port, &hints);
     let found = found.map_err(limits.named(Code::LookupLimit))?;
+    report.detail(format_args!("{} has {} addresses", to.host, found.len()));
     let family = |family| found.iter().filter(move |info| info.family == family);
     let mut failure = None;
     for info in family(Family::INET).chain(family(Family::INET6)) {

@@ -9,7 +9,11 @@ use shotclock::{Address, Deadline, Socket};
 use super::arguments::Arguments;
 use super::progress::Progress;
 use crate::failure::{Code, Failure};
-use crate::{hint, output};
+use crate::hint;
+use crate::output::{self, Paint, painted_talk};
+
+/// How a server that speaks TLS answers what is none: an alert's record. Source: RFC 8446, 5.1.
+const TLS_ALERT: [u8; 2] = [21, 3];
 
 pub(super) struct Report {
     json: bool,
@@ -90,6 +94,10 @@ impl Report {
 
     /// An answer; with `has_end` its line end is not part of the data, but printed as it came if only answers are.
     pub(super) fn received(&self, answer: &[u8], has_end: bool) -> Result<(), Failure> {
+        if answer.starts_with(&TLS_ALERT) {
+            let hint = painted_talk(Paint::Hint, "hint:");
+            output::say(format_args!("{hint} that answer is an alert of TLS: with --tls it is spoken"));
+        }
         let data = if has_end { answer.strip_suffix(b"\n").unwrap_or(answer) } else { answer };
         if self.json {
             self.event(&Event::Received(Data::new(data)))?;
