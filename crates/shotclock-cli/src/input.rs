@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use shotclock::{Family, Kind, Socket, socketpair};
+use shotclock::{Kind, Socket, socketpair};
 
 use crate::failure::Failure;
-use crate::thread;
+use crate::{system, thread};
 
 const BUFFER: usize = 64 << 10;
 
@@ -24,8 +23,7 @@ pub(crate) struct Input {
 
 impl Input {
     pub(crate) fn standard() -> Result<Self, Failure> {
-        // Not by the library's own, which takes a descriptor that cannot be read for one that is at its end.
-        Self::start("standard input".to_owned(), || io::stdin().as_fd().try_clone_to_owned().map(File::from))
+        Self::start("standard input".to_owned(), system::input)
     }
 
     pub(crate) fn file(path: &Path) -> Result<Self, Failure> {
@@ -35,13 +33,12 @@ impl Input {
 
     /// How many bytes standard input has, if it is a file that has any.
     pub(crate) fn standard_size() -> Option<u64> {
-        let input = io::stdin().as_fd().try_clone_to_owned().ok()?;
-        let metadata = File::from(input).metadata().ok()?;
+        let metadata = system::input().ok()?.metadata().ok()?;
         metadata.is_file().then_some(metadata.len()).filter(|bytes| *bytes > 0)
     }
 
     fn start(name: String, open: impl FnOnce() -> io::Result<File> + Send + 'static) -> Result<Self, Failure> {
-        let (socket, to) = socketpair(Family::UNIX, Kind::STREAM)?;
+        let (socket, to) = socketpair(system::PAIRS, Kind::STREAM)?;
         let ended = Arc::new(OnceLock::new());
         let tell = Arc::clone(&ended);
         thread::start("input", move || {

@@ -21,6 +21,7 @@ mod schema;
 mod send;
 mod serve;
 mod share;
+mod system;
 mod thread;
 mod tls;
 mod wire;

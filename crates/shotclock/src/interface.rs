@@ -81,6 +81,7 @@ pub fn if_indextoname(index: u32) -> Result<OsString> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::sys::Errno;

@@ -103,6 +103,8 @@ pub use phase::Phase;
 pub use scope_id::ScopeId;
 pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair};
 pub use sys::address::SockAddr;
+#[cfg(all(windows, not(shotclock_stub)))]
+pub use sys::{AsHandle, BorrowedHandle, OwnedHandle};
 pub use target::Target;
 pub use wait::{Canceller, DeadlineScope, Scope, ServerPolicy, remaining, shield, with_deadline, with_deadline_at};
 

@@ -1,4 +1,5 @@
 //! Buffered files: no byte is lost to a timeout, and the connection ends with its last user.
+#![cfg_attr(windows, allow(unused_imports, dead_code, reason = "what only Unix systems have is left out there"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod peers;
@@ -8,11 +9,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peers::{LIMIT, fill, in_own_process, open_descriptors, tcp_pair, times_out};
+use peers::{LIMIT, PAIRS, fill, in_own_process, open_descriptors, tcp_pair, times_out};
 use shotclock::{Family, Kind, LINE_LIMIT, Shutdown, Socket, SocketFile, SocketReader, SocketWriter, socketpair};
 
 fn pair() -> (Socket, Socket) {
-    socketpair(Family::UNIX, Kind::STREAM).unwrap()
+    socketpair(PAIRS, Kind::STREAM).unwrap()
 }
 
 #[test]
@@ -125,6 +126,7 @@ fn what_ends_with_another_delimiter_is_no_line() {
     writer.join().unwrap();
 }
 
+#[cfg(unix)]
 #[test]
 fn a_line_that_is_too_long_is_skipped_without_memory() {
     if !in_own_process("a_line_that_is_too_long_is_skipped_without_memory") {

@@ -1,20 +1,30 @@
 //! Limits on real sockets: never early, and one for the whole of a call.
+#![cfg_attr(windows, allow(unused_imports, dead_code, reason = "what only Unix systems have is left out there"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod peers;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+#[cfg(unix)]
 use std::os::fd::AsFd;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peers::{LIMIT, LOOSE, Waiting, fill, full_backlog, in_own_process, tcp_pair, thread_time, times_out, udp};
+use peers::{LIMIT, LOOSE, PAIRS, Waiting, fill, full_backlog, in_own_process, tcp_pair, thread_time, times_out, udp};
 use shotclock::{
     Canceller, Connector, Deadline, Family, Kind, LimitKind, Lookup, MessageFlags, Ready, ServerBuilder, Socket,
     SocketOption, SocketWriter, Timeout, UnixAddress, create_connection, create_server, socketpair, with_deadline,
 };
+
+#[cfg(unix)]
+use libc::{ECONNREFUSED, EISCONN};
+/// Winsock's.
+#[cfg(windows)]
+const ECONNREFUSED: i32 = 10061;
+#[cfg(windows)]
+const EISCONN: i32 = 10056;
 
 #[test]
 fn every_wait_ends_at_the_sockets_timeout() {
@@ -131,7 +141,7 @@ fn a_sip_does_not_stretch_sendall() {
 #[test]
 fn formatted_text_is_one_call_with_one_limit() {
     // The peer takes each piece within the limit, and all of them long after it.
-    let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let (one, other) = socketpair(PAIRS, Kind::STREAM).unwrap();
     let limit = LIMIT * 4;
     one.set_timeout(limit);
     let sip = thread::spawn(move || {
@@ -179,6 +189,7 @@ fn a_flood_without_end_is_ended_by_a_deadline() {
     flood.join().unwrap();
 }
 
+#[cfg(unix)]
 #[test]
 fn waits_on_spurious_readiness_burn_no_core() {
     // Poll says "writable" for ever: a full backlog and a full datagram queue of AF_UNIX.
@@ -206,6 +217,7 @@ fn waits_on_spurious_readiness_burn_no_core() {
     assert!(thread_time() - before < limit / 4, "a spinning sendto: {:?}", thread_time() - before);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_pending_error_queue_burns_no_core() {
     let socket = udp();
@@ -267,6 +279,7 @@ fn accepted_sockets_take_the_default_never_the_listeners() {
     assert_eq!(listener.accept().unwrap().0.timeout(), shotclock::default_timeout());
 }
 
+#[cfg(unix)]
 #[test]
 fn a_descriptor_that_others_make_blocking_does_not_block_us() {
     // Foreign descriptors come in blocking mode, and duplicates share it.
@@ -281,7 +294,7 @@ fn a_descriptor_that_others_make_blocking_does_not_block_us() {
     let listener = create_server(("127.0.0.1", 0)).unwrap();
     drop(Socket::fromfd(&listener).unwrap().detach());
     times_out(LIMIT, || listener.within(LIMIT).accept());
-    let (one, _never_reads) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let (one, _never_reads) = socketpair(PAIRS, Kind::STREAM).unwrap();
     drop(Socket::fromfd(&one).unwrap().detach());
     let file = temporary_file(&vec![7; 16 << 20]);
     times_out(LIMIT, || one.within(LIMIT).sendfile(&file, 0, None));
@@ -298,6 +311,7 @@ fn a_descriptor_that_others_make_blocking_does_not_block_us() {
     drop((theirs, server));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_descriptor_that_others_make_blocking_in_mid_wait_does_not_block_us() {
     let limit = Duration::from_millis(1500);
@@ -318,9 +332,10 @@ fn a_descriptor_that_others_make_blocking_in_mid_wait_does_not_block_us() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_sendfile_does_not_block_when_others_make_the_descriptor_blocking_in_mid_wait() {
-    let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let (one, other) = socketpair(PAIRS, Kind::STREAM).unwrap();
     let one = Arc::new(one);
     let limit = Duration::from_millis(1500);
     let file = temporary_file(&vec![7; 16 << 20]);
@@ -332,6 +347,7 @@ fn a_sendfile_does_not_block_when_others_make_the_descriptor_blocking_in_mid_wai
     drop(copy);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_descriptor_that_a_forked_child_makes_blocking_does_not_block_us() {
     if !in_own_process("a_descriptor_that_a_forked_child_makes_blocking_does_not_block_us") {
@@ -362,13 +378,13 @@ fn a_connect_never_takes_the_connection_of_another_for_its_own() {
         full.listener.within(Duration::from_secs(10)).accept().unwrap();
     }
     let error = client.within(Duration::from_secs(20)).connect(to).unwrap_err();
-    assert_eq!(error.raw_os_error(), Some(libc::EISCONN), "{error}");
+    assert_eq!(error.raw_os_error(), Some(EISCONN), "{error}");
     assert_eq!(client.getpeername().unwrap(), full.address);
 
     // The system tells the next call of a connection that was made, whatever address that names.
     let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
     client.connect(full.address).unwrap();
-    assert_eq!(client.connect_ex(to).unwrap(), libc::EISCONN);
+    assert_eq!(client.connect_ex(to).unwrap(), EISCONN);
     // A datagram socket may have one peer after the other, and any host that is this one.
     let datagrams = udp();
     for port in [9, 10] {
@@ -388,7 +404,7 @@ fn a_refused_connect_can_be_made_again() {
     gone.close().unwrap();
     let client = Socket::new(Family::INET, Kind::STREAM).unwrap();
     for _ in 0..3 {
-        assert_eq!(client.connect_ex(address).unwrap(), libc::ECONNREFUSED);
+        assert_eq!(client.connect_ex(address).unwrap(), ECONNREFUSED);
     }
     let again = create_server(address).unwrap();
     client.connect(address).unwrap();
@@ -409,6 +425,7 @@ fn conversions_to_std_block_as_std_expects() {
     writer.join().unwrap();
 }
 
+#[cfg(unix)]
 #[test]
 #[allow(clippy::disallowed_methods, reason = "std's own timeouts are what this is about")]
 fn timeouts_of_stds_types_hold_here_and_ours_there() {
@@ -469,6 +486,7 @@ fn timeouts_of_stds_types_hold_here_and_ours_there() {
     assert_eq!(theirs.accept().unwrap().0.read_timeout().unwrap(), None);
 }
 
+#[cfg(unix)]
 #[test]
 fn sendfile_waits_for_its_peer_and_stops_at_the_limit() {
     let (client, server) = tcp_pair();
@@ -488,7 +506,7 @@ fn sendfile_waits_for_its_peer_and_stops_at_the_limit() {
     assert!(received[..data.len()] == data && received[data.len()..] == data[5..15]);
 
     // What the system cannot send by itself is read and sent; a pipe cannot be read from an offset.
-    let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let (one, other) = socketpair(PAIRS, Kind::STREAM).unwrap();
     let proc = std::fs::File::open("/proc/self/cmdline").unwrap();
     let sent = one.sendfile(&proc, 0, None).unwrap();
     assert_eq!(other.recv(100_000).unwrap().len() as u64, sent);
@@ -575,7 +593,7 @@ fn a_wait_ends_when_what_it_waits_for_comes() {
 
 #[test]
 fn each_canceller_that_was_named_counts() {
-    let (socket, _silent) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+    let (socket, _silent) = socketpair(PAIRS, Kind::STREAM).unwrap();
     let each: Vec<Canceller> = (0..5).map(|_| Canceller::new()).collect();
     each[0].cancel();
     let view = socket.cancelled_by(&each[0]).cancelled_by(&each[1]);

@@ -1,4 +1,5 @@
 //! Names that need no network: numeric hosts, the hosts file's localhost, services and protocols.
+#![cfg_attr(windows, allow(unused_imports, dead_code, reason = "what only Unix systems have is left out there"))]
 
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,7 +20,15 @@ const STREAM: AddressInfoHints = AddressInfoHints {
     flags: AddressInfoFlags::NONE,
 };
 const PATIENT: Duration = Duration::from_secs(20);
-const NUMERIC: NameInfoFlags = NameInfoFlags(libc::NI_NUMERICHOST | libc::NI_NUMERICSERV);
+const NUMERIC: NameInfoFlags = NameInfoFlags(NameInfoFlags::NUMERICHOST.0 | NameInfoFlags::NUMERICSERV.0);
+
+#[cfg(unix)]
+use libc::{EAI_NONAME, EAI_SERVICE};
+/// Winsock's.
+#[cfg(windows)]
+const EAI_NONAME: i32 = 11001;
+#[cfg(windows)]
+const EAI_SERVICE: i32 = 10109;
 
 /// With and without a limit: on a worker, and on this thread.
 fn both_ways() -> [Lookup<'static>; 2] {
@@ -62,6 +71,7 @@ fn numeric_hosts() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn an_address_with_a_zone() {
     let found = getaddrinfo("fe80::1%lo", 80, &STREAM).unwrap();
@@ -81,7 +91,7 @@ fn no_host_is_loopback_or_the_wildcard() {
             assert_eq!(v4(&found[0].address), Some((Ipv4Addr::LOCALHOST, 80)));
         }
         let nothing = lookup.getaddrinfo(None, None, &STREAM).unwrap_err();
-        assert_eq!(nothing.lookup_code(), Some(LookupCode::AddressInfo(libc::EAI_NONAME)));
+        assert_eq!(nothing.lookup_code(), Some(LookupCode::AddressInfo(EAI_NONAME)));
     }
 }
 
@@ -110,7 +120,7 @@ fn unknown_hosts_carry_the_resolvers_code_and_text() {
     for lookup in both_ways() {
         let error = lookup.getaddrinfo("not.a.number.invalid", 80, &numeric).unwrap_err();
         assert!(error.is_lookup() && !error.is_timeout());
-        assert_eq!(error.lookup_code(), Some(LookupCode::AddressInfo(libc::EAI_NONAME)));
+        assert_eq!(error.lookup_code(), Some(LookupCode::AddressInfo(EAI_NONAME)));
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!((error.operation(), error.target()), ("getaddrinfo", Some("not.a.number.invalid")));
         assert_eq!(error.raw_os_error(), None, "the resolver's codes are no error numbers");
@@ -121,7 +131,7 @@ fn unknown_hosts_carry_the_resolvers_code_and_text() {
         assert!(lookup.gethostbyname_ex("::1").unwrap_err().is_lookup());
     }
     let error = getaddrinfo("127.0.0.1", "no-such-service", &STREAM).unwrap_err();
-    assert_eq!(error.lookup_code(), Some(LookupCode::AddressInfo(libc::EAI_SERVICE)));
+    assert_eq!(error.lookup_code(), Some(LookupCode::AddressInfo(EAI_SERVICE)));
     assert_eq!(error.target(), Some("127.0.0.1, service no-such-service"));
     let error = getaddrinfo("127.0.0.1", 80, &AddressInfoHints { family: Family(999), ..STREAM }).unwrap_err();
     assert!(error.is_lookup(), "{error}");
@@ -286,6 +296,7 @@ fn many_threads_look_up_at_once() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn a_forked_child_has_workers_of_its_own() {
     if !services_are_known("a_forked_child_has_workers_of_its_own") {
@@ -310,6 +321,7 @@ fn a_forked_child_has_workers_of_its_own() {
     assert_eq!(status, 0, "the child's lookup failed or hung");
 }
 
+#[cfg(unix)]
 #[test]
 fn the_hosts_own_name_can_be_set() {
     // A UTS namespace is per thread: the machine keeps its name.

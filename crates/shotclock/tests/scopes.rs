@@ -1,4 +1,5 @@
 //! Deadline scopes over real sockets, files and lookups.
+#![cfg_attr(windows, allow(unused_imports, dead_code, reason = "what only Unix systems have is left out there"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod peers;
@@ -10,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
-use peers::{LIMIT, LOOSE, full_backlog, in_own_process, tcp_pair, times_out, udp};
+use peers::{LIMIT, LOOSE, PAIRS, full_backlog, in_own_process, tcp_pair, times_out, udp};
 use shotclock::{
     Connector, DeadlineScope, Error, Family, Kind, LimitKind, Result, Scope, Socket, SocketOption, SocketWriter,
     create_connection, create_server, remaining, shield, socketpair, unstable, with_deadline,
@@ -186,7 +187,7 @@ fn threads_begin_outside_and_a_scope_is_carried_on_purpose() {
                 assert!(Scope::current().is_none());
                 client.within(far).recv(1).unwrap()
             });
-            let (silent, _peer) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+            let (silent, _peer) = socketpair(PAIRS, Kind::STREAM).unwrap();
             let carried = scope.clone();
             let inside = threads.spawn(move || carried.carry(|| silent.recv(1).unwrap_err()));
             assert_eq!(inside.join().unwrap().scope(), Some(scope.id()));
@@ -245,7 +246,7 @@ fn a_destructor_of_a_thread_s_own_values_is_bounded() {
         static POOL: RefCell<Option<Goodbye>> = const { RefCell::new(None) };
     }
     let thread = thread::spawn(|| {
-        let (ours, silent) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
+        let (ours, silent) = socketpair(PAIRS, Kind::STREAM).unwrap();
         // Made before the thread's first scope, so destroyed after what that has made.
         POOL.with(|pool| *pool.borrow_mut() = Some(Goodbye(ours, silent)));
         with_deadline(LIMIT, || ());

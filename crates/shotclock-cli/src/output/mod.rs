@@ -4,9 +4,7 @@ mod color;
 mod outlet;
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,6 +12,7 @@ use serde::Serialize;
 use shotclock::{Canceller, Deadline, Timeout};
 
 use crate::failure::{Code, Failure};
+use crate::system;
 pub(crate) use color::{Paint, When, painted, painted_talk};
 use outlet::{Outlet, Undelivered};
 
@@ -25,9 +24,8 @@ static ERR: OnceLock<Arc<Outlet>> = OnceLock::new();
 
 /// Starts the writers. Until then, and if it fails, talk is written by whoever talks.
 pub(crate) fn start() -> io::Result<()> {
-    let (out, err) = (io::stdout().as_fd().try_clone_to_owned()?, io::stderr().as_fd().try_clone_to_owned()?);
-    let _started_once = OUT.set(Outlet::start("standard output", File::from(out), dropped_events)?);
-    let _started_once = ERR.set(Outlet::start("standard error", File::from(err), dropped_talk)?);
+    let _started_once = OUT.set(Outlet::start("standard output", system::output()?, dropped_events)?);
+    let _started_once = ERR.set(Outlet::start("standard error", system::errors()?, dropped_talk)?);
     Ok(())
 }
 

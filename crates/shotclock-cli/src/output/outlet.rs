@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use shotclock::{Canceller, Deadline, Family, Kind, MessageFlags, Socket, socketpair};
+use shotclock::{Canceller, Deadline, Kind, MessageFlags, Socket, socketpair};
 
+use crate::system::PAIRS;
 use crate::thread;
 
 /// So many bytes wait to be written, besides those that the thread has taken; a line is dropped if it finds as many.
@@ -53,7 +54,7 @@ pub(super) enum Undelivered {
 
 impl Outlet {
     pub(super) fn start(name: &'static str, target: File, dropped_line: fn(u64) -> String) -> io::Result<Arc<Self>> {
-        let (wrote, heard) = socketpair(Family::UNIX, Kind::STREAM)?;
+        let (wrote, heard) = socketpair(PAIRS, Kind::STREAM)?;
         let queue = Mutex::new(Queue::default());
         let outlet = Arc::new(Self { queue, filled: Condvar::new(), wrote, heard, name, dropped_line });
         let writer = Arc::clone(&outlet);

@@ -1,13 +1,13 @@
 //! Line by line: each is sent, and its answer awaited.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 use shotclock::{Deadline, LINE_LIMIT, Socket, SocketReader, Timed, Timeout};
 
 use super::report::Report;
 use crate::failure::Failure;
 use crate::input::Input;
+use crate::system::bytes_of;
 use crate::wire::{Lines, Wire};
 
 /// The longest answer in a datagram.
@@ -36,9 +36,7 @@ pub(super) fn over_stream(
         report.received(&answer, true)
     };
     match texts {
-        Some(texts) => {
-            texts.iter().flat_map(|text| text.as_bytes().split(|byte| *byte == b'\n')).try_for_each(exchange)
-        }
+        Some(texts) => texts.iter().flat_map(|text| bytes_of(text).split(|byte| *byte == b'\n')).try_for_each(exchange),
         None => each_line_of_input(total, exchange),
     }?;
     // The server may have gone first, which is fine: all was answered.
@@ -60,7 +58,7 @@ pub(super) fn over_datagrams(
         report.received(&view.recv(DATAGRAM)?, false)
     };
     match texts {
-        Some(texts) => texts.iter().map(|text| text.as_bytes()).try_for_each(exchange),
+        Some(texts) => texts.iter().map(|text| bytes_of(text)).try_for_each(exchange),
         None => each_line_of_input(total, exchange),
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shotclock::{Canceller, Deadline, Error, Family, Kind, MessageFlags, Socket, Timeout, socketpair};
+use shotclock::{Canceller, Deadline, Error, Kind, MessageFlags, Socket, Timeout, socketpair};
+
+use crate::system::PAIRS;
 
 /// Counts connections. Each one that ends leaves a byte in a pair of sockets: a wait that ends in time, by a limit or a
 /// canceller, like any other.
@@ -18,7 +20,7 @@ pub(super) struct Place(Arc<Roster>);
 
 impl Roster {
     pub(super) fn new() -> Result<Self, Error> {
-        let (leave, left) = socketpair(Family::UNIX, Kind::STREAM)?;
+        let (leave, left) = socketpair(PAIRS, Kind::STREAM)?;
         Ok(Self { open: AtomicUsize::new(0), leave, left })
     }
 

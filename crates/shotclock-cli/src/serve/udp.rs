@@ -31,7 +31,10 @@ impl UdpServer {
     /// `ports`: those on which servers of ours answer.
     pub(super) fn new(socket: Socket, ports: impl Iterator<Item = u16>, terms: Arc<Terms>) -> Result<Self> {
         let hops = HopNumbers::of(socket.family()?);
-        socket.setsockopt(SocketOption::<bool>::new(hops.level, hops.receive), true)?;
+        // On Windows there are no control messages that could tell: a loop of servers is only slowed down there.
+        if cfg!(not(windows)) {
+            socket.setsockopt(SocketOption::<bool>::new(hops.level, hops.receive), true)?;
+        }
         let guard = Guard::new(ports, terms.most_answers);
         Ok(Self { socket, hops, guard, terms })
     }

@@ -224,6 +224,7 @@ const HEADER: usize = 2;
 const HAS_ABSTRACT_NAMES: bool = cfg!(target_os = "linux");
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;

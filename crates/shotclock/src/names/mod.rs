@@ -198,6 +198,7 @@ fn failed(operation: &'static str, failure: Failure, no_such: String) -> Error {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::io;
 

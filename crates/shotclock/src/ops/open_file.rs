@@ -32,6 +32,7 @@ impl<'a> OpenFile<'a> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::time::{Duration, Instant};
 

@@ -237,7 +237,12 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn shutdown(&self, how: Shutdown) -> Result<()> {
-        self.checked("shutdown", |fd| socket::shutdown(fd, how.0))
+        let done = self.checked("shutdown", |fd| socket::shutdown(fd, how.0));
+        if cfg!(windows) {
+            // Nothing says that whoever waits learns of it there. Who tries again does.
+            self.gate.ring();
+        }
+        done
     }
 
     /// Whether the peer's system has acknowledged all that was sent on a TCP connection: then nothing of it can be lost any

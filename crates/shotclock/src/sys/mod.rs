@@ -102,6 +102,8 @@ use stub as platform;
 pub(crate) use platform::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
 pub use alarm::Alarm;
+#[cfg(all(windows, not(shotclock_stub)))]
+pub use platform::{AsHandle, BorrowedHandle, OwnedHandle};
 pub use platform::{Errno, Readiness, file, interrupt, stuck, syscall};
 
 /// How poll says that the peer sends no more, where it says so; macOS does not. Source: poll(2).

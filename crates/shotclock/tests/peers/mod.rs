@@ -2,13 +2,18 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "this is a test, though clippy sees no #[test] here")]
 
+#[cfg(unix)]
 use std::os::fd::RawFd;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use shotclock::{Address, Error, Family, Kind, Result, ServerBuilder, Socket, create_server};
+
+/// The family of pairs of sockets. Windows has none of its local one.
+pub const PAIRS: Family = if cfg!(windows) { Family::INET } else { Family::UNIX };
 
 /// A limit long enough to be told from "at once", and short enough to wait for.
 pub const LIMIT: Duration = Duration::from_millis(60);
@@ -113,6 +118,7 @@ pub fn own_program() -> std::process::Command {
 
 /// The number of descriptors this process has open, without the few that it keeps: at most 64 wake-up ones, and a dead one
 /// of /dev/null. Over the room of macOS and FreeBSD the wake-up ones are pipes.
+#[cfg(unix)]
 pub fn open_descriptors() -> usize {
     let links = std::fs::read_dir("/proc/self/fd").unwrap().map(|entry| std::fs::read_link(entry.unwrap().path()));
     let is_kept = |link: &Path| {
@@ -123,7 +129,14 @@ pub fn open_descriptors() -> usize {
     links.filter(|link| link.as_ref().is_ok_and(|link| !is_kept(link))).count()
 }
 
+/// Nobody counts sockets apart from other handles on Windows.
+#[cfg(windows)]
+pub fn open_descriptors() -> usize {
+    0
+}
+
 /// The dead descriptor that this process keeps to put over others.
+#[cfg(unix)]
 pub fn kept_dead_descriptor() -> RawFd {
     let numbers = std::fs::read_dir("/proc/self/fdinfo").unwrap().map(|entry| entry.unwrap().file_name());
     let mut numbers = numbers.map(|number| number.to_str().unwrap().parse::<RawFd>().unwrap());
@@ -145,7 +158,7 @@ pub fn thread_time() -> Duration {
 /// A thread that waits in a call.
 pub struct Waiting<T> {
     thread: JoinHandle<T>,
-    id: i32,
+    id: u32,
 }
 
 impl<T: Send + 'static> Waiting<T> {
@@ -154,23 +167,24 @@ impl<T: Send + 'static> Waiting<T> {
     pub fn on(socket: &Arc<Socket>, call: impl FnOnce(&Socket) -> T + Send + 'static) -> Self {
         let (tell, told) = mpsc::channel();
         let socket = Arc::clone(socket);
-        let thread = thread::spawn(move || {
-            // SAFETY: it has no preconditions.
-            tell.send(unsafe { libc::gettid() }).unwrap();
+        let own = started();
+        let begin = thread::Builder::new().name(format!("waiting-{own}"));
+        let thread = begin.spawn(move || {
+            tell.send(own_number().unwrap_or(own)).unwrap();
             call(&socket)
         });
+        let thread = thread.unwrap();
         let waiting = Self { thread, id: told.recv().unwrap() };
-        let asleep = |waiting: &Self| waiting.status("State:").starts_with('S');
         let begun = Instant::now();
         // Twice with as many sleeps between: once may be a lock on the way.
         loop {
             let sleeps = waiting.sleeps();
-            if asleep(&waiting) {
+            if waiting.is_asleep() {
                 let since = Instant::now();
                 while since.elapsed() < Duration::from_millis(1) {
                     thread::yield_now();
                 }
-                if asleep(&waiting) && waiting.sleeps() == sleeps {
+                if waiting.is_asleep() && waiting.sleeps() == sleeps {
                     return waiting;
                 }
             }
@@ -180,11 +194,33 @@ impl<T: Send + 'static> Waiting<T> {
         }
     }
 
+    #[cfg(unix)]
+    fn is_asleep(&self) -> bool {
+        self.status("State:").starts_with('S')
+    }
+
+    /// As the library says of itself, a moment before it is: the feature `waits`.
+    #[cfg(windows)]
+    fn is_asleep(&self) -> bool {
+        #[cfg(feature = "waits")]
+        return shotclock::waits().iter().any(|wait| wait.thread_name() == Some(&format!("waiting-{}", self.id)));
+        #[cfg(not(feature = "waits"))]
+        panic!("nobody can tell without the feature `waits`");
+    }
+
     /// How often the thread has gone to sleep.
+    #[cfg(unix)]
     pub fn sleeps(&self) -> u64 {
         self.status("voluntary_ctxt_switches:").parse().unwrap()
     }
 
+    /// Nobody counts that on Windows.
+    #[cfg(windows)]
+    pub fn sleeps(&self) -> u64 {
+        0
+    }
+
+    #[cfg(unix)]
     fn status(&self, name: &str) -> String {
         let text = std::fs::read_to_string(format!("/proc/self/task/{}/status", self.id)).unwrap();
         text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
@@ -195,4 +231,19 @@ impl<T: Send + 'static> Waiting<T> {
     pub fn ended(self) -> T {
         self.thread.join().unwrap()
     }
+}
+
+/// How many threads were started so before.
+fn started() -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The system's number of this thread, where it tells by that whether the thread sleeps.
+fn own_number() -> Option<u32> {
+    // SAFETY: it has no preconditions. The numbers are positive.
+    #[cfg(unix)]
+    return Some(unsafe { libc::gettid() }.cast_unsigned());
+    #[cfg(windows)]
+    None
 }

@@ -1,10 +1,15 @@
 //! Socket calls, each one try that never waits: every socket is in non-blocking mode from birth, since Winsock's calls have
 //! no flag of their own against waiting. Lengths are `i32` there, so that longer buffers are cut.
 
+use std::fs::File;
+use std::mem::ManuallyDrop;
+use std::os::windows::fs::FileExt;
+use std::os::windows::io::{AsRawHandle as _, FromRawHandle};
 use std::sync::atomic::Ordering;
 
 use windows_sys::Win32::Foundation::{GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT};
 use windows_sys::Win32::Networking::WinSock as w;
+use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_DISK, GetFileType};
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 
 use super::birth::{begin, of_call, welcome};
@@ -231,20 +236,27 @@ pub(crate) fn sendto(fd: BorrowedHandle<'_>, from: &[u8], flags: i32, to: &SockA
     counted(unsafe { w::sendto(entered.socket(), from.as_ptr(), len, send_flags(flags), address, address_len) })
 }
 
-/// TransmitFile may wait, and has no other way.
+/// TransmitFile may wait, and has no other way: so files are read and sent.
 ///
 /// # Errors
-/// That Windows has no such call.
+/// That Windows has no such call, upon which that is done.
 pub(crate) fn sendfile(_: NonBlocking<'_>, _: BorrowedHandle<'_>, _: &mut u64, _: usize) -> Result<usize, Errno> {
     Err(Errno::NOSYS)
 }
 
-/// Files have no handles here that can be lent like sockets.
+/// Reads from `offset` of a file, which moves its position.
 ///
 /// # Errors
-/// That Windows has no such call.
-pub(crate) fn pread(_: BorrowedHandle<'_>, _: &mut [u8], _: u64) -> Result<usize, Errno> {
-    Err(Errno::NOSYS)
+/// WSAEINVAL of what is no file of a disk.
+pub(crate) fn pread(file: BorrowedHandle<'_>, into: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    let file = file.file().ok_or(Errno::INVAL)?.as_raw_handle();
+    // SAFETY: the handle is lent for the length of the call.
+    if unsafe { GetFileType(file) } != FILE_TYPE_DISK {
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: as above; it is not closed here.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_handle(file) });
+    file.seek_read(into, offset).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL))
 }
 
 /// Reads an option's bytes into `into`; gives how many there were.

@@ -2,8 +2,10 @@
 //! each counts the calls that are inside of the system with it, and whoever is the last one out of a closed one closes it.
 //! No handle is closed under a call, and none is used after.
 
+use std::fs::File;
 use std::mem::ManuallyDrop;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::windows::io::BorrowedHandle as BorrowedFile;
 use std::os::windows::io::{
     AsRawSocket, AsSocket, BorrowedSocket, FromRawSocket, IntoRawSocket, OwnedSocket, RawSocket,
 };
@@ -99,7 +101,7 @@ impl Drop for InUse<'_> {
     }
 }
 
-/// A socket that somebody lends, or a bell to be waited for.
+/// A socket that somebody lends, a bell to be waited for, or a file to be read from.
 #[derive(Clone, Copy, Debug)]
 pub struct BorrowedHandle<'a>(Lent<'a>);
 
@@ -109,11 +111,16 @@ enum Lent<'a> {
     /// One that is closed by others, and not while it is lent.
     Theirs(BorrowedSocket<'a>),
     Bell(&'a Ring),
+    File(BorrowedFile<'a>),
 }
 
 impl<'a> BorrowedHandle<'a> {
     pub(super) fn bell(self) -> Option<&'a Ring> {
         if let Lent::Bell(bell) = self.0 { Some(bell) } else { None }
+    }
+
+    pub(super) fn file(self) -> Option<BorrowedFile<'a>> {
+        if let Lent::File(file) = self.0 { Some(file) } else { None }
     }
 
     /// What is known of it, if it is one of ours.
@@ -129,7 +136,7 @@ impl<'a> BorrowedHandle<'a> {
         match self.0 {
             Lent::Ours(owner) => owner.enter().map(|()| InUse { raw: owner.raw, owner: Some(owner) }),
             Lent::Theirs(socket) => Ok(InUse { raw: socket.as_raw_socket(), owner: None }),
-            Lent::Bell(_) => Err(Errno::BADF),
+            Lent::Bell(_) | Lent::File(_) => Err(Errno::BADF),
         }
     }
 
@@ -177,8 +184,15 @@ impl AsRawHandle for BorrowedHandle<'_> {
         match self.0 {
             Lent::Ours(owner) => owner.raw,
             Lent::Theirs(socket) => socket.as_raw_socket(),
-            Lent::Bell(_) => RawSocket::MAX,
+            Lent::Bell(_) | Lent::File(_) => raw::NOBODYS,
         }
+    }
+}
+
+/// For what reads files at an offset.
+impl AsHandle for File {
+    fn as_fd(&self) -> BorrowedHandle<'_> {
+        BorrowedHandle(Lent::File(std::os::windows::io::AsHandle::as_handle(self)))
     }
 }
 

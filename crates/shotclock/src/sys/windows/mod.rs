@@ -1,8 +1,8 @@
 //! Windows, by Winsock and the driver beneath it. Seen running under Wine, and nowhere else; what rests on a manual alone
 //! says so where it stands.
 //!
-//! What it lacks answers "not supported on Windows": descriptors sent to other processes, sendfile, control messages, and
-//! of local sockets what the system at hand has not.
+//! What it lacks answers "not supported on Windows": handles sent to other processes, control messages, and what was not yet
+//! acknowledged. Local sockets are those of the system at hand, and no pairs; Wine 8 has none.
 
 mod afd;
 mod birth;
