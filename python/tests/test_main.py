@@ -239,6 +239,7 @@ def test_help_version_and_status_are_said():
         done = run("-m", "shotclock", option, "ignored.py")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("usage: ") and "--timeout" in done.stdout
+        assert "cargo install --path crates/shotclock-cli" in done.stdout
     done = run("-m", "shotclock", "--version", "ignored.py")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"shotclock {shotclock.__version__}\n", "")
     assert shotclock.__version__ == importlib.metadata.version("shotclock")

@@ -43,6 +43,9 @@ Limits, for a program that knows nothing of them:
 Started child processes get the methods by the graft, and the limits: SHOTCLOCK=1 and more are put into the environment,
 where SHOTCLOCK_TIMEOUT, SHOTCLOCK_LOOKUP_TIMEOUT and SHOTCLOCK_TOTAL say the same as the options.
 SHOTCLOCK_ATTEMPT_DELAY is the pause between the connection attempts of create_connection: seconds, or none.
+
+The command `shotclock` (echo servers, lookups, peers that misbehave) is a program in Rust and no part of this package:
+`cargo install --path crates/shotclock-cli` in the repository. In Python the peers are shotclock.faults.
 """
 
 

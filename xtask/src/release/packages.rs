@@ -34,6 +34,9 @@ const SUITE: &str = "bookworm";
 /// What wheels are made and tried with.
 #[derive(clap::Args)]
 pub(crate) struct Means {
+    /// Of the wheels only those whose tags have this text in them
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
     /// An interpreter to try the wheel of this machine in; again for more (python3, if none is given)
     #[arg(long)]
     python: Vec<PathBuf>,
@@ -73,7 +76,8 @@ pub(crate) fn try_out(
     // The distribution's cargo looks nowhere but beside it, where the standard library's own crates are not.
     let elsewhere = place.join("sources").join("offline");
     fs::rename(sources.tree.join(".cargo"), &elsewhere)?;
-    for platform in &PLATFORMS {
+    let is_wanted = |platform: &&Platform| means.only.as_ref().is_none_or(|text| platform.tag().contains(text));
+    for platform in PLATFORMS.iter().filter(is_wanted) {
         let Some(wheel) = workshop.wheel(platform, &sources.tree, &built, skipped)? else { continue };
         for interpreter in interpreters(platform, means, skipped)? {
             in_environment(place, &interpreter, &wheel)?;
