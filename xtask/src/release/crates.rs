@@ -20,7 +20,9 @@ const SHARED: [&str; 4] = [
 pub(crate) fn try_out(target: &Path, place: &Path) -> Result<Vec<PathBuf>, Failure> {
     let packages = workspace::PUBLISHED.map(|name| format!("--package={name}"));
     // All that an upload checks, each built over those before it, as they are packed; the files it leaves to the other.
-    run::check(run::cargo(["publish", "--dry-run"]).args(&packages))?;
+    // Nothing built before is used: cargo takes packages of one name and version for the same.
+    let built = place.join("built-of-crates");
+    run::check(run::cargo(["publish", "--dry-run"]).args(&packages).env("CARGO_TARGET_DIR", &built))?;
     run::check(run::cargo(["package", "--no-verify", "--quiet"]).args(&packages))?;
     let version = metadata::version()?;
     let folder = place.join("crates");
@@ -51,7 +53,7 @@ fn has_licences(package: &Path) -> Result<(), Failure> {
 
 /// Installs the command, runs what a user wrote over the crates, and tries the examples of their documentation.
 fn use_them(folder: &Path, place: &Path) -> Result<(), Failure> {
-    // Nothing built before is used: packed files bear one old date, so that cargo takes what it finds for theirs.
+    // Packed files bear one old date, so that cargo would take what it finds for theirs.
     let built = place.join("built-of-crates");
     let cargo = |arguments: &[&str]| {
         let mut cargo = run::cargo([]);
