@@ -1,6 +1,7 @@
 //! What registries show of a package: all of it is there, and reads well by itself.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -8,13 +9,19 @@ use crate::{Failure, workspace};
 
 const FIELDS: [&str; 7] = ["authors", "categories", "description", "keywords", "license", "readme", "rust_version"];
 /// Long descriptions: crates.io's and PyPI's.
-const DESCRIPTIONS: [&str; 4] = ["docs/rust.md", "docs/faults.md", "docs/command.md", "docs/python.md"];
+const DESCRIPTIONS: [&str; 5] =
+    ["docs/rust.md", "docs/faults.md", "docs/command.md", "docs/python.md", "crates/shotclock-warden/docs/warden.md"];
+/// What each crate brings along: in the repository a link to the one text.
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 pub(crate) fn check() -> Result<(), Failure> {
     let mut faults = Vec::new();
     for package in packages()? {
         let missing = FIELDS.iter().filter(|field| is_empty(&package[**field]));
         faults.extend(missing.map(|field| format!("{}: no {field}", package["name"])));
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap_or_default());
+        let missing = LICENCES.iter().filter(|name| !manifest.with_file_name(name).is_file());
+        faults.extend(missing.map(|name| format!("{}: no {name}", package["name"])));
     }
     for page in DESCRIPTIONS {
         let text = fs::read_to_string(workspace::root().join(page))?;
