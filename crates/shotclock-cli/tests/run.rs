@@ -328,6 +328,26 @@ fn an_attempt_that_is_not_answered_sees_the_timeout() {
     let (code, lasted) = perl("--timeout none --connect-timeout 0.4", connects, peer.address());
     assert_eq!(code, TIMED_OUT);
     assert_took(lasted, 0.4);
+    // Who asks by a second connect whether it is made, as Ruby does, does not begin it anew.
+    let again = format!(
+        "use IO::Handle; socket(my $s, PF_INET, SOCK_STREAM, 0); $s->blocking(0); connect($s, $to); {}; connect($s, $to)",
+        "my $w = ''; vec($w, fileno($s), 1) = 1; select(undef, $w, undef, undef)"
+    );
+    let (code, lasted) = perl("--timeout none --connect-timeout 0.4", &again, peer.address());
+    assert_eq!(code, TIMED_OUT);
+    assert_took(lasted, 0.4);
+}
+
+#[test]
+fn a_connection_whose_bytes_nobody_has_read_waits_for_the_program() {
+    let stalls = StreamFault::Stall { after: 3 };
+    let peer = PeerBuilder::new(stalls).content("abc-never").start().unwrap();
+    // Other than reading: nothing moves in all that time, and it is not the peer that is slow.
+    let program = "exec 3<>{}; exec 4<> <(:); read -rt 1.5 -u 4; read -rn 3 -u 3 x; echo $x; read -r -u 3 x; echo $?";
+    let (output, lasted) = timed(bash("--timeout 0.4", program, peer.address()));
+    assert_eq!(text(&output.stdout), "abc\n1\n");
+    assert_took(lasted, 1.9);
+    assert_eq!(text(&output.stderr).matches("(timeout)").count(), 1, "{output:?}");
 }
 
 #[test]

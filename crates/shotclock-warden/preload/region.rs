@@ -3,7 +3,7 @@
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU64, AtomicUsize,
+    AtomicPtr, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
@@ -17,7 +17,6 @@ const PATH: usize = 48;
 static PATHS: [[AtomicU64; PATH / 8]; MOST] = [const { [const { AtomicU64::new(0) }; PATH / 8] }; MOST];
 static REGIONS: [AtomicPtr<Form>; MOST] = [const { AtomicPtr::new(ptr::null_mut()) }; MOST];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
-static ANY: AtomicBool = AtomicBool::new(false);
 
 /// Takes a region's path. No region is mapped before something is to be looked up in it: most programs never do.
 pub(crate) fn add(path: &[u8], known: &AtomicUsize) {
@@ -47,15 +46,15 @@ pub(crate) fn has_ended(fd: c_int) -> bool {
     };
     let ended = known && cookie != 0 && (0..MOST).filter_map(region).any(|region| has(region, cookie));
     c::set_errno(errno);
-    if ended {
-        ANY.store(true, Relaxed);
-    }
     ended
 }
 
-/// Whether any connection was found to be ended.
+/// Whether any connection was ended yet, in whatever process. Keeps errno.
 pub(crate) fn is_any_ended() -> bool {
-    ANY.load(Relaxed)
+    let errno = c::errno();
+    let any = (0..MOST).filter_map(region).any(|region| region.ended.load(Acquire) != 0);
+    c::set_errno(errno);
+    any
 }
 
 /// Tells the first warden of a lookup that a limit ended.

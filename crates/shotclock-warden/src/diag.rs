@@ -112,6 +112,7 @@ fn parse(body: &[u8]) -> Option<Found> {
     let cookie = u64::from(u32_at(body, 44)?) | u64::from(u32_at(body, 48)?) << 32;
     let inode = u64::from(u32_at(body, 68)?);
     let numbers = Numbers::parse(state, attribute(body.get(MESSAGE..)?, INET_DIAG_INFO)?)?;
+    let numbers = numbers.with_queues(u32_at(body, 56)?, u32_at(body, 60)?);
     Some(Found { cookie, inode, local, peer, numbers })
 }
 
@@ -159,18 +160,23 @@ mod tests {
         listener.listen(1).unwrap();
         let one = Socket::new(Family::INET, Kind::STREAM).unwrap();
         one.connect(listener.getsockname().unwrap()).unwrap();
-        let (_other, _) = listener.accept().unwrap();
+        let (other, _) = listener.accept().unwrap();
         one.sendall(b"five.").unwrap();
         let mut diag = Diag::new().unwrap();
         let cookie = system::cookie(one.as_fd()).unwrap();
-        let found = diag.list(States::HELD).unwrap();
-        let found = found.iter().find(|found| found.cookie == cookie).expect("it is listed");
+        let all = diag.list(States::HELD).unwrap();
+        let found = all.iter().find(|found| found.cookie == cookie).expect("it is listed");
+        let cookie_of_other = system::cookie(other.as_fd()).unwrap();
+        let found_other = all.iter().find(|found| found.cookie == cookie_of_other).expect("it is listed");
+        assert!(found_other.numbers.is_unread && system::numbers(other.as_fd()).unwrap().is_unread);
+        assert!(!system::numbers(one.as_fd()).unwrap().is_unread);
         assert_eq!(Some(found.local), one.getsockname().unwrap().as_inet());
         assert_eq!(Some(found.peer), one.getpeername().unwrap().as_inet());
         assert_eq!(found.inode, system::inode(one.as_fd()));
         assert_eq!(found.numbers.state, ESTABLISHED);
         // The SYN counts as one.
         assert_eq!((found.numbers.acked, found.numbers.received), (6, 0));
+        assert!(!found.numbers.is_unread);
         assert!(diag.list(States::BEING_MADE).unwrap().iter().all(|found| found.cookie != cookie));
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Numbers {
     since_data: Duration,
     /// How long ago the peer acknowledged anything, be it for the second time.
     since_ack: Duration,
+    /// Whether bytes that have arrived wait for the program, and none of its own for the peer: it is the program that is slow.
+    pub(crate) is_unread: bool,
 }
 
 impl Numbers {
@@ -34,7 +36,12 @@ impl Numbers {
         };
         let count = |at: usize| Some(u64::from_ne_bytes(information.get(at..at + 8)?.try_into().ok()?));
         let (since_data, since_ack) = (milliseconds(52)?, milliseconds(56)?);
-        Some(Self { state, acked: count(120)?, received: count(128)?, since_data, since_ack })
+        Some(Self { state, acked: count(120)?, received: count(128)?, since_data, since_ack, is_unread: false })
+    }
+
+    /// With the bytes that have arrived and nobody has read, and those that have left and nobody has acknowledged.
+    pub(crate) fn with_queues(self, arrived: u32, left: u32) -> Self {
+        Self { is_unread: self.state != LISTEN && arrived != 0 && left == 0, ..self }
     }
 }
 
@@ -73,12 +80,21 @@ impl Silence {
         let arrived = moved(numbers.received != self.seen.received, numbers.since_data);
         let left = moved(numbers.acked != self.seen.acked, numbers.since_ack);
         self.began = self.began.max(arrived).max(left);
+        if self.seen.is_unread {
+            // When it was read the system does not say: at the latest now.
+            self.began = now;
+        }
         (self.seen, self.at) = (numbers, now);
     }
 
     /// When it began: no byte moved since.
     pub(crate) fn began(&self) -> Instant {
         self.began
+    }
+
+    /// Begins anew: what was, was not the peer's fault.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        (self.began, self.made) = (now, now);
     }
 
     /// The look that was taken last.
@@ -98,7 +114,7 @@ mod tests {
 
     fn numbers(state: u8, acked: u64, received: u64, since_data: u64, since_ack: u64) -> Numbers {
         let (since_data, since_ack) = (Duration::from_millis(since_data), Duration::from_millis(since_ack));
-        Numbers { state, acked, received, since_data, since_ack }
+        Numbers { state, acked, received, since_data, since_ack, is_unread: false }
     }
 
     /// Milliseconds after the beginning of the test.
@@ -142,6 +158,20 @@ mod tests {
         assert_eq!(silence.began(), start);
         silence.look(numbers(ESTABLISHED, 1, 0, 60, 60), at(start, 1000));
         assert_eq!((silence.began(), silence.made), (at(start, 950), at(start, 950)));
+    }
+
+    #[test]
+    fn silence_begins_where_the_program_has_read_what_was_there() {
+        let start = Instant::now();
+        let seen = numbers(ESTABLISHED, 9, 5, 0, 0);
+        let mut silence = Silence::new(seen.with_queues(5, 0), start, start);
+        silence.look(numbers(ESTABLISHED, 9, 5, 5000, 5000).with_queues(3, 0), at(start, 5000));
+        silence.look(numbers(ESTABLISHED, 9, 5, 9000, 9000), at(start, 9000));
+        assert_eq!(silence.began(), at(start, 9000), "some was there at the look before");
+        silence.look(numbers(ESTABLISHED, 9, 5, 9500, 9500), at(start, 9500));
+        assert_eq!(silence.began(), at(start, 9000));
+        assert!(!seen.with_queues(5, 1).is_unread, "the peer has not acknowledged all that was sent to it");
+        assert!(!seen.with_queues(0, 0).is_unread);
     }
 
     #[test]

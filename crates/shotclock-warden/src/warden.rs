@@ -48,8 +48,22 @@ struct Known {
     /// Whether the program has accepted it.
     is_accepted: bool,
     silence: Silence,
-    /// Until then it is left alone: it is nobody's beneath `root`, or could not be ended, or is stopped.
+    /// Until then it is left alone: it is nobody's beneath `root`, or could not be ended.
     left_until: Option<Instant>,
+}
+
+/// Who has a connection, and what it does with it.
+struct Holder {
+    process: crate::event::Process,
+    call: Option<String>,
+    is_stopped: bool,
+}
+
+impl Holder {
+    fn of(pid: u32, number: i32) -> Self {
+        let call = call::on(pid, number).map(str::to_owned);
+        Self { process: tree::named(pid), call, is_stopped: tree::is_stopped(pid) }
+    }
 }
 
 impl<T: Tell> Warden<T> {
@@ -97,7 +111,7 @@ impl<T: Tell> Warden<T> {
             for (number, inode) in tree::sockets(pid).unwrap_or_default() {
                 let Some(&cookie) = by_inode.get(&inode) else { continue };
                 if let Ok(Some(connection)) = Connection::of(&handle, number, cookie) {
-                    self.end(cookie, &connection, pid, number, (LimitName::Total, after));
+                    self.end(cookie, &connection, Holder::of(pid, number), (LimitName::Total, after));
                 }
             }
         }
@@ -184,11 +198,11 @@ impl<T: Tell> Warden<T> {
 
     /// The limit that passes first, with since when it counts.
     fn limit_of(&self, known: &Known) -> Option<(LimitName, Duration, Instant)> {
-        if self.exempt.iter().any(|peers| peers.have(known.peer)) {
+        let (silence, seen) = (&known.silence, known.silence.seen());
+        if seen.is_unread || self.exempt.iter().any(|peers| peers.have(known.peer)) {
             return None;
         }
         let Limits { timeout, connect_timeout, idle, first_byte, .. } = self.limits;
-        let (silence, seen) = (&known.silence, known.silence.seen());
         let counted = |name, limit: Option<Duration>, since| limit.map(|limit| (name, limit, since));
         let usual = counted(LimitName::Timeout, timeout, silence.began());
         if seen.state == SYN_SENT {
@@ -245,6 +259,8 @@ impl<T: Tell> Warden<T> {
                 return false;
             }
         };
+        let holder = Holder::of(pid, number);
+        // From here to the end of the connection nothing is done that takes time: a byte may come.
         let Ok(numbers) = connection.numbers() else { return false };
         let now = Instant::now();
         let Some(known) = self.known.get_mut(&cookie) else { return true };
@@ -254,26 +270,19 @@ impl<T: Tell> Warden<T> {
         if !self.is_due(known, now) {
             return true;
         }
-        if tree::is_stopped(pid) {
-            self.leave(cookie);
+        if holder.is_stopped {
+            self.known.get_mut(&cookie).into_iter().for_each(|known| known.silence.restart(now));
         } else {
-            self.end(cookie, &connection, pid, number, (name, now - since));
+            self.end(cookie, &connection, holder, (name, now - since));
         }
         true
     }
 
-    fn end(&mut self, cookie: u64, connection: &Connection, pid: u32, number: i32, why: (LimitName, Duration)) {
+    fn end(&mut self, cookie: u64, connection: &Connection, holder: Holder, why: (LimitName, Duration)) {
         let Some(known) = self.known.get(&cookie) else { return };
+        let Holder { process, call, .. } = holder;
         let (limit, lasted) = why;
-        let (local, peer) = (known.local, known.peer);
-        let ended = Ended {
-            process: tree::named(pid),
-            peer,
-            local,
-            call: call::on(pid, number).map(str::to_owned),
-            limit,
-            lasted,
-        };
+        let ended = Ended { process, peer: known.peer, local: known.local, call, limit, lasted };
         // Before it: the program wakes at once.
         if let Some(loaded) = &self.loaded {
             loaded.ends(cookie);

@@ -212,5 +212,17 @@ pub(crate) fn numbers(socket: BorrowedFd<'_>) -> io::Result<Numbers> {
     }
     let information = information.get(..size as usize).unwrap_or_default();
     let state = information.first().copied().unwrap_or_default();
-    Numbers::parse(state, information).ok_or_else(|| io::Error::other("the system counts no bytes of connections"))
+    let numbers = Numbers::parse(state, information);
+    let numbers = numbers.ok_or_else(|| io::Error::other("the system counts no bytes of connections"))?;
+    Ok(numbers.with_queues(queued(socket, libc::FIONREAD)?, queued(socket, libc::TIOCOUTQ)?))
+}
+
+/// How many bytes wait in a queue of the socket's. Source: tcp(7), on ioctls.
+fn queued(socket: BorrowedFd<'_>, queue: libc::Ioctl) -> io::Result<u32> {
+    let mut size: c_int = 0;
+    // SAFETY: it lives through the call, and is what both requests write.
+    if unsafe { libc::ioctl(socket.as_raw_fd(), queue, &raw mut size) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(size.unsigned_abs())
 }
