@@ -259,6 +259,52 @@ fn a_report_that_nobody_reads_makes_no_limit_late() {
     assert!(text(&output.stderr).contains("not recorded"), "{output:?}");
 }
 
+#[test]
+fn what_is_loaded_is_there_in_containers_and_gone_in_the_end() {
+    // A container with its own processes and mounts; its loader says so where it does not find what it is to load.
+    let container = ["unshare", "-rUmpf", "--mount-proc", "sh", "-c", "echo $LD_PRELOAD; /bin/echo inside"];
+    if !Command::new("unshare")
+        .args(["-rUmpf", "--mount-proc", "true"])
+        .output()
+        .is_ok_and(|made| made.status.success())
+    {
+        println!("SKIP containers: unshare(1) makes none here");
+        return;
+    }
+    let (output, _) = timed(shotclock(["run", "--"].into_iter().chain(container)));
+    assert_eq!(text(&output.stderr), "");
+    let said = text(&output.stdout);
+    let (file, rest) = said.split_once('\n').unwrap();
+    assert_eq!(rest, "inside\n");
+    let begun = Instant::now();
+    // The warden leaves after the program.
+    while std::path::Path::new(file).exists() {
+        assert!(begun.elapsed() < PATIENCE, "{file}");
+        Canceller::new().pause(Duration::from_millis(5)).unwrap();
+    }
+}
+
+#[test]
+fn an_instrumented_program_starts() {
+    let source = format!("{}/run-asan-{}.c", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    let program = source.trim_end_matches(".c").to_owned();
+    std::fs::write(&source, "#include <stdio.h>\nint main(void) { puts(\"it runs\"); return 0; }\n").unwrap();
+    let built = Command::new("cc").args(["-fsanitize=address", "-o", program.as_str(), source.as_str()]).output();
+    if !built.is_ok_and(|built| built.status.success()) {
+        println!("SKIP instrumented programs: no compiler that instruments (Debian: gcc)");
+        return;
+    }
+    let (output, _) = timed(shotclock(["run", "--", program.as_str()]));
+    assert_eq!((text(&output.stdout).as_str(), output.status.code()), ("it runs\n", Some(0)), "{output:?}");
+    let mut own = shotclock(["run", "--", "sh", "-c", "echo $ASAN_OPTIONS"]);
+    let (output, _) = timed({
+        own.env("ASAN_OPTIONS", "halt_on_error=0");
+        own
+    });
+    assert_eq!(text(&output.stdout), "verify_asan_link_order=0:halt_on_error=0\n");
+    [source, program].iter().for_each(|file| std::fs::remove_file(file).unwrap());
+}
+
 /// One that reads, and says why it failed.
 const SAYS_WHY: &str = "exec 3<>{}; LC_ALL=C; read -r line <&3";
 

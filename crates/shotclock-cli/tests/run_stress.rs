@@ -133,7 +133,11 @@ fn only_what_is_due_is_ended_whatever_becomes_of_descriptors_stress() {
     let limit = LIMIT.as_secs_f64();
     let program = env::current_exe().unwrap();
     let mut command = shotclock(["run", "--json", "--timeout", &limit.to_string(), "--"]);
-    command.arg(program).args(["--exact", "--nocapture", "only_what_is_due_is_ended_whatever_becomes_of_descriptors_stress"]);
+    command.arg(program).args([
+        "--exact",
+        "--nocapture",
+        "only_what_is_due_is_ended_whatever_becomes_of_descriptors_stress",
+    ]);
     let output = command.env(INSIDE, "1").output().unwrap();
     let (out, said) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}\n{}", &said[said.len().saturating_sub(2000)..]);
@@ -149,5 +153,9 @@ fn only_what_is_due_is_ended_whatever_becomes_of_descriptors_stress() {
         near.write_all(b"x").unwrap();
         far.read_exact(&mut [0]).unwrap();
     }
-    println!("of the program's connections {} were ended; {}", ended.len(), out.lines().find(|line| line.starts_with("closed ")).unwrap_or_default());
+    println!(
+        "of the program's connections {} were ended; {}",
+        ended.len(),
+        out.lines().find(|line| line.starts_with("closed ")).unwrap_or_default()
+    );
 }

@@ -137,6 +137,7 @@ unsafe extern "C" {
     pub(crate) fn clock_gettime(clock: c_int, time: *mut timespec) -> c_int;
     pub(crate) fn setsockopt(fd: c_int, level: c_int, option: c_int, value: *const c_void, size: socklen_t) -> c_int;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
+    pub(crate) fn readlink(path: *const c_char, to: *mut c_char, size: size_t) -> ssize_t;
     pub(crate) fn mmap(
         at: *mut c_void,
         size: size_t,

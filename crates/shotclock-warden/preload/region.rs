@@ -110,18 +110,29 @@ fn map(at: usize) -> *mut Form {
     for (bytes, word) in path.chunks_mut(8).zip(&PATHS[at]) {
         bytes.copy_from_slice(&word.load(Relaxed).to_ne_bytes());
     }
-    // SAFETY: a path that ends; a descriptor of ours; a new mapping.
-    let mapped = unsafe {
-        let fd = c::open(path.as_ptr().cast(), c::O_RDWR_CLOEXEC);
-        if fd < 0 {
-            ptr::without_provenance_mut(usize::MAX)
-        } else {
-            let size = size_of::<Form>();
-            let mapped = c::mmap(ptr::null_mut(), size, c::PROT_READ_WRITE, c::MAP_SHARED, fd, 0);
-            c::syscall(c::call::CLOSE, fd);
-            mapped
-        }
-    };
+    let mapped = if is_region(&path) { map_file(&path) } else { ptr::without_provenance_mut(usize::MAX) };
     REGIONS[at].store(mapped.cast(), Release);
     mapped.cast()
+}
+
+/// Whether that is what the path leads to: in another namespace of processes it leads to a stranger's file, or nowhere.
+fn is_region(path: &[u8; PATH]) -> bool {
+    const NAME: &[u8] = b"/memfd:shotclock-run";
+    let mut name = [0u8; NAME.len()];
+    // SAFETY: a path that ends; as much room as is said.
+    let size = unsafe { c::readlink(path.as_ptr().cast(), name.as_mut_ptr().cast(), name.len()) };
+    size == NAME.len().cast_signed() && name == NAME
+}
+
+fn map_file(path: &[u8; PATH]) -> *mut c_void {
+    // SAFETY: a path that ends; a descriptor of ours; a new mapping.
+    unsafe {
+        let fd = c::open(path.as_ptr().cast(), c::O_RDWR_CLOEXEC);
+        if fd < 0 {
+            return ptr::without_provenance_mut(usize::MAX);
+        }
+        let mapped = c::mmap(ptr::null_mut(), size_of::<Form>(), c::PROT_READ_WRITE, c::MAP_SHARED, fd, 0);
+        c::syscall(c::call::CLOSE, fd);
+        mapped
+    }
 }

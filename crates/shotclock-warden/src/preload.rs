@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::event::{Event, Process};
 use crate::limits::Limits;
-use crate::system::{self, Noted, Preload, Region};
+use crate::system::{self, Loadable, Noted, Region};
 
 /// The variable that the preload reads: see its `terms.rs`.
 const TERMS: &str = "SHOTCLOCK_RUN";
@@ -17,7 +17,7 @@ const TERMS: &str = "SHOTCLOCK_RUN";
 pub(crate) struct Loaded {
     region: Region,
     // The file that programs load it from, as long as there is a warden.
-    _preload: Option<Preload>,
+    _preload: Option<Loadable>,
 }
 
 impl Loaded {
@@ -33,6 +33,8 @@ impl Loaded {
         let preload = if around.is_some() { None } else { Some(made()?) };
         if let Some(preload) = &preload {
             command.env("LD_PRELOAD", first(&preload.path(), env::var_os("LD_PRELOAD")));
+            // Else programs that are instrumented by GCC do not start with anything loaded before its library.
+            command.env("ASAN_OPTIONS", first("verify_asan_link_order=0", env::var_os("ASAN_OPTIONS")));
         }
         command.env(TERMS, terms(limits, around.as_deref(), &region.path(), system::now()));
         Ok(Some(Self { region, _preload: preload }))
@@ -53,8 +55,8 @@ impl Loaded {
     }
 }
 
-fn made() -> Result<Preload, String> {
-    let made = Preload::new().map_err(|error| format!("code cannot be run from memory: {error}"))?;
+fn made() -> Result<Loadable, String> {
+    let made = Loadable::new().map_err(|error| format!("code cannot be run from /tmp, nor from memory: {error}"))?;
     made.ok_or_else(|| "there is no library for this system".to_owned())
 }
 

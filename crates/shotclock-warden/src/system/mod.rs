@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 mod connection;
+mod loadable;
 mod process;
 mod region;
 
@@ -17,8 +18,9 @@ use std::time::Duration;
 use std::{io, ptr};
 
 pub(crate) use connection::Connection;
+pub(crate) use loadable::Loadable;
 pub(crate) use process::{End, Process, adopt_orphans, wait_for_any};
-pub(crate) use region::{Noted, Preload, Region};
+pub(crate) use region::{Noted, Region};
 
 use crate::numbers::Numbers;
 

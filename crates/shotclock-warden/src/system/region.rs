@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use std::{io, process, ptr};
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
 use form::{COOKIES, Form, NOTES, Note};
 
@@ -45,7 +45,7 @@ impl Region {
         Ok(Self { file, form, taken: 0 })
     }
 
-    /// Where programs find it.
+    /// Where programs find it, if they are in the same namespace of processes.
     pub(crate) fn path(&self) -> String {
         path(&self.file)
     }
@@ -88,41 +88,6 @@ fn text(words: &[AtomicU64]) -> String {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();
     let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(bytes).chars().filter(|each| !each.is_control()).collect()
-}
-
-/// What is loaded into programs, as a file of this process.
-pub(crate) struct Preload(OwnedFd);
-
-impl Preload {
-    /// `None` if there is none for this system.
-    pub(crate) fn new() -> io::Result<Option<Self>> {
-        const BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/preload.so"));
-        if BYTES.is_empty() {
-            return Ok(None);
-        }
-        let file = memfd_create("shotclock-preload", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-        let mut rest = BYTES;
-        while !rest.is_empty() {
-            rest = rest.get(rustix::io::write(&file, rest)?..).unwrap_or_default();
-        }
-        // What one program changed would be run by others.
-        fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
-        // SAFETY: a new mapping, gone at once: whether code may run from such a file.
-        unsafe {
-            let access = libc::PROT_READ | libc::PROT_EXEC;
-            let mapped = libc::mmap(ptr::null_mut(), BYTES.len(), access, libc::MAP_PRIVATE, file.as_raw_fd(), 0);
-            if mapped == libc::MAP_FAILED {
-                return Err(io::Error::last_os_error());
-            }
-            libc::munmap(mapped, BYTES.len());
-        }
-        Ok(Some(Self(file)))
-    }
-
-    /// Where the loader finds it.
-    pub(crate) fn path(&self) -> String {
-        path(&self.0)
-    }
 }
 
 fn path(file: &OwnedFd) -> String {
