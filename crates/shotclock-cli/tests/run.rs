@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use programs::{PATIENCE, Program, connect, shotclock, text};
@@ -190,6 +190,26 @@ fn signals_are_passed_on_and_the_programs_answer_counts() {
         run.signal(name);
         assert_eq!(run.exit().signal(), Some(number), "{name}");
     }
+}
+
+#[test]
+fn a_terminal_that_goes_away_takes_the_program_with_it() {
+    // script(1) makes a terminal, in whose session the command comes first, and which goes with it.
+    let command = format!("exec {} run -- sh -c 'echo $$ is there; sleep 60'", env!("CARGO_BIN_EXE_shotclock"));
+    let mut script = Command::new("script");
+    script.args(["-qfc", command.as_str(), "/dev/null"]).env("SHELL", "/bin/sh");
+    script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut script = Program::start(script);
+    let said = script.next_data();
+    let program = format!("/proc/{}", said.split_whitespace().next().unwrap());
+    assert!(std::path::Path::new(&program).exists(), "{said}");
+    script.signal("KILL");
+    let begun = Instant::now();
+    while std::path::Path::new(&program).exists() {
+        assert!(begun.elapsed() < PATIENCE, "the program is there");
+        Canceller::new().pause(Duration::from_millis(5)).unwrap();
+    }
+    script.exit();
 }
 
 #[test]

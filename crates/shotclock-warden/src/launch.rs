@@ -79,8 +79,8 @@ fn pass_on(held: &Held, pid: i32) -> Result<(), Error> {
         loop {
             // It can only be interrupted.
             let Ok(sent) = held.next() else { continue };
-            if sent.by_process {
-                let _ = program.send(sent.signal);
+            for signal in sent.passed_on() {
+                let _ = program.send(*signal);
             }
         }
     };

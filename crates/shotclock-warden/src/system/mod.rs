@@ -101,15 +101,31 @@ impl Held {
         }
         // SAFETY: made of zeroes, and written by the call.
         let code = unsafe { information.assume_init() }.si_code;
-        // Those of a terminal come from the system, and to the whole group.
         Ok(Sent { signal, by_process: code <= 0 })
     }
 }
 
-/// A signal, and whether a process sent it.
+/// A signal, and whether a process sent it, or the system.
 pub(crate) struct Sent {
     pub(crate) signal: c_int,
-    pub(crate) by_process: bool,
+    by_process: bool,
+}
+
+impl Sent {
+    /// The signals by which another process hears of it too.
+    pub(crate) fn passed_on(&self) -> &[c_int] {
+        // SAFETY: it has no preconditions.
+        let leads_session = || unsafe { libc::getsid(0) == libc::getpid() };
+        if self.by_process {
+            std::slice::from_ref(&self.signal)
+        } else if self.signal == libc::SIGHUP && leads_session() {
+            // The terminal has gone, which is said to who leads its session alone, in two words.
+            &[libc::SIGHUP, libc::SIGCONT]
+        } else {
+            // Those of a terminal go to the whole group.
+            &[]
+        }
+    }
 }
 
 /// Which of the two a process is after a fork.
