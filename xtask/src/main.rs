@@ -14,6 +14,7 @@ mod msrv;
 mod needs;
 mod nextest;
 mod preload;
+mod programs;
 mod promises;
 mod python;
 mod pythons;
@@ -65,6 +66,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Try every operation that can block at every fault that can befall it, beside other sockets
     Matrix(matrix::Arguments),
+    /// Run real programs at peers that leave them waiting, under `shotclock run`
+    Programs(programs::Arguments),
     /// Run every fuzz target for a while
     Fuzz(fuzz::Arguments),
     /// Run the core's wake-up tests under ThreadSanitizer
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Chore::Release(arguments) => release::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Matrix(arguments) => matrix::run(&arguments),
+        Chore::Programs(arguments) => programs::run(&arguments),
         Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Sanitize => sanitize::run(),
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Failure, conformance, msrv, run, systems};
+use crate::{Failure, conformance, msrv, programs, run, systems};
 
 /// Programs that tests start, each with its package.
 const PROGRAMS: [(&str, &str); 7] = [
@@ -58,7 +58,7 @@ fn install(missing: &[Missing]) -> Result<(), Failure> {
 pub(crate) fn missing() -> Vec<Missing> {
     let mut missing = Vec::new();
     let mut need = |is_there: bool, package: &str, without| {
-        if !is_there {
+        if !is_there && !missing.iter().any(|missing: &Missing| missing.package == package) {
             missing.push(Missing { package: package.to_owned(), without });
         }
     };
@@ -68,6 +68,9 @@ pub(crate) fn missing() -> Vec<Missing> {
     need(has_databases(), "netbase", "services and protocols by name");
     for (program, package) in PROGRAMS {
         need(run::is_on_path(program), package, "the tests that use it");
+    }
+    for (program, package) in programs::needs() {
+        need(run::is_on_path(&program), &package, "the trials of real programs");
     }
     if let Some(package) = conformance::package_of_tests() {
         need(false, &package, "CPython's own tests");

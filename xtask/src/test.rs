@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::conformance::{self, Core};
 use crate::nextest::Nextest;
 use crate::summary::{self, Totals};
-use crate::{Failure, needs, python, run, skips, systems, workspace};
+use crate::{Failure, needs, programs, python, run, skips, systems, workspace};
 
 /// A whole runner may take so long before it is ended, in seconds: the watchdog of those that have none per test.
 const RUNNER_LIMIT: u32 = 2400;
@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     });
     report.part("documentation examples", |report, name| documentation_examples(name, report));
     other_systems(&mut report);
+    report.part("real programs", |report, name| real_programs(name, &target, report));
     if arguments.no_python {
         report.skip("python", "--no-python");
     } else if let Some(why) = needs::no_python() {
@@ -100,6 +101,15 @@ fn other_systems(report: &mut Report) {
             Ok(())
         });
     }
+}
+
+fn real_programs(name: &str, target: &Path, report: &mut Report) -> Result<(), Failure> {
+    if !run::is_on_path("python3") {
+        report.skip(name, "python3 is not installed");
+        return Ok(());
+    }
+    report.add(name, &programs::short(target)?);
+    Ok(())
 }
 
 fn python_tests(name: &str, target: &Path, report: &mut Report) -> Result<(), Failure> {

@@ -36,6 +36,8 @@ pub(crate) struct Warden<T> {
     next_list: Instant,
     /// When those that are being made are asked for next.
     next_making: Instant,
+    /// Before that none is due: with many connections, looking at each takes longer than asking the system.
+    none_before: Option<Instant>,
     /// Processes of which it was told that nothing can be done.
     hidden: HashSet<u32>,
 }
@@ -76,7 +78,9 @@ impl<T: Tell> Warden<T> {
         told: T,
     ) -> Self {
         let (now, known, hidden) = (Instant::now(), HashMap::new(), HashSet::new());
-        Self { root, limits, exempt, told, loaded, diag, known, listed: now, next_list: now, next_making: now, hidden }
+        let (listed, next_list, next_making) = (now, now, now);
+        let none_before = None;
+        Self { root, limits, exempt, told, loaded, diag, known, listed, next_list, next_making, none_before, hidden }
     }
 
     /// Ends what is due, and gives when to come next; `None` where no connection has a limit.
@@ -92,14 +96,23 @@ impl<T: Tell> Warden<T> {
             self.list_making();
             self.next_making = now + making_each;
         }
+        self.end_due();
+        let next = self.next_list.min(self.next_making);
+        Some(self.none_before.map_or(next, |due| due.min(next)))
+    }
+
+    /// Ends what is due.
+    fn end_due(&mut self) {
         let now = Instant::now();
+        if self.none_before.is_none_or(|due| due > now) {
+            return;
+        }
         let due: HashSet<u64> =
             self.known.iter().filter(|(_, known)| self.is_due(known, now)).map(|(cookie, _)| *cookie).collect();
         if !due.is_empty() {
             self.end_those_of_ours(&due);
         }
-        let next = self.known.values().filter_map(|known| self.due(known)).min();
-        Some(next.into_iter().fold(self.next_list.min(self.next_making), Instant::min))
+        self.none_before = self.known.values().filter_map(|known| self.due(known)).min();
     }
 
     /// Ends all connections beneath `root`.
@@ -183,7 +196,11 @@ impl<T: Tell> Warden<T> {
             }
             None => (Silence::new(numbers, now, self.listed), None),
         };
-        self.known.insert(cookie, Known { inode, local, peer, is_accepted, silence, left_until });
+        let known = Known { inode, local, peer, is_accepted, silence, left_until };
+        let due = self.due(&known);
+        // Those that are not known any more count until they were due: nobody looks for them alone.
+        self.none_before = self.none_before.into_iter().chain(due).min();
+        self.known.insert(cookie, known);
     }
 
     fn is_due(&self, known: &Known, now: Instant) -> bool {
