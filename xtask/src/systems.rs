@@ -166,6 +166,8 @@ fn cargo(system: &System, compiler: &Compiler, word: &str) -> Result<Command, Fa
     cargo.env("RUSTC", compiler.program("rustc")).env("RUSTDOC", compiler.program("rustdoc"));
     // A compiler that is not the newest may do unstable things by that, as building the standard library.
     cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
+    // Before those of one target cargo takes those of all, of which the caller may have some.
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     for (name, value) in [("LINKER", linker), ("RUSTFLAGS", &flags), ("RUNNER", &system.runner.join(" "))] {
         if !value.is_empty() {
             cargo.env(variable(system.target, name), value);
