@@ -133,7 +133,7 @@ fn run_tests(system: &System, compiler: &Compiler) -> Result<run::Output, Failur
         // Not by `check`, which would have the standard library compiled twice.
         run::check(cargo(system, compiler, "build")?.args(packages(system.checked)).arg("--all-features"))?;
     }
-    if system.suites.contains(&"--tests") {
+    if system.suites.contains(&"--test=examples_with_others") {
         // Some of them start the examples.
         run::check(cargo(system, compiler, "build")?.args(["--package=shotclock", "--all-features", "--examples"]))?;
     }

@@ -279,7 +279,7 @@ fn every_mode_has_an_example_that_starts() {
         let words: Vec<&str> = example.split_whitespace().collect();
         let kept = words.chunks(2).filter(|pair| !["--content", "--port", "--for"].contains(&pair[0]));
         let kept: Vec<&str> = kept.flatten().copied().collect();
-        let (output, code) = run(&format!("faults {mode} {} --for 0.01", kept.join(" ")));
+        let (output, code) = run(&format!("faults {mode} {} --for 0.05", kept.join(" ")));
         assert_eq!(code, 0, "{mode}: {}", text(&output.stderr));
     }
 }
