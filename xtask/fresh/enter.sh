@@ -8,6 +8,13 @@ shift 2
 mkdir -p "$folder/opt/rust"
 mount --bind "$folder" "$folder"
 mount --bind -o ro "$toolchain" "$folder/opt/rust"
+# Places of this machine that are there, too, one after the other with colons between.
+IFS=:
+for place in ${SHOWN:-}; do
+    mkdir -p "$folder$place"
+    mount --bind "$place" "$folder$place"
+done
+unset IFS
 mount -t proc proc "$folder/proc"
 mount --rbind /sys "$folder/sys"
 mount --rbind /dev "$folder/dev"

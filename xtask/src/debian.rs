@@ -24,6 +24,11 @@ const PROXIES: &str = "_proxy";
 /// Names a folder of this machine, which is not in there.
 const FOLDER_OF_WHEELS: &str = "PIP_FIND_LINKS";
 
+/// To make one may take so long, in seconds.
+const MAKE_LIMIT: u32 = 3600;
+/// Written last: with what it was made.
+const MADE: &str = "etc/made-with";
+
 /// A Debian in a folder.
 pub(crate) struct Debian {
     folder: PathBuf,
@@ -32,6 +37,16 @@ pub(crate) struct Debian {
 impl Debian {
     /// The one in this folder, made first if nothing is there.
     pub(crate) fn in_folder(folder: &Path, suite: &str, packages: &[&str]) -> Result<Self, Failure> {
+        Self::in_folder_within(folder, suite, packages, MAKE_LIMIT)
+    }
+
+    /// The same; to make it may take so many seconds. What was made by half is gone afterwards.
+    pub(crate) fn in_folder_within(
+        folder: &Path,
+        suite: &str,
+        packages: &[&str],
+        seconds: u32,
+    ) -> Result<Self, Failure> {
         for (program, package) in [("debootstrap", "debootstrap"), ("unshare", "util-linux")] {
             if !run::is_installed(program, ["--version"]) {
                 return Err(format!("{program} is needed: apt-get install {package}").into());
@@ -39,10 +54,16 @@ impl Debian {
         }
         fs::create_dir_all(folder)?;
         let folder = folder.canonicalize()?;
-        if !folder.join("etc/debian_version").exists() {
+        if !folder.join(MADE).exists() {
             let mut make = run::command("debootstrap", ["--variant=minbase"]);
             make.arg(format!("--include={}", packages.join(","))).arg(suite).arg(&folder);
-            run::check(&mut make)?;
+            if let Err(failure) = run::check(&mut run::bounded(seconds, &make)) {
+                // It mounts /proc there for as long as it runs.
+                let _ = run::command("umount", []).arg(folder.join("proc")).status();
+                fs::remove_dir_all(&folder)?;
+                return Err(failure);
+            }
+            fs::write(folder.join(MADE), packages.join("\n"))?;
         }
         let debian = Self { folder };
         debian.hand_on()?;

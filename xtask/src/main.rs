@@ -12,6 +12,7 @@ mod lint;
 mod matrix;
 mod msrv;
 mod needs;
+mod newest;
 mod nextest;
 mod preload;
 mod programs;

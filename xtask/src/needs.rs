@@ -75,6 +75,7 @@ pub(crate) fn missing() -> Vec<Missing> {
     if let Some(package) = conformance::package_of_tests() {
         need(false, &package, "CPython's own tests");
     }
+    need(run::is_on_path("debootstrap"), "debootstrap", "our tests on the newest Python");
     systems::missing_packages().into_iter().for_each(|package| need(false, package, "tests on other systems"));
     missing
 }
@@ -111,6 +112,11 @@ pub(crate) fn has_databases() -> bool {
 
 fn can_make_environments() -> bool {
     run::is_installed("python3", ["-c", "import ensurepip, venv"])
+}
+
+/// The packages of the programs that tests start.
+pub(crate) fn packages_of_programs() -> impl Iterator<Item = &'static str> {
+    PROGRAMS.iter().map(|(_, package)| *package)
 }
 
 fn packages(missing: &[Missing]) -> Vec<&str> {

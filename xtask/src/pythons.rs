@@ -1,17 +1,19 @@
 //! `cargo xtask pythons`: the newest interpreters, out of Debian's unstable suite, and our wheel in them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::debian::Debian;
-use crate::{Failure, python, run, workspace};
+use crate::{Failure, needs, python, run, workspace};
 
 const SUITE: &str = "sid";
 const VERSIONS: [&str; 2] = ["3.14", "3.15"];
 /// What each does then.
 const PROGRAM: &str = "xtask/fresh/newest.py";
+/// To make the Debian may take so long, in seconds.
+const FETCH_LIMIT: u32 = 3600;
 /// In the folder of the Debian.
-const WHEELS: &str = "/root/wheels";
+pub(crate) const WHEELS: &str = "/root/wheels";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -23,20 +25,32 @@ pub(crate) struct Arguments {
 /// Installs the wheel there, runs pytest with all warnings as errors, and measures what a start costs. Fails where one
 /// of them does.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let packages: Vec<String> =
-        VERSIONS.iter().flat_map(|v| [format!("python{v}"), format!("python{v}-venv")]).collect();
-    let packages: Vec<&str> = packages.iter().map(String::as_str).chain(["ca-certificates", "netbase"]).collect();
-    let debian = Debian::in_folder(&arguments.fetch, SUITE, &packages)?;
+    let debian = debian_within(&arguments.fetch, FETCH_LIMIT)?;
     fs::copy(workspace::root().join(PROGRAM), debian.inside("/root/newest.py"))?;
+    put_wheel(&debian, &workspace::target()?)?;
+    let failed: Vec<&str> = VERSIONS.into_iter().filter(|version| tried(&debian, version).is_err()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed on Python {}", failed.join(", ")).into()) }
+}
+
+/// The Debian in this folder, with these interpreters and the programs that tests start; if it is not there it is made, in
+/// so many seconds.
+pub(crate) fn debian_within(folder: &Path, seconds: u32) -> Result<Debian, Failure> {
+    let pythons = VERSIONS.iter().flat_map(|version| [format!("python{version}"), format!("python{version}-venv")]);
+    let programs = ["ca-certificates", "netbase"].into_iter().chain(needs::packages_of_programs()).map(str::to_owned);
+    let packages: Vec<String> = pythons.chain(programs).collect();
+    let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+    Debian::in_folder_within(folder, SUITE, &packages, seconds)
+}
+
+/// Our wheel, as the sources are now, in the folder for it and alone there.
+pub(crate) fn put_wheel(debian: &Debian, target: &Path) -> Result<(), Failure> {
     let wheels = debian.inside(WHEELS);
     // An older wheel beside the new one would be installed too.
     if wheels.exists() {
         fs::remove_dir_all(&wheels)?;
     }
     fs::create_dir_all(&wheels)?;
-    python::wheel(&workspace::target()?, &wheels)?;
-    let failed: Vec<&str> = VERSIONS.into_iter().filter(|version| tried(&debian, version).is_err()).collect();
-    if failed.is_empty() { Ok(()) } else { Err(format!("failed on Python {}", failed.join(", ")).into()) }
+    python::wheel(target, &wheels)
 }
 
 fn tried(debian: &Debian, version: &str) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::conformance::{self, Core};
+use crate::newest::{self, Newest};
 use crate::nextest::Nextest;
 use crate::summary::{self, Totals};
 use crate::{Failure, needs, programs, python, run, skips, systems, workspace};
@@ -12,11 +13,17 @@ use crate::{Failure, needs, programs, python, run, skips, systems, workspace};
 /// A whole runner may take so long before it is ended, in seconds: the watchdog of those that have none per test.
 const RUNNER_LIMIT: u32 = 2400;
 
+/// The part on the newest Python.
+const NEWEST: &str = "Python, the newest";
+
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Leave out the Python tests
     #[arg(long)]
     no_python: bool,
+    /// Only our own tests on the newest Python, which Debian's unstable suite has
+    #[arg(long)]
+    newest: bool,
 }
 
 /// What all runners said together.
@@ -33,6 +40,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let target = workspace::target()?;
     needs::announce(&needs::missing());
     let mut report = Report::default();
+    if arguments.newest {
+        report.part(NEWEST, |report, name| newest_python_tests(name, &target, report));
+        return report.conclude(&mut std::io::stdout());
+    }
     report.part("Rust, default features of the core", |report, name| {
         rust_tests(name, &["--package=shotclock"], &target, report)
     });
@@ -49,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         report.skip("conformance", why);
     } else {
         report.part("Python", |report, name| python_tests(name, &target, report));
+        report.part(NEWEST, |report, name| newest_python_tests(name, &target, report));
         report.part("CPython's tests", |report, name| conformance_tests(name, &target, report));
     }
     report.conclude(&mut std::io::stdout())
@@ -113,10 +125,23 @@ fn real_programs(name: &str, target: &Path, report: &mut Report) -> Result<(), F
 }
 
 fn python_tests(name: &str, target: &Path, report: &mut Report) -> Result<(), Failure> {
-    // pytest would test what was built last time.
-    run::check(&mut run::cargo(["build", "--workspace", "--all-features", "--bins", "--examples"]))?;
+    build_programs()?;
     let pytest = python::pytest(target)?;
     report.add(name, &run::tee(&mut run::bounded(RUNNER_LIMIT, &pytest))?);
+    Ok(())
+}
+
+/// Without this pytest would test what was built last time.
+fn build_programs() -> Result<(), Failure> {
+    run::check(&mut run::cargo(["build", "--workspace", "--all-features", "--bins", "--examples"]))
+}
+
+fn newest_python_tests(name: &str, target: &Path, report: &mut Report) -> Result<(), Failure> {
+    build_programs()?;
+    match newest::tests(target)? {
+        Newest::Tests(tests) => report.add(name, &run::tee(&mut run::bounded(RUNNER_LIMIT, &tests))?),
+        Newest::Unavailable(why) => report.skip("newest-python", &why),
+    }
     Ok(())
 }
 
