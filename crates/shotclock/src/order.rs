@@ -333,6 +333,7 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn families_and_lengths_are_named() {
         let error = inet_ntop(Family::NETLINK, &[]).unwrap_err();

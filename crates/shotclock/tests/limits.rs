@@ -19,8 +19,12 @@ use shotclock::{
 };
 
 #[cfg(unix)]
-use libc::{ECONNREFUSED, EISCONN};
+use libc::{EAGAIN, ECONNREFUSED, EINPROGRESS, EISCONN};
 /// Winsock's.
+#[cfg(windows)]
+const EAGAIN: i32 = 10035;
+#[cfg(windows)]
+const EINPROGRESS: i32 = 10036;
 #[cfg(windows)]
 const ECONNREFUSED: i32 = 10061;
 #[cfg(windows)]
@@ -78,7 +82,7 @@ fn connect_ends_in_time_and_goes_on_when_asked_again() {
     times_out(LIMIT, || client.connect(full.address));
     let error = times_out(LIMIT, || client.connect(full.address));
     assert_eq!(error.target(), Some(&*full.address.to_string()));
-    assert_eq!(client.connect_ex(full.address).unwrap(), 11, "EAGAIN, as in Python");
+    assert_eq!(client.connect_ex(full.address).unwrap(), EAGAIN, "EAGAIN, as in Python");
     // Room in the queue: the same attempt succeeds, at the system's next try.
     for _ in 0..2 {
         full.listener.within(Duration::from_secs(10)).accept().unwrap();
@@ -138,6 +142,7 @@ fn a_sip_does_not_stretch_sendall() {
     reader.join().unwrap();
 }
 
+#[cfg(unix)]
 #[test]
 fn formatted_text_is_one_call_with_one_limit() {
     // The peer takes each piece within the limit, and all of them long after it.
@@ -256,7 +261,7 @@ fn zero_is_one_try_and_none_is_for_ever() {
     let full = full_backlog();
     let connecting = Socket::new(Family::INET, Kind::STREAM).unwrap();
     connecting.set_nonblocking(true);
-    assert_eq!(connecting.connect_ex(full.address).unwrap(), 115, "EINPROGRESS, as in Python");
+    assert_eq!(connecting.connect_ex(full.address).unwrap(), EINPROGRESS, "EINPROGRESS, as in Python");
     client.set_timeout(Duration::from_secs(100 * 365 * 86400));
     server.sendall(b"y").unwrap();
     assert_eq!(client.recv(1).unwrap(), b"y");

@@ -67,7 +67,9 @@ fn numeric_hosts() {
         let found = lookup.getaddrinfo("::1", None, &STREAM).unwrap();
         assert!(matches!(&found[0].address, Address::V6(address) if address.ip().is_loopback() && address.port() == 0));
         let any_kind = lookup.getaddrinfo("127.0.0.1", "80", &AddressInfoHints::default()).unwrap();
-        assert!(any_kind.len() > 1 && any_kind.iter().all(|info| v4(&info.address).unwrap().1 == 80));
+        assert!(
+            (any_kind.len() > 1 || cfg!(windows)) && any_kind.iter().all(|info| v4(&info.address).unwrap().1 == 80)
+        );
     }
 }
 

@@ -13,18 +13,27 @@ pub(crate) enum Linker {
     /// musl's wrapper of the C compiler, and LLVM's unwinder: what GCC has in its place asks for a newer C library's
     /// functions, without which each panic is the program's end.
     Musl,
+    /// mingw's C compiler; wine is given a folder of its own, and a library that it lacks.
+    Mingw,
 }
 
 /// LLVM's unwinder, of any version.
 const UNWINDER: &str = "/usr/lib/llvm-*/lib/libunwind.a";
 /// What it asks for beside that.
 const ADDED: &str = "xtask/systems/fprintf_chk.c";
+/// What Rust's standard library asks Windows for, and Wine 8 has not.
+const RANDOM: &str = "xtask/systems/bcryptprimitives.c";
+const MINGW: &str = "x86_64-w64-mingw32-gcc";
 
 impl Linker {
     /// The program, and what rustc is told besides. What that needs is put into the folder.
     pub(crate) fn prepare(&self, folder: &Path) -> Result<(&'static str, String), Failure> {
         match self {
             Self::Program(program) => Ok((program, String::new())),
+            Self::Mingw => {
+                add_library(folder)?;
+                Ok((MINGW, String::new()))
+            }
             Self::Musl => {
                 let unwinder = unwinder(&folder.join("unwinder"))?;
                 let flags = format!("-Clink-self-contained=no -Lnative={}", unwinder.display());
@@ -32,6 +41,19 @@ impl Linker {
             }
         }
     }
+}
+
+/// Puts Wine's missing library beside the programs, where they look for it first.
+fn add_library(folder: &Path) -> Result<(), Failure> {
+    let debug = folder.join("x86_64-pc-windows-gnu").join("debug");
+    for place in [debug.clone(), debug.join("deps"), debug.join("examples")] {
+        let library = place.join("bcryptprimitives.dll");
+        if !library.exists() {
+            fs::create_dir_all(&place)?;
+            run::check(run::command(MINGW, ["-shared", "-O2", RANDOM, "-ladvapi32", "-o"]).arg(library))?;
+        }
+    }
+    Ok(())
 }
 
 fn unwinder(folder: &Path) -> Result<PathBuf, Failure> {

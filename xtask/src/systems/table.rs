@@ -134,4 +134,30 @@ pub(crate) const SYSTEMS: &[System] = &[
             ("run, run_lookups", "what `shotclock run` loads into programs would be musl's, and theirs is glibc"),
         ],
     },
+    System {
+        target: "x86_64-pc-windows-gnu",
+        standing: Standing::Emulated,
+        needs: &[("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"), ("/usr/lib/wine/wine64", "wine64")],
+        linker: Linker::Mingw,
+        runner: &["/usr/lib/wine/wine64"],
+        checked: &[],
+        linked: &["shotclock"],
+        suites: WINDOWS_SUITES,
+        left_out: &[
+            (
+                "a_lingering_close_is_bounded",
+                "Wine's server itself waits while a connection lingers, and all programs with it",
+            ),
+            ("a_scope_ends_every_send", "as above, at its end"),
+            (
+                "the_count_of_open_scopes",
+                "with mingw a thread's values go in any order: a forgotten guard stays counted",
+            ),
+            ("tests/closing.rs, wake_stress.rs", "they count descriptors, fork, or fill queues of local sockets"),
+            ("tests/sockets.rs", "half of them are of local sockets, control messages and descriptors"),
+        ],
+    },
 ];
+
+const WINDOWS_SUITES: &[&str] =
+    &["--lib", "--test=ending", "--test=limits", "--test=scopes", "--test=files", "--test=names"];

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::*;
 use crate::dial::{ServerBuilder, create_server};
 use crate::error::LimitKind;
+use crate::sys::Errno;
 use crate::wait::DeadlineScope;
 
 const PAUSE: Duration = Duration::from_millis(60);
@@ -161,7 +162,11 @@ fn every_failure_is_told_in_the_order_of_the_addresses() {
     let error = connect(&connector, &[one, ipv6, two]).unwrap_err();
     assert_eq!((error.is_timeout(), error.attempts().len()), (false, 3), "{error}");
     let codes = error.attempts().iter().map(Error::raw_os_error).collect::<Vec<_>>();
-    assert_eq!((codes[0], codes[2]), (Some(111), Some(111)), "{error}");
+    assert_eq!(
+        (codes[0], codes[2]),
+        (Some(Errno::CONNREFUSED.raw_os_error()), Some(Errno::CONNREFUSED.raw_os_error())),
+        "{error}"
+    );
     assert_eq!(error.attempts()[0].target(), Some(&*one.to_string()));
     assert!(!error.attempts()[1].is_timeout(), "no IPv6 from an IPv4 address: {error}");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
@@ -254,12 +259,16 @@ fn a_shortage_that_stays_ends_with_the_time_and_is_told() {
     race.give_up(|to, _| Error::new("connect", Reason::WouldBlock).to(Address::from_sockaddr(to)));
     let failures = race.into_failures();
     assert_eq!(failures.len(), 2, "{failures:?}");
-    assert_eq!((failures[0].is_would_block(), failures[1].raw_os_error()), (true, Some(24)), "{failures:?}");
+    assert_eq!(
+        (failures[0].is_would_block(), failures[1].raw_os_error()),
+        (true, Some(Errno::MFILE.raw_os_error())),
+        "{failures:?}"
+    );
     // Without an end to wait for it is final where nothing else is under way.
     let mut race = scarce_race(&[elsewhere, elsewhere], || false);
     assert!(run(&mut race, FAR).unwrap().is_none());
     let numbers: Vec<_> = race.into_failures().iter().map(Error::raw_os_error).collect();
-    assert_eq!(numbers, [Some(24); 2]);
+    assert_eq!(numbers, [Some(Errno::MFILE.raw_os_error()); 2]);
 }
 
 #[test]

@@ -34,6 +34,7 @@
 
 pub(crate) mod address;
 mod alarm;
+#[cfg_attr(windows, allow(dead_code, reason = "there are no control messages"))]
 mod control;
 mod lookup;
 

@@ -108,7 +108,8 @@ pub fn in_own_process(test: &str) -> bool {
 /// `cargo xtask systems` does that.
 pub fn own_program() -> std::process::Command {
     let program = std::env::current_exe().unwrap();
-    let runner = std::env::var("SHOTCLOCK_TEST_RUNNER").unwrap_or_default();
+    // Wine runs what its programs start.
+    let runner = if cfg!(windows) { String::new() } else { std::env::var("SHOTCLOCK_TEST_RUNNER").unwrap_or_default() };
     let mut words = runner.split_whitespace();
     let Some(runner) = words.next() else { return std::process::Command::new(program) };
     let mut command = std::process::Command::new(runner);

@@ -80,7 +80,12 @@ pub(crate) fn connect(fd: NonBlocking<'_>, address: &SockAddr) -> Result<(), Err
     let connecting = fd.0.owner().map(|owner| &owner.is_connecting);
     if connecting.is_some_and(|connecting| connecting.load(Ordering::Acquire)) {
         take_error(fd.0)?;
-        return Err(if getpeername(fd.0).is_ok() { Errno::ISCONN } else { Errno::ALREADY });
+        if getpeername(fd.0).is_err() {
+            return Err(Errno::ALREADY);
+        }
+        // As other systems do, the next call is told that a connection is made; those after it, that there is one.
+        forget_attempt(fd.0);
+        return Ok(());
     }
     let outcome = match connect_and_wait(fd.0, address) {
         // Under Wine the first one after a failure says no more than that there was one.

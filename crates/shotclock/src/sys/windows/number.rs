@@ -54,9 +54,9 @@ pub(crate) fn describe(errno: Errno) -> String {
 }
 
 macro_rules! errors {
-    ($($(#[$doc:meta])* $name:ident = $number:expr;)*) => {
+    ($($(#[$given:meta])* $name:ident = $number:expr;)*) => {
         impl Errno {
-            $($(#[$doc])* pub(crate) const $name: Self = Self($number as i32);)*
+            $($(#[$given])* pub(crate) const $name: Self = Self($number as i32);)*
         }
     };
 }
@@ -68,6 +68,8 @@ errors! {
     /// The handle is closed, or was no socket's.
     BADF = w::WSAENOTSOCK;
     CONNABORTED = w::WSAECONNABORTED;
+    #[cfg(test)]
+    CONNREFUSED = w::WSAECONNREFUSED;
     CONNRESET = w::WSAECONNRESET;
     HOSTDOWN = w::WSAEHOSTDOWN;
     HOSTUNREACH = w::WSAEHOSTUNREACH;

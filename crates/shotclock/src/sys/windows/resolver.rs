@@ -74,11 +74,20 @@ fn record(entry: &w::ADDRINFOW) -> Option<AddressRecord> {
     Some(AddressRecord {
         family: entry.ai_family,
         kind: entry.ai_socktype,
-        protocol: entry.ai_protocol,
+        protocol: protocol_of(entry),
         // SAFETY: ai_canonname is null or a string of the list, which the caller keeps.
         canonical_name: unsafe { text_of_wide(entry.ai_canonname) },
         address: SockAddr::new(bytes)?,
     })
+}
+
+/// The protocol that a socket of this kind has, where Windows leaves it open.
+fn protocol_of(entry: &w::ADDRINFOW) -> i32 {
+    match (entry.ai_protocol, entry.ai_socktype) {
+        (0, w::SOCK_STREAM) => w::IPPROTO_TCP,
+        (0, w::SOCK_DGRAM) => w::IPPROTO_UDP,
+        (protocol, _) => protocol,
+    }
 }
 
 /// GetNameInfoW: host and service.
