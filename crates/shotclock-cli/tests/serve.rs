@@ -119,10 +119,10 @@ fn an_interrupt_ends_the_wait_at_the_cap() {
     assert_eq!(server.exit().code(), Some(0));
 }
 
-/// The shell sets the limit, hard and soft, so that the server cannot raise it again.
 /// The C library's words for EMFILE.
 const TOO_MANY: &str = if cfg!(target_env = "musl") { "No file descriptors available" } else { "Too many open files" };
 
+/// The shell sets the limit, hard and soft, so that the server cannot raise it again.
 #[test]
 fn out_of_descriptors_it_serves_on_and_accepts_again() {
     let mut command = std::process::Command::new("sh");
