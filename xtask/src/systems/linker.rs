@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::need;
-use crate::{Failure, run};
+use crate::{Failure, run, workspace};
 
 /// How programs are linked.
 pub(crate) enum Linker {
@@ -15,8 +15,12 @@ pub(crate) enum Linker {
     Musl,
     /// mingw's C compiler; wine is given a folder of its own, and a library that it lacks.
     Mingw,
+    /// zig, which has other systems' C libraries by name, by cargo-zigbuild. Both are pip's to install.
+    Zig,
 }
 
+/// zig and what has cargo use it, pinned: 440 MB.
+const PROGRAMS: &str = "xtask/systems/requirements.txt";
 /// LLVM's unwinder, of any version.
 const UNWINDER: &str = "/usr/lib/llvm-*/lib/libunwind.a";
 /// What it asks for beside that.
@@ -39,7 +43,28 @@ impl Linker {
                 let flags = format!("-Clink-self-contained=no -Lnative={}", unwinder.display());
                 Ok(("musl-gcc", flags))
             }
+            Self::Zig => Ok(("", String::new())),
         }
+    }
+
+    /// The word that has cargo build programs.
+    pub(crate) fn build(&self) -> &'static str {
+        if matches!(self, Self::Zig) { "zigbuild" } else { "build" }
+    }
+
+    /// The folder of the programs that this needs beside the system's; they are installed first if they are not there.
+    pub(crate) fn programs(&self) -> Result<Option<PathBuf>, Failure> {
+        if !matches!(self, Self::Zig) {
+            return Ok(None);
+        }
+        let folder = workspace::target()?.join("systems").join("zig");
+        let programs = folder.join("bin");
+        if !programs.join("cargo-zigbuild").exists() {
+            run::check(run::command("python3", ["-m", "venv"]).arg(&folder))?;
+            let pip = programs.join("pip");
+            run::check(&mut run::command(&pip.to_string_lossy(), ["install", "--quiet", "--requirement", PROGRAMS]))?;
+        }
+        Ok(Some(programs))
     }
 }
 

@@ -11,7 +11,6 @@ pub(crate) enum Standing {
     /// Its tests run, by a program that stands for the processor or the system.
     Emulated,
     /// It compiles and links, and nobody has seen it run.
-    #[allow(dead_code, reason = "said of systems that only a table has")]
     Linked,
 }
 
@@ -40,7 +39,7 @@ pub(crate) struct System {
     pub(crate) checked: &'static [&'static str],
     /// The crates whose programs are linked, and whose tests are run.
     pub(crate) linked: &'static [&'static str],
-    /// Which of their tests: cargo's words.
+    /// Which of their tests, or, where none is run, of their examples: cargo's words.
     pub(crate) suites: &'static [&'static str],
     /// Tests of these that are not run there, and suites that are not among them, each with the reason.
     pub(crate) left_out: &'static [(&'static str, &'static str)],
@@ -156,6 +155,29 @@ pub(crate) const SYSTEMS: &[System] = &[
             ("tests/closing.rs, wake_stress.rs", "they count descriptors, fork, or fill queues of local sockets"),
             ("tests/sockets.rs", "half of them are of local sockets, control messages and descriptors"),
         ],
+    },
+    System {
+        target: "aarch64-apple-darwin",
+        standing: Standing::Linked,
+        needs: &[("python3", "python3-venv")],
+        linker: Linker::Zig,
+        runner: &[],
+        // The command asks macOS for its certificates: to link that takes Apple's SDK.
+        checked: &["shotclock-cli"],
+        linked: &["shotclock"],
+        suites: &["--example=echo_tcp_client", "--example=close_from_another_thread"],
+        left_out: &[],
+    },
+    System {
+        target: "x86_64-unknown-freebsd",
+        standing: Standing::Linked,
+        needs: &[("python3", "python3-venv")],
+        linker: Linker::Zig,
+        runner: &[],
+        checked: &[],
+        linked: &["shotclock", "shotclock-cli"],
+        suites: &["--example=echo_tcp_client", "--example=close_from_another_thread"],
+        left_out: &[],
     },
 ];
 
