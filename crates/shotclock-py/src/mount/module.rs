@@ -413,7 +413,7 @@ fn of_peers() -> Vec<PyMethodDef> {
             faults::start_peer,
             METH_VARARGS,
             c"start_peer(mode, amount, content, when_asked, host, port, skip, take, every, seed, \
-              max_connections, max_bytes, /)\n--\n\nA misbehaving peer, and where it listens.",
+              max_connections, max_bytes, to_host, to_port, side, /)\n--\n\nA misbehaving peer, and where it listens.",
         ),
         method(c"stop_peer", faults::stop_peer, METH_O, c"stop_peer(peer, /)\n--\n\nEnd it."),
         method(c"peer_events", faults::peer_events, METH_O, c"peer_events(peer, /)\n--\n\nWhat happened so far."),
