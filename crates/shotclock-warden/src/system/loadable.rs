@@ -5,8 +5,8 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::{fs, io, process, ptr};
 
 use rustix::fs::{FlockOperation, MemfdFlags, SealFlags, fcntl_add_seals, flock, memfd_create};
@@ -44,6 +44,7 @@ impl Loadable {
     }
 
     fn in_folder() -> io::Result<Self> {
+        remove_left(Path::new("/tmp"));
         let folder = new_folder()?;
         // From here on it is removed whatever happens.
         let made = Self::InFolder { _lock: File::open(&folder)?, folder };
@@ -75,6 +76,29 @@ impl Drop for Loadable {
     fn drop(&mut self) {
         if let Self::InFolder { folder, .. } = self {
             let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Removes what wardens of this user have left that were killed: nobody has it locked. Whoever has just made one and finds
+/// it locked or gone has it in memory instead.
+fn remove_left(among: &Path) {
+    // SAFETY: it has no preconditions.
+    let user = unsafe { libc::geteuid() };
+    let is_one = |folder: &PathBuf| {
+        let name = folder.file_name().unwrap_or_default().as_bytes();
+        let found = fs::symlink_metadata(folder);
+        name.len() == FOLDER.len() - "/tmp/".len()
+            && name.starts_with(b"shotclock-")
+            && found.is_ok_and(|found| found.is_dir() && found.uid() == user)
+            && folder.join("preload.so").exists()
+    };
+    let entries = fs::read_dir(among).into_iter().flatten();
+    for folder in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_one) {
+        let locked =
+            File::open(&folder).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
+        if locked {
+            let _ = fs::remove_dir_all(&folder);
         }
     }
 }
@@ -118,6 +142,12 @@ mod tests {
         assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o711);
         drop(loadable);
         assert!(!folder.exists());
+        // One that was killed leaves it, until the next begins.
+        let killed = new_folder().unwrap();
+        fs::write(killed.join("preload.so"), "").unwrap();
+        let loadable = Loadable::new().unwrap().unwrap();
+        let other = Loadable::new().unwrap().unwrap();
+        assert!(!killed.exists() && Path::new(&loadable.path()).exists() && Path::new(&other.path()).exists());
         let in_memory = Loadable::in_memory().unwrap();
         assert_eq!(fs::read(in_memory.path()).unwrap(), BYTES);
     }
