@@ -634,7 +634,7 @@ fn waiting_for_readiness_takes_nothing_and_has_all_limits() {
     }
     client.set_timeout(Timeout::ZERO);
     assert_eq!(client.wait_ready(Ready::READABLE).unwrap(), Ready::READABLE, "zero is a look");
-    let error = with_deadline(LIMIT, || times_out(LIMIT, || server.wait_ready(Ready::READABLE)));
+    let error = times_out(LIMIT, || with_deadline(LIMIT, || server.wait_ready(Ready::READABLE)));
     assert!(matches!(error.limit(), Some(LimitKind::Scope(_))));
     let canceller = Canceller::new();
     canceller.cancel();
