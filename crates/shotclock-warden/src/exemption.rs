@@ -68,14 +68,14 @@ impl fmt::Display for Exemption {
 
 /// Peers by their addresses.
 #[derive(Debug)]
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only wardens ask"))]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only wardens ask"))]
 pub(crate) struct Peers {
     /// `None` stands for all.
     addresses: Option<Vec<IpAddr>>,
     port: Option<u16>,
 }
 
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only wardens ask"))]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only wardens ask"))]
 impl Peers {
     /// Looks the name up, if there is one.
     pub(crate) fn of(exemption: &Exemption) -> Result<Self, String> {
