@@ -34,7 +34,18 @@
 
 pub(crate) mod address;
 mod alarm;
-#[cfg_attr(windows, allow(dead_code, reason = "there are no control messages"))]
+#[cfg_attr(
+    any(
+        windows,
+        shotclock_stub,
+        not(any(
+            target_os = "macos",
+            target_os = "freebsd",
+            all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))
+        ))
+    ),
+    allow(dead_code, reason = "there are no control messages")
+)]
 mod control;
 mod lookup;
 
