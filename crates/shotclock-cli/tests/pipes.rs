@@ -119,6 +119,8 @@ fn one_interrupt_ends_a_server_and_a_peer_that_nobody_reads() {
                 command.stderr(full.try_clone().unwrap()).stdout(full);
                 let mut child = command.spawn().unwrap();
                 wait_for_signals_to_be_caught(&child);
+                // Before it listens, an interrupt is no success.
+                wait_until_it_listens(&child);
                 let begun = Instant::now();
                 signal(&child, name);
                 assert_eq!(code_of(&mut child), 0, "{words} {json}");
@@ -139,6 +141,28 @@ fn wait_for_signals_to_be_caught(child: &Child) {
     // SIGINT and SIGTERM, 2 and 15.
     while caught(&status()) & (1 << 1 | 1 << 14) != (1 << 1 | 1 << 14) {
         assert!(begun.elapsed() < PATIENCE, "it does not begin");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits for a TCP socket of its that listens: it cannot say so where nobody reads.
+fn wait_until_it_listens(child: &Child) {
+    let begun = Instant::now();
+    let folder = format!("/proc/{}", child.id());
+    let listening = || {
+        let table = std::fs::read_to_string(format!("{folder}/net/tcp")).unwrap();
+        let files: Vec<String> = std::fs::read_dir(format!("{folder}/fd"))
+            .unwrap()
+            .filter_map(|entry| Some(std::fs::read_link(entry.ok()?.path()).ok()?.display().to_string()))
+            .collect();
+        // The state is the fourth word, 0A where it listens; the file's number the tenth.
+        table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|words| {
+            words.get(3) == Some(&"0A")
+                && words.get(9).is_some_and(|inode| files.contains(&format!("socket:[{inode}]")))
+        })
+    };
+    while !listening() {
+        assert!(begun.elapsed() < PATIENCE, "it does not listen");
         std::thread::yield_now();
     }
 }
