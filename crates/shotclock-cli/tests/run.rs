@@ -221,6 +221,17 @@ fn signals_that_were_ignored_or_held_back_stay_so() {
     ];
     let output = Command::new("sh").args(stays).output().unwrap();
     assert_eq!(text(&output.stdout), "still here\n");
+    // Where the ends of children are ignored, it hears of the command's all the same, and the command ignores those of its own.
+    let status = "sh -c 'grep SigIgn /proc/$$/status'; exit 7";
+    let line = format!("trap '' CHLD; {status}");
+    let stock = Command::new("bash").args(["-c", &line]).output().unwrap();
+    let line = format!("trap '' CHLD; exec \"$0\" run -- bash -c \"{}\"", status.replace('$', "\\$"));
+    let output = Command::new("bash").args(["-c", &line, env!("CARGO_BIN_EXE_shotclock")]).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(7), String::new()));
+    let ignored =
+        |output: &Output| u64::from_str_radix(text(&output.stdout).split_whitespace().last().unwrap(), 16).unwrap();
+    const CHILDREN: u64 = 1 << 16;
+    assert_eq!(ignored(&output) & CHILDREN, ignored(&stock) & CHILDREN);
 }
 
 #[test]

@@ -34,6 +34,8 @@ impl States {
 pub(crate) struct Diag {
     socket: Socket,
     room: Vec<u8>,
+    /// The number of the last question.
+    question: u32,
 }
 
 // Sources: linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h.
@@ -50,20 +52,28 @@ const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 
 /// The system makes the answer within the call; a limit all the same.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(1);
 
 impl Diag {
     pub(crate) fn new() -> Result<Self> {
-        let socket = Socket::with_protocol(Family::NETLINK, Kind::RAW, Protocol(NETLINK_SOCK_DIAG))?;
-        socket.set_timeout(LIMIT);
-        Ok(Self { socket, room: vec![0; 1 << 16] })
+        Ok(Self { socket: socket()?, room: vec![0; 1 << 16], question: 0 })
     }
 
     /// All sockets in these states.
     pub(crate) fn list(&mut self, states: States) -> Result<Vec<Found>> {
+        let listed = self.ask(states);
+        if listed.is_err() {
+            // What is left of the answer is not to stand before the next one.
+            self.socket = socket()?;
+        }
+        listed
+    }
+
+    fn ask(&mut self, states: States) -> Result<Vec<Found>> {
         let mut found = Vec::new();
         for family in [AF_INET, AF_INET6] {
-            self.socket.send(&request(family, states))?;
+            self.question = self.question.wrapping_add(1);
+            self.socket.send(&request(family, states, self.question))?;
             while !self.take(&mut found)? {}
         }
         Ok(found)
@@ -73,8 +83,10 @@ impl Diag {
     fn take(&mut self, found: &mut Vec<Found>) -> Result<bool> {
         let size = self.socket.recv_into(&mut self.room)?;
         let mut rest = &self.room[..size];
-        while let Some((kind, body, after)) = message(rest) {
-            match kind {
+        while let Some((head, body, after)) = message(rest) {
+            match head.kind {
+                // Of another question.
+                _ if head.question != self.question => {}
                 SOCK_DIAG_BY_FAMILY => found.extend(parse(body)),
                 // A kernel without one of the families.
                 NLMSG_DONE | NLMSG_ERROR => return Ok(true),
@@ -86,23 +98,38 @@ impl Diag {
     }
 }
 
-fn request(family: u8, states: States) -> Vec<u8> {
+fn socket() -> Result<Socket> {
+    let socket = Socket::with_protocol(Family::NETLINK, Kind::RAW, Protocol(NETLINK_SOCK_DIAG))?;
+    socket.set_timeout(LIMIT);
+    Ok(socket)
+}
+
+fn request(family: u8, states: States, question: u32) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD + 56);
     bytes.extend(72u32.to_ne_bytes());
     bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     bytes.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
-    bytes.extend([0; 8]);
+    bytes.extend(question.to_ne_bytes());
+    bytes.extend([0; 4]);
     bytes.extend([family, IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), 0]);
     bytes.extend(states.0.to_ne_bytes());
     bytes.resize(72, 0);
     bytes
 }
 
-/// The kind of the first message, its body, and what follows.
-fn message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+/// What stands before a message.
+struct Head {
+    kind: u16,
+    /// Which question it answers.
+    question: u32,
+}
+
+/// The head of the first message, its body, and what follows.
+fn message(bytes: &[u8]) -> Option<(Head, &[u8], &[u8])> {
     let size = usize::try_from(u32_at(bytes, 0)?).ok()?;
     let body = bytes.get(HEAD..size)?;
-    Some((u16_at(bytes, 4)?, body, bytes.get(size.next_multiple_of(4)..).unwrap_or_default()))
+    let head = Head { kind: u16_at(bytes, 4)?, question: u32_at(bytes, 8)? };
+    Some((head, body, bytes.get(size.next_multiple_of(4)..).unwrap_or_default()))
 }
 
 fn parse(body: &[u8]) -> Option<Found> {
@@ -178,6 +205,18 @@ mod tests {
         assert_eq!((found.numbers.acked, found.numbers.received), (6, 0));
         assert!(!found.numbers.is_unread);
         assert!(diag.list(States::BEING_MADE).unwrap().iter().all(|found| found.cookie != cookie));
+    }
+
+    #[test]
+    fn an_answer_that_was_left_is_not_taken_for_the_next_one() {
+        let listener = Socket::new(Family::INET, Kind::STREAM).unwrap();
+        listener.bind(([127, 0, 0, 1], 0)).unwrap();
+        listener.listen(1).unwrap();
+        let cookie = system::cookie(listener.as_fd()).unwrap();
+        let mut diag = Diag::new().unwrap();
+        // Its last message is there from now on.
+        diag.socket.send(&request(AF_INET, States::BEING_MADE, 77)).unwrap();
+        assert!(diag.list(States::HELD).unwrap().iter().any(|found| found.cookie == cookie));
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn be_warden(command: &mut Command, limits: Limits, held: &Held, mut asked: Aske
         Ok(ready) => ready,
         Err(error) => return asked.say(&Word::NotGuarded(error.to_string())),
     };
-    held.not_in(command);
+    held.not_in(command, system::await_children());
     let loaded = Loaded::into(command, &limits).unwrap_or_else(|why| {
         asked.tell(Event::NotPreloaded { why });
         None

@@ -71,10 +71,14 @@ impl Held {
         }
     }
 
-    /// Lets the command have them as this process did before.
-    pub(crate) fn not_in(&self, command: &mut Command) {
+    /// Lets the command have them as this process did before, and the ends of its children as `children` says.
+    pub(crate) fn not_in(&self, command: &mut Command, children: Children) {
         let before = self.before;
         let give_back = move || {
+            if children == Children::Ignored {
+                // SAFETY: it may be called between fork and exec.
+                unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+            }
             // SAFETY: it may be called between fork and exec, and the set lives through the call.
             match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut()) } {
                 0 => Ok(()),
@@ -103,6 +107,20 @@ impl Held {
         let code = unsafe { information.assume_init() }.si_code;
         Ok(Sent { signal, by_process: code <= 0 })
     }
+}
+
+/// What a process does about the ends of its children.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Children {
+    AwaitsThem,
+    Ignored,
+}
+
+/// From now on this process hears of the ends of its children; gives what it did before.
+pub(crate) fn await_children() -> Children {
+    // SAFETY: a plain number, and no function.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    if before == libc::SIG_IGN { Children::Ignored } else { Children::AwaitsThem }
 }
 
 /// A signal, and whether a process sent it, or the system.
