@@ -197,7 +197,18 @@ impl<T: Send + 'static> Waiting<T> {
 
     #[cfg(unix)]
     fn is_asleep(&self) -> bool {
-        self.status("State:").starts_with('S')
+        self.status("State:").starts_with('S') && (cfg!(not(target_env = "musl")) || self.is_in_poll())
+    }
+
+    /// musl's allocator has one lock for all threads: whoever asks here allocates, and may keep the other from it for long.
+    #[cfg(unix)]
+    fn is_in_poll(&self) -> bool {
+        let call = std::fs::read_to_string(format!("/proc/self/task/{}/syscall", self.id)).unwrap_or_default();
+        let is = |number: libc::c_long| call.starts_with(&format!("{number} "));
+        #[cfg(target_arch = "x86_64")]
+        return is(libc::SYS_poll) || is(libc::SYS_ppoll);
+        #[cfg(not(target_arch = "x86_64"))]
+        return is(libc::SYS_ppoll);
     }
 
     /// As the library says of itself, a moment before it is: the feature `waits`.
