@@ -48,8 +48,8 @@ const TESTS: [&str; 30] = [
 ];
 
 /// What it makes looks like an end to OpenSSL 3.0 and 3.1 alone; a newer one, as there, does not go on from it.
-const OF_OLDER_OPENSSL: &str =
-    "python/tests/test_tls_guard.py::test_a_write_that_looks_like_the_end_of_the_connection_goes_on";
+/// pytest names tests from the folder of its settings on.
+const OF_OLDER_OPENSSL: &str = "test_tls_guard.py::test_a_write_that_looks_like_the_end_of_the_connection_goes_on";
 
 /// The tests there, or why they cannot be run.
 pub(crate) enum Newest {
