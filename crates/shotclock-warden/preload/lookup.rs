@@ -220,6 +220,24 @@ impl Wanted {
         self.room.addr() % 16
     }
 
+    /// Looks it up under the limit, or as if we were not there: without a limit, and where nothing needs a lookup.
+    ///
+    /// # Safety
+    /// All are the caller's own.
+    unsafe fn look_up(
+        &self,
+        question: Question,
+        name: *const c_char,
+        address: &[u8],
+        needs_lookup: bool,
+        plain: impl FnOnce() -> c_int,
+    ) -> c_int {
+        let Some(end) = terms::end_of_lookup().filter(|_| needs_lookup) else { return plain() };
+        let outcome = ask(question, name, ptr::null(), address, self.size, self.offset(), end);
+        // SAFETY: the caller's own arguments.
+        unsafe { self.give(outcome, plain) }
+    }
+
     /// # Safety
     /// All are the caller's own.
     unsafe fn give(&self, outcome: Outcome, plain: impl FnOnce() -> c_int) -> c_int {
@@ -263,11 +281,9 @@ pub unsafe extern "C" fn gethostbyname_r(
 ) -> c_int {
     // SAFETY: the caller's own arguments.
     let plain = || unsafe { real::gethostbyname_r(name, host, room, size, found, error) };
-    let Some(end) = terms::end_of_lookup().filter(|_| !is_address(name)) else { return plain() };
     let wanted = Wanted { entry: host, room, size, found, error };
-    let outcome = ask(Question::ByName { family: None }, name, ptr::null(), &[], size, wanted.offset(), end);
     // SAFETY: the caller's own arguments.
-    unsafe { wanted.give(outcome, plain) }
+    unsafe { wanted.look_up(Question::ByName { family: None }, name, &[], !is_address(name), plain) }
 }
 
 #[unsafe(no_mangle)]
@@ -282,11 +298,9 @@ pub unsafe extern "C" fn gethostbyname2_r(
 ) -> c_int {
     // SAFETY: the caller's own arguments.
     let plain = || unsafe { real::gethostbyname2_r(name, family, host, room, size, found, error) };
-    let Some(end) = terms::end_of_lookup().filter(|_| !is_address(name)) else { return plain() };
     let wanted = Wanted { entry: host, room, size, found, error };
-    let outcome = ask(Question::ByName { family: Some(family) }, name, ptr::null(), &[], size, wanted.offset(), end);
     // SAFETY: the caller's own arguments.
-    unsafe { wanted.give(outcome, plain) }
+    unsafe { wanted.look_up(Question::ByName { family: Some(family) }, name, &[], !is_address(name), plain) }
 }
 
 #[unsafe(no_mangle)]
@@ -304,11 +318,9 @@ pub unsafe extern "C" fn gethostbyaddr_r(
     let plain = || unsafe { real::gethostbyaddr_r(address, length, family, host, room, size, found, error) };
     // SAFETY: so many bytes of an address are there.
     let bytes = unsafe { bytes(address, length as usize) };
-    let Some(end) = terms::end_of_lookup().filter(|_| !bytes.is_empty()) else { return plain() };
     let wanted = Wanted { entry: host, room, size, found, error };
-    let outcome = ask(Question::ByAddress { family }, ptr::null(), ptr::null(), bytes, size, wanted.offset(), end);
     // SAFETY: the caller's own arguments.
-    unsafe { wanted.give(outcome, plain) }
+    unsafe { wanted.look_up(Question::ByAddress { family }, ptr::null(), bytes, !bytes.is_empty(), plain) }
 }
 
 /// Asks in a thread of its own, and waits until the end.
