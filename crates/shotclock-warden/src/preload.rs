@@ -45,6 +45,11 @@ impl Loaded {
         self.region.ends(cookie);
     }
 
+    /// Says that it could not be ended.
+    pub(crate) fn did_not_end(&self, cookie: u64) {
+        self.region.did_not_end(cookie);
+    }
+
     /// The lookups that ended since the last time.
     pub(crate) fn events(&mut self) -> Vec<Event> {
         let event = |Noted { pid, program, name, lasted }| {

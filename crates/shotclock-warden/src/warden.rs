@@ -310,6 +310,9 @@ impl<T: Tell> Warden<T> {
                 self.told.tell(Event::Ended(ended));
             }
             Err(error) => {
+                if let Some(loaded) = &self.loaded {
+                    loaded.did_not_end(cookie);
+                }
                 self.leave(cookie);
                 self.told.tell(Event::NotEnded { connection: ended, why: error.to_string() });
             }

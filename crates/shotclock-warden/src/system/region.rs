@@ -57,6 +57,12 @@ impl Region {
         self.form.ended.store(number + 1, Ordering::Release);
     }
 
+    /// Takes that back: the connection could not be ended, and what befalls it later is not our doing. No cookie is zero.
+    pub(crate) fn did_not_end(&self, cookie: u64) {
+        let is_it = |slot: &&AtomicU64| slot.load(Ordering::Relaxed) == cookie;
+        self.form.cookies.iter().filter(is_it).for_each(|slot| slot.store(0, Ordering::Release));
+    }
+
     /// Takes the notes that came since the last time. Those that more than there is room for came after are lost.
     pub(crate) fn notes(&mut self) -> Vec<Noted> {
         let noted = self.form.noted.load(Ordering::Acquire);
@@ -97,6 +103,15 @@ fn path(file: &OwnedFd) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_that_could_not_be_ended_is_not_said_to_be() {
+        let region = Region::new().unwrap();
+        [5, 6, 7].iter().for_each(|cookie| region.ends(*cookie));
+        region.did_not_end(6);
+        let said: Vec<u64> = region.form.cookies[..4].iter().map(|slot| slot.load(Ordering::Relaxed)).collect();
+        assert_eq!(said, [5, 0, 7, 0]);
+    }
 
     #[test]
     fn notes_are_taken_once_and_the_oldest_are_lost() {
