@@ -23,7 +23,7 @@ class Ending:
 class Processes:
     """Runs commands, from any thread; ``end_all()`` ends those that run and refuses more.
 
-    ``within`` is a command that starts the one that follows it: ``loopback_only.COMMAND``, for a network of its own.
+    ``within`` is a command that starts the one that follows it, in a network of its own for example.
     """
 
     def __init__(self, within: Sequence[str] = ()):

@@ -15,7 +15,6 @@ import sys
 import test
 
 import inside
-import loopback_only
 import mounting
 import suites
 from bounded import Processes
@@ -28,12 +27,14 @@ _VERSION = platform.python_version()
 _EXPECTED = pathlib.Path(__file__).with_name("expected")
 # As many suites at a time; each process has a network of its own.
 _AT_ONCE = 2
+# What stands before a command that is to have a network of its own.
+_NETWORK = (sys.executable, str(pathlib.Path(__file__).parents[1] / "namespaces" / "loopback_only.py"))
 
 
 def main() -> int:
     """Run what the command line asks for; the exit code."""
     arguments = _arguments()
-    probe = [*loopback_only.COMMAND, sys.executable, "-c", "pass"]
+    probe = [*_NETWORK, sys.executable, "-c", "pass"]
     made = subprocess.run(probe, stderr=subprocess.PIPE, text=True)
     if made.returncode != 0:
         print(f"conformance: {made.stderr.strip()}", file=sys.stderr)
@@ -44,7 +45,7 @@ def main() -> int:
         return 2
     # The processes are to end with this one, whoever ends it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    processes = Processes(loopback_only.COMMAND)
+    processes = Processes(_NETWORK)
     try:
         return _compare(processes, chosen, arguments)
     finally:

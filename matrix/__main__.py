@@ -15,6 +15,7 @@ import columns
 import libraries
 import library_report
 import namespace
+import network
 import peers
 import report
 import rounds
@@ -34,7 +35,7 @@ def main() -> int:
     except OSError as error:
         print(f"matrix: {error}", file=sys.stderr)
         return 2
-    namespace.furnish(work)
+    namespace.furnish(work, network.SYSTEM_FILES, network.LINKS)
     trials = _chosen(arguments)
     if not trials:
         print("matrix: no cell of that name", file=sys.stderr)

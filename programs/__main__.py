@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import catalogue
+import namespace
 import report
 import surroundings
 import trial
@@ -26,16 +27,16 @@ def main() -> int:
     arguments = _arguments()
     work = arguments.work.absolute()
     absent = catalogue.missing()
-    if not os.environ.get("SHOTCLOCK_PROGRAMS_INSIDE"):
+    if not namespace.is_inside():
         _compile(work, absent, is_short=arguments.short)
         for word, package in absent.items():
             print(f"SKIP {word}: not on this machine (Debian: {package})")
     try:
-        surroundings.run_inside(work)
+        namespace.run_inside(work)
     except OSError as error:
         print(f"SKIP programs: {error}")
         return 1 if os.environ.get("CI") else 0
-    surroundings.furnish(work)
+    namespace.furnish(work, surroundings.SYSTEM_FILES)
     questions = _questions(arguments, absent)
     with surroundings.peers(arguments.command, work) as ports, ThreadPoolExecutor(arguments.at_once) as pool:
         outcomes = list(pool.map(lambda question: _try(question, arguments, work, ports), questions))

@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let first = environments.first().ok_or("no interpreter")?;
     let built = target.join("release");
     let mut matrix = run::command(&first.to_string_lossy(), ["-B", "matrix"]);
+    matrix.env("PYTHONPATH", workspace::namespaces());
     for environment in &environments {
         matrix.arg("--interpreter").arg(environment);
     }

@@ -71,6 +71,7 @@ pub(crate) fn needs() -> Vec<(String, String)> {
 
 fn programs(built: &Path) -> Result<std::process::Command, Failure> {
     let mut programs = run::command("python3", ["-B", "programs"]);
+    programs.env("PYTHONPATH", workspace::namespaces());
     programs.arg("--command").arg(built.join("shotclock"));
     programs.arg("--work").arg(workspace::target()?.join("programs"));
     Ok(programs)

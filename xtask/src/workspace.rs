@@ -16,6 +16,11 @@ pub(crate) fn root() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
+/// What trials in Python import beside their own: how they come by a network of their own.
+pub(crate) fn namespaces() -> PathBuf {
+    root().join("namespaces")
+}
+
 /// Where cargo puts what it builds.
 pub(crate) fn target() -> Result<PathBuf, Failure> {
     let metadata = metadata(["--no-deps"])?;

@@ -12,7 +12,7 @@ use interpreter::Interpreter;
 /// Runs the suites on one interpreter and compares them.
 const RUNNER: &str = "conformance/run.py";
 /// Makes the network namespaces; fails if it cannot.
-const NAMESPACE: &str = "conformance/loopback_only.py";
+const NAMESPACE: &str = "namespaces/loopback_only.py";
 /// The runner may take so long, in seconds. Each suite has a watchdog of its own; this one is for the runner itself.
 const RUNNER_LIMIT: u32 = 3 * 3600;
 /// The same for the core, which every change waits for.

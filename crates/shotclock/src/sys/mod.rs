@@ -34,88 +34,64 @@
 
 pub(crate) mod address;
 mod alarm;
-#[cfg_attr(
-    any(
-        windows,
+mod lookup;
+
+/// Each item for the first condition that holds, and none for those after it; so each condition stands once. (By this name
+/// rustfmt knows that there are modules in it.)
+macro_rules! cfg_if {
+    (@after $before:meta; if #[cfg($this:meta)] { $($item:item)* } else $($rest:tt)+) => {
+        $(#[cfg(all($this, not($before)))] $item)*
+        cfg_if! { @after any($before, $this); $($rest)+ }
+    };
+    (@after $before:meta; { $($item:item)* }) => {
+        $(#[cfg(not($before))] $item)*
+    };
+    (if $($chain:tt)+) => {
+        cfg_if! { @after any(); if $($chain)+ }
+    };
+}
+
+// `shotclock_stub` puts the stub in the place of any platform, and `shotclock_bsd` `bsd` in that of `linux`, to be tried there.
+cfg_if! {
+    if #[cfg(any(
         shotclock_stub,
         not(any(
+            windows,
             target_os = "macos",
             target_os = "freebsd",
             all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))
         ))
-    ),
-    allow(dead_code, reason = "there are no control messages")
-)]
-mod control;
-mod lookup;
-
-// `shotclock_stub` puts the stub in the place of any platform, and `shotclock_bsd` `bsd` in that of `linux`, to be tried there.
-#[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"), not(any(shotclock_stub, shotclock_bsd))))]
-mod linux;
-#[cfg(all(
-    target_os = "linux",
-    any(target_env = "gnu", target_env = "musl"),
-    not(any(shotclock_stub, shotclock_bsd))
-))]
-use linux as platform;
-
-#[cfg(all(windows, not(shotclock_stub)))]
-#[allow(unreachable_pub, reason = "other platforms show more of it")]
-mod windows;
-#[cfg(all(windows, not(shotclock_stub)))]
-use windows as platform;
-
-#[cfg(all(any(target_os = "macos", target_os = "freebsd", shotclock_bsd), not(shotclock_stub)))]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "some of what Unix systems share is for the Python face, which runs on Linux"
-)]
-mod bsd;
-#[cfg(all(any(target_os = "macos", target_os = "freebsd", shotclock_bsd), not(shotclock_stub)))]
-use bsd as platform;
-
-#[cfg(all(
-    any(
-        target_os = "macos",
-        target_os = "freebsd",
-        all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))
-    ),
-    not(shotclock_stub)
-))]
-#[cfg_attr(
-    not(all(target_os = "linux", not(shotclock_bsd))),
-    allow(dead_code, unreachable_pub, reason = "some of it is for the Python face, which runs on Linux")
-)]
-mod unix;
-
-#[cfg(any(
-    not(any(
-        windows,
-        target_os = "macos",
-        target_os = "freebsd",
-        all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))
-    )),
-    shotclock_stub
-))]
-#[allow(dead_code, unreachable_pub, reason = "a platform offers all of the contract, whatever is asked for just now")]
-mod stub;
-#[cfg(any(
-    not(any(
-        windows,
-        target_os = "macos",
-        target_os = "freebsd",
-        all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))
-    )),
-    shotclock_stub
-))]
-use stub as platform;
+    ))] {
+        #[allow(dead_code, reason = "there are no control messages")]
+        mod control;
+        #[allow(dead_code, unreachable_pub, reason = "a platform offers all of the contract, whatever is asked for just now")]
+        mod stub;
+        use stub as platform;
+    } else if #[cfg(windows)] {
+        #[allow(dead_code, reason = "there are no control messages")]
+        mod control;
+        #[allow(unreachable_pub, reason = "other platforms show more of it")]
+        mod windows;
+        use windows as platform;
+        pub use windows::{AsHandle, BorrowedHandle, OwnedHandle};
+    } else if #[cfg(all(target_os = "linux", not(shotclock_bsd)))] {
+        mod control;
+        mod linux;
+        mod unix;
+        use linux as platform;
+    } else {
+        mod control;
+        #[allow(dead_code, unreachable_pub, reason = "some of it is for the Python face, which runs on Linux")]
+        mod bsd;
+        #[allow(dead_code, unreachable_pub, reason = "some of it is for the Python face, which runs on Linux")]
+        mod unix;
+        use bsd as platform;
+    }
+}
 
 pub(crate) use platform::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
 pub use alarm::Alarm;
-#[cfg(all(windows, not(shotclock_stub)))]
-pub use platform::{AsHandle, BorrowedHandle, OwnedHandle};
 pub use platform::{Errno, Readiness, file, interrupt, stuck, syscall};
 
 /// How poll says that the peer sends no more, where it says so; macOS does not. Source: poll(2).

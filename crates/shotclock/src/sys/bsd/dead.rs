@@ -20,7 +20,7 @@ use super::last_errno;
 ///
 /// # Errors
 /// EMFILE or ENFILE without two descriptors left.
-pub(super) fn cover(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(super) fn cover_at_close(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     let (dead, writing) = pipe()?;
     drop(writing);
     loop {
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn what_is_covered_is_over_for_its_peer_and_no_socket_any_more() {
         let (one, other) = socket::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0).unwrap();
-        cover(one.as_fd()).unwrap();
+        cover_at_close(one.as_fd()).unwrap();
         assert_eq!(socket::recv(other.as_fd(), &mut [0], 0), Ok(0), "the peer sees the end");
         assert_eq!(socket::recv(one.as_fd(), &mut [0], 0), Err(Errno::NOTSOCK));
         assert_eq!(socket::send(one.as_fd(), &[0], 0), Err(Errno::NOTSOCK));

@@ -9,6 +9,8 @@ pub(crate) mod address_of_std;
 pub(crate) mod bell;
 #[cfg_attr(target_os = "freebsd", path = "../linux/birth.rs")]
 mod birth;
+#[path = "../linux/bury.rs"]
+mod bury;
 mod dead;
 #[path = "../stub/file.rs"]
 pub mod file;
@@ -20,6 +22,8 @@ pub(crate) mod socket;
 pub mod stuck;
 #[path = "../stub/syscall.rs"]
 pub mod syscall;
+#[path = "../linux/try_sendfile.rs"]
+mod try_sendfile;
 
 pub(crate) use super::unix::*;
 pub use super::unix::{Errno, Readiness};

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::last_errno;
 
 /// One sendfile(2) from `offset`, which moves on by what was sent.
-pub(super) fn sendfile(
+pub(super) fn sendfile_by(
     to: BorrowedFd<'_>,
     file: BorrowedFd<'_>,
     offset: &mut u64,

@@ -1,32 +1,13 @@
-//! Socket calls: those that all Unix systems share, and how these send files, close, and tell what has arrived.
+//! Socket calls: those that all Unix systems share, and what these tell of a socket.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 
-use super::{dead, sendfile};
-
 pub(crate) use super::birth::{accept, socket, socketpair};
+pub(crate) use super::bury::bury;
 pub use super::calls::*;
-
-/// One sendfile(2) from `offset`, which moves on by what was sent.
-pub(crate) fn sendfile(
-    to: NonBlocking<'_>,
-    file: BorrowedFd<'_>,
-    offset: &mut u64,
-    count: usize,
-) -> Result<usize, Errno> {
-    let _brief = to.briefly(true);
-    sendfile::sendfile(to.as_fd(), file, offset, count)
-}
-
-/// Ends what a number stands for, and keeps the number taken: by [`dead::cover`], or, if that fails, by shutdown(2), which
-/// ends the connection for all who share it.
-pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let Err(errno) = dead::cover(fd) else { return Ok(()) };
-    let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);
-    if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::BADF) { Ok(()) } else { Err(errno) }
-}
+pub(crate) use super::try_sendfile::sendfile;
 
 /// The number of the socket's family, which its own address begins with, bound or not. Source: getsockname(2); macOS has no
 /// option that tells.

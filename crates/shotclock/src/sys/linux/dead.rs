@@ -22,14 +22,14 @@ const LOST: RawFd = -2;
 ///
 /// # Errors
 /// As for [`cover`]; without a descriptor left only where none could be kept yet.
-pub(crate) fn cover_by_kept(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(crate) fn cover_at_close(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     match kept() {
         Some(dead) => put_over(dead, fd),
         None => cover(fd),
     }
 }
 
-/// As `cover_by_kept`, with a dead descriptor opened for this one use: for closes that are rare.
+/// As `cover_at_close`, with a dead descriptor opened for this one use: for closes that are rare.
 ///
 /// # Errors
 /// EMFILE or ENFILE without a descriptor left, EBADF for a number above what RLIMIT_NOFILE has become, over which the

@@ -3,13 +3,16 @@
 pub(crate) mod address_of_std;
 pub(crate) mod bell;
 mod birth;
+mod bury;
 mod dead;
 pub mod file;
 mod interface_of_socket;
 pub mod interrupt;
+mod sendfile;
 pub(crate) mod socket;
 pub mod stuck;
 pub mod syscall;
+mod try_sendfile;
 
 pub(crate) use super::unix::*;
 pub use super::unix::{Errno, Readiness};

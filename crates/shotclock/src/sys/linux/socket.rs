@@ -1,38 +1,14 @@
-//! Socket calls: those that all Unix systems share, and how Linux sends files, closes, and tells what has arrived.
+//! Socket calls: those that all Unix systems share, and what Linux tells of a socket.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 
-use super::dead::cover_by_kept;
-use super::signal;
-
 pub(crate) use super::birth::{accept, socket, socketpair};
+pub(crate) use super::bury::bury;
 pub use super::calls::*;
-
-/// One sendfile(2) from `offset`, which moves on by what was sent.
-pub(crate) fn sendfile(
-    to: NonBlocking<'_>,
-    file: BorrowedFd<'_>,
-    offset: &mut u64,
-    count: usize,
-) -> Result<usize, Errno> {
-    let _brief = to.briefly(true);
-    sendfile_by(to.as_fd(), file, offset, count)
-}
-
-/// sendfile(2), which waits or not as the descriptor's file says.
-pub fn sendfile_by(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: &mut u64, count: usize) -> Result<usize, Errno> {
-    signal::without_sigpipe(|| rustix::fs::sendfile(fd, file, Some(offset), count))
-}
-
-/// Ends what a number stands for, and keeps the number taken: by [`cover_by_kept`], or, if that fails, by shutdown(2),
-/// which ends the connection for all who share it.
-pub(crate) fn bury(fd: BorrowedFd<'_>) -> Result<(), Errno> {
-    let Err(errno) = cover_by_kept(fd) else { return Ok(()) };
-    let _may_not_be_connected = shutdown(fd, libc::SHUT_RDWR);
-    if matches!(errno, Errno::MFILE | Errno::NFILE | Errno::BADF) { Ok(()) } else { Err(errno) }
-}
+pub use super::sendfile::sendfile_by;
+pub(crate) use super::try_sendfile::sendfile;
 
 /// The family of the socket's addresses.
 pub(crate) fn family(fd: BorrowedFd<'_>) -> Result<i32, Errno> {

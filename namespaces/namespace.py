@@ -1,35 +1,21 @@
-"""A network, system files and processes of the matrix's own: nothing it sends leaves, and nothing it starts stays."""
+"""A network, system files and processes of a trial's own: nothing it sends leaves, and nothing it starts stays."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # What a process in there is told, so that it does not make another one.
-_INSIDE = "SHOTCLOCK_MATRIX_INSIDE"
-_SYSTEM_FILES = {
-    # Far longer than any cell is given.
-    "resolv.conf": "nameserver 127.0.0.1\noptions timeout:10 attempts:2\n",
-    "nsswitch.conf": "hosts: files dns\nservices: files\nprotocols: files\n",
-    "hosts": """127.0.0.1 localhost
-192.0.2.9 holes.example
-192.0.2.10 holes.example
-192.0.2.11 holes.example
-2001:db8:1::9 dead-first.example
-127.0.0.1 dead-first.example
-""",
-}
-# What is sent to these networks goes out by loopback, comes back, and is nobody's.
-_LINKS = (
-    "link set lo up",
-    "addr add 192.0.2.20/32 dev lo",
-    "route add 192.0.2.8/30 dev lo src 192.0.2.20",
-    "-6 addr add 2001:db8::1/128 dev lo",
-    "-6 route add 2001:db8:1::/64 dev lo src 2001:db8::1",
-)
+_INSIDE = "SHOTCLOCK_NAMESPACE_INSIDE"
 _UNSHARE = ("unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def is_inside() -> bool:
+    """Whether this process is inside of the one that ``run_inside`` made."""
+    return bool(os.environ.get(_INSIDE))
 
 
 def run_inside(work: Path) -> None:
@@ -37,7 +23,7 @@ def run_inside(work: Path) -> None:
 
     Raises OSError if the system gives no namespaces here.
     """
-    if os.environ.get(_INSIDE):
+    if is_inside():
         return
     work.mkdir(parents=True, exist_ok=True)
     if subprocess.run([*_UNSHARE, "true"], check=False).returncode != 0:
@@ -46,11 +32,11 @@ def run_inside(work: Path) -> None:
     sys.exit(subprocess.run(command, env=os.environ | {_INSIDE: "1"}, check=False).returncode)
 
 
-def furnish(work: Path) -> None:
-    """Inside: bring up the network, and put system files of our own over the system's."""
-    for words in _LINKS:
+def furnish(work: Path, files: Mapping[str, str], links: Iterable[str] = ()) -> None:
+    """Inside: bring up the network, do to it what each of ``links`` tells ip(8), and put files over those of /etc."""
+    for words in ("link set lo up", *links):
         subprocess.run(["ip", *words.split()], check=True)
-    for name, content in _SYSTEM_FILES.items():
+    for name, content in files.items():
         file = work / name
         file.write_text(content)
         subprocess.run(["mount", "--bind", str(file), f"/etc/{name}"], check=True)

@@ -10,9 +10,6 @@ import socket
 import struct
 import sys
 
-# What stands before a command that is to run so.
-COMMAND = (sys.executable, os.path.abspath(__file__))
-
 _CLONE_NEWNET = 0x40000000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
 _IFF_UP = 0x1
