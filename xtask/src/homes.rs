@@ -55,7 +55,7 @@ const RULES: [Rule; 28] = [
         &[
             "crates/shotclock/src/sys/",
             "crates/shotclock/src/constant.rs",
-            "crates/shotclock/src/option.rs",
+            "crates/shotclock/src/option/named.rs",
             "crates/shotclock/src/unstable.rs",
         ],
     ),

@@ -97,7 +97,11 @@ pub use names::{
     getservbyport, sethostname,
 };
 pub use ops::Ready;
-pub use option::{Credentials, Membership, Membership6, OptionValue, SocketOption};
+pub use option::{Credentials, Membership, Membership6, OptionValue, SocketOption, SourceMembership};
+#[cfg(target_os = "linux")]
+pub use option::{FilterInstruction, TcpInfo, TcpState};
+#[cfg(unix)]
+pub use option::{MulticastInterface, SourceMembership6};
 pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};
 pub use phase::Phase;
 pub use scope_id::ScopeId;

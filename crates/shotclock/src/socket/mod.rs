@@ -3,6 +3,7 @@
 mod calls;
 mod closing;
 mod convert;
+mod options;
 #[cfg(any(unix, all(windows, not(shotclock_stub))))]
 mod std_types;
 mod stream;
@@ -22,7 +23,7 @@ use crate::constant::{Family, Kind, MessageFlags, Protocol, Shutdown};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::ops;
-use crate::option::{self, OptionValue, SocketOption};
+use crate::option::SocketOption;
 use crate::sys::address::SockAddr;
 use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, socket};
 use crate::target::Target;
@@ -555,76 +556,6 @@ impl Socket {
     pub fn getpeername(&self) -> Result<Address> {
         let peer = self.checked("getpeername", socket::getpeername)?;
         Ok(peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_sockaddr))
-    }
-
-    /// An option's value. Source: getsockopt(2).
-    ///
-    /// # Errors
-    /// The system's, such as an option the socket does not have.
-    ///
-    /// ```
-    /// use shotclock::{Family, Kind, Socket, SocketOption};
-    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
-    /// assert_eq!(socket.getsockopt(SocketOption::ERROR)?, 0);
-    /// # Ok::<(), shotclock::Error>(())
-    /// ```
-    pub fn getsockopt<T: OptionValue>(&self, option: SocketOption<T>) -> Result<T> {
-        let mut bytes = vec![0; T::SIZE];
-        let len = self.getsockopt_bytes(option.level, option.name, &mut bytes)?;
-        option::decode(option, &bytes[..len])
-    }
-
-    /// Sets an option. Source: setsockopt(2).
-    ///
-    /// # Errors
-    /// The system's, such as an option the socket does not have.
-    ///
-    /// ```
-    /// use shotclock::{Family, Kind, Socket, SocketOption};
-    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
-    /// socket.setsockopt(SocketOption::NODELAY, true)?;
-    /// # Ok::<(), shotclock::Error>(())
-    /// ```
-    #[allow(clippy::needless_pass_by_value, reason = "values are small, and written in place")]
-    pub fn setsockopt<T: OptionValue>(&self, option: SocketOption<T>, value: T) -> Result<()> {
-        self.setsockopt_bytes(option.level, option.name, &value.encode())
-    }
-
-    /// An option's bytes, into `value`; gives how many there were. What `value` held before is not shown to the system:
-    /// the few options that read it (SCTP's, TCP_ZEROCOPY_RECEIVE, which takes addresses) cannot be asked this way.
-    ///
-    /// # Errors
-    /// The system's.
-    ///
-    /// ```
-    /// use shotclock::{Family, Kind, Socket};
-    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
-    /// let mut kind = [0; 4];
-    /// assert_eq!(socket.getsockopt_bytes(1, 3, &mut kind)?, 4); // SOL_SOCKET, SO_TYPE
-    /// assert_eq!(i32::from_ne_bytes(kind), Kind::STREAM.0);
-    /// # Ok::<(), shotclock::Error>(())
-    /// ```
-    pub fn getsockopt_bytes(&self, level: i32, name: i32, value: &mut [u8]) -> Result<usize> {
-        value.fill(0);
-        let result = self.checked("getsockopt", |fd| socket::getsockopt(fd, level, name, value));
-        result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
-    }
-
-    /// Sets an option to these bytes. Where the bytes hold an address in memory (packet filters), the system reads that
-    /// memory: what is there is up to you.
-    ///
-    /// # Errors
-    /// The system's.
-    ///
-    /// ```
-    /// use shotclock::{Family, Kind, Socket};
-    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
-    /// socket.setsockopt_bytes(1, 2, &1_i32.to_ne_bytes())?; // SOL_SOCKET, SO_REUSEADDR
-    /// # Ok::<(), shotclock::Error>(())
-    /// ```
-    pub fn setsockopt_bytes(&self, level: i32, name: i32, value: &[u8]) -> Result<()> {
-        let result = self.checked("setsockopt", |fd| socket::setsockopt(fd, level, name, value));
-        result.map_err(|error| error.to(format_args!("option {name} of level {level}")))
     }
 
     /// The socket's family.

@@ -60,6 +60,7 @@ unsupported! {
     fn pread(BorrowedHandle<'_>, &mut [u8], u64) -> usize;
     fn getsockopt(BorrowedHandle<'_>, i32, i32, &mut [u8]) -> usize;
     fn setsockopt(BorrowedHandle<'_>, i32, i32, &[u8]) -> ();
+    fn attach_program(BorrowedHandle<'_>, i32, &[[u8; 8]]) -> ();
     fn take_error(BorrowedHandle<'_>) -> ();
     fn linger_in_background(BorrowedHandle<'_>) -> ();
     fn set_nonblocking(BorrowedHandle<'_>, bool) -> ();

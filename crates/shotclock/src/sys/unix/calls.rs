@@ -229,6 +229,19 @@ pub fn setsockopt(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[u8]) -> Re
     Ok(())
 }
 
+/// Sets an option of the socket itself to a program of the packet filter, of these instructions.
+#[cfg(target_os = "linux")]
+pub(crate) fn attach_program(fd: BorrowedFd<'_>, name: i32, instructions: &[[u8; 8]]) -> Result<(), Errno> {
+    const { assert!(size_of::<libc::sock_filter>() == 8) };
+    let len = u16::try_from(instructions.len()).map_err(|_| Errno::INVAL)?;
+    let program = libc::sock_fprog { len, filter: instructions.as_ptr().cast_mut().cast() };
+    let size = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: `program` is readable for `size` bytes. The kernel copies the instructions, reads no more than `len` of them,
+    // and needs no alignment.
+    let set = unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, name, (&raw const program).cast(), size) };
+    if set < 0 { Err(last_errno()) } else { Ok(()) }
+}
+
 /// A second descriptor of the same file, close-on-exec.
 pub fn dup(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     fcntl_dupfd_cloexec(fd, 0)
