@@ -34,24 +34,27 @@ def times_out(call, scope=None):
 
 
 class Namespace:
-    """Where programs run with these files in /etc, after a shell's set-up. Each begins with `BEGIN` and `begin`."""
+    """Where programs run with these files in /etc, after a shell's set-up. Each begins with `BEGIN` and `begin`. Those of a
+    `command` run beneath it.
+    """
 
-    def __init__(self, folder, mount, system_files, begin="", set_up=()):
+    def __init__(self, folder, mount, system_files, begin="", set_up=(), *, command=(), python=sys.executable):
         self._isolated = isolated(folder, system_files, (LOOPBACK, *set_up))
         if self._isolated is None:
             pytest.skip("a network of the test's own: no namespaces of user, network and mounts here")
         # The command's options come behind it.
-        self._beneath = {"graft": [], "type": ["-m", "shotclock"], "command": ["-m", "shotclock", "--graft"]}[mount]
+        beneath = {"graft": [], "type": ["-m", "shotclock"], "command": ["-m", "shotclock", "--graft"]}[mount]
+        self._words = [*self._isolated, *command, python, *beneath]
         self._begin = begin
 
-    def run(self, program, *options, environment=()):
-        """Run a program text that must end well and in silence; gives what it printed."""
+    def run(self, program, *options, environment=(), said=""):
+        """Run a program text that must end well and in silence, or saying that; gives what it printed."""
         text = BEGIN + self._begin + textwrap.dedent(program)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SHOTCLOCK")}
-        command = [*self._isolated, sys.executable, *self._beneath, *options, "-c", text]
+        command = [*self._words, *options, "-c", text]
         environment = clean | dict(environment)
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment
         )
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        assert done.returncode == 0 and (said in done.stderr if said else not done.stderr), done.stderr
         return done.stdout

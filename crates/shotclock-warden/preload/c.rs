@@ -47,6 +47,7 @@ pub(crate) const NO_RECOVERY: c_int = 3;
 pub(crate) mod call {
     pub(crate) const CLOSE: i64 = 3;
     pub(crate) const FCNTL: i64 = 72;
+    pub(crate) const GETTID: i64 = 186;
     pub(crate) const FUTEX: i64 = 202;
 }
 
@@ -54,6 +55,7 @@ pub(crate) mod call {
 pub(crate) mod call {
     pub(crate) const CLOSE: i64 = 57;
     pub(crate) const FCNTL: i64 = 25;
+    pub(crate) const GETTID: i64 = 178;
     pub(crate) const FUTEX: i64 = 98;
 }
 

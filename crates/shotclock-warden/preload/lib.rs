@@ -12,8 +12,11 @@
 
 mod c;
 mod datagram;
+mod ended;
+mod face;
 mod form;
 mod lookup;
+mod place;
 mod real;
 mod region;
 mod stream;

@@ -9,6 +9,7 @@ use core::sync::atomic::{
 };
 
 use crate::c::{self, addrinfo, hostent, size_t, socklen_t, timespec};
+use crate::place::{self, Place};
 use crate::{real, region, terms};
 
 /// What is asked.
@@ -31,6 +32,8 @@ const MOST_ROOM: usize = 1 << 20;
 /// A question, and its answer. Whoever comes last frees it: who asked, or the thread that was left behind.
 struct Lookup {
     state: AtomicU32,
+    /// Where who asked waits.
+    bell: &'static AtomicU32,
     question: Question,
     host: [c_char; NAME],
     service: [c_char; NAME],
@@ -323,7 +326,7 @@ pub unsafe extern "C" fn gethostbyaddr_r(
     unsafe { wanted.look_up(Question::ByAddress { family }, ptr::null(), bytes, !bytes.is_empty(), plain) }
 }
 
-/// Asks in a thread of its own, and waits until the end.
+/// Asks in a thread of its own, and waits until the end, or until it is ended.
 fn ask(
     question: Question,
     host: *const c_char,
@@ -333,8 +336,9 @@ fn ask(
     offset: usize,
     end: u64,
 ) -> Outcome {
-    let begun = c::now();
-    let Some(lookup) = new(question, host, service, address, room, offset) else { return Outcome::Unasked };
+    let (begun, place) = (c::now(), Place::take());
+    let bell = place.bell();
+    let Some(lookup) = new(question, host, service, address, room, offset, bell) else { return Outcome::Unasked };
     if !start(lookup) {
         // SAFETY: nobody else has it.
         unsafe { free(lookup) };
@@ -343,14 +347,18 @@ fn ask(
     // SAFETY: whoever comes last frees it, which this is until it leaves.
     let state = unsafe { &(*lookup).state };
     loop {
+        let rung = bell.load(Acquire);
         if state.load(Acquire) == ANSWERED {
             return Outcome::Answered(Answer(lookup));
         }
-        let now = c::now();
-        if now < end {
-            wait(state, end - now);
+        let (now, is_ended) = (c::now(), place.is_ended());
+        if now < end && !is_ended {
+            wait(bell, rung, end - now);
         } else if state.compare_exchange(UNDER_WAY, LEFT, AcqRel, Acquire).is_ok() {
-            region::note_lookup(host, (now - begun) / 1_000_000);
+            // Who ended it says so.
+            if !is_ended {
+                region::note_lookup(host, (now - begun) / 1_000_000);
+            }
             c::set_errno(c::ETIMEDOUT);
             return Outcome::TimeIsUp;
         }
@@ -364,12 +372,14 @@ fn new(
     address: &[u8],
     room: size_t,
     offset: usize,
+    bell: &'static AtomicU32,
 ) -> Option<*mut Lookup> {
     if room > MOST_ROOM || address.len() > ADDRESS {
         return None;
     }
     let mut lookup = Lookup {
         state: AtomicU32::new(UNDER_WAY),
+        bell,
         question,
         host: [0; NAME],
         service: [0; NAME],
@@ -444,11 +454,12 @@ extern "C" fn run(lookup: *mut c_void) -> *mut c_void {
     // SAFETY: this thread alone has all but the state until it says so by that.
     unsafe {
         answer(&mut *lookup);
+        // Its memory may be gone once it is said to be answered.
+        let bell = (*lookup).bell;
         if (*lookup).state.swap(ANSWERED, AcqRel) == LEFT {
             free(lookup);
         } else {
-            // Its memory may be gone by now: then nobody waits there, and nothing is done.
-            c::syscall(c::call::FUTEX, &raw const (*lookup).state, c::FUTEX_WAKE_PRIVATE, 1);
+            place::ring(bell);
         }
     }
     ptr::null_mut()
@@ -486,14 +497,15 @@ unsafe fn answer(lookup: &mut Lookup) {
     lookup.errno = c::errno();
 }
 
-fn wait(state: &AtomicU32, nanoseconds: u64) {
+/// Waits at a bell that was rung so often.
+fn wait(bell: &AtomicU32, rung: u32, nanoseconds: u64) {
     let time = timespec {
         tv_sec: (nanoseconds / 1_000_000_000).cast_signed(),
         tv_nsec: (nanoseconds % 1_000_000_000).cast_signed(),
     };
     // SAFETY: both live through the call.
     unsafe {
-        c::syscall(c::call::FUTEX, ptr::from_ref(state), c::FUTEX_WAIT_PRIVATE, UNDER_WAY, &raw const time);
+        c::syscall(c::call::FUTEX, ptr::from_ref(bell), c::FUTEX_WAIT_PRIVATE, rung, &raw const time);
     }
 }
 

@@ -8,7 +8,7 @@ use core::sync::atomic::{
 };
 
 use crate::form::{COOKIES, Form, NAME, NOTES};
-use crate::{c, real};
+use crate::{c, ended, real};
 
 const MOST: usize = 4;
 const PATH: usize = 48;
@@ -30,10 +30,10 @@ pub(crate) fn add(path: &[u8], known: &AtomicUsize) {
     COUNT.store(at + 1, Release);
 }
 
-/// Whether a warden ended the connection. Keeps errno.
+/// Whether a warden ended the connection, or code of ours in this process. Keeps errno.
 #[cold]
 pub(crate) fn has_ended(fd: c_int) -> bool {
-    if COUNT.load(Acquire) == 0 {
+    if COUNT.load(Acquire) == 0 && !ended::is_any() {
         return false;
     }
     let errno = c::errno();
@@ -44,15 +44,16 @@ pub(crate) fn has_ended(fd: c_int) -> bool {
         let value = (&raw mut cookie).cast::<c_void>();
         real::getsockopt(fd, c::SOL_SOCKET, c::SO_COOKIE, value, &raw mut size) == 0
     };
-    let ended = known && cookie != 0 && (0..MOST).filter_map(region).any(|region| has(region, cookie));
+    let by_warden = || (0..MOST).filter_map(region).any(|region| has(region, cookie));
+    let is_ended = known && cookie != 0 && (ended::has(cookie) || by_warden());
     c::set_errno(errno);
-    ended
+    is_ended
 }
 
 /// Whether any connection was ended yet, in whatever process. Keeps errno.
 pub(crate) fn is_any_ended() -> bool {
     let errno = c::errno();
-    let any = (0..MOST).filter_map(region).any(|region| region.ended.load(Acquire) != 0);
+    let any = ended::is_any() || (0..MOST).filter_map(region).any(|region| region.ended.load(Acquire) != 0);
     c::set_errno(errno);
     any
 }

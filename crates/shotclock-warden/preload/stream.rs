@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_void};
 
 use crate::c::{self, size_t, socklen_t, ssize_t};
-use crate::{datagram, real, region};
+use crate::{datagram, ended, real, region};
 
 /// What the call gave, with errno as the program is to see it.
 macro_rules! seen {
@@ -13,6 +13,19 @@ macro_rules! seen {
             failed($fd, $flags);
         }
         gave
+    }};
+}
+
+/// The same of calls by which datagrams are received: one that a scope has ended in this process gives nothing.
+macro_rules! received {
+    ($fd:expr, $flags:expr, $gave:expr) => {{
+        let gave = seen!($fd, $flags, $gave);
+        if gave == 0 && ended::is_any() && region::has_ended($fd) {
+            c::set_errno(c::ETIMEDOUT);
+            -1
+        } else {
+            gave
+        }
     }};
 }
 
@@ -31,7 +44,7 @@ fn failed(fd: c_int, flags: c_int) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn read(fd: c_int, to: *mut c_void, size: size_t) -> ssize_t {
     // SAFETY: the caller's own arguments.
-    seen!(fd, 0, unsafe { real::read(fd, to, size) })
+    received!(fd, 0, unsafe { real::read(fd, to, size) })
 }
 
 #[unsafe(no_mangle)]
@@ -47,13 +60,13 @@ pub unsafe extern "C" fn __read_chk(fd: c_int, to: *mut c_void, size: size_t, ro
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn readv(fd: c_int, to: *const c_void, count: c_int) -> ssize_t {
     // SAFETY: the caller's own arguments.
-    seen!(fd, 0, unsafe { real::readv(fd, to, count) })
+    received!(fd, 0, unsafe { real::readv(fd, to, count) })
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn recv(fd: c_int, to: *mut c_void, size: size_t, flags: c_int) -> ssize_t {
     // SAFETY: the caller's own arguments.
-    seen!(fd, flags, unsafe { real::recv(fd, to, size, flags) })
+    received!(fd, flags, unsafe { real::recv(fd, to, size, flags) })
 }
 
 #[unsafe(no_mangle)]
@@ -76,7 +89,7 @@ pub unsafe extern "C" fn recvfrom(
     length: *mut socklen_t,
 ) -> ssize_t {
     // SAFETY: the caller's own arguments.
-    seen!(fd, flags, unsafe { real::recvfrom(fd, to, size, flags, from, length) })
+    received!(fd, flags, unsafe { real::recvfrom(fd, to, size, flags, from, length) })
 }
 
 #[unsafe(no_mangle)]
@@ -100,7 +113,7 @@ pub unsafe extern "C" fn __recvfrom_chk(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn recvmsg(fd: c_int, message: *mut c_void, flags: c_int) -> ssize_t {
     // SAFETY: the caller's own arguments.
-    seen!(fd, flags, unsafe { real::recvmsg(fd, message, flags) })
+    received!(fd, flags, unsafe { real::recvmsg(fd, message, flags) })
 }
 
 #[unsafe(no_mangle)]

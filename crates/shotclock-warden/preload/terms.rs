@@ -5,15 +5,15 @@
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use crate::{c, region};
+use crate::{c, place, region};
 
 static LOOKUP: AtomicU64 = AtomicU64::new(0);
 static DATAGRAM: AtomicU64 = AtomicU64::new(0);
 static END: AtomicU64 = AtomicU64::new(0);
 
-/// Until when a lookup may take that begins now; `None`: for ever.
+/// Until when a lookup may take that begins now; `None`: for ever, and nobody may want to end it.
 pub(crate) fn end_of_lookup() -> Option<u64> {
-    earlier(LOOKUP.load(Relaxed))
+    earlier(LOOKUP.load(Relaxed)).or_else(|| place::are_all_asked_apart().then_some(u64::MAX))
 }
 
 /// How long a datagram may be waited for from now on, in nanoseconds.

@@ -58,5 +58,5 @@ def ended_connection(scope: object, limit: str, elapsed: float) -> TimeoutError:
     """
     error = TimeoutError("timed out")
     vars(error).update(phase="library", limit=limit, elapsed=elapsed, sent=None, partial=b"", scope=scope)
-    error.add_note("library: the deadline scope ended, and with it the connection that a library in C waited for")
+    error.add_note("library: the deadline scope ended, and with it the connection or lookup that a library in C waited for")
     return error

@@ -30,6 +30,7 @@ pub(crate) unsafe extern "C" fn begin_watch(_: *mut PyObject, _: *mut PyObject) 
             return Owned::text("the interpreter's threads do not say what they are in as expected");
         }
         open_scopes::want(true, wake);
+        stuck::reach_lookups();
         if stuck::is_known() { Ok(Owned::none()) } else { Owned::text("/proc does not say what threads sit in") }
     };
     returned(begin())

@@ -8,6 +8,7 @@ mod dead;
 pub mod file;
 mod interface_of_socket;
 pub mod interrupt;
+mod preload;
 mod sendfile;
 pub(crate) mod socket;
 pub mod stuck;

@@ -1,6 +1,9 @@
 //! Threads of this process that are stuck in a call of a library's own: which call of the system they sit in, on which
 //! connections, and the end of those.
 //!
+//! Beneath `shotclock run` lookups are such calls as well, and so are clients' sockets over UDP, of which the library that is loaded there
+//! makes an error of what they receive once they are shut down: nothing.
+//!
 //! The system says the first in `/proc`. A connection is ended from outside by connect(2) to no address: the kernel sends a
 //! reset, and reports the error to whoever waits, in whatever way.
 
@@ -11,7 +14,7 @@ use std::{fs, process, ptr};
 
 use rustix::fs::{FileType, fstat};
 
-use super::thread;
+use super::{preload, thread};
 
 /// The most descriptors of one call that are looked at.
 const MOST: usize = 1024;
@@ -23,6 +26,16 @@ const MOST: usize = 1024;
 /// ```
 pub fn is_known() -> bool {
     CALLS_ARE_KNOWN && fs::read_to_string("/proc/thread-self/syscall").is_ok()
+}
+
+/// Has lookups that libraries in C wait for end as connections do, from now on. Says whether they can be: in programs that
+/// `shotclock run` has started.
+///
+/// ```
+/// let _are_reached = shotclock::unstable::stuck::reach_lookups();
+/// ```
+pub fn reach_lookups() -> bool {
+    preload::reach_lookups()
 }
 
 /// The system's number of this thread.
@@ -46,7 +59,8 @@ pub fn is_there(thread: u32) -> bool {
     unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread.cast_signed(), 0) == 0 }
 }
 
-/// Whether the thread sits in a call of the system on a connection (TCP, or a Unix stream).
+/// Whether the thread sits in a call of the system on a connection (TCP, or a Unix stream), or waits for something else that
+/// can be ended.
 ///
 /// ```
 /// use shotclock::unstable::stuck;
@@ -56,7 +70,7 @@ pub fn is_there(thread: u32) -> bool {
 pub fn is_at_connection(thread: u32) -> bool {
     // SAFETY: only asked about, whatever the number stands for by then.
     let is_one = |number: c_int| kind_of(unsafe { BorrowedFd::borrow_raw(number) }).is_some();
-    Call::of(thread).is_some_and(|call| call.numbers().into_iter().any(is_one))
+    preload::is_in_lookup(thread) || Call::of(thread).is_some_and(|call| call.numbers().into_iter().any(is_one))
 }
 
 /// Whether the call that the thread sits in waits for a set of events that outlives it: mostly an event loop's.
@@ -70,8 +84,8 @@ pub fn is_at_set_of_events(thread: u32) -> bool {
     Call::of(thread).is_some_and(|call| EVENT_SETS.contains(&call.number))
 }
 
-/// Ends the connections that the thread sits on, of the numbers that `may` allows, and says how many. Those that another
-/// thread sits on as well, and listening sockets, stay.
+/// Ends the connections that the thread sits on, of the numbers that `may` allows, or its lookup, and says how many. Those
+/// that another thread sits on as well, and listening sockets, stay.
 ///
 /// No connection is ended but one on which the thread sits: a number is looked at only once it is duplicated, so that it
 /// stands for the same file from then on; and after that the number has to stand for that file still, and the thread to sit
@@ -87,6 +101,9 @@ pub fn is_at_set_of_events(thread: u32) -> bool {
 /// assert_eq!(stuck::end_connections(stuck::own_number(), |_| true), 0);
 /// ```
 pub fn end_connections(thread: u32, may: impl Fn(i32) -> bool) -> usize {
+    if preload::end_lookup(thread) {
+        return 1;
+    }
     let Some(stay) = Stay::of(thread) else { return 0 };
     let found: Vec<_> =
         stay.call.numbers().into_iter().filter(|number| may(*number)).filter_map(Connection::of).collect();
@@ -116,6 +133,7 @@ struct Connection {
 enum Kind {
     Tcp,
     Unix,
+    Udp,
 }
 
 impl Connection {
@@ -139,12 +157,16 @@ impl Connection {
     }
 
     fn end(&self) -> bool {
+        preload::ended(self.copy.as_fd(), || self.disconnect())
+    }
+
+    fn disconnect(&self) -> bool {
         let no_address = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
         // SAFETY: an open descriptor, and an address that lives through the call.
         unsafe {
             let number = self.copy.as_raw_fd();
             let size = size_of::<libc::sockaddr>() as libc::socklen_t;
-            // Some kernels refuse the first while a thread waits; Unix sockets know only the second.
+            // Some kernels refuse the first while a thread waits; others know only the second.
             self.kind == Kind::Tcp && libc::connect(number, &raw const no_address, size) == 0
                 || libc::shutdown(number, libc::SHUT_RDWR) == 0
         }
@@ -165,6 +187,10 @@ fn kind_of(fd: BorrowedFd<'_>) -> Option<Kind> {
     const CLOSE: u8 = 7;
     const LISTEN: u8 = 10;
     let option = |option| option_of(fd, libc::SOL_SOCKET, option);
+    if option(libc::SO_PROTOCOL) == Some(libc::IPPROTO_UDP) {
+        // Without the library what it receives then is taken for an answer. Servers' sockets have no peer.
+        return (preload::is_there() && has_peer(fd)).then_some(Kind::Udp);
+    }
     if option(libc::SO_TYPE)? != libc::SOCK_STREAM || option(libc::SO_ACCEPTCONN)? != 0 {
         return None;
     }
