@@ -64,6 +64,7 @@ struct Cause {
     operation: &'static str,
     target: Option<String>,
     bytes_moved: u64,
+    datagrams_moved: usize,
     reason: Reason,
 }
 
@@ -89,7 +90,7 @@ pub(crate) enum Reason {
 impl Error {
     #[cold]
     pub(crate) fn new(operation: &'static str, reason: Reason) -> Self {
-        Self(Box::new(Cause { operation, target: None, bytes_moved: 0, reason }))
+        Self(Box::new(Cause { operation, target: None, bytes_moved: 0, datagrams_moved: 0, reason }))
     }
 
     /// Bad input: `text` names the value and what was expected.
@@ -143,6 +144,13 @@ impl Error {
     pub(crate) fn moved(mut self, bytes: u64) -> Self {
         self.0.bytes_moved = bytes;
         self
+    }
+
+    /// So many whole datagrams, of so many bytes together.
+    #[must_use]
+    pub(crate) fn moved_datagrams(mut self, datagrams: usize, bytes: u64) -> Self {
+        self.0.datagrams_moved = datagrams;
+        self.moved(bytes)
     }
 
     #[must_use]
@@ -212,6 +220,22 @@ impl Error {
     /// ```
     pub fn bytes_moved(&self) -> u64 {
         self.0.bytes_moved
+    }
+
+    /// How many datagrams of a batch had been sent before it failed: go on with the rest of them. 0 for other calls.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Outgoing, socketpair};
+    /// use std::time::Duration;
+    /// let (one, _never_reads) = socketpair(Family::UNIX, Kind::DGRAM)?;
+    /// let batch = [Outgoing::from(&[0; 1000][..]); 10_000];
+    /// let error = one.within(Duration::from_millis(10)).send_batch(&batch).unwrap_err();
+    /// let rest = &batch[error.datagrams_moved()..];
+    /// assert!(error.is_timeout() && rest.len() < batch.len());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn datagrams_moved(&self) -> usize {
+        self.0.datagrams_moved
     }
 
     /// Whether one of our limits ended a wait. The network's own ETIMEDOUT is a system error and not meant.
@@ -453,6 +477,11 @@ impl fmt::Display for Error {
             write!(f, " {target}")?;
         }
         write!(f, ": {}", self.0.reason)?;
+        match self.0.datagrams_moved {
+            0 => {}
+            1 => f.write_str(", after 1 datagram")?,
+            n => write!(f, ", after {n} datagrams")?,
+        }
         match self.0.bytes_moved {
             0 => Ok(()),
             1 => f.write_str(", after 1 byte"),

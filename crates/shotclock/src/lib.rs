@@ -61,6 +61,7 @@ mod wait;
 
 mod addr;
 mod ancillary;
+mod batch;
 mod interface;
 mod option;
 mod order;
@@ -85,6 +86,7 @@ pub use addr::{Address, UnixAddress};
 #[cfg(target_os = "linux")]
 pub use addr::{NetlinkAddress, PacketAddress};
 pub use ancillary::{Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
+pub use batch::{Datagram, Outgoing, RecvBatch};
 pub use constant::{AddressInfoFlags, Family, Kind, MessageFlags, NameInfoFlags, Protocol, Shutdown};
 pub use deadline::{Deadline, Timeout};
 pub use dial::{Connector, ServerBuilder, create_connection, create_server, has_dualstack_ipv6};

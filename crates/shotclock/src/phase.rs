@@ -52,12 +52,10 @@ impl Phase {
             | "getprotobyname" | "getservbyname" | "getservbyport" => Some(Self::Lookup),
             "connect" | "create_connection" => Some(Self::Connect),
             "accept" => Some(Self::Accept),
-            "read" | "read_exact" | "readline" | "recv" | "recv_exact" | "recv_fds" | "recvfrom" | "recvmsg" => {
-                Some(Self::Recv)
-            }
-            "flush" | "send" | "send_fds" | "sendall" | "sendfile" | "sendmsg" | "sendto" | "write" | "write_all" => {
-                Some(Self::Send)
-            }
+            "read" | "read_exact" | "readline" | "recv" | "recv_batch" | "recv_exact" | "recv_fds" | "recvfrom"
+            | "recvmsg" => Some(Self::Recv),
+            "flush" | "send" | "send_batch" | "send_fds" | "sendall" | "sendfile" | "sendmsg" | "sendto" | "write"
+            | "write_all" => Some(Self::Send),
             "close" => Some(Self::Shutdown),
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! The operations: values with one non-blocking try each, all driven by [`drive`](crate::wait::drive).
 
 mod accept;
+mod batch;
 mod connect;
 mod message;
 mod open_file;
@@ -10,6 +11,7 @@ mod send;
 mod sendfile;
 
 pub use accept::Accept;
+pub use batch::{BatchCalls, ReceiveBatch, SendBatch, set_batch_calls};
 pub use connect::Connect;
 pub(crate) use connect::Connecting;
 pub(crate) use message::{ReceiveMessage, SendMessage};

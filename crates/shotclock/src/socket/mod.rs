@@ -1,5 +1,6 @@
 //! [`Socket`]: making one, binding, listening, closing, and what it says of itself.
 
+mod batch;
 mod calls;
 mod closing;
 mod convert;

@@ -10,6 +10,7 @@
 //! * `socket`: every socket call as one non-blocking try, close-on-exec and without SIGPIPE; `bury`, which ends what a
 //!   number stands for and keeps the number; whether all that was sent has arrived.
 //! * `message`: sendmsg and recvmsg with control messages; no descriptor is lost.
+//! * `batch`: many datagrams by one call, where the system has it.
 //! * `interface`: network interfaces by name and index.
 //! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`.
 //! * `resolver`: the system's own lookups, reentrant, in owned values.
@@ -34,6 +35,7 @@
 
 pub(crate) mod address;
 mod alarm;
+pub(crate) mod datagrams;
 mod lookup;
 
 /// Each item for the first condition that holds, and none for those after it; so each condition stands once. (By this name

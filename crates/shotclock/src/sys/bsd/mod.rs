@@ -5,6 +5,8 @@
 
 #[cfg_attr(target_os = "linux", path = "../linux/address_of_std.rs")]
 pub(crate) mod address_of_std;
+#[path = "../stub/batch.rs"]
+pub(crate) mod batch;
 #[cfg_attr(target_os = "freebsd", path = "../linux/bell.rs")]
 pub(crate) mod bell;
 #[cfg_attr(target_os = "freebsd", path = "../linux/birth.rs")]

@@ -1,6 +1,7 @@
 //! Linux, with the GNU C library or musl: what it shares with other Unix systems, and what only Linux has.
 
 pub(crate) mod address_of_std;
+pub(crate) mod batch;
 pub(crate) mod bell;
 mod birth;
 mod bury;

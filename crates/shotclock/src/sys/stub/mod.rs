@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 pub(crate) mod address_of_std;
+pub(crate) mod batch;
 pub mod file;
 pub(crate) mod fork;
 #[cfg(not(unix))]

@@ -163,6 +163,12 @@ pub(crate) fn parse_control(bytes: &[u8]) -> Vec<ControlSlice<'_>> {
     LAYOUT.parse(bytes)
 }
 
+/// Takes ownership of what these messages carry, which the kernel has just delivered.
+#[cfg(all(target_os = "linux", not(shotclock_bsd)))]
+pub(crate) fn own_all(messages: &[&ControlSlice<'_>]) -> Vec<ReceivedControl> {
+    messages.iter().copied().map(own).collect()
+}
+
 /// Closes the descriptors in control messages that have just been received, for whoever cannot hand them on.
 pub fn close_received(control: &[u8]) {
     parse_control(control).iter().map(own).for_each(drop);

@@ -5,6 +5,8 @@
 //! acknowledged. Local sockets are those of the system at hand, and no pairs; Wine 8 has none.
 
 mod afd;
+#[path = "../stub/batch.rs"]
+pub(crate) mod batch;
 mod birth;
 mod calls;
 mod event;

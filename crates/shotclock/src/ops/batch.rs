@@ -1,0 +1,270 @@
+//! Many datagrams at once: by one call of the system where it has one, else by one for each.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use smallvec::SmallVec;
+
+use super::recv::{or_end, receive_readiness};
+use crate::batch::{Outgoing, RecvBatch};
+use crate::constant::MessageFlags;
+use crate::sys::address::SockAddr;
+use crate::sys::batch::{self, JOINED, MOST, MOST_PIECES, TELL_LENGTH};
+use crate::sys::datagrams::{Group, Slot};
+use crate::sys::message::{self, ControlBuffer};
+use crate::sys::{BorrowedHandle, Errno, Readiness};
+use crate::wait::{Interest, Moves, Operation, Pause};
+
+/// By which of the system's calls batches go, in the whole process: for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum BatchCalls {
+    /// By the best that there are.
+    Best,
+    /// By one for many messages, each of which is one datagram.
+    Many,
+    /// By one for each datagram, as where the system has no other.
+    OneByOne,
+}
+
+static CALLS: AtomicU8 = AtomicU8::new(BatchCalls::Best as u8);
+
+/// Has batches go by other calls than the best that there are, in the whole process: for tests.
+pub fn set_batch_calls(calls: BatchCalls) {
+    CALLS.store(calls as u8, Ordering::Relaxed);
+}
+
+fn may_use(calls: BatchCalls) -> bool {
+    CALLS.load(Ordering::Relaxed) <= calls as u8
+}
+
+/// The most datagrams that the system cuts one message apart into: Linux has raised it. Source: UDP_MAX_SEGMENTS in its
+/// linux/udp.h.
+const MOST_SEGMENTS: [usize; 2] = [128, 64];
+/// The most bytes of one message: an IPv4 packet less its headers.
+const MOST_BYTES: usize = 65_507;
+
+/// Sends all datagrams of a batch, in their order. `sent` and `bytes` outlive a failure.
+pub struct SendBatch<'a> {
+    fd: BorrowedHandle<'a>,
+    datagrams: &'a [Outgoing<'a>],
+    flags: MessageFlags,
+    /// How many datagrams the system cuts one message apart into; 1 where it does not.
+    segments: usize,
+    /// How many datagrams have gone out.
+    pub sent: usize,
+    /// How many bytes they had.
+    pub bytes: u64,
+}
+
+/// What one call is to send.
+struct Plan<'a> {
+    pieces: SmallVec<[IoSlice<'a>; 64]>,
+    addresses: SmallVec<[SockAddr; 2]>,
+    groups: SmallVec<[Group; MOST]>,
+}
+
+impl<'a> SendBatch<'a> {
+    /// `can_segment`: the socket is known to be one whose messages the system cuts apart.
+    pub fn new(fd: BorrowedHandle<'a>, datagrams: &'a [Outgoing<'a>], flags: MessageFlags, can_segment: bool) -> Self {
+        let can_segment = can_segment && flags == MessageFlags::NONE && may_use(BatchCalls::Best);
+        let segments = if can_segment { MOST_SEGMENTS[0] } else { 1 };
+        Self { fd, datagrams, flags, segments, sent: 0, bytes: 0 }
+    }
+
+    /// The datagram that is next, and its place in the batch.
+    pub fn next(&self) -> Option<(usize, &'a Outgoing<'a>)> {
+        self.datagrams.get(self.sent).map(|datagram| (self.sent, datagram))
+    }
+
+    /// The messages of the next call.
+    fn plan(&self) -> Plan<'a> {
+        let mut rest = &self.datagrams[self.sent..];
+        let pieces = SmallVec::with_capacity(rest.len().min(MOST_PIECES));
+        let mut plan = Plan { pieces, addresses: SmallVec::new(), groups: SmallVec::new() };
+        let mut last: Option<&Outgoing<'_>> = None;
+        while let Some(first) = rest.first().filter(|_| plan.groups.len() < MOST) {
+            let room = self.segments.min(MOST_PIECES - plan.pieces.len());
+            if room == 0 {
+                break;
+            }
+            let length = run_length(&rest[..rest.len().min(room)]);
+            let (run, after) = rest.split_at(length);
+            let to = first.address.map(|address| {
+                if !last.is_some_and(|last| is_same(last, first)) {
+                    plan.addresses.push(address.to_sockaddr());
+                }
+                plan.addresses.len() - 1
+            });
+            let begin = plan.pieces.len();
+            plan.pieces.extend(run.iter().map(|datagram| IoSlice::new(datagram.data)));
+            // At most as many bytes as one message has.
+            let segment = if length > 1 { first.data.len() as u16 } else { 0 };
+            plan.groups.push(Group { pieces: begin..plan.pieces.len(), to, segment });
+            (last, rest) = (Some(first), after);
+        }
+        plan
+    }
+
+    /// One call, or one for each datagram; how many messages went, which is at least one.
+    fn call(&self, plan: &Plan<'a>) -> Result<usize, Errno> {
+        let Plan { pieces, addresses, groups } = plan;
+        if may_use(BatchCalls::Many)
+            && let Some(sent) = batch::send(self.fd, groups, pieces, addresses, self.flags.0)
+        {
+            return sent;
+        }
+        let none = ControlBuffer::default();
+        for (index, group) in groups.iter().enumerate() {
+            let to = group.to.map(|index| &addresses[index]);
+            match message::sendmsg(self.fd, &pieces[group.pieces.clone()], &none, to, self.flags.0) {
+                // Report what went out; the error will show again.
+                Err(_) if index > 0 => return Ok(index),
+                Err(errno) => return Err(errno),
+                Ok(_) => {}
+            }
+        }
+        Ok(groups.len())
+    }
+
+    /// Fewer segments, if the system said no to so many, or to any: those that are no fault of a single datagram's.
+    fn try_fewer(&mut self, errno: Errno) -> Pause {
+        if self.segments == 1 || !batch::may_be_of_segments(errno) {
+            return errno.into();
+        }
+        let is_first_no = errno == Errno::INVAL && self.segments == MOST_SEGMENTS[0];
+        self.segments = if is_first_no { MOST_SEGMENTS[1] } else { 1 };
+        Pause::Again
+    }
+}
+
+impl Operation for SendBatch<'_> {
+    type Output = ();
+    const COMPOSITE: bool = true;
+
+    fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
+        let plan = self.plan();
+        let sent = match self.call(&plan) {
+            Ok(sent) => sent,
+            Err(errno) if plan.groups[0].segment > 0 => return Err(self.try_fewer(errno)),
+            Err(errno) => return Err(errno.into()),
+        };
+        let went = plan.groups[..sent].iter().map(|group| {
+            let bytes: usize = plan.pieces[group.pieces.clone()].iter().map(|piece| piece.len()).sum();
+            let datagrams = if group.segment == 0 { 1 } else { bytes.div_ceil(usize::from(group.segment)) };
+            (datagrams, bytes)
+        });
+        let (datagrams, bytes) = went.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        self.sent += datagrams;
+        self.bytes += bytes as u64;
+        if self.sent == self.datagrams.len() { Ok(()) } else { Err(Pause::Progress) }
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, Readiness::OUT);
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::Out
+    }
+}
+
+/// How many datagrams, from the first one on, can be one message: of one length, but for a shorter last one, to one address.
+fn run_length(datagrams: &[Outgoing<'_>]) -> usize {
+    let first = &datagrams[0];
+    let length = first.data.len();
+    if length == 0 || length > MOST_BYTES / 2 {
+        return 1;
+    }
+    let (mut count, mut bytes) = (1, length);
+    for next in &datagrams[1..] {
+        let len = next.data.len();
+        if len == 0 || len > length || bytes + len > MOST_BYTES || !is_same(first, next) {
+            break;
+        }
+        (count, bytes) = (count + 1, bytes + len);
+        if len < length {
+            break;
+        }
+    }
+    count
+}
+
+/// Whether both go to the same address.
+#[inline]
+fn is_same(one: &Outgoing<'_>, other: &Outgoing<'_>) -> bool {
+    match (one.address, other.address) {
+        (Some(one), Some(other)) => std::ptr::eq(one, other) || one == other,
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+/// Receives what is there, as many datagrams as there is room for.
+pub struct ReceiveBatch<'a> {
+    fd: BorrowedHandle<'a>,
+    into: &'a mut RecvBatch,
+    flags: MessageFlags,
+}
+
+impl<'a> ReceiveBatch<'a> {
+    /// What `into` holds is forgotten.
+    pub fn new(fd: BorrowedHandle<'a>, into: &'a mut RecvBatch, flags: MessageFlags) -> Self {
+        into.clear();
+        Self { fd, into, flags }
+    }
+
+    /// One receive for each datagram.
+    fn one_by_one(&mut self) -> Result<usize, Errno> {
+        let (flags, size) = (self.flags.0 | TELL_LENGTH, self.into.size());
+        let (_, room, control, slots) = self.into.parts();
+        for (index, (slot, part)) in slots.iter_mut().zip(room.chunks_exact_mut(size)).enumerate() {
+            let mut beside = ControlBuffer::with_room(control)?;
+            match message::recvmsg(self.fd, &mut [IoSliceMut::new(part)], &mut beside, flags) {
+                Ok(received) => *slot = slot_of(received),
+                // What is there is given; the error will show again.
+                Err(_) if index > 0 => return Ok(index),
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(slots.len())
+    }
+}
+
+/// What one plain receive gave.
+fn slot_of(received: message::ReceivedMessage) -> Slot {
+    let message::ReceivedMessage { len, flags, address, mut control } = received;
+    let joined = control.iter().position(|message| Some((message.level, message.kind)) == JOINED);
+    let segment = joined.and_then(|index| {
+        let length = control.remove(index).data;
+        usize::try_from(i32::from_ne_bytes(length.try_into().ok()?)).ok()
+    });
+    Slot { address, len, flags, segment: segment.unwrap_or(0), control }
+}
+
+impl Operation for ReceiveBatch<'_> {
+    type Output = usize;
+
+    fn attempt(&mut self, ready: Readiness) -> Result<usize, Pause> {
+        let received = if may_use(BatchCalls::Many) {
+            let (headers, room, control, slots) = self.into.parts();
+            batch::receive(self.fd, headers, room, control, slots, self.flags.0)
+        } else {
+            None
+        };
+        let received = received.unwrap_or_else(|| self.one_by_one());
+        let filled = or_end(received, ready, 0)?;
+        Ok(self.into.note(filled))
+    }
+
+    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
+        wanted.readiness(self.fd, receive_readiness(self.flags));
+    }
+
+    fn takes_what_comes(&self) -> bool {
+        true
+    }
+
+    fn moves(&self) -> Moves {
+        Moves::In
+    }
+}
