@@ -28,6 +28,8 @@ const FOLDER_OF_WHEELS: &str = "PIP_FIND_LINKS";
 const MAKE_LIMIT: u32 = 3600;
 /// Written last: with what it was made.
 const MADE: &str = "etc/made-with";
+/// The program's own, as long as it makes one.
+const ATTEMPT: &str = "debootstrap";
 
 /// A Debian in a folder.
 pub(crate) struct Debian {
@@ -55,6 +57,10 @@ impl Debian {
         fs::create_dir_all(folder)?;
         let folder = folder.canonicalize()?;
         if !folder.join(MADE).exists() {
+            // What it fails to make it removes.
+            if !may_be_made_in(&folder)? {
+                return Err(format!("{} is not empty, and no Debian made by this chore", folder.display()).into());
+            }
             let mut make = run::command("debootstrap", ["--variant=minbase"]);
             make.arg(format!("--include={}", packages.join(","))).arg(suite).arg(&folder);
             if let Err(failure) = run::check(&mut run::bounded(seconds, &make)) {
@@ -65,9 +71,30 @@ impl Debian {
             }
             fs::write(folder.join(MADE), packages.join("\n"))?;
         }
-        let debian = Self { folder };
+        let debian = Self::at(&folder)?;
+        debian.complete(packages, seconds)?;
+        Ok(debian)
+    }
+
+    /// One that is there, whoever made it.
+    pub(crate) fn at(folder: &Path) -> Result<Self, Failure> {
+        let debian = Self { folder: folder.canonicalize()? };
         debian.hand_on()?;
         Ok(debian)
+    }
+
+    /// Installs what it was made without, which older sources have not asked for.
+    fn complete(&self, packages: &[&str], seconds: u32) -> Result<(), Failure> {
+        let made = self.folder.join(MADE);
+        let before = fs::read_to_string(&made)?;
+        let missing = lacking(&before, packages);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let install = "apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends";
+        let install = self.command(&format!("{install} {}", missing.join(" ")))?;
+        run::check(run::bounded(seconds, &install).env("DEBIAN_FRONTEND", "noninteractive"))?;
+        Ok(fs::write(made, packages.join("\n"))?)
     }
 
     /// A clean clone of what is committed here. What was built in there before is kept.
@@ -109,6 +136,16 @@ impl Debian {
     }
 }
 
+/// Whether nothing lies in a folder but what an attempt that was ended in the middle has left.
+fn may_be_made_in(folder: &Path) -> Result<bool, Failure> {
+    Ok(folder.join(ATTEMPT).exists() || fs::read_dir(folder)?.next().is_none())
+}
+
+/// Those of the packages that are not in a list, one a line, of what it was made with.
+fn lacking<'a>(made_with: &str, packages: &[&'a str]) -> Vec<&'a str> {
+    packages.iter().copied().filter(|package| made_with.lines().all(|line| line != *package)).collect()
+}
+
 /// A Debian of another processor: unpacked and not set up, which is enough for an emulator to run its programs. Made first
 /// if nothing is there.
 pub(crate) fn unpacked(folder: &Path, architecture: &str, suite: &str, packages: &[&str]) -> Result<(), Failure> {
@@ -135,6 +172,24 @@ fn is_of_registries(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_with_things_of_others_is_left_alone() {
+        let folder = std::env::temp_dir().join(format!("shotclock-debian-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        assert!(may_be_made_in(&folder).unwrap());
+        fs::write(folder.join("letter"), "dear").unwrap();
+        assert!(!may_be_made_in(&folder).unwrap());
+        fs::create_dir(folder.join(ATTEMPT)).unwrap();
+        assert!(may_be_made_in(&folder).unwrap());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn only_what_it_was_made_without_is_installed() {
+        assert_eq!(lacking("python3.14\nnetbase", &["python3.14", "python3.14-venv", "netbase"]), ["python3.14-venv"]);
+        assert!(lacking("a\nb", &["b"]).is_empty());
+    }
 
     #[test]
     fn only_the_way_to_the_registries_goes_in() {

@@ -32,10 +32,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if failed.is_empty() { Ok(()) } else { Err(format!("failed on Python {}", failed.join(", ")).into()) }
 }
 
-/// The Debian in this folder, with these interpreters and the programs that tests start; if it is not there it is made, in
+/// The Debian in this folder, with these interpreters, CPython's tests, and the programs that tests start; if it is not there it is made, in
 /// so many seconds.
 pub(crate) fn debian_within(folder: &Path, seconds: u32) -> Result<Debian, Failure> {
-    let pythons = VERSIONS.iter().flat_map(|version| [format!("python{version}"), format!("python{version}-venv")]);
+    let pythons = VERSIONS.iter().flat_map(|version| {
+        [format!("python{version}"), format!("python{version}-venv"), format!("libpython{version}-testsuite")]
+    });
     let programs = ["ca-certificates", "netbase"].into_iter().chain(needs::packages_of_programs()).map(str::to_owned);
     let packages: Vec<String> = pythons.chain(programs).collect();
     let packages: Vec<&str> = packages.iter().map(String::as_str).collect();

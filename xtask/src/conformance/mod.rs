@@ -1,5 +1,6 @@
 //! `cargo xtask conformance`: CPython's own tests over our sockets, test by test against the stock module.
 
+mod elsewhere;
 mod interpreter;
 
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::process::Command;
 
 use crate::{Failure, python, run, skips, summary, workspace};
 
+use elsewhere::Elsewhere;
 use interpreter::Interpreter;
 
 /// Runs the suites on one interpreter and compares them.
@@ -20,7 +22,8 @@ const CORE_LIMIT: u32 = 2400;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The interpreter, a name or a path; can be repeated; `all` for all on the path and among pyenv's
+    /// The interpreter, a name or a path; can be repeated; `all` for all on the path and among pyenv's; DIR:3.15 for that of
+    /// a Debian in DIR, as `cargo xtask pythons --fetch DIR` makes it
     #[arg(long, default_value = "python3")]
     python: Vec<String>,
     /// How our sockets come in: `type` by `python -m shotclock`, `graft` by `install()`; can be repeated; both if absent
@@ -42,8 +45,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let target = workspace::target()?;
-    let interpreters = chosen(&arguments.python)?;
-    if interpreters.is_empty() {
+    let chosen = chosen(&arguments.python)?;
+    if chosen.is_empty() {
         return Err("no interpreter with CPython's tests".into());
     }
     let mounts = arguments.mount.iter().map(|mount| format!("--mount={mount}"));
@@ -52,11 +55,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let inside = arguments.inside.iter().map(|kind| format!("--inside={kind}"));
     let told: Vec<String> = mounts.chain(inside).chain(parts).chain(arguments.suites.iter().cloned()).collect();
     let (mut closing, mut failed) = (Vec::new(), Vec::new());
-    for interpreter in &interpreters {
-        let output = run::tee(&mut runner(&target, interpreter, &told, RUNNER_LIMIT)?)?;
+    for one in &chosen {
+        let (version, mut runner) = match one {
+            Chosen::Here(found) => (&found.version, runner(&target, found, &told, RUNNER_LIMIT)?),
+            Chosen::Elsewhere(found) => (&found.series, found.runner(&target, &told, RUNNER_LIMIT)?),
+        };
+        let output = run::tee(&mut runner)?;
         closing.extend(output.lines.into_iter().filter(|line| summary::is_closing(line)));
         if !output.success {
-            failed.push(interpreter.version.as_str());
+            failed.push(version.as_str());
         }
     }
     println!();
@@ -97,20 +104,31 @@ pub(crate) fn core(target: &Path) -> Result<Core, Failure> {
     }
 }
 
+/// What a name stands for.
+enum Chosen {
+    Here(Interpreter),
+    Elsewhere(Elsewhere),
+}
+
 /// The interpreters of these names. Those that cannot run the tests are left out, and it is said.
-fn chosen(names: &[String]) -> Result<Vec<Interpreter>, Failure> {
-    let mut interpreters = Vec::new();
+fn chosen(names: &[String]) -> Result<Vec<Chosen>, Failure> {
+    let mut chosen = Vec::new();
     for name in names {
+        if let Some(elsewhere) = Elsewhere::named(name) {
+            chosen.push(Chosen::Elsewhere(elsewhere));
+            continue;
+        }
         let found = if name == "all" { Interpreter::all() } else { vec![Interpreter::named(name)?] };
-        interpreters.extend(found);
+        chosen.extend(found.into_iter().filter(is_fit).map(Chosen::Here));
     }
-    interpreters.retain(|interpreter| {
-        let Some(why) = interpreter.unfit() else { return true };
-        let name = format!("conformance {} {}", interpreter.version, interpreter.executable.display());
-        skips::announce(&name, why);
-        false
-    });
-    Ok(interpreters)
+    Ok(chosen)
+}
+
+fn is_fit(interpreter: &Interpreter) -> bool {
+    let Some(why) = interpreter.unfit() else { return true };
+    let name = format!("conformance {} {}", interpreter.version, interpreter.executable.display());
+    skips::announce(&name, why);
+    false
 }
 
 /// The runner on an interpreter, in a virtual environment with our package.
