@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import sys
 import threading
 from collections.abc import Callable
 
@@ -49,8 +50,22 @@ def _with_threads(
 
     @functools.wraps(begin)
     def begin_inside(thread):
-        with carried():
-            begin(thread)
+        if sys.version_info < (3, 14):
+            with carried():
+                begin(thread)
+            return
+        # From 3.14 on a thread runs in a context of its own, which it enters after this.
+        run = thread.run
+
+        @functools.wraps(run)
+        def run_inside():
+            del thread.run
+            with carried():
+                run()
+
+        thread.run = run_inside
+        del run_inside
+        begin(thread)
 
     threading.Thread._bootstrap_inner = begin_inside
     try:
