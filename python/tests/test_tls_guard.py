@@ -204,8 +204,8 @@ def test_a_call_that_waits_by_itself_does_not_notice_one_in_a_scope(tls_pair, ti
     assert spent[0] < 0.05
 
 
-def test_a_write_that_looks_like_the_end_of_the_connection_goes_on(certificate):
-    """As one does where another thread's read meets it."""
+def test_a_write_that_looks_like_the_end_of_the_connection_goes_on_where_openssl_does(certificate):
+    """As one does where another thread's read meets it; where OpenSSL has given the connection up, it is an end at once."""
     environment = {**os.environ, "CERTIFICATE": os.fspath(certificate)}
     run = (sys.executable, a_write_of_nothing.__file__)
     done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)

@@ -47,10 +47,6 @@ const TESTS: [&str; 30] = [
     "waits_pipes",
 ];
 
-/// What it makes looks like an end to OpenSSL 3.0 and 3.1 alone; a newer one, as there, does not go on from it.
-/// pytest names tests from the folder of its settings on.
-const OF_OLDER_OPENSSL: &str = "test_tls_guard.py::test_a_write_that_looks_like_the_end_of_the_connection_goes_on";
-
 /// The tests there, or why they cannot be run.
 pub(crate) enum Newest {
     Tests(Command),
@@ -79,11 +75,8 @@ pub(crate) fn tests(target: &Path) -> Result<Newest, Failure> {
     let shown = format!("{}:{}", root.display(), target.display());
     run::check(debian.command(&prepare)?.env("SHOWN", &shown))?;
     let files: Vec<String> = TESTS.iter().map(|name| format!("python/tests/test_{name}.py")).collect();
-    let pytest = format!(
-        "cd {}; exec {VENV}/bin/python -m pytest -rfEs --color=no --deselect={OF_OLDER_OPENSSL} {}",
-        root.display(),
-        files.join(" ")
-    );
+    let pytest =
+        format!("cd {}; exec {VENV}/bin/python -m pytest -rfEs --color=no {}", root.display(), files.join(" "));
     let mut tests = debian.command(&pytest)?;
     // The sources and what is built of them lie there at the same places.
     tests.env("SHOWN", shown);

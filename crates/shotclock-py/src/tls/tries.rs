@@ -39,6 +39,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A wait that took less has not waited: there was something to read.
 const AT_ONCE: Duration = Duration::from_micros(5);
 
+/// So often in a row an end of the connection that the system knows nothing of is taken for another thread's doing. OpenSSL
+/// itself may have given the connection up: then it says so for ever.
+const STRANGE_ENDS: u8 = 8;
+
 /// The arguments where there is no call of the program's.
 const NOTHING: Passed<'static> = Passed::Vector(Arguments::NONE);
 
@@ -229,11 +233,17 @@ impl Waits {
                 Some(Readiness::IN)
             } else {
                 let wants_write = PyErr_ExceptionMatches(self.guarded.want_write) != 0;
-                let is_no_end = || PyErr_ExceptionMatches(self.guarded.end_of_file) != 0 && !self.has_ended();
+                let is_no_end = || self.says_end() && !self.has_ended();
                 let half = if self.call.half() == Half::Sending { Readiness::OUT } else { Readiness::IN };
                 if wants_write { Some(Readiness::OUT) } else { is_no_end().then_some(half) }
             }
         }
+    }
+
+    /// Whether what `_ssl` raised is the connection's end.
+    fn says_end(&self) -> bool {
+        // SAFETY: the interpreter is held, the type is alive; an exception is set.
+        unsafe { PyErr_ExceptionMatches(self.guarded.end_of_file) != 0 }
     }
 
     /// Whether the connection has come to an end. OpenSSL takes a try that would have to wait for one where another thread
@@ -279,6 +289,8 @@ struct Tries<'a, F> {
     kept: Option<Buffer>,
     /// Whether nothing was there at once.
     has_waited: bool,
+    /// How many tries in a row have said that the connection has ended.
+    ends: u8,
     /// Set where it waits before its first try: a wait that ends before this moment was none.
     soon: Option<Deadline>,
 }
@@ -286,7 +298,7 @@ struct Tries<'a, F> {
 impl<'a, F: FnMut() -> PyResult<Option<Owned>>> Tries<'a, F> {
     fn new(waits: &'a Waits, buffer: Option<*mut PyObject>, attempt: F) -> Self {
         let toward = Some(Readiness::IN);
-        Self { waits, toward, attempt, buffer, kept: None, has_waited: false, soon: None }
+        Self { waits, toward, attempt, buffer, kept: None, has_waited: false, ends: 0, soon: None }
     }
 
     /// How it begins: with a wait, where the last read had to wait too, and a try would not end without one.
@@ -338,16 +350,17 @@ impl<F: FnMut() -> PyResult<Option<Owned>>> Operation for Tries<'_, F> {
             Ok(None) => return Err(Pause::Progress),
             Err(raised) => raised,
         };
+        self.ends = if self.waits.says_end() { self.ends + 1 } else { 0 };
         self.toward = self.waits.wanted_more();
-        if self.toward.is_none() {
+        if self.toward.is_none() || self.ends >= STRANGE_ENDS {
             return Ok(Err(raised));
         }
         // SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };
         self.keep_buffer();
         self.has_waited = true;
-        // OpenSSL reads and writes until the system says that it would have to wait.
-        Err(Pause::Drained)
+        // OpenSSL reads and writes until the system says that it would have to wait; but an end was no try at all.
+        Err(if self.ends > 0 { Pause::WouldBlock } else { Pause::Drained })
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
