@@ -6,6 +6,7 @@ Whoever runs it sees to it that the methods under test are mounted; CERTIFICATE 
 import contextlib
 import os
 import platform
+import signal
 import socket
 import ssl
 import tempfile
@@ -61,11 +62,26 @@ def is_waiting(thread):
         return False
 
 
-def is_in(process, call):
-    """Whether another process's main thread is in that call of the system's, which receives."""
-    numbers = {"recvfrom": {"x86_64": "45", "aarch64": "207"}[platform.machine()]}
-    with open(f"/proc/{process}/syscall") as said:
-        return said.read().split()[0] == numbers[call]
+# The system's numbers of calls that wait.
+CALLS = {
+    "x86_64": {"recvfrom": "45", "accept": "288", "poll": "7", "ppoll": "271", "select": "270", "futex": FUTEX},
+    "aarch64": {"recvfrom": "207", "accept": "242", "poll": "73", "ppoll": "73", "select": "72", "futex": FUTEX},
+}[platform.machine()]
+
+
+def is_in(process, *calls):
+    """Whether another process's main thread is in one of these calls of the system's; in any of them, if none is named."""
+    try:
+        with open(f"/proc/{process}/syscall") as said:
+            return said.read().split()[0] in {CALLS[call] for call in calls or CALLS}
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def interrupt(process):
+    """SIGINT to a process that waits: one that comes right before the call that waits ends nothing, in CPython as here."""
+    until(lambda: process.poll() is not None or is_in(process.pid))
+    process.send_signal(signal.SIGINT)
 
 
 def is_open(number):

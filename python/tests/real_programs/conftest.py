@@ -6,12 +6,12 @@ itself writes down when it ends (``proof/sitecustomize.py``).
 
 import contextlib
 import pathlib
-import signal
 import socket
 import sys
 
 import pytest
 import trustme
+import waits
 
 HERE = pathlib.Path(__file__).parent
 PROGRAMS = HERE / "programs"
@@ -107,7 +107,7 @@ def serve_over(start_over, prove):
 
     yield serve_over
     for server, mount in servers:
-        server.process.send_signal(signal.SIGINT)
+        waits.interrupt(server.process)
         server.wait()
         prove(server, mount)
 

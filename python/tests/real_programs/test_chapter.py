@@ -6,6 +6,7 @@ import socket
 import time
 
 import pytest
+import waits
 
 CHAPTER = pathlib.Path(__file__).parents[2] / "examples"
 ECHOED = """\
@@ -47,7 +48,7 @@ def test_udp_transcripts(serve_over, run_over, peers):
 def test_an_interrupt_ends_a_server_as_ever(start_over, mount, protocol, prove):
     server = start_over(mount, CHAPTER / f"echo_{protocol}_server.py", "127.0.0.1", 0)
     assert server.port() > 0
-    server.process.send_signal(signal.SIGINT)
+    waits.interrupt(server.process)
     assert server.wait() == -signal.SIGINT
     traceback = server.rest("stderr")
     assert (traceback[0], traceback[-1]) == ("Traceback (most recent call last):", "KeyboardInterrupt")

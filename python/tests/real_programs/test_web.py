@@ -3,9 +3,9 @@
 import filecmp
 import os
 import re
-import signal
 
 import pytest
+import waits
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -43,7 +43,7 @@ def test_the_server_that_python_comes_with(start_over, mount, tmp_path, prove):
     client = start_over("stock", "-c", download, f"http://127.0.0.1:{port}/large", tmp_path / "copy")
     assert client.wait() == 0, client.rest("stderr")
     assert filecmp.cmp(files / "large", tmp_path / "copy", shallow=False)
-    server.process.send_signal(signal.SIGINT)
+    waits.interrupt(server.process)
     assert server.wait() == 0
     assert server.rest()[-1] == "Keyboard interrupt received, exiting."
     prove(server, mount)
