@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
 
@@ -24,8 +25,9 @@ METHODS = ("_sendfile_use_sendfile", "_sendfile_use_send")
 
 def replace(socket_module: ModuleType) -> None:
     """Put the methods into the class of a module made from CPython's socket.py."""
-    for name, method in methods_for(socket_module, socket_module.socket).items():
-        setattr(socket_module.socket, name, method)
+    owner = socket_module.socket
+    for name, method in methods_for(socket_module, owner).items():
+        setattr(owner, name, functools.wraps(getattr(owner, name))(method))
 
 
 def methods_for(socket_module: ModuleType, owner: Any) -> dict[str, Callable[..., int]]:

@@ -70,7 +70,7 @@ unsafe extern "C" fn file_descriptors(_: *mut PyObject, class: *mut PyObject) ->
         }
         // SAFETY: the type is alive, the definition lives for ever.
         let make = |definition| unsafe { PyDescr_NewMethod(class.cast(), definition) };
-        dict_of(Definitions::of_file_methods().iter(), make)
+        dict_of(Definitions::of_file_methods(class)?.iter(), make)
     };
     returned(make())
 }

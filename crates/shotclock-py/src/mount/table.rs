@@ -1,6 +1,6 @@
 //! The tables of methods and functions, and the definitions the interpreter wants of them.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use crate::files::{read_all, socket_io};
 use crate::functions::{descriptor, interface, order};
 use crate::methods::{connection, datagram, message, option, state, transfer};
 use crate::names::{address_info, host_name, hosts, services};
-use crate::socket::stock::stock;
+use crate::socket::stock::{documentation, stock};
 
 /// One method or function.
 pub(crate) struct Entry {
@@ -96,6 +96,13 @@ pub(crate) const FILE_METHODS: [Entry; 3] = [
     one(c"_dealloc_warn", socket_io::dealloc_warn),
 ];
 
+/// How each of them is called, and what it does where socket.py has no method of the name.
+const FILE_DOCS: [(&str, Option<&str>); 3] = [
+    ("write($self, b, /)", None),
+    ("readall($self, /)", None),
+    ("_dealloc_warn($self, source, /)", Some("The finalizer of a buffer above closes it.")),
+];
+
 /// What the interpreter wants of a table, with the empty definition that ends it. The interpreter keeps pointers into
 /// it in every descriptor and function that it makes, and anybody may keep those: so it lives for ever.
 #[derive(Clone, Copy)]
@@ -123,20 +130,23 @@ impl Definitions {
         Self::once(&MADE, &FUNCTIONS, stock()?.module)
     }
 
-    /// Of the methods of the raw file.
-    pub(crate) fn of_file_methods() -> Self {
+    /// Of the methods of the raw file, with the documentation of those that the class has.
+    pub(crate) fn of_file_methods(class: *mut PyObject) -> PyResult<Self> {
         static MADE: OnceLock<Definitions> = OnceLock::new();
-        *MADE.get_or_init(|| {
-            let docs = [
-                c"write($self, b, /)\n--\n\nSend bytes; give how many went out, or None if the socket would have to wait.",
-                c"readall($self, /)\n--\n\nRead until the end of the data.",
-                c"_dealloc_warn($self, source, /)\n--\n\nThe finalizer of a buffer above closes it.",
-            ];
-            let define = |(entry, doc): (&Entry, &CStr)| entry.define_as(doc.as_ptr());
-            let mut all: Vec<_> = FILE_METHODS.iter().zip(docs).map(define).collect();
-            all.push(PyMethodDef::zeroed());
-            Self { first: all.leak().as_mut_ptr(), names: &FILE_METHODS }
-        })
+        if let Some(made) = MADE.get() {
+            return Ok(*made);
+        }
+        let mut all = Vec::with_capacity(FILE_METHODS.len() + 1);
+        for (entry, (signature, doc)) in FILE_METHODS.iter().zip(FILE_DOCS) {
+            let doc = match doc {
+                Some(doc) => doc.to_owned(),
+                None => documentation(class, entry.name)?,
+            };
+            let whole = CString::new(format!("{signature}\n--\n\n{doc}")).unwrap_or_default();
+            all.push(entry.define_as(whole.into_raw().cast_const()));
+        }
+        all.push(PyMethodDef::zeroed());
+        Ok(*MADE.get_or_init(|| Self { first: all.leak().as_mut_ptr(), names: &FILE_METHODS }))
     }
 
     /// The C array.

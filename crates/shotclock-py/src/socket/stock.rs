@@ -179,7 +179,7 @@ impl Stock {
     /// The documentation of one of the module's or the type's own functions as C has it, signature included.
     pub(crate) fn documentation(&self, of: *mut PyObject, name: &CStr) -> PyResult<CString> {
         let function = attribute(of, name)?;
-        let doc = text(&attribute(function.as_ptr(), c"__doc__")?)?.unwrap_or_default();
+        let doc = documentation(of, name)?;
         let signature = text(&attribute(function.as_ptr(), c"__text_signature__")?)?;
         let whole = match signature {
             Some(signature) => format!("{}{signature}\n--\n\n{doc}", name.to_string_lossy()),
@@ -187,6 +187,11 @@ impl Stock {
         };
         Ok(CString::new(whole).unwrap_or_default())
     }
+}
+
+/// The text of the documentation of an attribute; empty where there is none.
+pub(crate) fn documentation(of: *mut PyObject, name: &CStr) -> PyResult<String> {
+    Ok(text(&attribute(attribute(of, name)?.as_ptr(), c"__doc__")?)?.unwrap_or_default())
 }
 
 fn attribute(object: *mut PyObject, name: &CStr) -> PyResult<Owned> {
