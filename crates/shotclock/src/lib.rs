@@ -85,7 +85,12 @@ pub mod unstable;
 pub use addr::{Address, UnixAddress};
 #[cfg(target_os = "linux")]
 pub use addr::{NetlinkAddress, PacketAddress};
-pub use ancillary::{Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
+pub use ancillary::{
+    Ancillary, ControlMessage, Ecn, Message, MessageInto, PacketInfo, PacketInfo6, ReceivedFds, Timestamping,
+    TrafficClass,
+};
+#[cfg(target_os = "linux")]
+pub use ancillary::{ErrorCause, QueuedError, QueuedMessage};
 pub use batch::{Datagram, Outgoing, RecvBatch};
 pub use constant::{AddressInfoFlags, Family, Kind, MessageFlags, NameInfoFlags, Protocol, Shutdown};
 pub use deadline::{Deadline, Timeout};

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use peers::{LIMIT, LOOSE, full_backlog, in_own_process, open_descriptors, tcp_pair, times_out, udp};
 use shotclock::{
-    Address, Ancillary, ControlMessage, Credentials, Family, Kind, MessageFlags, NetlinkAddress, Protocol,
-    ServerBuilder, Shutdown, SockAddr, Socket, SocketOption, Target, Timeout, UnixAddress, cmsg_space,
-    create_connection, create_server, default_timeout, has_dualstack_ipv6, set_default_timeout, socketpair,
+    Address, ControlMessage, Credentials, Family, Kind, MessageFlags, NetlinkAddress, Protocol, ServerBuilder,
+    Shutdown, SockAddr, Socket, SocketOption, Target, Timeout, UnixAddress, cmsg_space, create_connection,
+    create_server, default_timeout, has_dualstack_ipv6, set_default_timeout, socketpair,
 };
 
 #[test]
@@ -313,12 +313,14 @@ fn messages_gather_and_scatter() {
     here.sendmsg(&[IoSlice::new(b"x")], &[], Some(to)).unwrap();
     let message = there.recvmsg(10, cmsg_space(12).unwrap()).unwrap();
     assert_eq!(message.address, Some(here.getsockname().unwrap()));
+    let localhost = [127, 0, 0, 1].into();
     assert!(
-        matches!(&message.ancillary[..], [ControlMessage::Other { level: 0, kind: 8, data }] if data.len() == 12),
+        matches!(&message.ancillary[..], [ControlMessage::PacketInfo(info)]
+            if (info.local, info.destination) == (localhost, localhost) && info.interface > 0),
         "{message:?}"
     );
     there.setsockopt(SocketOption::TTL, 7).unwrap();
-    let ttl = Ancillary::Other { level: 0, kind: 2, data: &9_i32.to_ne_bytes() };
+    let ttl = ControlMessage::Other { level: 0, kind: 2, data: 9_i32.to_ne_bytes().into() };
     here.sendmsg(&[IoSlice::new(b"y")], &[ttl], Some(to)).unwrap();
     assert_eq!(there.recv(10).unwrap(), b"y");
 }
@@ -329,10 +331,10 @@ fn credentials_travel() {
     let me = one.getsockopt(SocketOption::PEERCRED).unwrap();
     assert_eq!(me.pid.unsigned_abs(), std::process::id());
     other.setsockopt(SocketOption::PASSCRED, true).unwrap();
-    one.sendmsg(&[IoSlice::new(b"x")], &[Ancillary::Credentials(me)], None).unwrap();
+    one.sendmsg(&[IoSlice::new(b"x")], &[ControlMessage::Credentials(me)], None).unwrap();
     let message = other.recvmsg(1, cmsg_space(12).unwrap()).unwrap();
     assert!(matches!(message.ancillary[..], [ControlMessage::Credentials(who)] if who == me), "{message:?}");
-    let nobody = Ancillary::Credentials(Credentials { pid: 1, ..me });
+    let nobody = ControlMessage::Credentials(Credentials { pid: 1, ..me });
     if me.uid != 0 {
         assert_eq!(one.sendmsg(&[IoSlice::new(b"x")], &[nobody], None).unwrap_err().raw_os_error(), Some(1));
     }
@@ -725,7 +727,7 @@ fn a_bad_descriptor_elsewhere_is_not_ours_closed() {
     let write_only = std::fs::File::options().write(true).open("/dev/null").unwrap();
     let error = one.sendfile(&write_only, 0, None).unwrap_err();
     assert!(!error.is_closed() && error.raw_os_error() == Some(9), "{error}");
-    let numbers = Ancillary::Other { level: 1, kind: 1, data: &one.fileno().to_ne_bytes() };
+    let numbers = ControlMessage::Other { level: 1, kind: 1, data: one.fileno().to_ne_bytes().into() };
     let error = one.sendmsg(&[IoSlice::new(b"x")], &[numbers], None).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "descriptors by number are not ours to send: {error}");
     one.sendall(b"still open").unwrap();

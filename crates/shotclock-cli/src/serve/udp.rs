@@ -4,9 +4,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shotclock::{
-    Address, Ancillary, ControlMessage, Error, Family, MessageInto, Result, Socket, SocketOption, cmsg_space,
-};
+use shotclock::{Address, ControlMessage, Error, Family, MessageInto, Result, Socket, SocketOption, cmsg_space};
 
 use super::event::Event;
 use super::guard::{Guard, Verdict};
@@ -57,7 +55,7 @@ impl UdpServer {
     fn answer(&mut self, message: &MessageInto, data: &[u8]) {
         let Some(from) = message.address else { return };
         let Some(source) = from.as_inet() else { return };
-        match self.guard.judge(source, self.hops.find(&message.ancillary), data, Instant::now()) {
+        match self.guard.judge(source, hops_of(&message.ancillary), data, Instant::now()) {
             Verdict::Answer { hops } => {
                 self.tell(&Event::Datagram { from, bytes: data.len() });
                 if let Err(error) = self.send(data, from, hops) {
@@ -72,9 +70,7 @@ impl UdpServer {
     }
 
     fn send(&self, data: &[u8], to: Address, hops: Option<u8>) -> Result<usize> {
-        let number = hops.map(|hops| i32::from(hops).to_ne_bytes());
-        let HopNumbers { level, message, .. } = self.hops;
-        let ancillary = number.as_ref().map(|data| Ancillary::Other { level, kind: message, data });
+        let ancillary = hops.map(self.hops.message);
         self.socket.within(ROOM).sendmsg(&[IoSlice::new(data)], ancillary.as_slice(), Some(to.into()))
     }
 
@@ -92,33 +88,30 @@ impl UdpServer {
     }
 }
 
-/// The system's numbers for "how many hops a datagram has left to live", by family. Source: ip(7), ipv6(7).
+/// How "so many hops to live" is asked for and said, by family. Source: ip(7), ipv6(7).
 #[derive(Clone, Copy)]
 struct HopNumbers {
     level: i32,
     /// The option that asks for it with each datagram.
     receive: i32,
-    /// The control message that carries it, in and out.
-    message: i32,
+    /// The message that says it.
+    message: fn(u8) -> ControlMessage,
 }
 
 impl HopNumbers {
-    /// IPPROTO_IP, IP_RECVTTL, IP_TTL.
-    const V4: Self = Self { level: 0, receive: 12, message: 2 };
-    /// IPPROTO_IPV6, IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT.
-    const V6: Self = Self { level: 41, receive: 51, message: 52 };
+    /// IPPROTO_IP, IP_RECVTTL.
+    const V4: Self = Self { level: 0, receive: 12, message: ControlMessage::Ttl };
+    /// IPPROTO_IPV6, IPV6_RECVHOPLIMIT.
+    const V6: Self = Self { level: 41, receive: 51, message: ControlMessage::HopLimit };
 
     fn of(family: Family) -> Self {
         if family == Family::INET6 { Self::V6 } else { Self::V4 }
     }
+}
 
-    fn find(self, ancillary: &[ControlMessage]) -> Option<u8> {
-        ancillary.iter().find_map(|message| match message {
-            ControlMessage::Other { level, kind, data } if (*level, *kind) == (self.level, self.message) => {
-                let number = i32::from_ne_bytes(data.as_slice().try_into().ok()?);
-                u8::try_from(number).ok()
-            }
-            _ => None,
-        })
-    }
+fn hops_of(ancillary: &[ControlMessage]) -> Option<u8> {
+    ancillary.iter().find_map(|message| match message {
+        ControlMessage::Ttl(hops) | ControlMessage::HopLimit(hops) => Some(*hops),
+        _ => None,
+    })
 }

@@ -231,7 +231,7 @@ impl<'a> ReceiveBatch<'a> {
 }
 
 /// What one plain receive gave.
-fn slot_of(received: message::ReceivedMessage) -> Slot {
+fn slot_of(received: message::ReceivedMessage<message::ReceivedControl>) -> Slot {
     let message::ReceivedMessage { len, flags, address, mut control } = received;
     let joined = control.iter().position(|message| Some((message.level, message.kind)) == JOINED);
     let segment = joined.and_then(|index| {

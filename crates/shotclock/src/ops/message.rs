@@ -4,6 +4,7 @@ use std::io::{IoSlice, IoSliceMut};
 
 use super::recv::{is_plain, or_end, receive_readiness};
 use super::send::{opening, to_open};
+use crate::ancillary::ControlMessage;
 use crate::constant::MessageFlags;
 use crate::sys::address::SockAddr;
 use crate::sys::message::{self, ControlBuffer, ReceivedMessage};
@@ -48,9 +49,9 @@ pub(crate) struct ReceiveMessage<'a, 'b> {
 }
 
 impl Operation for ReceiveMessage<'_, '_> {
-    type Output = ReceivedMessage;
+    type Output = ReceivedMessage<ControlMessage>;
 
-    fn attempt(&mut self, ready: Readiness) -> Result<ReceivedMessage, Pause> {
+    fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
         let received = message::recvmsg(self.fd, self.into, &mut self.control, self.flags.0);
         or_end(received, ready, ReceivedMessage::default())
     }

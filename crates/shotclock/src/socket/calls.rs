@@ -340,7 +340,12 @@ impl Socket {
     /// assert_eq!(other.recv(100)?, b"headbody");
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn sendmsg(&self, data: &[IoSlice<'_>], ancillary: &[Ancillary<'_>], to: Option<Target<'_>>) -> Result<usize> {
+    pub fn sendmsg<'c>(
+        &self,
+        data: &[IoSlice<'_>],
+        ancillary: impl Into<Ancillary<'c>>,
+        to: Option<Target<'_>>,
+    ) -> Result<usize> {
         self.view().sendmsg(data, ancillary, to)
     }
 

@@ -4,6 +4,8 @@ mod batch;
 mod calls;
 mod closing;
 mod convert;
+#[cfg(target_os = "linux")]
+mod error_queue;
 mod options;
 #[cfg(any(unix, all(windows, not(shotclock_stub))))]
 mod std_types;

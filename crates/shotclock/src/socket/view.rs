@@ -5,7 +5,7 @@ use std::io::{IoSlice, IoSliceMut};
 
 use super::Socket;
 use crate::addr::Address;
-use crate::ancillary::{self, Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
+use crate::ancillary::{Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
 use crate::constant::{Family, MessageFlags};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
@@ -413,16 +413,21 @@ impl<'s> Timed<'s> {
     /// assert_eq!(other.recv(9)?, b"hello");
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn sendmsg(&self, data: &[IoSlice<'_>], ancillary: &[Ancillary<'_>], to: Option<Target<'_>>) -> Result<usize> {
-        let control = ancillary::encode(ancillary)?;
+    pub fn sendmsg<'c>(
+        &self,
+        data: &[IoSlice<'_>],
+        ancillary: impl Into<Ancillary<'c>>,
+        to: Option<Target<'_>>,
+    ) -> Result<usize> {
+        let ancillary = ancillary.into();
+        let control = ancillary.control("sendmsg")?;
         let Some(target) = to else {
-            let mut op = ops::SendMessage { fd: self.fd(), data, control: &control, to: None, flags: self.flags };
+            let mut op = ops::SendMessage { fd: self.fd(), data, control, to: None, flags: self.flags };
             return self.run("sendmsg", &mut op).map_err(|error| self.name_peer(error));
         };
         let (to, limit) = self.resolve("sendmsg", target)?;
         let sockaddr = to.to_sockaddr();
-        let mut op =
-            ops::SendMessage { fd: self.fd(), data, control: &control, to: Some(&sockaddr), flags: self.flags };
+        let mut op = ops::SendMessage { fd: self.fd(), data, control, to: Some(&sockaddr), flags: self.flags };
         run("sendmsg", &mut op, &limit).map_err(|error| self.explain_address(error, target, &to))
     }
 
@@ -440,7 +445,7 @@ impl<'s> Timed<'s> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn send_fds(&self, data: &[IoSlice<'_>], fds: &[BorrowedHandle<'_>]) -> Result<usize> {
-        self.sendmsg(data, &[Ancillary::Rights(fds)], None).map_err(|error| error.during("send_fds"))
+        self.sendmsg(data, Ancillary::new().rights(fds), None).map_err(|error| error.during("send_fds"))
     }
 
     /// Sends a file's content; see [`Socket::sendfile`].

@@ -3,7 +3,7 @@
 use super::OwnedHandle;
 use super::address::SockAddr;
 
-/// One control message as the system has it.
+/// One control message that has just been delivered.
 #[derive(Debug)]
 pub(crate) struct ReceivedControl {
     pub(crate) level: i32,
@@ -13,13 +13,79 @@ pub(crate) struct ReceivedControl {
     pub(crate) rights: Vec<OwnedHandle>,
 }
 
-/// What one recvmsg gave beside the data.
-#[derive(Debug, Default)]
-pub(crate) struct ReceivedMessage {
+/// What one recvmsg gave beside the data, its control messages as values of `T`.
+#[derive(Debug)]
+pub(crate) struct ReceivedMessage<T> {
     pub(crate) len: usize,
     pub(crate) flags: i32,
     pub(crate) address: Option<SockAddr>,
-    pub(crate) control: Vec<ReceivedControl>,
+    pub(crate) control: Vec<T>,
+}
+
+impl<T> Default for ReceivedMessage<T> {
+    fn default() -> Self {
+        Self { len: 0, flags: 0, address: None, control: Vec::new() }
+    }
+}
+
+/// A level, and the type in it.
+pub(crate) type Kind = (i32, i32);
+
+/// The control messages that mean something here, by a system's numbers; `None` is one that the system does not have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ControlKinds {
+    pub(crate) credentials: Option<Kind>,
+    pub(crate) process: Option<Kind>,
+    pub(crate) packet_info: Option<Kind>,
+    /// The one address of a datagram that is not the peer's, where there is no packet info: its destination when it is
+    /// received, its source when it is sent.
+    pub(crate) own_address: Option<Kind>,
+    pub(crate) packet_info6: Option<Kind>,
+    pub(crate) ttl: Option<Kind>,
+    /// As it is received, where that is another number.
+    pub(crate) received_ttl: Option<Kind>,
+    pub(crate) hop_limit: Option<Kind>,
+    pub(crate) tos: Option<Kind>,
+    pub(crate) received_tos: Option<Kind>,
+    pub(crate) traffic_class: Option<Kind>,
+    /// Timestamps in seconds and microseconds, by the system's own integers and by 64 bits; then the same in nanoseconds, and
+    /// three of them.
+    pub(crate) timestamp_micros: [Option<Kind>; 2],
+    pub(crate) timestamp_nanos: [Option<Kind>; 2],
+    pub(crate) timestamping: [Option<Kind>; 2],
+    pub(crate) gso_size: Option<Kind>,
+    pub(crate) gro_size: Option<Kind>,
+    pub(crate) tx_time: Option<Kind>,
+    /// Entries of the error queue: of IPv4, IPv6 and packet sockets.
+    pub(crate) errors: [Option<Kind>; 3],
+    pub(crate) drops: Option<Kind>,
+    pub(crate) original_destination: [Option<Kind>; 2],
+}
+
+impl ControlKinds {
+    /// A system without control messages.
+    pub(crate) const NONE: Self = Self {
+        credentials: None,
+        process: None,
+        packet_info: None,
+        own_address: None,
+        packet_info6: None,
+        ttl: None,
+        received_ttl: None,
+        hop_limit: None,
+        tos: None,
+        received_tos: None,
+        traffic_class: None,
+        timestamp_micros: [None; 2],
+        timestamp_nanos: [None; 2],
+        timestamping: [None; 2],
+        gso_size: None,
+        gro_size: None,
+        tx_time: None,
+        errors: [None; 3],
+        drops: None,
+        original_destination: [None; 2],
+    };
 }
 
 /// A control message's place among the bytes.

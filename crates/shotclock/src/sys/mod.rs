@@ -65,24 +65,24 @@ cfg_if! {
         ))
     ))] {
         #[allow(dead_code, reason = "there are no control messages")]
-        mod control;
+        pub(crate) mod control;
         #[allow(dead_code, unreachable_pub, reason = "a platform offers all of the contract, whatever is asked for just now")]
         mod stub;
         use stub as platform;
     } else if #[cfg(windows)] {
         #[allow(dead_code, reason = "there are no control messages")]
-        mod control;
+        pub(crate) mod control;
         #[allow(unreachable_pub, reason = "other platforms show more of it")]
         mod windows;
         use windows as platform;
         pub use windows::{AsHandle, BorrowedHandle, OwnedHandle};
     } else if #[cfg(all(target_os = "linux", not(shotclock_bsd)))] {
-        mod control;
+        pub(crate) mod control;
         mod linux;
         mod unix;
         use linux as platform;
     } else {
-        mod control;
+        pub(crate) mod control;
         #[allow(dead_code, unreachable_pub, reason = "some of it is for the Python face, which runs on Linux")]
         mod bsd;
         #[allow(dead_code, unreachable_pub, reason = "some of it is for the Python face, which runs on Linux")]

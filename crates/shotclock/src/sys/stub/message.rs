@@ -3,6 +3,7 @@
 use std::io::{IoSlice, IoSliceMut};
 
 pub use crate::sys::control::ControlSlice;
+use crate::sys::control::{ControlKinds, Kind};
 pub(crate) use crate::sys::control::{ReceivedControl, ReceivedMessage};
 
 use super::{BorrowedHandle, Errno};
@@ -13,20 +14,27 @@ pub(crate) const HEADER: usize = 16;
 /// What control messages are aligned to.
 pub(crate) const ALIGNMENT: usize = 8;
 
-pub(crate) const RIGHTS: (i32, i32) = (1, 1);
-pub(crate) const CREDENTIALS: (i32, i32) = (1, 2);
-pub(crate) const PROCESS: (i32, i32) = (1, 4);
+pub(crate) const RIGHTS: Kind = (1, 1);
+pub(crate) const KINDS: ControlKinds = ControlKinds::NONE;
 
 /// Control messages ready to be sent, or room for received ones.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ControlBuffer;
 
 impl ControlBuffer {
+    pub(crate) const NONE: Self = Self;
+
     pub(crate) fn with_room(_bytes: usize) -> Result<Self, Errno> {
         Ok(Self)
     }
 
     pub(crate) fn push(&mut self, _what: (i32, i32), _data: &[u8]) {}
+
+    pub(crate) fn clear(&mut self) {}
+
+    pub(crate) fn is_empty(&self) -> bool {
+        true
+    }
 }
 
 pub(crate) fn sendmsg(
@@ -39,12 +47,12 @@ pub(crate) fn sendmsg(
     Err(Errno::NOSYS)
 }
 
-pub(crate) fn recvmsg(
+pub(crate) fn recvmsg<T: From<ReceivedControl>>(
     _fd: BorrowedHandle<'_>,
     _data: &mut [IoSliceMut<'_>],
     _control: &mut ControlBuffer,
     _flags: i32,
-) -> Result<ReceivedMessage, Errno> {
+) -> Result<ReceivedMessage<T>, Errno> {
     Err(Errno::NOSYS)
 }
 

@@ -7,9 +7,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::io::Errno;
 
 pub use crate::sys::control::ControlSlice;
-use crate::sys::control::Layout;
+use crate::sys::control::{Kind, Layout};
 pub(crate) use crate::sys::control::{ReceivedControl, ReceivedMessage};
 
+pub(crate) use super::control_kinds::{KINDS, RIGHTS};
 use super::last_errno;
 use super::msghdr::{self, ControlLen, Header, Parts};
 use crate::sys::address::SockAddr;
@@ -26,14 +27,6 @@ const LAYOUT: Layout = {
     Layout { length: mem::offset_of!(libc::cmsghdr, cmsg_level), header, alignment }
 };
 
-/// Level and type of the control messages that mean something here: descriptors, who sends, and a descriptor of the process
-/// that sends. Source: unix(7), linux/socket.h.
-pub(crate) const RIGHTS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_RIGHTS);
-#[cfg(target_os = "linux")]
-pub(crate) const CREDENTIALS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_CREDENTIALS);
-#[cfg(target_os = "linux")]
-pub(crate) const PROCESS: (i32, i32) = (libc::SOL_SOCKET, 4);
-
 /// What has received descriptors close-on-exec from birth, where there is such a flag.
 #[cfg(not(any(target_os = "macos", shotclock_bsd)))]
 const CLOSE_ON_EXEC: i32 = libc::MSG_CMSG_CLOEXEC;
@@ -41,10 +34,13 @@ const CLOSE_ON_EXEC: i32 = libc::MSG_CMSG_CLOEXEC;
 const CLOSE_ON_EXEC: i32 = 0;
 
 /// Control messages ready to be sent, or room for received ones. The system copies the bytes: they need no alignment.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ControlBuffer(Vec<u8>);
 
 impl ControlBuffer {
+    /// No messages.
+    pub(crate) const NONE: Self = Self(Vec::new());
+
     /// Room for `bytes` of received control messages.
     pub(crate) fn with_room(bytes: usize) -> Result<Self, Errno> {
         let mut room = Vec::new();
@@ -56,6 +52,16 @@ impl ControlBuffer {
     /// Adds one message.
     pub(crate) fn push(&mut self, (level, kind): (i32, i32), data: &[u8]) {
         push_control_message(&mut self.0, level, kind, data);
+    }
+
+    /// Takes all messages out, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Whether there are no messages.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -102,22 +108,27 @@ pub(crate) fn send(
 
 /// One try to receive into `data`, with control messages into `control`. Received descriptors are close-on-exec, and
 /// owned, so that none is lost whatever becomes of the message.
-pub(crate) fn recvmsg(
+pub(crate) fn recvmsg<T: From<ReceivedControl>>(
     fd: BorrowedFd<'_>,
     data: &mut [IoSliceMut<'_>],
     control: &mut ControlBuffer,
     flags: i32,
-) -> Result<ReceivedMessage, Errno> {
+) -> Result<ReceivedMessage<T>, Errno> {
     let received = receive(fd, data, &mut control.0, flags | libc::MSG_DONTWAIT | CLOSE_ON_EXEC)?;
-    let control = parse_control(&control.0[..received.control_len]);
     Ok(ReceivedMessage {
         len: received.len,
         // The kernel repeats the one flag that is always asked for.
         flags: received.flags & !CLOSE_ON_EXEC,
         // Connected streams leave the name alone, or say it has no bytes.
         address: received.address.filter(|address| address.family() != libc::AF_UNSPEC),
-        control: control.iter().map(own).collect(),
+        control: take_control(&control.0[..received.control_len]),
     })
+}
+
+/// Takes the control messages out of bytes that the system has just delivered, and the descriptors in them with it: of the
+/// same bytes but once.
+pub(crate) fn take_control<T: From<ReceivedControl>>(control: &[u8]) -> Vec<T> {
+    parse_control(control).iter().map(|message| T::from(own(message))).collect()
 }
 
 /// What one recvmsg(2) gave.
@@ -194,12 +205,8 @@ fn own(message: &ControlSlice<'_>) -> ReceivedControl {
     ReceivedControl { level, kind, data: Vec::new(), rights }
 }
 
-fn carries_descriptors(message: (i32, i32)) -> bool {
-    #[cfg(target_os = "linux")]
-    if message == PROCESS {
-        return true;
-    }
-    message == RIGHTS
+fn carries_descriptors(message: Kind) -> bool {
+    message == RIGHTS || Some(message) == KINDS.process
 }
 
 fn empty_header() -> Header {

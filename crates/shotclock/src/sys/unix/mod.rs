@@ -4,6 +4,7 @@ mod address;
 pub(crate) mod address_info;
 pub(crate) mod brief;
 pub(crate) mod calls;
+mod control_kinds;
 pub(crate) mod creation;
 #[cfg(any(target_env = "musl", target_os = "macos", shotclock_bsd))]
 mod databases_in_turn;

@@ -7,6 +7,7 @@ use std::ptr;
 use windows_sys::Win32::Networking::WinSock as w;
 
 pub use crate::sys::control::ControlSlice;
+use crate::sys::control::{ControlKinds, Kind};
 pub(crate) use crate::sys::control::{ReceivedControl, ReceivedMessage};
 
 use super::calls::{Room, parts, receive_flags, received_of, send_flags};
@@ -19,21 +20,32 @@ pub(crate) const HEADER: usize = 16;
 pub(crate) const ALIGNMENT: usize = 8;
 
 /// Messages that no socket here has.
-pub(crate) const RIGHTS: (i32, i32) = (w::SOL_SOCKET, 1);
+pub(crate) const RIGHTS: Kind = (w::SOL_SOCKET, 1);
+pub(crate) const KINDS: ControlKinds = ControlKinds::NONE;
 
 /// Control messages: room for received ones, of which there are none, or the fact that some were to be sent.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ControlBuffer {
     is_refused: bool,
 }
 
 impl ControlBuffer {
+    pub(crate) const NONE: Self = Self { is_refused: false };
+
     pub(crate) fn with_room(_bytes: usize) -> Result<Self, Errno> {
         Ok(Self::default())
     }
 
     pub(crate) fn push(&mut self, _what: (i32, i32), _data: &[u8]) {
         self.is_refused = true;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.is_refused = false;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.is_refused
     }
 }
 
@@ -65,12 +77,12 @@ pub(crate) fn sendmsg(
 }
 
 /// One try to receive into `data`. What is longer than the room is cut, and MSG_TRUNC says so.
-pub(crate) fn recvmsg(
+pub(crate) fn recvmsg<T: From<ReceivedControl>>(
     fd: BorrowedHandle<'_>,
     data: &mut [IoSliceMut<'_>],
     _control: &mut ControlBuffer,
     flags: i32,
-) -> Result<ReceivedMessage, Errno> {
+) -> Result<ReceivedMessage<T>, Errno> {
     let entered = fd.enter()?;
     let room = data.iter().map(|piece| piece.len()).sum();
     let (mut len, mut flags, mut from) = (0, receive_flags(flags).cast_unsigned(), Room::default());
