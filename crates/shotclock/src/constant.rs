@@ -115,7 +115,8 @@ named_numbers! {
 named_numbers! {
     /// A socket's kind, which the system calls its type. Source: socket(2).
     ///
-    /// `SOCK_NONBLOCK` and `SOCK_CLOEXEC` are not kinds: every socket made here has both.
+    /// `SOCK_NONBLOCK` and `SOCK_CLOEXEC` are not kinds: every socket made here has both, but for those of
+    /// [`Socket::new_raw`](crate::Socket::new_raw).
     Kind {
         /// A reliable stream of bytes: TCP, Unix streams.
         STREAM = c::SOCK_STREAM, "SOCK_STREAM";
@@ -127,6 +128,53 @@ named_numbers! {
         RDM = c::SOCK_RDM, "SOCK_RDM";
         /// A reliable sequence of datagrams.
         SEQPACKET = c::SOCK_SEQPACKET, "SOCK_SEQPACKET";
+    }
+}
+
+impl Kind {
+    /// The kind without the flags that may stand beside it.
+    pub(crate) fn without_flags(self) -> Self {
+        #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+        return Self(self.0 & !(c::SOCK_NONBLOCK | c::SOCK_CLOEXEC));
+        #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+        self
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+impl Kind {
+    /// The kind, with the flag by which a socket is non-blocking from birth: for [`Socket::new_raw`](crate::Socket::new_raw).
+    /// Source: socket(2), `SOCK_NONBLOCK`.
+    ///
+    /// Only on: `any(target_os = "linux", target_os = "freebsd")`.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Protocol, Socket};
+    /// let kind = Kind::STREAM.nonblocking().close_on_exec();
+    /// assert!(Socket::new_raw(Family::INET, kind, Protocol::DEFAULT)?.is_file_nonblocking()?);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "SOCK_NONBLOCK")]
+    #[must_use]
+    pub const fn nonblocking(self) -> Self {
+        Self(self.0 | c::SOCK_NONBLOCK)
+    }
+
+    /// The kind, with the flag by which no program that this process starts inherits the socket: for
+    /// [`Socket::new_raw`](crate::Socket::new_raw). Source: socket(2), `SOCK_CLOEXEC`.
+    ///
+    /// Only on: `any(target_os = "linux", target_os = "freebsd")`.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Protocol, Socket};
+    /// assert!(Socket::new_raw(Family::INET, Kind::STREAM, Protocol::DEFAULT)?.get_inheritable()?);
+    /// assert!(!Socket::new_raw(Family::INET, Kind::STREAM.close_on_exec(), Protocol::DEFAULT)?.get_inheritable()?);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "SOCK_CLOEXEC")]
+    #[must_use]
+    pub const fn close_on_exec(self) -> Self {
+        Self(self.0 | c::SOCK_CLOEXEC)
     }
 }
 

@@ -69,20 +69,39 @@ struct Cause {
 }
 
 pub(crate) enum Reason {
-    TimedOut { limit: LimitKind, elapsed: Duration },
+    TimedOut {
+        limit: LimitKind,
+        elapsed: Duration,
+    },
     WouldBlock,
     Cancelled,
     Closed,
     System(Errno),
-    Lookup { code: LookupCode, text: String, errno: Option<Errno> },
+    /// The system said so of an address, and why is known.
+    OtherFamily {
+        errno: Errno,
+        text: String,
+    },
+    Lookup {
+        code: LookupCode,
+        text: String,
+        errno: Option<Errno>,
+    },
     Invalid(String),
     OutOfMemory(String),
     Ended(String),
     NotFound(String),
     TooLong(String),
     Unsupported(String),
-    WorkerLimit { limit: LimitKind, elapsed: Duration, workers: usize },
-    Attempts { failures: Vec<Error>, limit: Option<(LimitKind, Duration)> },
+    WorkerLimit {
+        limit: LimitKind,
+        elapsed: Duration,
+        workers: usize,
+    },
+    Attempts {
+        failures: Vec<Error>,
+        limit: Option<(LimitKind, Duration)>,
+    },
     NoAnswer(io::Error),
     Other(io::Error),
 }
@@ -385,7 +404,7 @@ impl Error {
     /// ```
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0.reason {
-            Reason::System(errno) => Some(errno.raw_os_error()),
+            Reason::System(errno) | Reason::OtherFamily { errno, .. } => Some(errno.raw_os_error()),
             Reason::Lookup { errno, .. } => errno.map(Errno::raw_os_error),
             Reason::NoAnswer(error) | Reason::Other(error) => error.raw_os_error(),
             Reason::Attempts { failures, limit: None } => failures.last().and_then(Self::raw_os_error),
@@ -454,7 +473,7 @@ impl Error {
             // Where the resolver could not ask, the system's number says why.
             Reason::System(errno) | Reason::Lookup { errno: Some(errno), .. } => final_kind(errno.kind()),
             Reason::Lookup { .. } | Reason::NotFound(_) => Kind::NotFound,
-            Reason::Invalid(_) => Kind::InvalidInput,
+            Reason::Invalid(_) | Reason::OtherFamily { .. } => Kind::InvalidInput,
             Reason::OutOfMemory(_) => Kind::OutOfMemory,
             Reason::Ended(_) => Kind::UnexpectedEof,
             Reason::TooLong(_) => Kind::InvalidData,
@@ -507,6 +526,7 @@ impl fmt::Display for Reason {
             Self::Cancelled => f.write_str("cancelled"),
             Self::Closed => f.write_str("the socket is closed"),
             Self::System(errno) => write!(f, "{} (os error {})", sys::describe(*errno), errno.raw_os_error()),
+            Self::OtherFamily { errno, text } => write!(f, "{text} (os error {})", errno.raw_os_error()),
             Self::Lookup { code, text, errno } => {
                 write!(f, "{text} ({code})")?;
                 errno.map_or(Ok(()), |errno| write!(f, ": {}", sys::describe(errno)))
@@ -593,7 +613,8 @@ impl std::error::Error for Error {
     }
 }
 
-/// `kind()` and `raw_os_error()` stay the same. An `io::Error` can hold a number or another error, not both. So a
+/// `kind()` and `raw_os_error()` stay the same, but that the kind of an address of another family becomes that of its number,
+/// as in std. An `io::Error` can hold a number or another error, not both. So a
 /// system error becomes what std's own calls give, for programs that look at the number; an error without a number (a
 /// limit, a cancellation, a closed socket, a lookup) goes inside, where [`Error::find_in`] or `get_ref` finds it. To
 /// keep the operation, the address and the bytes moved of a system error too, say `io::Error::new(error.kind(),
@@ -614,6 +635,9 @@ impl From<Error> for io::Error {
         // Only where the number stands for this very kind. Numbers of `Interrupted` and `WouldBlock` do not: std's
         // loops and TLS libraries would try such a call again.
         let by_number = error.raw_os_error().map(Self::from_raw_os_error);
-        by_number.filter(|by_number| by_number.kind() == error.kind()).unwrap_or_else(|| Self::new(error.kind(), error))
+        let is_of_address = matches!(error.reason(), Reason::OtherFamily { .. });
+        by_number
+            .filter(|by_number| is_of_address || by_number.kind() == error.kind())
+            .unwrap_or_else(|| Self::new(error.kind(), error))
     }
 }

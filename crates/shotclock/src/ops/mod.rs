@@ -7,6 +7,7 @@ mod message;
 mod open_file;
 mod ready;
 mod recv;
+mod recv_unfilled;
 mod send;
 mod sendfile;
 
@@ -20,6 +21,7 @@ pub use ready::Ready;
 pub(crate) use ready::WaitReady;
 pub(crate) use recv::RecvSpare;
 pub use recv::{Recv, RecvExact, RecvFrom};
+pub(crate) use recv_unfilled::RecvUnfilled;
 pub use send::{Send, SendAll, SendTo};
 pub(crate) use send::{SendMany, SendVectored};
 pub(crate) use sendfile::SendFile;

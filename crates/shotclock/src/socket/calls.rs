@@ -62,7 +62,7 @@ impl Socket {
     /// non-blocking socket EINPROGRESS. Source: Python's `socket.connect_ex`.
     ///
     /// # Errors
-    /// What connect(2) has no number for: a failed lookup, a cancellation, an address of another family.
+    /// What connect(2) has no number for: a failed lookup, a cancellation.
     ///
     /// ```
     /// use shotclock::{Family, Kind, Socket};
@@ -118,22 +118,30 @@ impl Socket {
     /// Receives what is there into `buffer`, and says how many bytes. Nothing is allocated. Source: recv(2), Python's
     /// `socket.recv_into`.
     ///
+    /// Into an empty buffer a stream gives nothing, at once; where there are messages, one is taken and lost, as in std. So
+    /// [`PEEK`](MessageFlags::PEEK) and [`TRUNC`](MessageFlags::TRUNC) tell how long the next datagram is, without a buffer.
+    ///
     /// # Errors
     /// The system's.
     ///
     /// ```
-    /// use shotclock::{Family, Kind, socketpair};
+    /// use shotclock::{Family, Kind, MessageFlags, socketpair};
     /// let (one, other) = socketpair(Family::UNIX, Kind::STREAM)?;
     /// one.sendall(b"hello")?;
     /// let mut buffer = [0; 100];
     /// let len = other.recv_into(&mut buffer)?;
     /// assert_eq!(&buffer[..len], b"hello");
+    ///
+    /// let (one, other) = socketpair(Family::UNIX, Kind::DGRAM)?;
+    /// one.send(b"hello")?;
+    /// let length_of_next = MessageFlags::PEEK | MessageFlags::TRUNC;
+    /// assert_eq!(other.with_flags(length_of_next).recv_into(&mut [])?, 5);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     #[inline]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
-        if buffer.is_empty() {
-            return self.recv_nothing();
+        if buffer.is_empty() && self.receives_nothing("recv")? {
+            return Ok(0);
         }
         self.run_ready("recv", ops::Recv { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE })
     }

@@ -1,6 +1,8 @@
 //! Conversions from and to descriptors.
 
 use super::Socket;
+#[cfg(unix)]
+use crate::sys::from_raw_handle;
 use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle, timeouts};
 
 impl AsHandle for Socket {
@@ -37,6 +39,22 @@ impl From<OwnedHandle> for Socket {
         }
     }
 }
+
+#[cfg(unix)]
+from_raw_handle!(
+    /// As `From<OwnedFd>`, for a descriptor that is known by its number.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+    /// let number = OwnedFd::from(Socket::new(Family::INET, Kind::DGRAM)?).into_raw_fd();
+    /// // SAFETY: it was given up just now, and is nobody else's.
+    /// let again = unsafe { Socket::from_raw_fd(number) };
+    /// assert_eq!(again.fileno(), number);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    Socket
+);
 
 /// The descriptor is in blocking mode; see [`Socket::detach`].
 impl From<Socket> for OwnedHandle {

@@ -6,10 +6,12 @@ mod closing;
 mod convert;
 #[cfg(target_os = "linux")]
 mod error_queue;
+mod makers;
 mod options;
 #[cfg(any(unix, all(windows, not(shotclock_stub))))]
 mod std_types;
 mod stream;
+mod unfilled;
 mod view;
 
 use std::fmt;
@@ -63,6 +65,8 @@ pub fn default_timeout() -> Timeout {
 
 /// Two connected sockets, of which one end is written and the other read. Source: socketpair(2).
 ///
+/// [`Socket::pair`] is the same with a protocol.
+///
 /// # Errors
 /// The system's; most families have no pairs, AF_UNIX has.
 ///
@@ -74,9 +78,7 @@ pub fn default_timeout() -> Timeout {
 /// # Ok::<(), shotclock::Error>(())
 /// ```
 pub fn socketpair(family: Family, kind: Kind) -> Result<(Socket, Socket)> {
-    let pair = socket::socketpair(family.0, kind.0, Protocol::DEFAULT.0);
-    let (one, other) = pair.map_err(|errno| Error::system("socketpair", errno))?;
-    Ok((Socket::adopt_nonblocking(one).of_kind(kind), Socket::adopt_nonblocking(other).of_kind(kind)))
+    Socket::pair(family, kind, Protocol::DEFAULT)
 }
 
 /// A socket on the clock: plain blocking calls, each of which ends in time.
@@ -145,7 +147,7 @@ impl Socket {
     /// ```
     pub fn with_protocol(family: Family, kind: Kind, protocol: Protocol) -> Result<Self> {
         let made = socket::socket(family.0, kind.0, protocol.0);
-        let fail = |errno| Error::system("socket", errno).to(format_args!("({family}, {kind}, {protocol:?})"));
+        let fail = |errno| makers::failed("socket", errno, family, kind, protocol);
         made.map(|fd| Self::adopt_nonblocking(fd).of_kind(kind)).map_err(fail)
     }
 
@@ -212,7 +214,9 @@ impl Socket {
     }
 
     /// Lets connections queue up for `accept`: about `backlog` of them, no more than the system's own cap
-    /// (`net.core.somaxconn`); a negative number counts as 0. Source: listen(2).
+    /// (`net.core.somaxconn`, 4096 since Linux 5.4). std asks for 128, as [`create_server`](crate::create_server) does;
+    /// `i32::MAX` is as many as the system allows. A negative number counts as 0, as in Python, where listen(2) itself takes
+    /// -1 for as many as it allows. Source: listen(2).
     ///
     /// # Errors
     /// The system's; a datagram socket cannot listen.
@@ -331,7 +335,9 @@ impl Socket {
         self.fd
     }
 
-    /// Another socket on a duplicate of the descriptor, with the same timeout, and the same policy since the same accept.
+    /// Another socket on a duplicate of the descriptor, with the same timeout, and the same policy since the same accept. From
+    /// then on each has its own: changes to one, [`set_nonblocking`](Self::set_nonblocking) too, are not the other's. What the
+    /// system keeps (options, addresses, what was received) they share.
     /// Source: dup(2), Python's `socket.dup`.
     ///
     /// # Errors
@@ -487,6 +493,10 @@ impl Socket {
     }
 
     /// Makes calls never wait from now on (a timeout of zero), or wait for ever (none).
+    ///
+    /// It is this value's own, as every timeout: a [`dup`](Self::dup) takes it over and then has its own, a child process or
+    /// who else has the descriptor sees nothing of it. std's is the open file's, which all copies share:
+    /// [`set_file_nonblocking`](Self::set_file_nonblocking) sets that, for others.
     ///
     /// ```
     /// use shotclock::{Family, Kind, Socket};
@@ -735,11 +745,13 @@ impl Socket {
         ops::OpenFile::new(self.borrow(), &self.gate)
     }
 
-    /// A receive of no bytes ends at once; the system would wait for some to come.
+    /// Whether a receive into no memory takes nothing, and so ends at once, where the system would wait for bytes to come: on a
+    /// stream. Of messages it takes the first one.
     #[cold]
     #[inline(never)]
-    fn recv_nothing(&self) -> Result<usize> {
-        self.checked("recv", |_| Ok(0))
+    fn receives_nothing(&self, operation: &'static str) -> Result<bool> {
+        self.checked(operation, |_| Ok(()))?;
+        Ok(self.gate.is_stream() || self.kind().map_err(|error| error.during(operation))? == Kind::STREAM)
     }
 
     /// Refuses a call that counts bytes across receives where these are messages with boundaries. The kind of sockets
@@ -781,14 +793,14 @@ impl Socket {
         })
     }
 
-    /// Protocols answer differently to an address of another family; so it is refused here, with what is wrong.
+    /// Protocols answer differently to an address of another family: so the error says what is wrong, with their number.
     #[cold]
     fn explain_family(&self, error: Error, address: &Address) -> Error {
-        let suspicious = matches!(error.reason(), Reason::System(Errno::AFNOSUPPORT | Errno::INVAL));
+        let Some(errno @ (Errno::AFNOSUPPORT | Errno::INVAL)) = error.errno() else { return error };
         match self.family() {
-            Ok(family) if suspicious && family != address.family() => {
+            Ok(family) if family != address.family() => {
                 let text = format!("the address is one of {}, the socket's family is {family}", address.family());
-                Error::invalid(error.operation(), text)
+                Error::new(error.operation(), Reason::OtherFamily { errno, text })
             }
             _ => error,
         }

@@ -189,8 +189,8 @@ impl<'s> Timed<'s> {
     /// ```
     #[inline]
     pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize> {
-        if buffer.is_empty() {
-            return self.socket.recv_nothing();
+        if buffer.is_empty() && self.socket.receives_nothing("recv")? {
+            return Ok(0);
         }
         self.run_ready("recv", ops::Recv { fd: self.fd(), into: buffer, flags: self.flags })
     }
@@ -238,9 +238,14 @@ impl<'s> Timed<'s> {
     /// ```
     pub fn recvfrom(&self, size: usize) -> Result<(Vec<u8>, Option<Address>)> {
         let mut data = allocate("recvfrom", size)?;
-        data.resize(size, 0);
-        let (len, from) = self.recvfrom_into(&mut data)?;
-        data.truncate(len);
+        let from = if data.capacity() != size || size == 0 || self.flags.contains(MessageFlags::TRUNC) {
+            data.resize(size, 0);
+            let (len, from) = self.recvfrom_into(&mut data)?;
+            data.truncate(len);
+            from
+        } else {
+            self.recvfrom_spare(&mut data)?.1
+        };
         data.shrink_to_fit();
         Ok((data, from))
     }
@@ -535,7 +540,9 @@ impl<'s> Timed<'s> {
             }
             Err(error) if error.is_would_block() => Ok(Errno::INPROGRESS.raw_os_error()),
             Err(error) => match error.reason() {
-                Reason::System(errno) if error.operation() == "connect" => Ok(errno.raw_os_error()),
+                Reason::System(errno) | Reason::OtherFamily { errno, .. } if error.operation() == "connect" => {
+                    Ok(errno.raw_os_error())
+                }
                 Reason::Closed => Ok(Errno::BADF.raw_os_error()),
                 _ => Err(error),
             },
@@ -623,7 +630,7 @@ impl<'s> Timed<'s> {
     /// As [`run`](Self::run), for an operation of one system call. What only waiting and failing need is put together
     /// out of line, so that a call that finds its data keeps everything in registers.
     #[inline(always)]
-    fn run_ready<O: OneCall>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
+    pub(super) fn run_ready<O: OneCall>(&self, name: &'static str, mut op: O) -> Result<O::Output> {
         match call_first(&mut op, &self.limit) {
             Ok(output) => Ok(output),
             Err(first) => self.run_on(name, op, first),

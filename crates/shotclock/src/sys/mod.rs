@@ -29,8 +29,8 @@
 //!
 //! `unix` has what Unix systems share, `linux` what only Linux has, `bsd` what macOS and FreeBSD do otherwise, `windows` all of
 //! Windows. `stub` offers all of it and can do nothing: what asks a platform for more than this does not compile over it, and
-//! `cargo xtask lint` tries. Addresses, the questions and answers of lookups, and messages as values are the same everywhere,
-//! and stand beside the platforms.
+//! `cargo xtask lint` tries. Addresses, the questions and answers of lookups, and messages as values, and memory that a
+//! receive fills, are the same everywhere, and stand beside the platforms.
 #![allow(unsafe_code)]
 
 pub(crate) mod address;
@@ -66,23 +66,28 @@ cfg_if! {
     ))] {
         #[allow(dead_code, reason = "there are no control messages")]
         pub(crate) mod control;
+        #[allow(dead_code, reason = "nothing is received")]
+        pub(crate) mod unfilled;
         #[allow(dead_code, unreachable_pub, reason = "a platform offers all of the contract, whatever is asked for just now")]
         mod stub;
         use stub as platform;
     } else if #[cfg(windows)] {
         #[allow(dead_code, reason = "there are no control messages")]
         pub(crate) mod control;
+        pub(crate) mod unfilled;
         #[allow(unreachable_pub, reason = "other platforms show more of it")]
         mod windows;
         use windows as platform;
         pub use windows::{AsHandle, BorrowedHandle, OwnedHandle};
     } else if #[cfg(all(target_os = "linux", not(shotclock_bsd)))] {
         pub(crate) mod control;
+        pub(crate) mod unfilled;
         mod linux;
         mod unix;
         use linux as platform;
     } else {
         pub(crate) mod control;
+        pub(crate) mod unfilled;
         #[allow(dead_code, unreachable_pub, reason = "some of it is for the Python face, which runs on Linux")]
         mod bsd;
         #[allow(dead_code, unreachable_pub, reason = "some of it is for the Python face, which runs on Linux")]
@@ -90,6 +95,23 @@ cfg_if! {
         use bsd as platform;
     }
 }
+
+/// Has a type be made of a descriptor's number as well, by way of `OwnedFd`: what is unsafe stands here.
+#[cfg(unix)]
+macro_rules! from_raw_handle {
+    ($(#[$doc:meta])* $type:ty) => {
+        $(#[$doc])*
+        #[allow(unsafe_code, reason = "a macro of `sys`")]
+        impl std::os::fd::FromRawFd for $type {
+            unsafe fn from_raw_fd(number: std::os::fd::RawFd) -> Self {
+                // SAFETY: what is asked of the caller is what is asked here.
+                Self::from(unsafe { std::os::fd::OwnedFd::from_raw_fd(number) })
+            }
+        }
+    };
+}
+#[cfg(unix)]
+pub(crate) use from_raw_handle;
 
 pub(crate) use platform::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.

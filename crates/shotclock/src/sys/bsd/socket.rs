@@ -7,6 +7,7 @@ use rustix::io::Errno;
 pub(crate) use super::birth::{accept, socket, socketpair};
 pub(crate) use super::bury::bury;
 pub use super::calls::*;
+pub(crate) use super::creation::{socket_of, socketpair_of};
 pub(crate) use super::try_sendfile::sendfile;
 
 /// The number of the socket's family, which its own address begins with, bound or not. Source: getsockname(2); macOS has no

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 pub(crate) use super::birth::{accept, socket, socketpair};
 pub(crate) use super::bury::bury;
 pub use super::calls::*;
+pub(crate) use super::creation::{socket_of, socketpair_of};
 pub use super::sendfile::sendfile_by;
 pub(crate) use super::try_sendfile::sendfile;
 

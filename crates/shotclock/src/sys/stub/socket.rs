@@ -2,6 +2,7 @@
 
 use super::{AsHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle};
 use crate::sys::address::SockAddr;
+use crate::sys::unfilled::Unfilled;
 
 /// A handle whose calls do not wait.
 #[derive(Clone, Copy)]
@@ -42,6 +43,8 @@ macro_rules! unsupported {
 unsupported! {
     fn socket(i32, i32, i32) -> OwnedHandle;
     fn socketpair(i32, i32, i32) -> (OwnedHandle, OwnedHandle);
+    fn socket_of(i32, i32, i32) -> OwnedHandle;
+    fn socketpair_of(i32, i32, i32) -> (OwnedHandle, OwnedHandle);
     fn bind(BorrowedHandle<'_>, &SockAddr) -> ();
     fn listen(BorrowedHandle<'_>, i32) -> ();
     fn accept(NonBlocking<'_>) -> (OwnedHandle, Option<SockAddr>);
@@ -54,6 +57,7 @@ unsupported! {
     fn dup(BorrowedHandle<'_>) -> OwnedHandle;
     fn recv(BorrowedHandle<'_>, &mut [u8], i32) -> usize;
     fn recv_spare(BorrowedHandle<'_>, &mut Vec<u8>, i32) -> usize;
+    fn recv_unfilled(BorrowedHandle<'_>, &mut Unfilled<'_>, i32) -> ();
     fn send(BorrowedHandle<'_>, &[u8], i32) -> usize;
     fn sendto(BorrowedHandle<'_>, &[u8], i32, &SockAddr) -> usize;
     fn sendfile(NonBlocking<'_>, BorrowedHandle<'_>, &mut u64, usize) -> usize;
@@ -64,6 +68,7 @@ unsupported! {
     fn take_error(BorrowedHandle<'_>) -> ();
     fn linger_in_background(BorrowedHandle<'_>) -> ();
     fn set_nonblocking(BorrowedHandle<'_>, bool) -> ();
+    fn is_nonblocking(BorrowedHandle<'_>) -> bool;
     fn is_inheritable(BorrowedHandle<'_>) -> bool;
     fn set_inheritable(BorrowedHandle<'_>, bool) -> ();
     fn is_stream(BorrowedHandle<'_>) -> bool;
@@ -79,6 +84,15 @@ pub(crate) fn recvfrom<A>(
     _flags: i32,
     _read: impl FnOnce(&[u8]) -> Option<A>,
 ) -> Result<(usize, Option<A>), Errno> {
+    Err(Errno::NOSYS)
+}
+
+pub(crate) fn recvfrom_unfilled<A>(
+    _fd: BorrowedHandle<'_>,
+    _into: &mut Unfilled<'_>,
+    _flags: i32,
+    _read: impl FnOnce(&[u8]) -> Option<A>,
+) -> Result<Option<A>, Errno> {
     Err(Errno::NOSYS)
 }
 

@@ -11,6 +11,7 @@ use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny};
 use super::brief::Brief;
 use super::{brief, last_errno};
 use crate::sys::address::SockAddr;
+use crate::sys::unfilled::Unfilled;
 
 /// bind(2).
 pub fn bind(fd: BorrowedFd<'_>, address: &SockAddr) -> Result<(), Errno> {
@@ -122,6 +123,31 @@ pub(crate) fn recv_spare(fd: BorrowedFd<'_>, into: &mut Vec<u8>, flags: i32) -> 
     debug_assert_eq!(flags & libc::MSG_TRUNC, 0);
     let flags = flags & !libc::MSG_TRUNC | libc::MSG_DONTWAIT;
     Ok(net::recv(fd, spare_capacity(into), receive_flags(flags))?.1)
+}
+
+/// One receive into memory that may not be initialized. Not for MSG_TRUNC, with which TCP counts bytes it does not write.
+#[inline]
+pub(crate) fn recv_unfilled(fd: BorrowedFd<'_>, into: &mut Unfilled<'_>, flags: i32) -> Result<(), Errno> {
+    let flags = flags & !libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+    let (_, received) = net::recv(fd, into.memory(), receive_flags(flags))?;
+    // SAFETY: without MSG_TRUNC the system counts what it has written.
+    unsafe { into.is_filled(received) };
+    Ok(())
+}
+
+/// The same, with what `read` makes of the sender's address, if the system gives one.
+#[inline]
+pub(crate) fn recvfrom_unfilled<A>(
+    fd: BorrowedFd<'_>,
+    into: &mut Unfilled<'_>,
+    flags: i32,
+    read: impl FnOnce(&[u8]) -> Option<A>,
+) -> Result<Option<A>, Errno> {
+    let flags = flags & !libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+    let (_, received, from) = net::recvfrom(fd, into.memory(), receive_flags(flags))?;
+    // SAFETY: as above.
+    unsafe { into.is_filled(received) };
+    Ok(from.as_ref().and_then(|from| read(SockAddr::bytes_of(from))))
 }
 
 /// One receive, and what `read` makes of the sender's address, if the system gives one: the bytes are copied nowhere.
@@ -252,6 +278,10 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> Result<(
     let mut after = before;
     after.set(OFlags::NONBLOCK, nonblocking);
     if after == before { Ok(()) } else { fcntl_setfl(fd, after) }
+}
+
+pub(crate) fn is_nonblocking(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    Ok(fcntl_getfl(fd)?.contains(OFlags::NONBLOCK))
 }
 
 pub(crate) fn is_inheritable(fd: BorrowedFd<'_>) -> Result<bool, Errno> {

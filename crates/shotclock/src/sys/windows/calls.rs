@@ -16,6 +16,7 @@ use super::birth::{begin, of_call, welcome};
 use super::raw::{self, NOBODYS, counted};
 use super::{AsHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, c};
 use crate::sys::address::SockAddr;
+use crate::sys::unfilled::{Unfilled, append};
 
 /// The most that one try hands to the system, which takes all it is given where it takes anything: between tries the limit is
 /// looked at.
@@ -186,16 +187,44 @@ pub(crate) fn recv(fd: BorrowedHandle<'_>, into: &mut [u8], flags: i32) -> Resul
 
 /// One receive into the room that `into` has left.
 pub(crate) fn recv_spare(fd: BorrowedHandle<'_>, into: &mut Vec<u8>, flags: i32) -> Result<usize, Errno> {
+    let before = into.len();
+    append(into, |unfilled| recv_unfilled(fd, unfilled, flags))?;
+    Ok(into.len() - before)
+}
+
+/// One receive into memory that may not be initialized.
+pub(crate) fn recv_unfilled(fd: BorrowedHandle<'_>, into: &mut Unfilled<'_>, flags: i32) -> Result<(), Errno> {
     let entered = fd.enter()?;
-    let room = into.spare_capacity_mut();
-    let (start, room) = (room.as_mut_ptr().cast(), room.len());
+    let (start, room) = (into.memory().as_mut_ptr().cast(), into.memory().len());
     let len = cut(room, i32::MAX as usize);
-    // SAFETY: the room is writable for the length given.
+    // SAFETY: the memory is writable for the length given.
     let received = unsafe { w::recv(entered.socket(), start, len, receive_flags(flags)) };
-    let received = received_of(counted(received), room)?.min(room);
-    // SAFETY: the system has written so many bytes after those that were there.
-    unsafe { into.set_len(into.len() + received) };
-    Ok(received)
+    let received = received_of(counted(received), room)?;
+    // SAFETY: the system has written as much as it says.
+    unsafe { into.is_filled(received) };
+    Ok(())
+}
+
+/// The same, with what `read` makes of the sender's address, if the system gives one.
+pub(crate) fn recvfrom_unfilled<A>(
+    fd: BorrowedHandle<'_>,
+    into: &mut Unfilled<'_>,
+    flags: i32,
+    read: impl FnOnce(&[u8]) -> Option<A>,
+) -> Result<Option<A>, Errno> {
+    let entered = fd.enter()?;
+    let mut from = Room::default();
+    let (start, room) = (into.memory().as_mut_ptr().cast(), into.memory().len());
+    let len = cut(room, i32::MAX as usize);
+    // SAFETY: the memory is writable for the length given, and there is room for an address.
+    let received = unsafe {
+        let (address, flags) = (from.bytes.as_mut_ptr().cast(), receive_flags(flags));
+        w::recvfrom(entered.socket(), start, len, flags, address, &mut from.len)
+    };
+    let received = received_of(counted(received), room)?;
+    // SAFETY: the system has written as much as it says.
+    unsafe { into.is_filled(received) };
+    Ok(from.address().and_then(|from| read(from.as_bytes())))
 }
 
 /// One receive, and what `read` makes of the sender's address, if the system gives one.
