@@ -49,12 +49,16 @@ class Namespace:
 
     def run(self, program, *options, environment=(), said=""):
         """Run a program text that must end well and in silence, or saying that; gives what it printed."""
+        done = self.done(program, *options, environment=environment)
+        assert done.returncode == 0 and (said in done.stderr if said else not done.stderr), done.stderr
+        return done.stdout
+
+    def done(self, program, *options, environment=()):
+        """Run a program text to its end, whatever that is."""
         text = BEGIN + self._begin + textwrap.dedent(program)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SHOTCLOCK")}
         command = [*self._words, *options, "-c", text]
         environment = clean | dict(environment)
-        done = subprocess.run(
+        return subprocess.run(
             command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment
         )
-        assert done.returncode == 0 and (said in done.stderr if said else not done.stderr), done.stderr
-        return done.stdout

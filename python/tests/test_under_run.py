@@ -4,8 +4,7 @@ import inspect
 import os
 import shutil
 import subprocess
-import sys
-
+import time
 
 import overdue
 import pytest
@@ -186,6 +185,36 @@ def test_a_driver_that_looks_up_in_c_ends_with_its_scope(tmp_path, shotclock_pac
         """,
         environment={"PYTHONPATH": shotclock_package},
     )
+
+
+WAITS = {
+    "a socket": "ours, theirs = socket.socketpair(); ours.recv(1)",
+    "a lookup": "socket.getaddrinfo('slow.example', 80)",
+    "C": "c_lookup()",
+    "a connection in C": "ours, theirs = pair(); c_recv(ours)",
+    "a sleep": "time.sleep(60)",
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize(("outer", "inner", "code"), [("1", "40", 124), ("40", "1", 1)])
+def test_of_two_totals_the_earlier_ends_the_program_and_says_so_once(tmp_path, shotclock, wait, outer, inner, code):
+    command = (str(shotclock), "run", "--total", outer, "--")
+    namespace = Namespace(tmp_path, "type", SYSTEM_FILES, BEGIN, command=command)
+    began = time.monotonic()
+    done = namespace.done(WAITS[wait], "--total", inner)
+    took = time.monotonic() - began
+    assert 1 <= took < 4, (took, done)
+    assert done.returncode == code, done
+    # In C it is the library's own error.
+    assert done.stderr.count("TimeoutError") == 1 and "shotclock: " not in done.stderr, done.stderr
+
+
+def test_the_total_ends_a_program_that_does_not_keep_to_it(tmp_path, shotclock):
+    command = (str(shotclock), "run", "--total", "1", "--")
+    namespace = Namespace(tmp_path, "graft", SYSTEM_FILES, BEGIN, command=command)
+    done = namespace.done("ours, theirs = pair(); ours.recv(1)")
+    assert done.returncode == 124 and "(total)" in done.stderr, done
 
 
 @pytest.fixture

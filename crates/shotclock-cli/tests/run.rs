@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use programs::{PATIENCE, Program, connect, shotclock, text};
 use serde_json::Value;
-use shotclock::{Canceller, Family, Kind, Socket};
+use shotclock::{Canceller, Deadline, Family, Kind, Socket};
 use shotclock_faults::{Fault, Peer, PeerBuilder, StreamFault};
 
 /// How late a limit may be noticed on a busy machine.
@@ -291,7 +291,7 @@ fn a_report_that_nobody_reads_makes_no_limit_late() {
 }
 
 #[test]
-fn what_is_loaded_is_there_in_containers_and_gone_in_the_end() {
+fn what_is_loaded_is_there_in_containers_and_serves_the_next_as_well() {
     // A container with its own processes and mounts; its loader says so where it does not find what it is to load.
     let container = ["unshare", "-rUmpf", "--mount-proc", "sh", "-c", "echo $LD_PRELOAD; /bin/echo inside"];
     if !Command::new("unshare")
@@ -307,12 +307,81 @@ fn what_is_loaded_is_there_in_containers_and_gone_in_the_end() {
     let said = text(&output.stdout);
     let (file, rest) = said.split_once('\n').unwrap();
     assert_eq!(rest, "inside\n");
-    let begun = Instant::now();
+    let (output, _) = timed(shotclock(["run", "--", "sh", "-c", "echo $LD_PRELOAD; test -e $LD_PRELOAD"]));
+    assert_eq!((text(&output.stdout).trim_end(), output.status.code()), (file, Some(0)), "one file, kept");
+}
+
+/// What a program beneath `run` has in its environment, of what concerns wardens.
+const ENVIRONMENT: &str = "echo \"$SHOTCLOCK_RUN\"; echo \"$LD_PRELOAD\"; echo \"$SHOTCLOCK_TOTAL_END\"";
+
+fn environment(mut command: Command) -> [String; 3] {
+    let (output, _) = timed({
+        command.args(["sh", "-c", ENVIRONMENT]);
+        command
+    });
+    let said = text(&output.stdout);
+    let lines: Vec<&str> = said.split('\n').collect();
+    [0, 1, 2].map(|line| lines[line].to_owned())
+}
+
+#[test]
+fn an_environment_of_a_warden_that_is_over_counts_for_nothing() {
+    let [terms, loaded, end] = environment(shotclock(["run", "--timeout", "0.1", "--total", "20", "--"]));
+    assert_eq!(terms.split(' ').nth(2), Some(end.as_str()));
     // The warden leaves after the program.
-    while std::path::Path::new(file).exists() {
-        assert!(begun.elapsed() < PATIENCE, "{file}");
+    let region = terms.split(' ').nth(3).unwrap().to_owned();
+    let begun = Instant::now();
+    while std::path::Path::new(&region).exists() {
+        assert!(begun.elapsed() < PATIENCE, "{region}");
         Canceller::new().pause(Duration::from_millis(5)).unwrap();
     }
+    let old = |mut command: Command| {
+        // One that was there with a file of its own, which is gone.
+        let loaded = format!("/tmp/shotclock-gone/preload.so:{loaded}:libc.so.6");
+        command.envs([("SHOTCLOCK_RUN", &terms), ("LD_PRELOAD", &loaded), ("SHOTCLOCK_TOTAL_END", &end)]);
+        command
+    };
+    let [new_terms, new_loaded, new_end] = environment(old(shotclock(["run", "--timeout", "3", "--"])));
+    let words: Vec<&str> = new_terms.split(' ').collect();
+    assert_eq!(words[..3], ["3000000000", "3000000000", "0"]);
+    assert!(words.len() == 4 && words[3] != region, "{new_terms}");
+    assert_eq!((new_loaded, new_end), (format!("{loaded}:libc.so.6"), String::new()));
+    let bare = environment(old(shotclock(["run", "--no-preload", "--"])));
+    assert_eq!(bare, ["", "libc.so.6", ""]);
+    // And it is guarded as any other.
+    let peer = Peer::start(StreamFault::Silent).unwrap();
+    let (output, lasted) = timed(old(bash("--timeout 0.4", SAYS_WHY, peer.address())));
+    assert_took(lasted, 0.4);
+    assert!(text(&output.stderr).contains("Connection timed out"), "{output:?}");
+}
+
+#[test]
+fn within_a_warden_that_is_there_the_tighter_limits_hold() {
+    let within = |outer: &[&str], inner: &[&str]| {
+        let words = ["run"].iter().chain(outer).chain(&["--", env!("CARGO_BIN_EXE_shotclock"), "run"]).chain(inner);
+        environment(shotclock(words.chain(&["--"])))
+    };
+    let [terms, loaded, end] = within(&["--timeout", "1", "--total", "30"], &["--timeout", "2", "--total", "40"]);
+    let words: Vec<&str> = terms.split(' ').collect();
+    assert_eq!((words[0], words[1], words.len()), ("1000000000", "1000000000", 5), "{terms}");
+    assert_eq!((words[2], loaded.matches("preload.so").count()), (end.as_str(), 1));
+    let [terms, ..] = within(&["--timeout", "2"], &["--timeout", "1"]);
+    assert!(terms.starts_with("1000000000 1000000000 0 "), "{terms}");
+    // Where the outer one loads nothing, the inner one does.
+    let [_, loaded, _] = within(&["--no-preload"], &[]);
+    assert_eq!(loaded.matches("preload.so").count(), 1);
+}
+
+#[test]
+fn the_end_of_a_python_program_around_is_a_total() {
+    let end = shotclock::unstable::deadline_nanos(Deadline::after(Duration::from_millis(600)));
+    let mut command = shotclock(["run", "--total", "30", "--", "sleep", "60"]);
+    command.env("SHOTCLOCK_TOTAL_END", end.to_string());
+    let begun = Instant::now();
+    let (output, _) = timed(command);
+    assert_eq!(output.status.code(), Some(124));
+    assert!(begun.elapsed() >= Duration::from_millis(500) && begun.elapsed() < LATE, "{:?}", begun.elapsed());
+    assert_eq!(text(&output.stderr), "shotclock: the total passed: SIGTERM to one process\n");
 }
 
 #[test]

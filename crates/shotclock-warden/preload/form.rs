@@ -7,6 +7,8 @@ pub(crate) const COOKIES: usize = 4096;
 pub(crate) const NOTES: usize = 64;
 /// How many bytes of a name are kept.
 pub(crate) const NAME: usize = 104;
+/// Says that the total ended a lookup, not a limit of its own.
+pub(crate) const BY_TOTAL: u32 = 1 << 31;
 
 /// What is shared.
 #[repr(C)]
@@ -25,6 +27,7 @@ pub(crate) struct Note {
     /// One more than its number, once it is whole.
     pub(crate) ready: AtomicU64,
     pub(crate) pid: AtomicU32,
+    /// How long it lasted, below the bit `BY_TOTAL`.
     pub(crate) milliseconds: AtomicU32,
     pub(crate) program: [AtomicU64; 2],
     pub(crate) name: [AtomicU64; NAME / 8],

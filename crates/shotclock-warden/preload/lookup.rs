@@ -357,7 +357,7 @@ fn ask(
         } else if state.compare_exchange(UNDER_WAY, LEFT, AcqRel, Acquire).is_ok() {
             // Who ended it says so.
             if !is_ended {
-                region::note_lookup(host, (now - begun) / 1_000_000);
+                region::note_lookup(host, (now - begun) / 1_000_000, terms::is_of_total(end));
             }
             c::set_errno(c::ETIMEDOUT);
             return Outcome::TimeIsUp;

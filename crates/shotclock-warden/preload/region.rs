@@ -7,7 +7,7 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use crate::form::{COOKIES, Form, NAME, NOTES};
+use crate::form::{BY_TOTAL, COOKIES, Form, NAME, NOTES};
 use crate::{c, ended, real};
 
 const MOST: usize = 4;
@@ -60,7 +60,7 @@ pub(crate) fn is_any_ended() -> bool {
 
 /// Tells the first warden of a lookup that a limit ended.
 #[cold]
-pub(crate) fn note_lookup(name: *const c_char, milliseconds: u64) {
+pub(crate) fn note_lookup(name: *const c_char, milliseconds: u64, by_total: bool) {
     let errno = c::errno();
     if let Some(region) = region(0) {
         let number = region.noted.fetch_add(1, Relaxed);
@@ -83,7 +83,8 @@ pub(crate) fn note_lookup(name: *const c_char, milliseconds: u64) {
         note.program.iter().zip(program).for_each(|(to, from)| to.store(from, Relaxed));
         // SAFETY: it has no preconditions.
         note.pid.store(unsafe { c::getpid() }.cast_unsigned(), Relaxed);
-        note.milliseconds.store(u32::try_from(milliseconds).unwrap_or(u32::MAX), Relaxed);
+        let milliseconds = u32::try_from(milliseconds).unwrap_or(u32::MAX).min(BY_TOTAL - 1);
+        note.milliseconds.store(if by_total { milliseconds | BY_TOTAL } else { milliseconds }, Relaxed);
         note.ready.store(number + 1, Release);
     }
     c::set_errno(errno);

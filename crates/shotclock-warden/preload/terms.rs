@@ -16,14 +16,27 @@ pub(crate) fn end_of_lookup() -> Option<u64> {
     earlier(LOOKUP.load(Relaxed)).or_else(|| place::are_all_asked_apart().then_some(u64::MAX))
 }
 
+/// Whether that is the total's end.
+pub(crate) fn is_of_total(end: u64) -> bool {
+    end == total()
+}
+
+/// So much later than the total lookups end where code of ours keeps to the total by itself, and says so, in nanoseconds; as the
+/// warden has it.
+const FIRST: u64 = 100_000_000;
+
+fn total() -> u64 {
+    let end = END.load(Relaxed);
+    if end != 0 && place::are_all_asked_apart() { end.saturating_add(FIRST) } else { end }
+}
+
 /// How long a datagram may be waited for from now on, in nanoseconds.
 pub(crate) fn datagram() -> Option<u64> {
     Some(DATAGRAM.load(Relaxed)).filter(|limit| *limit != 0)
 }
 
 fn earlier(limit: u64) -> Option<u64> {
-    let end = END.load(Relaxed);
-    match (limit, end) {
+    match (limit, total()) {
         (0, 0) => None,
         (0, end) => Some(end),
         (limit, 0) => Some(c::now().saturating_add(limit)),

@@ -16,12 +16,14 @@ use serde::{Deserialize, Serialize};
 pub enum Event {
     /// It ended a connection.
     Ended(Ended),
-    /// A lookup in a program ended by its limit.
+    /// A lookup in a program ended by a limit.
     LookupEnded {
         /// Whose it was.
         process: Process,
         /// What was looked up, or the beginning of it; empty for that of an address.
         name: String,
+        /// Which limit passed: `lookup_timeout` or `total`.
+        limit: LimitName,
         /// How long there was no answer.
         #[serde(with = "seconds")]
         lasted: Duration,
@@ -99,6 +101,8 @@ pub enum LimitName {
     Timeout,
     /// `connect_timeout`
     ConnectTimeout,
+    /// `lookup_timeout`
+    LookupTimeout,
     /// `idle`
     Idle,
     /// `first_byte`
@@ -117,6 +121,7 @@ impl LimitName {
         match self {
             Self::Timeout => "timeout",
             Self::ConnectTimeout => "connect-timeout",
+            Self::LookupTimeout => "lookup-timeout",
             Self::Idle => "idle",
             Self::FirstByte => "first-byte",
             Self::Total => "total",
@@ -125,7 +130,7 @@ impl LimitName {
 
     fn what_lasted(self) -> &'static str {
         match self {
-            Self::ConnectTimeout => "no answer",
+            Self::ConnectTimeout | Self::LookupTimeout => "no answer",
             Self::FirstByte => "no first byte",
             Self::Timeout | Self::Idle | Self::Total => "no byte",
         }
@@ -136,10 +141,10 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended(ended) => write!(f, "ended: {ended}"),
-            Self::LookupEnded { process, name, lasted } => {
+            Self::LookupEnded { process, name, limit, lasted } => {
                 let name = if name.is_empty() { "an address" } else { name };
-                let seconds = lasted.as_secs_f64();
-                write!(f, "ended: {process}, a lookup of {name}: no answer for {seconds:.2} s (lookup-timeout)")
+                let (seconds, limit) = (lasted.as_secs_f64(), limit.as_str());
+                write!(f, "ended: {process}, a lookup of {name}: no answer for {seconds:.2} s ({limit})")
             }
             Self::NotPreloaded { why } => write!(f, "lookups have no limits, and errors are resets: {why}"),
             Self::NotEnded { connection, why } => write!(f, "could not end: {connection}: {why}"),

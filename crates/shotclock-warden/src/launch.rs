@@ -10,9 +10,11 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, id};
 use std::thread;
+use std::time::Instant;
 
 use shotclock::{Deadline, Socket};
 
+use crate::around::Around;
 use crate::asked::Asked;
 use crate::diag::Diag;
 use crate::ending::{Ending, Error};
@@ -100,11 +102,15 @@ fn be_warden(command: &mut Command, limits: Limits, held: &Held, mut asked: Aske
         Err(error) => return asked.say(&Word::NotGuarded(error.to_string())),
     };
     held.not_in(command, system::await_children());
-    let loaded = Loaded::into(command, &limits).unwrap_or_else(|why| {
+    let around = Around::look();
+    let (begun, now) = (Instant::now(), system::now());
+    let end = around.end_of(limits.total, now);
+    around.hand_on(command, end);
+    let loaded = Loaded::into(command, &limits, &around, end).unwrap_or_else(|why| {
         asked.tell(Event::NotPreloaded { why });
         None
     });
-    let total = Total::new(&limits);
+    let total = Total::new(begun, end.map(|end| end.saturating_sub(now)), limits.kill_after);
     let program = match command.spawn() {
         Ok(program) => program.id(),
         Err(error) => return asked.say(&Word::NotStarted(error.raw_os_error(), error.to_string())),

@@ -6,6 +6,8 @@ mod exemption;
 mod limits;
 
 #[cfg(target_os = "linux")]
+mod around;
+#[cfg(target_os = "linux")]
 mod asked;
 #[cfg(target_os = "linux")]
 mod diag;

@@ -6,12 +6,10 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::event::{Event, Process};
+use crate::around::{Around, LOADED, TERMS};
+use crate::event::{Event, LimitName, Process};
 use crate::limits::Limits;
-use crate::system::{self, Loadable, Noted, Region};
-
-/// The variable that the preload reads: see its `terms.rs`.
-const TERMS: &str = "SHOTCLOCK_RUN";
+use crate::system::{Loadable, Noted, Region};
 
 /// The warden's side of what is loaded.
 pub(crate) struct Loaded {
@@ -21,22 +19,26 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// Has it loaded into the command, and all that it starts. `Err` says why it is not.
-    pub(crate) fn into(command: &mut Command, limits: &Limits) -> Result<Option<Self>, String> {
+    /// Has it loaded into the command, and all that it starts, which ends then. `Err` says why it is not.
+    pub(crate) fn into(
+        command: &mut Command,
+        limits: &Limits,
+        around: &Around,
+        end: Option<Duration>,
+    ) -> Result<Option<Self>, String> {
         if !limits.preload {
             return Ok(None);
         }
         let failed = |error: io::Error| error.to_string();
         let region = Region::new().map_err(failed)?;
-        let around = env::var(TERMS).ok();
         // Within another warden's program it is loaded already.
-        let preload = if around.is_some() { None } else { Some(made()?) };
+        let preload = if around.is_loaded { None } else { Some(made()?) };
         if let Some(preload) = &preload {
-            command.env("LD_PRELOAD", first(&preload.path(), env::var_os("LD_PRELOAD")));
+            command.env(LOADED, first(&preload.path(), Some(around.loaded_by_others.clone())));
             // Else programs that are instrumented by GCC do not start with anything loaded before its library.
             command.env("ASAN_OPTIONS", first("verify_asan_link_order=0", env::var_os("ASAN_OPTIONS")));
         }
-        command.env(TERMS, terms(limits, around.as_deref(), &region.path(), system::now()));
+        command.env(TERMS, terms(limits, around, end, &region.path()));
         Ok(Some(Self { region, _preload: preload }))
     }
 
@@ -52,9 +54,10 @@ impl Loaded {
 
     /// The lookups that ended since the last time.
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        let event = |Noted { pid, program, name, lasted }| {
+        let event = |Noted { pid, program, name, lasted, by_total }| {
             let process = Process { pid, name: program };
-            Event::LookupEnded { process, name, lasted }
+            let limit = if by_total { LimitName::Total } else { LimitName::LookupTimeout };
+            Event::LookupEnded { process, name, limit, lasted }
         };
         self.region.notes().into_iter().map(event).collect()
     }
@@ -75,14 +78,11 @@ fn first(ours: &str, theirs: Option<OsString>) -> OsString {
 }
 
 /// What the preload is to know, the earlier limit of each kind where there is a warden around.
-fn terms(limits: &Limits, around: Option<&str>, region: &str, now: Duration) -> String {
-    let mut words = around.unwrap_or_default().split(' ');
-    let mut theirs = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-    let lookup = earlier(nanoseconds(limits.lookup_timeout.or(limits.timeout)), theirs());
-    let datagram = earlier(nanoseconds(limits.timeout), theirs());
-    let total = limits.total.and_then(|total| now.checked_add(total));
-    let end = earlier(nanoseconds(total), theirs());
-    let regions: Vec<&str> = std::iter::once(region).chain(words).collect();
+fn terms(limits: &Limits, around: &Around, end: Option<Duration>, region: &str) -> String {
+    let lookup = earlier(nanoseconds(limits.lookup_timeout.or(limits.timeout)), around.lookup);
+    let datagram = earlier(nanoseconds(limits.timeout), around.datagram);
+    let end = earlier(nanoseconds(end), around.end);
+    let regions: Vec<&str> = std::iter::once(region).chain(around.regions.iter().map(String::as_str)).collect();
     format!("{lookup} {datagram} {end} {}", regions.join(" "))
 }
 
@@ -102,15 +102,18 @@ mod tests {
     #[test]
     fn the_earlier_limit_of_two_wardens_holds() {
         let mut limits = Limits::default();
-        let now = Duration::from_nanos(1_000);
-        assert_eq!(terms(&limits, None, "/r", now), "0 0 0 /r");
-        limits.timeout = Some(Duration::from_nanos(50));
-        limits.total = Some(Duration::from_nanos(9_000));
-        assert_eq!(terms(&limits, None, "/r", now), "50 50 10000 /r");
-        limits.lookup_timeout = Some(Duration::from_nanos(70));
-        assert_eq!(terms(&limits, Some("60 0 20000 /a /b"), "/r", now), "60 50 10000 /r /a /b");
-        limits.total = None;
-        assert_eq!(terms(&limits, Some("0 40 20000 /a"), "/r", now), "70 40 20000 /r /a");
+        let nanos = |nanos| Some(Duration::from_nanos(nanos));
+        let around = |lookup, datagram, end, regions: &[&str]| {
+            let regions = regions.iter().map(|region| (*region).to_owned()).collect();
+            Around { lookup, datagram, end, regions, ..Around::default() }
+        };
+        assert_eq!(terms(&limits, &Around::default(), None, "/r"), "0 0 0 /r");
+        limits.timeout = nanos(50);
+        assert_eq!(terms(&limits, &Around::default(), nanos(10000), "/r"), "50 50 10000 /r");
+        limits.lookup_timeout = nanos(70);
+        let two = around(60, 0, 20_000, &["/a", "/b"]);
+        assert_eq!(terms(&limits, &two, nanos(10_000), "/r"), "60 50 10000 /r /a /b");
+        assert_eq!(terms(&limits, &around(0, 40, 20_000, &["/a"]), None, "/r"), "70 40 20000 /r /a");
     }
 
     #[test]

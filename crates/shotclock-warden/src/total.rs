@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::event::Event;
-use crate::limits::Limits;
 use crate::system;
+use crate::tree;
 use crate::warden::{Tell, Warden};
 
 /// How long programs have to say what went wrong, and leave, once the total has ended their connections.
 const GRACE: Duration = Duration::from_millis(200);
+/// How much of that those have first that keep to the total by themselves.
+const FIRST: Duration = Duration::from_millis(100);
 
 /// How far it has come.
 pub(crate) struct Total {
@@ -21,20 +23,22 @@ pub(crate) struct Total {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Running,
+    EndedMost,
     Ended,
     Told,
     Killed,
 }
 
 impl Total {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let began = Instant::now();
-        let next = limits.total.and_then(|total| began.checked_add(total));
-        Self { next, stage: Stage::Running, began, kill_after: limits.kill_after }
+    /// One that passes so long after the beginning.
+    pub(crate) fn new(began: Instant, total: Option<Duration>, kill_after: Duration) -> Self {
+        let next = total.and_then(|total| began.checked_add(total));
+        Self { next, stage: Stage::Running, began, kill_after }
     }
 
+    /// Whether it has passed by now, also where nothing was done about it yet.
     pub(crate) fn has_passed(&self) -> bool {
-        self.stage != Stage::Running
+        self.stage != Stage::Running || self.next.is_some_and(|next| next <= Instant::now())
     }
 
     /// Does what is due, and gives when to come next.
@@ -45,8 +49,12 @@ impl Total {
         }
         let (stage, pause) = match self.stage {
             Stage::Running => {
-                warden.end_all(now - self.began);
-                (Stage::Ended, GRACE)
+                warden.end_all(now - self.began, |pid| !tree::keeps_to_total(pid));
+                (Stage::EndedMost, FIRST)
+            }
+            Stage::EndedMost => {
+                warden.end_all(now - self.began, tree::keeps_to_total);
+                (Stage::Ended, GRACE - FIRST)
             }
             Stage::Ended => {
                 let processes = warden.send_all(system::TERMINATE);

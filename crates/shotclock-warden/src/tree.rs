@@ -36,6 +36,11 @@ pub(crate) fn is_in_other_network(pid: u32) -> bool {
     network(&pid.to_string()).is_some_and(|theirs| network("self").is_some_and(|ours| ours != theirs))
 }
 
+/// Whether it has the Python package loaded, whose programs end by the total that they are told, and say so.
+pub(crate) fn keeps_to_total(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps.contains("/shotclock/_native."))
+}
+
 /// Whether somebody has stopped it, as with Ctrl-Z.
 pub(crate) fn is_stopped(pid: u32) -> bool {
     status(pid).is_some_and(|words| words.first().is_some_and(|state| state == "T" || state == "t"))

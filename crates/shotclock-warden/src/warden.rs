@@ -80,7 +80,24 @@ impl<T: Tell> Warden<T> {
         let (now, known, hidden) = (Instant::now(), HashMap::new(), HashSet::new());
         let (listed, next_list, next_making) = (now, now, now);
         let none_before = None;
-        Self { root, limits, exempt, told, loaded, diag, known, listed, next_list, next_making, none_before, hidden }
+        let mut new = Self {
+            root,
+            limits,
+            exempt,
+            told,
+            loaded,
+            diag,
+            known,
+            listed,
+            next_list,
+            next_making,
+            none_before,
+            hidden,
+        };
+        // Nothing is beneath it yet: a program that is over soon is spared the first look.
+        new.next_list += new.list_each().unwrap_or_default();
+        new.next_making += new.making_each();
+        new
     }
 
     /// Ends what is due, and gives when to come next; `None` where no connection has a limit.
@@ -115,11 +132,11 @@ impl<T: Tell> Warden<T> {
         self.none_before = self.known.values().filter_map(|known| self.due(known)).min();
     }
 
-    /// Ends all connections beneath `root`.
-    pub(crate) fn end_all(&mut self, after: Duration) {
+    /// Ends all connections beneath `root`, of processes such as these.
+    pub(crate) fn end_all(&mut self, after: Duration, of: impl Fn(u32) -> bool) {
         self.list_all(Instant::now());
         let by_inode: HashMap<u64, u64> = self.known.iter().map(|(cookie, known)| (known.inode, *cookie)).collect();
-        for pid in tree::beneath(self.root) {
+        for pid in tree::beneath(self.root).into_iter().filter(|pid| of(*pid)) {
             let Ok(handle) = Process::of(pid) else { continue };
             for (number, inode) in tree::sockets(pid).unwrap_or_default() {
                 let Some(&cookie) = by_inode.get(&inode) else { continue };

@@ -3,6 +3,7 @@
 
 pub(crate) mod call;
 mod connection;
+mod kept;
 mod loadable;
 mod process;
 mod region;

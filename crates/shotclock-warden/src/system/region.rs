@@ -7,7 +7,7 @@ use std::{io, process, ptr};
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
-use form::{COOKIES, Form, NOTES, Note};
+use form::{BY_TOTAL, COOKIES, Form, NOTES, Note};
 
 #[path = "../../preload/form.rs"]
 mod form;
@@ -27,6 +27,8 @@ pub(crate) struct Noted {
     pub(crate) program: String,
     pub(crate) name: String,
     pub(crate) lasted: Duration,
+    /// Whether it was the total's end.
+    pub(crate) by_total: bool,
 }
 
 impl Region {
@@ -84,9 +86,10 @@ impl Region {
 
 /// Reads a note that is whole.
 fn read(note: &Note) -> Noted {
-    let lasted = Duration::from_millis(u64::from(note.milliseconds.load(Ordering::Relaxed)));
-    let pid = note.pid.load(Ordering::Relaxed);
-    Noted { pid, program: text(&note.program), name: text(&note.name), lasted }
+    let milliseconds = note.milliseconds.load(Ordering::Relaxed);
+    let (by_total, lasted) = (milliseconds & BY_TOTAL != 0, u64::from(milliseconds & !BY_TOTAL));
+    let (pid, lasted) = (note.pid.load(Ordering::Relaxed), Duration::from_millis(lasted));
+    Noted { pid, program: text(&note.program), name: text(&note.name), lasted, by_total }
 }
 
 /// A text up to its end. A program may write what it likes there.
@@ -121,7 +124,7 @@ mod tests {
             let note = &region.form.notes[(number % NOTES as u64) as usize];
             note.name[0].store(u64::from_ne_bytes(*b"a\x1bb.tes\0"), Ordering::Relaxed);
             note.program[0].store(u64::from_ne_bytes(*b"curl\0\0\0\0"), Ordering::Relaxed);
-            note.milliseconds.store(1500, Ordering::Relaxed);
+            note.milliseconds.store(1500 | BY_TOTAL, Ordering::Relaxed);
             note.pid.store(7, Ordering::Relaxed);
             note.ready.store(number + 1, Ordering::Release);
             region.form.noted.store(number + 1, Ordering::Release);
@@ -129,7 +132,7 @@ mod tests {
         write(&region, 0);
         let [noted] = &region.notes()[..] else { panic!("one note") };
         assert_eq!((noted.pid, noted.program.as_str(), noted.name.as_str()), (7, "curl", "ab.tes"));
-        assert_eq!(noted.lasted, Duration::from_millis(1500));
+        assert_eq!((noted.lasted, noted.by_total), (Duration::from_millis(1500), true));
         assert!(region.notes().is_empty());
         (1..200).for_each(|number| write(&region, number));
         assert_eq!(region.notes().len(), NOTES);
