@@ -74,6 +74,27 @@ macro_rules! flag_set {
                 self.0 |= other.0;
             }
         }
+
+        impl std::ops::BitAnd for $name {
+            type Output = Self;
+            fn bitand(self, other: Self) -> Self {
+                Self(self.0 & other.0)
+            }
+        }
+
+        impl std::ops::BitAndAssign for $name {
+            fn bitand_assign(&mut self, other: Self) {
+                self.0 &= other.0;
+            }
+        }
+
+        /// Every flag but these, named or not: `flags & !other` takes flags away.
+        impl std::ops::Not for $name {
+            type Output = Self;
+            fn not(self) -> Self {
+                Self(!self.0)
+            }
+        }
     };
 }
 
@@ -211,6 +232,8 @@ named_numbers! {
     /// use shotclock::MessageFlags;
     /// let flags = MessageFlags::PEEK | MessageFlags::TRUNC;
     /// assert!(flags.contains(MessageFlags::PEEK));
+    /// assert_eq!(flags & MessageFlags::TRUNC, MessageFlags::TRUNC);
+    /// assert_eq!(flags & !MessageFlags::PEEK, MessageFlags::TRUNC);
     /// ```
     MessageFlags {
         /// None.

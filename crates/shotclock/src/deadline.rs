@@ -130,6 +130,29 @@ impl Deadline {
         self != Self::NEVER && Self::now() >= self
     }
 
+    /// The moment on std's clock, for functions that take an [`Instant`]; `None` for [`Deadline::NEVER`], and where std's
+    /// clock does not reach that far. There and back it may move by as long as two looks at the clock take, which is less
+    /// than a microsecond mostly.
+    ///
+    /// ```
+    /// use shotclock::Deadline;
+    /// use std::time::{Duration, Instant};
+    /// let instant = Deadline::after(Duration::from_secs(5)).to_instant().unwrap();
+    /// assert!(instant > Instant::now() && instant <= Instant::now() + Duration::from_secs(5));
+    /// assert_eq!(Deadline::NEVER.to_instant(), None);
+    /// ```
+    pub fn to_instant(self) -> Option<Instant> {
+        if self == Self::NEVER {
+            return None;
+        }
+        let (now, instant) = (Self::now(), Instant::now());
+        if self >= now {
+            instant.checked_add(Duration::from_nanos(self.0 - now.0))
+        } else {
+            instant.checked_sub(Duration::from_nanos(now.0 - self.0))
+        }
+    }
+
     /// The time from `earlier` to this moment; zero if `earlier` is later (a clock that stepped back).
     pub(crate) const fn since(self, earlier: Self) -> Timeout {
         Timeout(self.0.saturating_sub(earlier.0))
@@ -141,6 +164,13 @@ impl Deadline {
 
     pub(crate) const fn nanos(self) -> u64 {
         self.0
+    }
+}
+
+/// As [`Deadline::to_instant`].
+impl From<Deadline> for Option<Instant> {
+    fn from(deadline: Deadline) -> Self {
+        deadline.to_instant()
     }
 }
 
@@ -168,5 +198,17 @@ mod tests {
         let left = deadline.remaining().duration().unwrap();
         assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(60));
         assert!(Deadline::from(Instant::now()).has_passed());
+    }
+
+    #[test]
+    fn deadlines_are_instants_before_now_too() {
+        let (from, passed) = (Instant::now(), Deadline::now());
+        let back = passed.to_instant().unwrap();
+        assert!(back <= Instant::now() && from.saturating_duration_since(back) < Duration::from_secs(1));
+        let later = Instant::now() + Duration::from_secs(60);
+        let there_and_back = Deadline::from(later).to_instant().unwrap();
+        let moved = there_and_back.max(later) - there_and_back.min(later);
+        assert!(moved < Duration::from_secs(1), "{moved:?}");
+        assert_eq!(Option::<Instant>::from(Deadline::NEVER), None);
     }
 }

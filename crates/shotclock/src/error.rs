@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::deadline::Timeout;
@@ -30,6 +31,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::TimedOut);
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+///
+/// A clone says the same, for all who wait for one result.
+#[derive(Clone)]
 pub struct Error(Box<Cause>);
 
 /// Which limit ended a wait.
@@ -60,6 +64,7 @@ pub enum LookupCode {
     Host(i32),
 }
 
+#[derive(Clone)]
 struct Cause {
     operation: &'static str,
     target: Option<String>,
@@ -68,6 +73,7 @@ struct Cause {
     reason: Reason,
 }
 
+#[derive(Clone)]
 pub(crate) enum Reason {
     TimedOut {
         limit: LimitKind,
@@ -102,8 +108,8 @@ pub(crate) enum Reason {
         failures: Vec<Error>,
         limit: Option<(LimitKind, Duration)>,
     },
-    NoAnswer(io::Error),
-    Other(io::Error),
+    NoAnswer(Arc<io::Error>),
+    Other(Arc<io::Error>),
 }
 
 impl Error {
@@ -144,7 +150,7 @@ impl Error {
     /// ```
     #[cold]
     pub fn other(operation: &'static str, error: io::Error) -> Self {
-        Self::new(operation, Reason::Other(error))
+        Self::new(operation, Reason::Other(Arc::new(error)))
     }
 
     #[cold]
@@ -417,7 +423,8 @@ impl Error {
         if let Reason::System(errno) = self.0.reason { Some(errno) } else { None }
     }
 
-    /// What befell each address that `create_connection` tried, in order; empty for other errors.
+    /// What befell each address that `create_connection` tried, in order; why nobody could be accepted, where
+    /// [`Incoming`](crate::Incoming) has waited for a descriptor in vain; empty for other errors.
     ///
     /// ```
     /// let error = shotclock::create_connection(([127, 0, 0, 1], 1), None).unwrap_err();
@@ -607,7 +614,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.reason {
             Reason::Attempts { failures, .. } => failures.last().map(|failure| failure as _),
-            Reason::NoAnswer(error) | Reason::Other(error) => Some(error),
+            Reason::NoAnswer(error) | Reason::Other(error) => Some(&**error),
             _ => None,
         }
     }
@@ -639,5 +646,93 @@ impl From<Error> for io::Error {
         by_number
             .filter(|by_number| is_of_address || by_number.kind() == error.kind())
             .unwrap_or_else(|| Self::new(error.kind(), error))
+    }
+}
+
+/// For functions that use both this crate's calls and std's traits, a [`SocketFile`](crate::SocketFile)'s for one: `?` takes
+/// both.
+///
+/// An `io::Error` that carries an error of this crate gives that one back, with its operation, limit and bytes. Any other
+/// one, such as a system error's number, from which std's traits lose the operation, becomes an error of the operation
+/// `"io"` with the same number and words; its kind is the same, but for `WouldBlock` and `Interrupted`, which become
+/// `Other`, as in [`Error::other`].
+///
+/// ```
+/// use shotclock::{Family, Kind, Result, SocketFile, Socket, socketpair};
+/// use std::io::{BufRead, Write};
+/// use std::time::Duration;
+///
+/// fn ask(socket: &Socket) -> Result<String> {
+///     let mut file = SocketFile::new(socket)?;
+///     writeln!(file, "a question")?;
+///     file.flush()?;
+///     let mut answer = String::new();
+///     file.read_line(&mut answer)?;
+///     Ok(answer)
+/// }
+///
+/// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// ours.set_timeout(Duration::from_millis(10));
+/// let error = ask(&ours).unwrap_err();
+/// assert!(error.is_timeout() && error.operation() == "readline");
+/// let theirs = shotclock::Error::from(std::io::Error::from_raw_os_error(104));
+/// assert_eq!((theirs.operation(), theirs.raw_os_error()), ("io", Some(104)));
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+impl From<io::Error> for Error {
+    #[cold]
+    fn from(error: io::Error) -> Self {
+        // An io::Error in an io::Error is one that std has passed on.
+        let mut inside = error.get_ref();
+        while let Some(found) = inside {
+            if let Some(ours) = found.downcast_ref::<Self>() {
+                return ours.clone();
+            }
+            inside = found.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        }
+        Self::other("io", error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_comes_back_out_of_std_s_as_it_was() {
+        let limit = LimitKind::SocketTimeout(Timeout::ZERO);
+        let ours =
+            Error::new("recv", Reason::TimedOut { limit, elapsed: Duration::from_millis(3) }).moved(7).to("there");
+        for io in [io::Error::from(ours.clone()), io::Error::other(io::Error::from(ours.clone()))] {
+            let back = Error::from(io);
+            assert_eq!(back.to_string(), ours.to_string());
+            assert_eq!((back.limit(), back.bytes_moved(), back.target()), (Some(limit), 7, Some("there")));
+        }
+        // What only wraps it says something of its own, which stays.
+        let wrapped = Error::from(io::Error::other(format!("the greeting: {ours}")));
+        assert!(wrapped.to_string().starts_with("io: the greeting: recv there: timed out"), "{wrapped}");
+        assert!(!wrapped.is_timeout());
+    }
+
+    #[test]
+    fn an_error_of_std_s_keeps_number_and_words() {
+        let error = Error::from(io::Error::from_raw_os_error(32));
+        assert_eq!(error.raw_os_error(), Some(32));
+        assert_eq!(error.kind(), io::Error::from_raw_os_error(32).kind());
+        assert_eq!(io::Error::from(error.clone()).raw_os_error(), Some(32));
+        assert!(error.to_string().starts_with("io: "), "{error}");
+        let again = Error::from(io::Error::from(io::ErrorKind::WouldBlock));
+        assert_eq!(again.kind(), io::ErrorKind::Other, "nobody is to try this one again");
+    }
+
+    #[test]
+    fn a_clone_says_the_same() {
+        let inner = Error::other("mine", io::Error::new(io::ErrorKind::InvalidData, "no sense"));
+        let failures = vec![Error::system("connect", Errno::BADF), inner];
+        let error = Error::new("create_connection", Reason::Attempts { failures, limit: None }).to("nowhere");
+        let clone = error.clone();
+        assert_eq!(clone.to_string(), error.to_string());
+        assert_eq!(clone.attempts().len(), 2);
+        assert_eq!(clone.kind(), io::ErrorKind::InvalidData);
     }
 }

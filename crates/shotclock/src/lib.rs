@@ -26,6 +26,7 @@
 //! # Where to look
 //! * [`Socket`]: every call on a socket; [`Timed`]: the same calls under a deadline or a canceller.
 //! * [`with_deadline`]: one deadline for all that a piece of code does, through libraries that know nothing of it.
+//! * [`with_canceller`]: a canceller for all of it.
 //! * [`ServerPolicy`]: what a server's clients may take their time over, set on a listener; [`Socket::idle`]: a limit that
 //!   each byte puts off.
 //! * [`create_connection`], [`create_server`]: the usual ways to a socket.
@@ -112,12 +113,14 @@ pub use option::{MulticastInterface, SourceMembership6};
 pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};
 pub use phase::Phase;
 pub use scope_id::ScopeId;
-pub use socket::{Socket, Timed, default_timeout, set_default_timeout, socketpair};
+pub use socket::{Incoming, SharedSocket, Socket, Timed, default_timeout, set_default_timeout, socketpair};
 pub use sys::address::SockAddr;
 #[cfg(all(windows, not(shotclock_stub)))]
 pub use sys::{AsHandle, BorrowedHandle, OwnedHandle};
 pub use target::Target;
-pub use wait::{Canceller, DeadlineScope, Scope, ServerPolicy, remaining, shield, with_deadline, with_deadline_at};
+pub use wait::{
+    Canceller, DeadlineScope, Scope, ServerPolicy, remaining, shield, with_canceller, with_deadline, with_deadline_at,
+};
 
 #[cfg(feature = "waits")]
 pub use waits::{Wait, waits};

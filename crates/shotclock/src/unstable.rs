@@ -6,12 +6,12 @@ use crate::sys::RawHandle;
 
 use crate::deadline::{Deadline, Timeout};
 
-pub use crate::dial::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved, is_shortage};
+pub use crate::dial::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved};
 pub use crate::error::all_workers_busy;
 pub use crate::names::{Answer, Request, Unanswered, answer};
 pub use crate::ops::{
     Accept, BatchCalls, Connect, OpenFile, ReceiveBatch, Recv, RecvExact, RecvFrom, Send, SendAll, SendBatch, SendTo,
-    set_batch_calls,
+    is_shortage, set_batch_calls,
 };
 pub use crate::socket::Farewell;
 pub use crate::sys::fork::PerProcess;

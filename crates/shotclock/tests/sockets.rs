@@ -310,7 +310,7 @@ fn messages_gather_and_scatter() {
     let (here, there) = (udp(), udp());
     let to = Target::from(there.getsockname().unwrap());
     there.setsockopt(SocketOption::PKTINFO, true).unwrap();
-    here.sendmsg(&[IoSlice::new(b"x")], &[], Some(to)).unwrap();
+    here.sendmsg(&[IoSlice::new(b"x")], &[], Some(to.clone())).unwrap();
     let message = there.recvmsg(10, cmsg_space(12).unwrap()).unwrap();
     assert_eq!(message.address, Some(here.getsockname().unwrap()));
     let localhost = [127, 0, 0, 1].into();

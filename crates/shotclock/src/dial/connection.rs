@@ -1,13 +1,17 @@
 //! `create_connection`: from a name to a connected socket, under one budget.
 
 use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use super::race::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved, is_shortage};
+use super::candidates::{Candidate, Resolver, candidates};
+use super::race::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved};
 use crate::addr::Address;
-use crate::constant::{Family, Kind, Protocol};
+use crate::constant::Family;
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
-use crate::names::{AddressInfoHints, Lookup};
+use crate::ops::is_shortage;
 use crate::socket::{Socket, default_timeout};
 use crate::sys::address::SockAddr;
 use crate::sys::{BorrowedHandle, Errno};
@@ -52,7 +56,7 @@ pub fn create_connection<'t>(target: impl Into<Target<'t>>, timeout: impl Into<T
 /// assert_eq!(socket.getsockname()?.ip().unwrap().to_string(), "127.0.0.2");
 /// # Ok::<(), shotclock::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Connector<'c> {
     timeout: Timeout,
     deadline: Deadline,
@@ -60,6 +64,27 @@ pub struct Connector<'c> {
     local_address: Option<Address>,
     family: Family,
     attempt_delay: Timeout,
+    configure: Option<Arc<Configure<'c>>>,
+    resolver: Option<Arc<Resolver<'c>>>,
+}
+
+/// What prepares each socket.
+type Configure<'c> = dyn Fn(&Socket) -> Result<()> + Send + Sync + 'c;
+
+impl fmt::Debug for Connector<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { timeout, deadline, cancellers, local_address, family, attempt_delay, configure, resolver } = self;
+        f.debug_struct("Connector")
+            .field("timeout", timeout)
+            .field("deadline", deadline)
+            .field("cancellers", cancellers)
+            .field("local_address", local_address)
+            .field("family", family)
+            .field("attempt_delay", attempt_delay)
+            .field("configures", &configure.is_some())
+            .field("has_resolver", &resolver.is_some())
+            .finish()
+    }
 }
 
 impl Default for Connector<'_> {
@@ -83,6 +108,8 @@ impl<'c> Connector<'c> {
             local_address: None,
             family: Family::UNSPEC,
             attempt_delay: ATTEMPT_DELAY,
+            configure: None,
+            resolver: None,
         }
     }
 
@@ -196,7 +223,55 @@ impl<'c> Connector<'c> {
         self
     }
 
-    /// Connects; see [`create_connection`].
+    /// Prepares each socket before it connects, and before it gets the local address: options, marks, a device. An error
+    /// ends that attempt, and the next address is tried; a timeout that is set there gives way to the connector's.
+    ///
+    /// ```
+    /// use shotclock::{Connector, SocketOption};
+    /// let listener = shotclock::create_server(("127.0.0.1", 0))?;
+    /// let connector = Connector::new().configure(|socket| socket.setsockopt(SocketOption::NODELAY, true));
+    /// let socket = connector.connect(listener.getsockname()?)?;
+    /// assert!(socket.getsockopt(SocketOption::NODELAY)?);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn configure(mut self, prepare: impl Fn(&Socket) -> Result<()> + Send + Sync + 'c) -> Self {
+        self.configure = Some(Arc::new(prepare));
+        self
+    }
+
+    /// Asks this function for the addresses of a host, in place of the system's resolver: a cache, a DNS library, a service's
+    /// registry. It gets the host and the port, and gives the addresses, the best first; those of another family than
+    /// [`family`](Self::family) are left out. Numeric hosts and `""` do not go there, and a service's name is the system's
+    /// to look up.
+    ///
+    /// It runs in the calling thread, in a scope with the time that is left and the connector's cancellers: what it does
+    /// with this crate's sockets ends in time by itself. [`remaining`](crate::remaining) tells other code how long it has; when
+    /// it comes too late the call ends with a timeout all the same.
+    ///
+    /// # Errors
+    /// `connect` then fails with the function's error, or, for no address at all, with `ErrorKind::NotFound`.
+    ///
+    /// ```
+    /// use shotclock::Connector;
+    /// use std::net::SocketAddr;
+    /// let listener = shotclock::create_server(("127.0.0.1", 0))?;
+    /// let there = listener.getsockname()?.as_inet().unwrap();
+    /// let connector = Connector::new().resolver(|host, _port| {
+    ///     assert_eq!(host, "database.internal");
+    ///     Ok(vec![there])
+    /// });
+    /// let socket = connector.connect(("database.internal", 5432))?;
+    /// assert_eq!(socket.getpeername()?, listener.getsockname()?);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn resolver(mut self, resolve: impl Fn(&str, u16) -> Result<Vec<SocketAddr>> + Send + Sync + 'c) -> Self {
+        self.resolver = Some(Arc::new(resolve));
+        self
+    }
+
+    /// Connects; see [`create_connection`]. Of several addresses ([`Target::Addresses`]) each is tried, as those of a name.
     ///
     /// # Errors
     /// As there; a cancellation.
@@ -209,12 +284,13 @@ impl<'c> Connector<'c> {
         let target = target.into();
         if self.timeout == Timeout::ZERO {
             let text = "a timeout of 0: expected more, or none; nothing connects without waiting";
-            return Err(Error::invalid("create_connection", text).to(target));
+            return Err(Error::invalid("create_connection", text).to(&target));
         }
         let limit =
             Limit { timeout: self.timeout, deadline: self.deadline, cancellers: self.cancellers, ..Limit::NONE };
         let limit = limit.begun(Deadline::now());
-        self.connect_to_one_of(candidates(target, self.family, limit)?, limit).map_err(|error| error.to(target))
+        let candidates = candidates(&target, self.family, self.resolver.as_deref(), limit)?;
+        self.connect_to_one_of(candidates, limit).map_err(|error| error.to(&target))
     }
 
     fn connect_to_one_of(&self, candidates: Vec<Candidate>, limit: Limit<'_>) -> Result<Socket> {
@@ -223,8 +299,8 @@ impl<'c> Connector<'c> {
         let pause = if has_local_port { Timeout::NEVER } else { self.attempt_delay };
         let candidates =
             if pause == Timeout::NEVER { candidates } else { interleaved(candidates, |it| it.address.family()) };
-        let mut race =
-            Race::new(Attempts(self.local_address), candidates, pause).waiting_out_shortage(limit.is_bounded());
+        let attempts = Attempts(self.local_address, self.configure.as_deref());
+        let mut race = Race::new(attempts, candidates, pause).waiting_out_shortage(limit.is_bounded());
         let ran_out = match drive(&mut race, &limit, &mut ambient::waiter("create_connection")) {
             Ok(Finish::Won(socket)) => {
                 socket.set_timeout(self.timeout);
@@ -246,29 +322,31 @@ impl<'c> Connector<'c> {
     }
 }
 
-/// One address to try.
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    address: Address,
-    kind: Kind,
-    protocol: Protocol,
+/// Attempts from this local address, if any, by sockets that this prepares, if anything does.
+struct Attempts<'c>(Option<Address>, Option<&'c Configure<'c>>);
+
+impl Attempts<'_> {
+    fn socket(&self, Candidate { address, kind, protocol }: Candidate) -> Result<Socket> {
+        let socket = Socket::with_protocol(address.family(), kind, protocol)?;
+        if let Some(configure) = self.1 {
+            configure(&socket)?;
+        }
+        if let Some(local) = self.0 {
+            socket.bind(local)?;
+        }
+        Ok(socket)
+    }
 }
 
-/// Attempts from this local address, if any.
-struct Attempts(Option<Address>);
-
-impl Entrants for Attempts {
+impl Entrants for Attempts<'_> {
     type Candidate = Candidate;
     type Socket = Socket;
     type Failure = Error;
     type Stop = Infallible;
 
     fn prepare(&mut self, candidate: Candidate) -> Result<(Socket, SockAddr), Unfit<Self>> {
-        let Candidate { address, kind, protocol } = candidate;
-        let socket = Socket::with_protocol(address.family(), kind, protocol);
-        let bound = socket.and_then(|socket| self.0.map_or(Ok(()), |local| socket.bind(local)).map(|()| socket));
-        match bound {
-            Ok(socket) => Ok((socket, address.to_sockaddr())),
+        match self.socket(candidate) {
+            Ok(socket) => Ok((socket, candidate.address.to_sockaddr())),
             Err(error) if error.errno().is_some_and(is_shortage) => Err(Unfit::Short(candidate, error)),
             Err(error) => Err(Unfit::Failed(error)),
         }
@@ -281,23 +359,6 @@ impl Entrants for Attempts {
     fn refused(&mut self, errno: Errno, to: &SockAddr) -> Error {
         Error::system("connect", errno).to(Address::from_sockaddr(to))
     }
-}
-
-/// The addresses to try, looked up under the limit if need be.
-fn candidates(target: Target<'_>, family: Family, limit: Limit<'_>) -> Result<Vec<Candidate>> {
-    let (host, port) = match target {
-        Target::Address(address) => {
-            return Ok(vec![Candidate { address, kind: Kind::STREAM, protocol: Protocol::DEFAULT }]);
-        }
-        Target::Name { host, port } => (host, port),
-    };
-    let hints = AddressInfoHints { family, kind: Kind::STREAM, ..AddressInfoHints::default() };
-    // As in Python, no host at all is this machine.
-    let host = (!host.is_empty()).then_some(host);
-    let found = Lookup::under(limit).getaddrinfo(host, port, &hints);
-    let candidate =
-        |info: crate::names::AddressInfo| Candidate { address: info.address, kind: info.kind, protocol: info.protocol };
-    Ok(found.map_err(|error| error.to(target))?.into_iter().map(candidate).collect())
 }
 
 #[cfg(test)]

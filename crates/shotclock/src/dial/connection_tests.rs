@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::*;
+use crate::constant::Kind;
 use crate::dial::{ServerBuilder, create_server};
 use crate::error::LimitKind;
 use crate::sys::Errno;
@@ -39,7 +40,7 @@ impl BlackHole {
 }
 
 fn stream(address: Address) -> Candidate {
-    Candidate { address, kind: Kind::STREAM, protocol: Protocol::DEFAULT }
+    Candidate::from(address)
 }
 
 /// An address that refuses: bound, so that nobody else gets it, and not listening.
@@ -174,7 +175,7 @@ fn every_failure_is_told_in_the_order_of_the_addresses() {
 
 /// Real attempts, for which there is no descriptor a few times.
 struct Scarce {
-    attempts: Attempts,
+    attempts: Attempts<'static>,
     /// Before each making of a socket: whether there is one to spare.
     to_spare: Box<dyn FnMut() -> bool>,
 }
@@ -207,7 +208,7 @@ impl Entrants for Scarce {
 
 /// A race among the addresses; `to_spare` is asked before each socket is made.
 fn scarce_race(addresses: &[Address], to_spare: impl FnMut() -> bool + 'static) -> Race<Scarce> {
-    let entrants = Scarce { attempts: Attempts(None), to_spare: Box::new(to_spare) };
+    let entrants = Scarce { attempts: Attempts(None, None), to_spare: Box::new(to_spare) };
     Race::new(entrants, addresses.iter().copied().map(stream).collect(), PAUSE.into())
 }
 

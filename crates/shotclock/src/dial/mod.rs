@@ -1,9 +1,10 @@
 //! Making connections and servers in one call.
 
+mod candidates;
 mod connection;
 mod race;
 mod server;
 
 pub use connection::{Connector, create_connection};
-pub use race::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved, is_shortage};
+pub use race::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved};
 pub use server::{ServerBuilder, create_server, has_dualstack_ipv6};

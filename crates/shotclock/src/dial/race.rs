@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::addr::Address;
 use crate::deadline::{Deadline, Timeout};
-use crate::ops::Connecting;
+use crate::ops::{Connecting, SHORTAGE};
 use crate::sys::address::SockAddr;
 use crate::sys::socket::NonBlocking;
 use crate::sys::{BorrowedHandle, Errno, Readiness};
@@ -19,10 +19,6 @@ pub const LEAST_ATTEMPT_DELAY: Timeout = Timeout::from_nanos(10_000_000);
 /// of silence, with a descriptor each.
 const MOST_UNDER_WAY: usize = 32;
 
-/// How soon a socket is tried for again that there was no descriptor or memory for. What a failed attempt gives back is
-/// used at once.
-const SHORTAGE: Timeout = Timeout::from_nanos(50_000_000);
-
 /// The candidates with their families taking turns, so that one family that is down costs one pause. The first stays the
 /// first, and the order within a family the resolver's.
 pub fn interleaved<T, F: PartialEq>(candidates: Vec<T>, family: impl Fn(&T) -> F) -> Vec<T> {
@@ -36,11 +32,6 @@ pub fn interleaved<T, F: PartialEq>(candidates: Vec<T>, family: impl Fn(&T) -> F
         mixed.extend(other.next());
     }
     mixed
-}
-
-/// Whether the system had no descriptor or memory to spare for a socket, which it may have in a moment.
-pub fn is_shortage(errno: Errno) -> bool {
-    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
 }
 
 /// Who makes the sockets of a race, and has the words for what becomes of them.

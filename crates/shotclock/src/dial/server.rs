@@ -1,11 +1,14 @@
 //! `create_server`: a listening socket with the settings servers want.
 
+use crate::addr::Address;
 use crate::constant::{Family, Kind};
+use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result};
 use crate::option::SocketOption;
 use crate::order::inet_pton;
-use crate::socket::Socket;
-use crate::target::Target;
+use crate::socket::{Socket, Timed, default_timeout};
+use crate::target::{Simple, Target};
+use crate::wait::{Canceller, Cancellers, Limit, ServerPolicy};
 
 /// A TCP socket that listens on the address; host `""` is every IPv4 address. `SO_REUSEADDR` is set, so that a server
 /// can start again at once. Source: Python's `socket.create_server`.
@@ -42,23 +45,112 @@ pub fn has_dualstack_ipv6() -> bool {
 /// # Ok::<(), shotclock::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct ServerBuilder {
+pub struct ServerBuilder<'c> {
     family: Option<Family>,
     backlog: i32,
     reuse_port: bool,
     dualstack_ipv6: bool,
+    timeout: Timeout,
+    deadline: Deadline,
+    cancellers: Cancellers<'c>,
+    policy: Option<ServerPolicy>,
 }
 
-impl Default for ServerBuilder {
+impl Default for ServerBuilder<'_> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl ServerBuilder {
-    /// The address's own family, for names IPv4; a backlog of 128; neither shared port nor dual stack.
+impl<'c> ServerBuilder<'c> {
+    /// The address's own family, for names IPv4; a backlog of 128; neither shared port nor dual stack; the default timeout
+    /// for new sockets, and no policy.
     pub fn new() -> Self {
-        Self { family: None, backlog: 128, reuse_port: false, dualstack_ipv6: false }
+        Self {
+            family: None,
+            backlog: 128,
+            reuse_port: false,
+            dualstack_ipv6: false,
+            timeout: default_timeout(),
+            deadline: Deadline::NEVER,
+            cancellers: Cancellers::NONE,
+            policy: None,
+        }
+    }
+
+    /// The listener's timeout, of each `accept`; it bounds the lookup of a host's name as well. Zero answers only what
+    /// needs no lookup.
+    ///
+    /// ```
+    /// use shotclock::ServerBuilder;
+    /// use std::time::Duration;
+    /// let listener = ServerBuilder::new().timeout(Duration::from_millis(10)).listen(("localhost", 0))?;
+    /// assert!(listener.accept().unwrap_err().is_timeout());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// Listens no later than this, or fails with a timeout; the listener's own timeout is not concerned.
+    ///
+    /// ```
+    /// use shotclock::{Deadline, ServerBuilder};
+    /// let passed = ServerBuilder::new().until(Deadline::now());
+    /// assert!(passed.listen(("localhost", 0)).unwrap_err().is_timeout());
+    /// ```
+    #[must_use]
+    pub fn until(mut self, deadline: Deadline) -> Self {
+        self.deadline = self.deadline.min(deadline);
+        self
+    }
+
+    /// Listens no later than so long from now, or fails with a timeout; the listener's own timeout is not concerned.
+    ///
+    /// ```
+    /// use shotclock::ServerBuilder;
+    /// use std::time::Duration;
+    /// let listener = ServerBuilder::new().within(Duration::from_secs(5)).listen(("localhost", 0))?;
+    /// assert_eq!(listener.timeout().duration(), None);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn within(self, timeout: impl Into<Timeout>) -> Self {
+        self.until(Deadline::after(timeout))
+    }
+
+    /// Lets `canceller` end the lookup. May be called up to four times: each canceller counts. To end the waits of
+    /// `accept`, name it there: [`Socket::cancelled_by`].
+    ///
+    /// ```
+    /// use shotclock::{Canceller, ServerBuilder};
+    /// let canceller = Canceller::new();
+    /// canceller.cancel();
+    /// let error = ServerBuilder::new().cancelled_by(&canceller).listen(("localhost", 0)).unwrap_err();
+    /// assert!(error.is_cancelled());
+    /// ```
+    #[must_use]
+    pub fn cancelled_by(mut self, canceller: &'c Canceller) -> Self {
+        self.cancellers = self.cancellers.and(canceller);
+        self
+    }
+
+    /// What the server's clients may take their time over: [`Socket::set_policy`].
+    ///
+    /// ```
+    /// use shotclock::{ServerBuilder, ServerPolicy};
+    /// use std::time::Duration;
+    /// let policy = ServerPolicy::new().first_byte(Duration::from_secs(10));
+    /// let listener = ServerBuilder::new().policy(policy).listen(("127.0.0.1", 0))?;
+    /// assert_eq!(listener.policy(), Some(policy));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[must_use]
+    pub fn policy(mut self, policy: impl Into<Option<ServerPolicy>>) -> Self {
+        self.policy = policy.into();
+        self
     }
 
     /// The family of the socket, for a host that is a name.
@@ -132,41 +224,59 @@ impl ServerBuilder {
     /// ```
     pub fn listen<'t>(&self, target: impl Into<Target<'t>>) -> Result<Socket> {
         let target = target.into();
-        let family = self.family_for(target);
-        if self.dualstack_ipv6 && family != Family::INET6 {
-            let text = format!("dual stack needs AF_INET6: expected that family, got {family}");
-            return Err(Error::invalid("create_server", text).to(target));
-        }
-        let make = || {
-            let socket = Socket::new(family, Kind::STREAM)?;
-            if matches!(family, Family::INET | Family::INET6) {
-                own_address(&socket)?;
-            }
-            if self.reuse_port {
-                share_address(&socket)?;
-            }
-            if family == Family::INET6 {
-                socket.setsockopt(SocketOption::V6ONLY, !self.dualstack_ipv6)?;
-            }
-            socket.bind(target)?;
-            socket.listen(self.backlog)?;
-            Ok(socket)
-        };
-        make().map_err(|error: Error| error.during("create_server").to(target))
+        let limit =
+            Limit { timeout: self.timeout, deadline: self.deadline, cancellers: self.cancellers, ..Limit::NONE };
+        let limit = limit.begun(Deadline::now());
+        let listening = target.simplified("create_server", Kind::STREAM, limit).and_then(|simple| match simple {
+            Simple::Name { host, port } => self.listen_at(self.family_for(host), &(host, port).into(), limit),
+            Simple::Addresses(addresses) => self.listen_at_one_of(&addresses, limit),
+        });
+        listening.map_err(|error| error.during("create_server").to(&target))
     }
 
-    fn family_for(&self, target: Target<'_>) -> Family {
-        match target {
-            Target::Address(address) => address.family(),
-            Target::Name { host, .. } => {
-                if let Some(family) = self.family {
-                    return family;
-                }
-                let without_zone = host.split_once('%').map_or(host, |(address, _)| address);
-                let ipv6 = self.dualstack_ipv6 || inet_pton(Family::INET6, without_zone).is_ok();
-                if ipv6 { Family::INET6 } else { Family::INET }
+    /// Listens at the first of these addresses that can be had; if none can, the last one's error says why.
+    fn listen_at_one_of(&self, addresses: &[Address], limit: Limit<'_>) -> Result<Socket> {
+        let mut last = None;
+        for address in addresses {
+            match self.listen_at(address.family(), &(*address).into(), limit) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => last = Some(error),
             }
         }
+        Err(last.unwrap_or_else(|| Error::invalid("create_server", "no addresses: expected at least one")))
+    }
+
+    fn listen_at(&self, family: Family, target: &Target<'_>, limit: Limit<'_>) -> Result<Socket> {
+        if self.dualstack_ipv6 && family != Family::INET6 {
+            let text = format!("dual stack needs AF_INET6: expected that family, got {family}");
+            return Err(Error::invalid("create_server", text));
+        }
+        let socket = Socket::new(family, Kind::STREAM)?;
+        if matches!(family, Family::INET | Family::INET6) {
+            own_address(&socket)?;
+        }
+        if self.reuse_port {
+            share_address(&socket)?;
+        }
+        if family == Family::INET6 {
+            socket.setsockopt(SocketOption::V6ONLY, !self.dualstack_ipv6)?;
+        }
+        Timed::under(&socket, limit).bind(target)?;
+        socket.listen(self.backlog)?;
+        socket.set_timeout(self.timeout);
+        if self.policy.is_some() {
+            socket.set_policy(self.policy);
+        }
+        Ok(socket)
+    }
+
+    fn family_for(&self, host: &str) -> Family {
+        if let Some(family) = self.family {
+            return family;
+        }
+        let without_zone = host.split_once('%').map_or(host, |(address, _)| address);
+        let ipv6 = self.dualstack_ipv6 || inet_pton(Family::INET6, without_zone).is_ok();
+        if ipv6 { Family::INET6 } else { Family::INET }
     }
 }
 

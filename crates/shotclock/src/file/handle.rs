@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Reason, Result};
-use crate::socket::{Socket, Timed};
+use crate::socket::{SharedSocket, Socket, Timed};
 use crate::sys::Errno;
 
-/// What a buffered file can be over: `&Socket`, `Arc<Socket>`, `Socket`, or a view with its limit. Sealed.
+/// What a buffered file can be over: `&Socket`, `Arc<Socket>`, `Socket`, [`SharedSocket`], or a view with its limit. Sealed.
 pub trait SocketHandle: sealed::Sealed {
     #[doc(hidden)]
     fn timed(&self) -> Timed<'_>;
@@ -17,6 +17,7 @@ mod sealed {
     impl Sealed for super::Socket {}
     impl Sealed for &super::Socket {}
     impl Sealed for std::sync::Arc<super::Socket> {}
+    impl Sealed for super::SharedSocket {}
     impl Sealed for super::Timed<'_> {}
 }
 
@@ -33,6 +34,12 @@ impl SocketHandle for &Socket {
 }
 
 impl SocketHandle for Arc<Socket> {
+    fn timed(&self) -> Timed<'_> {
+        self.view()
+    }
+}
+
+impl SocketHandle for SharedSocket {
     fn timed(&self) -> Timed<'_> {
         self.view()
     }

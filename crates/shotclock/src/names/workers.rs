@@ -113,7 +113,7 @@ impl Unanswered<Infallible> {
             Self::AllBusy { limit, elapsed, workers } => {
                 Error::new(operation, Reason::WorkerLimit { limit, elapsed, workers })
             }
-            Self::Failed(why) => Error::new(operation, Reason::NoAnswer(io::Error::other(why))),
+            Self::Failed(why) => Error::new(operation, Reason::NoAnswer(io::Error::other(why).into())),
         }
     }
 }

@@ -10,6 +10,7 @@ mod recv;
 mod recv_unfilled;
 mod send;
 mod sendfile;
+mod shortage;
 
 pub use accept::Accept;
 pub use batch::{BatchCalls, ReceiveBatch, SendBatch, set_batch_calls};
@@ -25,3 +26,5 @@ pub(crate) use recv_unfilled::RecvUnfilled;
 pub use send::{Send, SendAll, SendTo};
 pub(crate) use send::{SendMany, SendVectored};
 pub(crate) use sendfile::SendFile;
+pub use shortage::is_shortage;
+pub(crate) use shortage::{AcceptInTime, SHORTAGE};

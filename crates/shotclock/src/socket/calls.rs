@@ -327,8 +327,10 @@ impl Socket {
     #[doc(alias = "send_to")]
     #[inline]
     pub fn sendto<'t>(&self, data: &[u8], target: impl Into<Target<'t>>) -> Result<usize> {
-        let target = target.into();
-        let Target::Address(address) = target else { return self.view().sendto(data, target) };
+        let address = match target.into() {
+            Target::Address(address) => address,
+            target => return self.view().sendto(data, target),
+        };
         let to = address.to_sockaddr();
         self.run_ready("sendto", ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to })
             .map_err(|error| self.explain_family(error, &address).to(address))

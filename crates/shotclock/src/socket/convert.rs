@@ -56,6 +56,24 @@ from_raw_handle!(
     Socket
 );
 
+/// The descriptor's number, in blocking mode, and nobody closes it any more; see [`Socket::detach`], which gives an
+/// `OwnedFd`.
+///
+/// ```
+/// use shotclock::{Family, Kind, Socket};
+/// use std::os::fd::IntoRawFd;
+/// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+/// let number = socket.fileno();
+/// assert_eq!(socket.into_raw_fd(), number);
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[cfg(unix)]
+impl std::os::fd::IntoRawFd for Socket {
+    fn into_raw_fd(self) -> RawHandle {
+        self.detach().into_raw_fd()
+    }
+}
+
 /// The descriptor is in blocking mode; see [`Socket::detach`].
 impl From<Socket> for OwnedHandle {
     fn from(socket: Socket) -> Self {

@@ -6,8 +6,11 @@ mod closing;
 mod convert;
 #[cfg(target_os = "linux")]
 mod error_queue;
+mod incoming;
 mod makers;
 mod options;
+mod peek;
+mod shared;
 #[cfg(any(unix, all(windows, not(shotclock_stub))))]
 mod std_types;
 mod stream;
@@ -20,6 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use once_cell::race::OnceBox;
 
 pub use closing::Farewell;
+pub use incoming::Incoming;
+pub use shared::SharedSocket;
 pub(crate) use stream::{formatted, no_text};
 pub use view::Timed;
 
@@ -207,10 +212,7 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn bind<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
-        let target = target.into();
-        let (address, _) = self.view().resolve("bind", target)?;
-        let bound = self.checked("bind", |fd| socket::bind(fd, &address.to_sockaddr()));
-        bound.map_err(|error| self.explain_family(error, &address).to(target))
+        self.view().bind(target)
     }
 
     /// Lets connections queue up for `accept`: about `backlog` of them, no more than the system's own cap

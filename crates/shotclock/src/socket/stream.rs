@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 
-use super::{Socket, Timed};
+use super::{SharedSocket, Socket, Timed};
 use crate::constant::Kind;
 use crate::error::Result;
 use crate::ops;
@@ -126,7 +126,7 @@ impl Write for Timed<'_> {
     }
 }
 
-/// std's traits for a socket and for a shared reference to one, so that a reader and a writer may share it.
+/// std's traits for a socket, for a shared reference to one, and for a shared socket: a reader and a writer may share it.
 macro_rules! read_and_write {
     ($($handle:ty),*) => {
         $(
@@ -188,7 +188,7 @@ macro_rules! read_and_write {
     };
 }
 
-read_and_write!(Socket, &Socket);
+read_and_write!(Socket, &Socket, SharedSocket);
 
 /// The whole of a formatted text, without a copy where it has no arguments.
 pub(crate) fn formatted(text: fmt::Arguments<'_>) -> io::Result<Cow<'static, str>> {

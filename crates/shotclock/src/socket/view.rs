@@ -393,10 +393,12 @@ impl<'s> Timed<'s> {
     pub fn sendto<'t>(&self, data: &[u8], target: impl Into<Target<'t>>) -> Result<usize> {
         let target = target.into();
         if let Target::Address(to) = &target {
-            return self.sendto_address(data, to, &self.limit).map_err(|error| self.explain_address(error, target, to));
+            return self
+                .sendto_address(data, to, &self.limit)
+                .map_err(|error| self.explain_address(error, &target, to));
         }
-        let (to, limit) = self.resolve("sendto", target)?;
-        self.sendto_address(data, &to, &limit).map_err(|error| self.explain_address(error, target, &to))
+        let (to, limit) = self.resolve("sendto", &target)?;
+        self.sendto_address(data, &to, &limit).map_err(|error| self.explain_address(error, &target, &to))
     }
 
     #[inline]
@@ -430,10 +432,10 @@ impl<'s> Timed<'s> {
             let mut op = ops::SendMessage { fd: self.fd(), data, control, to: None, flags: self.flags };
             return self.run("sendmsg", &mut op).map_err(|error| self.name_peer(error));
         };
-        let (to, limit) = self.resolve("sendmsg", target)?;
+        let (to, limit) = self.resolve("sendmsg", &target)?;
         let sockaddr = to.to_sockaddr();
         let mut op = ops::SendMessage { fd: self.fd(), data, control, to: Some(&sockaddr), flags: self.flags };
-        run("sendmsg", &mut op, &limit).map_err(|error| self.explain_address(error, target, &to))
+        run("sendmsg", &mut op, &limit).map_err(|error| self.explain_address(error, &target, &to))
     }
 
     /// Sends bytes and descriptors; see [`Socket::send_fds`].
@@ -507,10 +509,10 @@ impl<'s> Timed<'s> {
     pub fn connect<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
         let target = target.into();
         if let Target::Address(to) = &target {
-            return self.connect_to_address(to, &self.limit).map_err(|error| self.explain_address(error, target, to));
+            return self.connect_to_address(to, &self.limit).map_err(|error| self.explain_address(error, &target, to));
         }
-        let (to, limit) = self.resolve("connect", target)?;
-        self.connect_to_address(&to, &limit).map_err(|error| self.explain_address(error, target, &to))
+        let (to, limit) = self.resolve("connect", &target)?;
+        self.connect_to_address(&to, &limit).map_err(|error| self.explain_address(error, &target, &to))
     }
 
     #[inline]
@@ -549,6 +551,27 @@ impl<'s> Timed<'s> {
         }
     }
 
+    /// Gives the socket an address of its own; see [`Socket::bind`].
+    ///
+    /// # Errors
+    /// As there; a timeout or a cancellation, while the name is looked up.
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, Socket};
+    /// use std::time::Duration;
+    /// let socket = Socket::new(Family::INET, Kind::STREAM)?;
+    /// // The limit bounds the lookup of the name.
+    /// socket.within(Duration::from_secs(5)).bind(("localhost", 0))?;
+    /// assert!(socket.getsockname()?.ip().unwrap().is_loopback());
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn bind<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
+        let target = target.into();
+        let (address, _) = self.resolve("bind", &target)?;
+        let bound = self.socket.checked("bind", |fd| socket::bind(fd, &address.to_sockaddr()));
+        bound.map_err(|error| self.explain_address(error, &target, &address))
+    }
+
     /// Waits until the socket is ready; see [`Socket::wait_ready`].
     ///
     /// # Errors
@@ -581,6 +604,11 @@ impl<'s> Timed<'s> {
     /// ```
     pub fn close(&self) -> Result<()> {
         self.end()
+    }
+
+    /// The socket under this limit in place of its own, beside its closing.
+    pub(crate) fn under(socket: &'s Socket, limit: Limit<'s>) -> Self {
+        Self { socket, limit: Limit { gate: Some(socket.gate()), ..limit }, flags: MessageFlags::NONE }
     }
 
     /// This view as one call that begins now: its timeout runs once for all that follows.
@@ -644,9 +672,9 @@ impl<'s> Timed<'s> {
     }
 
     /// The target's address, and the limit that is left: a lookup and what follows share one budget.
-    pub(super) fn resolve(&self, operation: &'static str, target: Target<'_>) -> Result<(Address, Limit<'s>)> {
+    pub(super) fn resolve(&self, operation: &'static str, target: &Target<'_>) -> Result<(Address, Limit<'s>)> {
         if let Target::Address(address) = target {
-            return Ok((address, self.limit));
+            return Ok((*address, self.limit));
         }
         let limit = self.limit.begun(Deadline::now());
         let (family, kind) = (self.socket.family()?, self.socket.kind()?);
@@ -670,7 +698,7 @@ impl<'s> Timed<'s> {
     }
 
     #[cold]
-    pub(super) fn explain_address(&self, error: Error, target: Target<'_>, address: &Address) -> Error {
+    pub(super) fn explain_address(&self, error: Error, target: &Target<'_>, address: &Address) -> Error {
         self.socket.explain_family(error, address).to(target)
     }
 }

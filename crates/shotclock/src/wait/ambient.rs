@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 
+use super::cancel::Canceller;
 use super::operation::Interest;
 use super::scope;
 use super::stop::Stop;
@@ -43,9 +44,25 @@ pub(super) fn look_bits() -> u32 {
     scope::open_scopes()
 }
 
-/// Whether anything bounds this thread's calls.
+/// Whether time bounds this thread's calls.
 pub(super) fn bounds() -> bool {
     scope::end().is_some()
+}
+
+/// Whether anything may end this thread's calls: time, or a canceller.
+pub(super) fn watches() -> bool {
+    bounds() || cancels()
+}
+
+/// Whether some canceller may end this thread's calls.
+pub(super) fn cancels() -> bool {
+    scope::is_in_canceller()
+}
+
+/// The cancellers that may end this thread's calls.
+#[inline(always)]
+pub(super) fn cancellers() -> Vec<Canceller> {
+    scope::cancellers()
 }
 
 /// The earliest end of what bounds this thread, and its name.

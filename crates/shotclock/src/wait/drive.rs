@@ -88,6 +88,8 @@ struct Call<'l> {
     limit: &'l Limit<'l>,
     /// The socket's policy, if it concerns this call.
     policy: Option<&'l PolicyState>,
+    /// Whoever may cancel the thread's calls, beside the limit's own.
+    of_thread: Vec<Canceller>,
     started: Deadline,
     /// The earliest of the ends that are known from the start.
     end: (Deadline, LimitKind),
@@ -111,6 +113,7 @@ impl<'l> Call<'l> {
         Self {
             limit,
             policy: limit.policy_for(moves),
+            of_thread: ambient::cancellers(),
             started,
             end: limit.end(now),
             now,
@@ -165,7 +168,7 @@ impl<'l> Call<'l> {
         if self.limit.is_closed() {
             return Err(Stop::Closed);
         }
-        if self.limit.is_cancelled() {
+        if self.limit.is_cancelled() || self.of_thread.iter().any(Canceller::is_cancelled) {
             return Err(Stop::Cancelled);
         }
         if self.limit.cancellers.are_too_many() {
@@ -202,6 +205,7 @@ impl<'l> Call<'l> {
         if !limit.cancellers.is_empty() {
             limit.cancellers.iter().flat_map(Canceller::latches).for_each(|latch| wanted.latch(latch));
         }
+        self.of_thread.iter().flat_map(Canceller::latches).for_each(|latch| wanted.latch(latch));
         wanted.gate = limit.gate;
         if let Some(rest) = self.false_wakes.rest() {
             wanted.backing_off = true;
@@ -268,7 +272,7 @@ fn try_after_all<O: Operation>(operation: &mut O, limit: &Limit<'_>, first: Firs
         return Err(pause);
     }
     let is_watched = limit.is_closed() || limit.policy_for(operation.moves()).is_some();
-    if O::COMPOSITE || limit.comes_first() || is_watched || ambient::bounds() {
+    if O::COMPOSITE || limit.comes_first() || is_watched || ambient::watches() {
         return Err(Pause::Again);
     }
     operation.attempt(Readiness::empty())

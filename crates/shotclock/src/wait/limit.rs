@@ -45,7 +45,7 @@ impl Limit<'_> {
 
     /// Whether nothing at all can end a wait, beside the closing of the socket.
     pub fn is_none(&self) -> bool {
-        !self.is_bounded() && self.cancellers.is_empty()
+        !self.is_bounded() && self.cancellers.is_empty() && !ambient::cancels()
     }
 
     /// Whether time can end a wait: a timeout, a deadline, an idle limit, a policy, a scope of this thread.

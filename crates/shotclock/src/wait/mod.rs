@@ -25,7 +25,9 @@ pub use gate::Gate;
 pub use limit::Limit;
 pub use operation::{Interest, Moves, Operation, Pause};
 pub use policy::{PolicyState, ServerPolicy};
-pub use scope::{DeadlineScope, Scope, open_scopes, remaining, shield, with_deadline, with_deadline_at};
+pub use scope::{
+    DeadlineScope, Scope, open_scopes, remaining, shield, with_canceller, with_deadline, with_deadline_at,
+};
 pub use stop::Stop;
 pub use waiter::{PollWaiter, Waiter};
 
@@ -33,4 +35,5 @@ pub(crate) use first_try::{FirstCall, call_first};
 pub(crate) use gate::{Closing, Visit};
 pub(crate) use operation::{OneCall, attempt_by_call};
 pub(crate) use run::{run, run_on};
+pub(crate) use scope::in_cancellers;
 pub(crate) use stay::show_plainly;

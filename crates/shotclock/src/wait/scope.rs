@@ -1,7 +1,7 @@
 //! Deadline scopes: one deadline for all that a thread does in a piece of code, through libraries that know nothing of
-//! it.
+//! it; and one canceller for all of it.
 //!
-//! Each thread has a stack of the scopes it is in. An operation reads the process-wide count of open scopes, and only
+//! Each thread has a stack of the scopes and cancellers it is in. An operation reads the process-wide count of open scopes, and only
 //! if that is not zero the stack.
 
 use std::cell::RefCell;
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use smallvec::SmallVec;
 
+use super::cancel::Canceller;
 use crate::deadline::{Deadline, Timeout};
 use crate::scope_id::ScopeId;
 
@@ -60,6 +61,49 @@ pub fn with_deadline_at<T>(deadline: Deadline, work: impl FnOnce() -> T) -> T {
     Scope::new(deadline).carry(work)
 }
 
+/// Runs `work` with a canceller for all its waits: every call of this crate that this thread makes in it, on whatever
+/// socket, lookups and files included, ends with an error whose `is_cancelled()` is true once the canceller is used.
+///
+/// Of nested ones each counts, beside a view's. A call that need not wait fails as well once it is cancelled; sockets with
+/// timeout zero too. Threads that `work` starts are outside, and may enter it themselves. A [`shield`] keeps it off. What
+/// does not wait in this crate (computing, other I/O) is not interrupted.
+///
+/// ```
+/// use shotclock::{Canceller, Family, Kind, Result, Socket, socketpair, with_canceller};
+/// use std::thread;
+///
+/// // Somebody else's code, without a word about cancellation.
+/// fn exchange(socket: &Socket) -> Result<Vec<u8>> {
+///     socket.sendall(b"a question")?;
+///     socket.makefile_reader()?.readline()
+/// }
+///
+/// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// let shutdown = Canceller::new();
+/// let working = {
+///     let shutdown = shutdown.clone();
+///     thread::spawn(move || with_canceller(&shutdown, || exchange(&ours)))
+/// };
+/// shutdown.cancel();
+/// assert!(working.join().unwrap().unwrap_err().is_cancelled());
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+pub fn with_canceller<T>(canceller: &Canceller, work: impl FnOnce() -> T) -> T {
+    let _block = Block(push(Inside::Canceller(canceller.clone())));
+    work()
+}
+
+/// [`with_canceller`], with several.
+pub(crate) fn in_cancellers<'c, T>(cancellers: impl Iterator<Item = &'c Canceller>, work: impl FnOnce() -> T) -> T {
+    // A block takes along what was entered in it.
+    let mut outermost = None;
+    for canceller in cancellers {
+        let key = push(Inside::Canceller(canceller.clone()));
+        outermost.get_or_insert(Block(key));
+    }
+    work()
+}
+
 /// The time that the scopes of this thread leave, in the nanoseconds of a [`Timeout`]: zero once one has passed,
 /// [`Timeout::NEVER`] outside of all. For work that this crate does not wait in, to end by itself.
 ///
@@ -74,8 +118,8 @@ pub fn remaining() -> Timeout {
     end().map_or(Timeout::NEVER, |(deadline, _)| deadline.remaining())
 }
 
-/// Runs clean-up code that is to be done even when the scopes of this thread have passed: none of those around it
-/// counts in `cleanup`, those it enters itself do. Give it a limit of its own.
+/// Runs clean-up code that is to be done even when the scopes of this thread have passed, or its cancellers were used: none
+/// of those around it counts in `cleanup`, those it enters itself do. Give it a limit of its own.
 ///
 /// ```
 /// use shotclock::{Family, Kind, shield, socketpair, with_deadline};
@@ -90,7 +134,7 @@ pub fn remaining() -> Timeout {
 /// # Ok::<(), shotclock::Error>(())
 /// ```
 pub fn shield<T>(cleanup: impl FnOnce() -> T) -> T {
-    let _block = Block(push(None));
+    let _block = Block(push(Inside::Shield));
     cleanup()
 }
 
@@ -153,7 +197,7 @@ impl Scope {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn carry<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _block = Block(push(Some(self.clone())));
+        let _block = Block(push(Inside::Scope(self.clone())));
         work()
     }
 
@@ -260,7 +304,7 @@ impl DeadlineScope {
     /// ```
     pub fn enter_until(deadline: Deadline) -> Self {
         let scope = Scope::new(deadline);
-        let key = push(Some(scope.clone()));
+        let key = push(Inside::Scope(scope.clone()));
         Self { scope, key }
     }
 
@@ -298,7 +342,7 @@ impl Drop for Block {
     }
 }
 
-/// How many scopes are entered in the whole process, on all threads. A forked child counts those of threads it does not
+/// How many scopes and cancellers are entered in the whole process, on all threads. A forked child counts those of threads it does not
 /// have, which costs it a look at its own stack and no more.
 static OPEN: AtomicU32 = AtomicU32::new(0);
 
@@ -326,8 +370,22 @@ impl Drop for Forgotten {
 
 struct Entry {
     key: u64,
-    /// None is a shield.
-    scope: Option<Scope>,
+    inside: Inside,
+}
+
+/// What a thread is inside of.
+enum Inside {
+    /// What is outside of it does not count.
+    Shield,
+    Scope(Scope),
+    Canceller(Canceller),
+}
+
+impl Inside {
+    /// What it adds to the process's count: a shield bounds nothing.
+    fn count(&self) -> u32 {
+        u32::from(!matches!(self, Self::Shield))
+    }
 }
 
 /// Names an entry of this thread's stack. It means nothing on another thread's.
@@ -339,16 +397,16 @@ impl Stack {
         Self { entries: SmallVec::new_const(), last_key: 0 }
     }
 
-    fn enter(&mut self, scope: Option<Scope>) -> u64 {
-        OPEN.fetch_add(u32::from(scope.is_some()), Ordering::Relaxed);
+    fn enter(&mut self, inside: Inside) -> u64 {
+        OPEN.fetch_add(inside.count(), Ordering::Relaxed);
         self.last_key += 1;
-        self.entries.push(Entry { key: self.last_key, scope });
+        self.entries.push(Entry { key: self.last_key, inside });
         self.last_key
     }
 
     /// Takes these entries away, and out of the process's count.
     fn leave(&mut self, which: Range<usize>) {
-        let left = self.entries.drain(which).map(|entry| u32::from(entry.scope.is_some())).sum();
+        let left = self.entries.drain(which).map(|entry| entry.inside.count()).sum();
         OPEN.fetch_sub(left, Ordering::Relaxed);
         // Nobody else gives its memory back.
         if self.entries.is_empty() && self.entries.spilled() {
@@ -360,9 +418,19 @@ impl Stack {
         self.entries.iter().rposition(|entry| entry.key == key.0)
     }
 
-    /// The scopes that count: those since the last shield.
+    /// What counts: all since the last shield.
+    fn counting(&self) -> impl Iterator<Item = &Inside> {
+        self.entries.iter().rev().map(|entry| &entry.inside).take_while(|inside| !matches!(inside, Inside::Shield))
+    }
+
+    /// The scopes that count.
     fn scopes(&self) -> impl Iterator<Item = &Scope> {
-        self.entries.iter().rev().map_while(|entry| entry.scope.as_ref())
+        self.counting().filter_map(|inside| if let Inside::Scope(scope) = inside { Some(scope) } else { None })
+    }
+
+    /// The cancellers that count.
+    fn cancellers(&self) -> impl Iterator<Item = &Canceller> {
+        self.counting().filter_map(|inside| if let Inside::Canceller(one) = inside { Some(one) } else { None })
     }
 
     /// The scope that ends first, if any ends at all.
@@ -378,14 +446,14 @@ fn on_stack<T>(look: impl FnOnce(&mut Stack) -> T) -> T {
     STACK.with(|stack| look(&mut stack.borrow_mut()))
 }
 
-fn push(scope: Option<Scope>) -> Key {
+fn push(inside: Inside) -> Key {
     // While the thread's values are being destroyed it may be gone already; a guard that is forgotten then leaves the
     // process's count too high.
     let _may_be_gone = FORGOTTEN.try_with(|_| ());
-    Key(on_stack(|stack| stack.enter(scope)), PhantomData)
+    Key(on_stack(|stack| stack.enter(inside)), PhantomData)
 }
 
-/// How many scopes are open in the process, on all threads. Where there are none, operations ask for no more than this.
+/// How many scopes and cancellers are open in the process, on all threads. Where there are none, operations ask for no more than this.
 #[inline(always)]
 pub fn open_scopes() -> u32 {
     // Relaxed: whatever this thread has entered, it has counted itself.
@@ -402,6 +470,23 @@ pub(crate) fn end() -> Option<(Deadline, ScopeId)> {
 #[inline(never)]
 fn end_on_stack() -> Option<(Deadline, ScopeId)> {
     on_stack(|stack| stack.earliest().map(|scope| (scope.deadline(), scope.id())))
+}
+
+/// The cancellers that this thread is in.
+#[inline(always)]
+pub(crate) fn cancellers() -> Vec<Canceller> {
+    if open_scopes() == 0 { Vec::new() } else { cancellers_on_stack() }
+}
+
+#[cold]
+#[inline(never)]
+fn cancellers_on_stack() -> Vec<Canceller> {
+    on_stack(|stack| stack.cancellers().cloned().collect())
+}
+
+/// Whether this thread is in any canceller.
+pub(crate) fn is_in_canceller() -> bool {
+    open_scopes() != 0 && on_stack(|stack| stack.cancellers().next().is_some())
 }
 
 /// Notes in a scope of this thread that it has ended a call.
@@ -502,6 +587,25 @@ mod tests {
             });
             assert_eq!((current(), remaining()), (Some(at(10)), Timeout::ZERO));
         });
+    }
+
+    #[test]
+    fn cancellers_are_scopes_of_their_own() {
+        let (one, other) = (Canceller::new(), Canceller::new());
+        let count = || cancellers().len();
+        with_canceller(&one, || {
+            assert!(is_in_canceller() && count() == 1 && end().is_none());
+            with_deadline_at(at(10), || with_canceller(&other, || assert_eq!((count(), current()), (2, Some(at(10))))));
+            shield(|| {
+                assert!(!is_in_canceller());
+                with_canceller(&other, || assert_eq!(count(), 1));
+            });
+            let panicked =
+                catch_unwind(|| with_canceller(&Canceller::new(), || std::panic::resume_unwind(Box::new(()))));
+            assert!(panicked.is_err() && count() == 1);
+            assert_eq!(thread::spawn(|| cancellers().len()).join().unwrap(), 0, "threads begin outside");
+        });
+        assert!(!is_in_canceller() && count() == 0);
     }
 
     #[test]
