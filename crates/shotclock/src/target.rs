@@ -495,7 +495,8 @@ mod tests {
         assert_eq!(resolved(listed.to_vec(), Family::INET).unwrap(), "127.0.0.1:2");
         assert_eq!(resolved(path, Family::UNIX).unwrap(), "/run/a.sock");
         assert_eq!(resolved(path.to_owned(), Family::UNIX).unwrap(), "/run/a.sock");
-        assert_eq!(resolved(&Target::from("127.0.0.1:7"), Family::INET).unwrap(), "127.0.0.1:7");
+        let kept = Target::from("127.0.0.1:7");
+        assert_eq!(resolved(&kept, Family::INET).unwrap(), resolved(kept.clone(), Family::INET).unwrap());
         #[cfg(unix)]
         {
             let std = std::os::unix::net::SocketAddr::from_pathname(path).unwrap();

@@ -33,7 +33,8 @@ fn texts_owned_names_and_slices_lead_there() {
     let listener = create_server("127.0.0.1:0").unwrap();
     let to = std_address(&listener);
     let port = to.port();
-    create_connection(&to.to_string(), FAR).unwrap();
+    let text = to.to_string();
+    create_connection(&text, FAR).unwrap();
     create_connection(to.to_string(), FAR).unwrap();
     create_connection(format!("localhost:{port}").as_str(), FAR).unwrap();
     create_connection((String::from("localhost"), port), FAR).unwrap();
