@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ._bounds.overdue import Overdue
     from ._bounds.policy import Policy, policy_of, remove_policy
     from ._bounds.recv_exact import IncompleteReadError, recv_exact
+    from ._bounds.resumable_file import resumable_file
     from ._bounds.scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
     from ._program.status import Status, status
     from ._bounds.timeout_details import TimeoutDetails, timeout_details
@@ -69,6 +70,7 @@ __all__ = [
     "recv_exact",
     "remaining",
     "remove_policy",
+    "resumable_file",
     "serve_waits",
     "set_attempt_delay",
     "set_lookup_timeout",
@@ -103,6 +105,7 @@ _HOMES = {
     "recv_exact": "_bounds.recv_exact",
     "remaining": "_bounds.scope",
     "remove_policy": "_bounds.policy",
+    "resumable_file": "_bounds.resumable_file",
     "serve_waits": "_waits.serve",
     "set_attempt_delay": "_install.dial",
     "set_lookup_timeout": "_bounds.lookup",

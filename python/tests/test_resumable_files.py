@@ -468,3 +468,39 @@ def test_a_handler_s_exception_loses_no_byte_of_tls(run):
         assert error.partial == b"\\xff" * 5
         """
     )
+
+
+def test_the_function_makes_what_the_method_makes(run):
+    run(
+        """
+        a, b = pair()
+        for mode in ["rb", "wb", "rwb", "r", "w", "rw"]:
+            with shotclock.resumable_file(a, mode) as one, a.makefile(mode, resume=True) as other:
+                assert type(one) is type(other), mode
+        with shotclock.resumable_file(a, encoding="utf-8") as file:
+            b.sendall("half a lí".encode()[:-1])
+            assert stops(file.readline).partial == "half a l"
+            b.sendall("í\\n".encode()[1:])
+            assert file.readline() == "half a lí\\n"
+        for wrong in [dict(mode="rb", buffering=0), dict(mode="x")]:
+            stops(lambda: shotclock.resumable_file(a, **wrong), ValueError)
+        """
+    )
+
+
+def test_the_function_needs_no_install():
+    check(
+        """
+        import socket, shotclock
+        a, b = socket.socketpair()
+        a.settimeout(0.05)
+        with shotclock.resumable_file(a, "rb") as file:
+            b.sendall(b"half a li")
+            try:
+                file.readline()
+            except TimeoutError:
+                b.sendall(b"ne\\n")
+            assert file.readline() == b"half a line\\n"
+        assert not shotclock.status().replaced
+        """
+    )

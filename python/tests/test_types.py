@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 
+import pytest
 from test_readme import blocks
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -53,6 +54,8 @@ reveal_type(shotclock.status().replaced)
 reveal_type(socket.create_connection(("localhost", 80)).recv(1))
 reveal_type(timeoutsocket.getDefaultSocketTimeout())
 reveal_type(shotclock.__version__)
+reveal_type(shotclock.resumable_file(socket.socket()))
+reveal_type(shotclock.resumable_file(socket.socket(), "rb"))
 
 def test_a_client(misbehaving_peer: shotclock.faults.MisbehavingPeer) -> None:
     reveal_type(misbehaving_peer("drip", every=0.1).port)
@@ -67,13 +70,16 @@ shotclock.install(waits=1)
         "bytes",
         "float | None",
         "str",
+        "typing.TextIO",
+        "typing.BinaryIO",
         "int",
     ], done.stdout
-    assert [line.split(":")[1] for line in lines if ": error:" in line] == ["14"], done.stdout
+    assert [line.split(":")[1] for line in lines if ": error:" in line] == ["16"], done.stdout
 
 
-def test_readme_s_programs_are_strict(tmp_path):
-    programs = blocks("python")
+@pytest.mark.parametrize("page", ["README.md", "docs/timeouts-that-hold.md", "docs/what-a-deadline-reaches.md"])
+def test_programs_of_pages_are_strict(page, tmp_path):
+    programs = blocks("python", (ROOT / page).read_text(encoding="utf-8"))
     for number, program in enumerate(programs):
         (tmp_path / f"program_{number}.py").write_text(program, encoding="utf-8")
     files = [f"program_{number}.py" for number in range(len(programs))]
