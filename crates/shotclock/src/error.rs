@@ -158,6 +158,13 @@ impl Error {
         Self::new(operation, Reason::System(errno))
     }
 
+    /// Says more of the way to the target.
+    #[cold]
+    pub(crate) fn by(mut self, way: impl fmt::Display) -> Self {
+        self.0.target = Some(self.0.target.take().map_or_else(|| way.to_string(), |target| format!("{target} {way}")));
+        self
+    }
+
     /// The data ended before all that was wanted had come.
     #[cold]
     pub(crate) fn ended(operation: &'static str, wanted: usize, got: usize) -> Self {

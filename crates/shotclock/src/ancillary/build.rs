@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::message::ControlMessage;
@@ -35,6 +36,8 @@ pub struct Ancillary<'a> {
     control: Cow<'a, ControlBuffer>,
     /// Why it cannot be sent, once something was added that cannot.
     refused: Option<Cow<'a, str>>,
+    /// By which interface and source address it is to leave, for errors.
+    way: Option<(u32, IpAddr)>,
     borrowed: PhantomData<BorrowedHandle<'a>>,
 }
 
@@ -46,7 +49,7 @@ impl<'a> Ancillary<'a> {
     /// ```
     #[must_use]
     pub const fn new() -> Self {
-        Self { control: Cow::Owned(ControlBuffer::NONE), refused: None, borrowed: PhantomData }
+        Self { control: Cow::Owned(ControlBuffer::NONE), refused: None, way: None, borrowed: PhantomData }
     }
 
     /// Whether nothing was added.
@@ -68,7 +71,7 @@ impl<'a> Ancillary<'a> {
     /// assert!(ancillary.is_empty());
     /// ```
     pub fn clear(&mut self) {
-        self.refused = None;
+        (self.refused, self.way) = (None, None);
         match &mut self.control {
             Cow::Owned(buffer) => buffer.clear(),
             lent @ Cow::Borrowed(_) => *lent = Cow::Owned(ControlBuffer::NONE),
@@ -130,6 +133,7 @@ impl<'a> Ancillary<'a> {
     #[must_use]
     pub fn packet_info(mut self, by: PacketInfo) -> Self {
         let PacketInfo { interface, local, destination } = by;
+        self.way = Some((interface, local.into()));
         if KINDS.own_address.is_some() {
             if interface != 0 {
                 self.refuse(|| format!("packet info with interface {interface}: expected 0 on this system"));
@@ -151,12 +155,13 @@ impl<'a> Ancillary<'a> {
     /// ```
     #[must_use]
     pub fn packet_info6(mut self, by: PacketInfo6) -> Self {
+        self.way = Some((by.interface, by.address.into()));
         let bytes = [&by.address.octets()[..], &by.interface.to_ne_bytes()].concat();
         self.add("packet info", KINDS.packet_info6, &bytes);
         self
     }
 
-    /// Time to live of this datagram (IPv4), 1 to 255 hops. Source: ip(7), IP_TTL.
+    /// Time to live of this datagram (IPv4), 1 to 255 hops; not on macOS and FreeBSD. Source: ip(7), IP_TTL.
     ///
     /// ```
     /// let one_hop = shotclock::Ancillary::new().ttl(1);
@@ -192,7 +197,10 @@ impl<'a> Ancillary<'a> {
     /// ```
     #[must_use]
     pub fn tos(mut self, class: TrafficClass) -> Self {
-        self.add("a type of service", KINDS.tos, &i32::from(class.0).to_ne_bytes());
+        let whole = i32::from(class.0).to_ne_bytes();
+        // FreeBSD takes a byte alone, macOS a whole number, Linux either.
+        let bytes = if cfg!(target_os = "macos") { &whole[..] } else { &[class.0] };
+        self.add("a type of service", KINDS.tos, bytes);
         self
     }
 
@@ -334,6 +342,18 @@ impl<'a> Ancillary<'a> {
         self.refused.get_or_insert_with(|| Cow::Owned(why()));
     }
 
+    /// Names the way that was asked for, where the system did not send: the interface may be gone, or the address.
+    #[cold]
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match self.way {
+            Some((interface, source)) if error.errno().is_some() => {
+                let interface = if interface == 0 { String::new() } else { format!("by interface {interface} ") };
+                error.by(format_args!("{interface}from {source}"))
+            }
+            _ => error,
+        }
+    }
+
     /// The bytes.
     ///
     /// # Errors
@@ -389,6 +409,6 @@ impl<'a> From<&'a Vec<ControlMessage>> for Ancillary<'a> {
 impl<'a> From<&'a Ancillary<'_>> for Ancillary<'a> {
     fn from(other: &'a Ancillary<'_>) -> Self {
         let refused = other.refused.as_deref().map(Cow::Borrowed);
-        Self { control: Cow::Borrowed(&other.control), refused, borrowed: PhantomData }
+        Self { control: Cow::Borrowed(&other.control), refused, way: other.way, borrowed: PhantomData }
     }
 }

@@ -1,6 +1,7 @@
 //! Control messages out of the system's bytes.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use super::message::ControlMessage;
 use super::packet::{PacketInfo, PacketInfo6, TrafficClass};
@@ -28,88 +29,107 @@ impl From<ReceivedControl> for ControlMessage {
 }
 
 /// The value of a message that carries no descriptors, by a system's numbers. Total, whatever the bytes.
+///
+/// Each kind is taken in the one size that it has: the beginning of one that was cut could pass for a value otherwise.
 pub(super) fn decode(kinds: &ControlKinds, (level, kind): Kind, data: &[u8]) -> ControlMessage {
-    let is = |one: Option<Kind>| one == Some((level, kind));
-    let found = sorts(kinds).into_iter().find(|sort| sort.kinds.iter().copied().any(is));
-    if let Some(Sort { least, value, .. }) = found {
-        if let Some(message) = value(data) {
-            return message;
-        }
-        if data.len() < least {
-            return ControlMessage::Cut { level, kind, data: data.to_vec() };
-        }
+    let sort = sorts(kinds).into_iter().find(|sort| sort.kind == Some((level, kind)));
+    match sort.map(|sort| (sort.size, (sort.value)(data))) {
+        Some((size, Some(message))) if data.len() >= size => message,
+        Some((size, _)) if data.len() < size => ControlMessage::Cut { level, kind, data: data.to_vec() },
+        _ => ControlMessage::Other { level, kind, data: data.to_vec() },
     }
-    ControlMessage::Other { level, kind, data: data.to_vec() }
 }
 
-/// Messages of one sort: by which numbers they go, how many bytes they have at least, and their value, `None` for bytes that
-/// make none.
+/// Messages of one kind: how many bytes they have, and their value, `None` for bytes that make none.
 struct Sort {
-    kinds: [Option<Kind>; 3],
-    least: usize,
+    kind: Option<Kind>,
+    size: usize,
     value: fn(&[u8]) -> Option<ControlMessage>,
 }
 
-fn sort(kinds: impl Into<Kinds>, least: usize, value: fn(&[u8]) -> Option<ControlMessage>) -> Sort {
-    Sort { kinds: kinds.into().0, least, value }
+const fn sort(kind: Option<Kind>, size: usize, value: fn(&[u8]) -> Option<ControlMessage>) -> Sort {
+    Sort { kind, size, value }
 }
 
-struct Kinds([Option<Kind>; 3]);
-
-impl From<Option<Kind>> for Kinds {
-    fn from(one: Option<Kind>) -> Self {
-        Self([one, None, None])
-    }
-}
-
-impl From<[Option<Kind>; 2]> for Kinds {
-    fn from([one, other]: [Option<Kind>; 2]) -> Self {
-        Self([one, other, None])
-    }
-}
-
-impl From<[Option<Kind>; 3]> for Kinds {
-    fn from(kinds: [Option<Kind>; 3]) -> Self {
-        Self(kinds)
-    }
-}
-
-/// All sorts, the most frequent first.
-fn sorts(kinds: &ControlKinds) -> [Sort; 17] {
+/// All kinds, the most frequent first.
+fn sorts(kinds: &ControlKinds) -> [Sort; 25] {
+    let [micros, micros_by_64] = kinds.timestamp_micros;
+    let [nanos, nanos_by_64] = kinds.timestamp_nanos;
+    let [three, three_by_64] = kinds.timestamping;
+    let [error4, error6, error_of_packets] = kinds.errors;
+    let [destination4, destination6] = kinds.original_destination;
+    let is_long = kinds.long == LONG;
     [
         sort(kinds.gro_size, 4, |data| Some(ControlMessage::GroSize(u16::try_from(number(data)?).ok()?))),
         sort(kinds.packet_info, 12, packet_info),
         sort(kinds.packet_info6, 20, packet_info6),
-        sort([kinds.ttl, kinds.received_ttl], 1, |data| Some(ControlMessage::Ttl(byte(data)?))),
-        sort(kinds.hop_limit, 4, |data| Some(ControlMessage::HopLimit(byte(data)?))),
-        sort([kinds.tos, kinds.received_tos], 1, |data| Some(ControlMessage::Tos(TrafficClass(byte(data)?)))),
-        sort(kinds.traffic_class, 4, |data| Some(ControlMessage::TrafficClass(TrafficClass(byte(data)?)))),
-        sort(kinds.timestamp_nanos, 8, |data| timestamp(data, NANOS)),
-        sort(kinds.timestamp_micros, 8, |data| timestamp(data, MICROS)),
-        sort(kinds.timestamping, 24, |data| Timestamping::decode(data).map(ControlMessage::Timestamping)),
+        sort(kinds.ttl, 4, |data| Some(ControlMessage::Ttl(small(data)?))),
+        sort(kinds.received_ttl, 1, |data| Some(ControlMessage::Ttl(byte(data)?))),
+        sort(kinds.hop_limit, 4, |data| Some(ControlMessage::HopLimit(small(data)?))),
+        sort(kinds.tos, 1, tos),
+        sort(kinds.received_tos, 1, tos),
+        sort(kinds.traffic_class, TRAFFIC_CLASS_SIZE, traffic_class),
+        sort(nanos, 2 * kinds.long, if is_long { nanos_of_longs } else { |data| timestamp(data, SHORT, NANOS) }),
+        sort(nanos_by_64, 2 * LONG, nanos_of_longs),
+        sort(micros, 2 * kinds.long, if is_long { micros_of_longs } else { |data| timestamp(data, SHORT, MICROS) }),
+        sort(micros_by_64, 2 * LONG, micros_of_longs),
+        sort(three, 6 * kinds.long, if is_long { three_of_longs } else { |data| timestamping(data, SHORT) }),
+        sort(three_by_64, 6 * LONG, three_of_longs),
         sort(kinds.drops, 4, |data| Some(ControlMessage::Drops(number(data)?.cast_unsigned()))),
-        sort(kinds.errors, 16, error),
+        sort(error4, 32, error),
+        sort(error6, 44, error),
+        sort(error_of_packets, 16, error),
         sort(kinds.credentials, 12, credentials),
         sort(kinds.own_address, 4, own_address),
-        sort(kinds.original_destination, 16, original_destination),
+        sort(destination4, 16, original_destination),
+        sort(destination6, 28, original_destination),
         sort(kinds.gso_size, 2, |data| Some(ControlMessage::GsoSize(u16::from_ne_bytes(data.try_into().ok()?)))),
-        sort(kinds.tx_time, 8, |data| {
-            let nanos = u64::from_ne_bytes(data.try_into().ok()?);
-            Some(ControlMessage::TxTime(std::time::Duration::from_nanos(nanos)))
-        }),
+        sort(kinds.tx_time, 8, tx_time),
     ]
 }
+
+/// The bytes of the integers in times.
+const LONG: usize = 8;
+const SHORT: usize = 4;
+/// macOS also gives one byte.
+const TRAFFIC_CLASS_SIZE: usize = if cfg!(target_os = "macos") { 1 } else { 4 };
 
 fn number(data: &[u8]) -> Option<i32> {
     Some(i32::from_ne_bytes(data.try_into().ok()?))
 }
 
-/// A number up to 255, in one byte or in a whole number: systems differ.
+/// A number up to 255, in a whole integer.
+fn small(data: &[u8]) -> Option<u8> {
+    u8::try_from(number(data)?).ok()
+}
+
 fn byte(data: &[u8]) -> Option<u8> {
-    match data {
-        [byte] => Some(*byte),
-        data => u8::try_from(number(data)?).ok(),
-    }
+    if let [byte] = data { Some(*byte) } else { None }
+}
+
+fn tos(data: &[u8]) -> Option<ControlMessage> {
+    byte(data).or_else(|| small(data)).map(|class| ControlMessage::Tos(TrafficClass(class)))
+}
+
+fn traffic_class(data: &[u8]) -> Option<ControlMessage> {
+    byte(data).or_else(|| small(data)).map(|class| ControlMessage::TrafficClass(TrafficClass(class)))
+}
+
+fn tx_time(data: &[u8]) -> Option<ControlMessage> {
+    let nanos = u64::from_ne_bytes(data.try_into().ok()?);
+    Some(ControlMessage::TxTime(Duration::from_nanos(nanos)))
+}
+
+fn nanos_of_longs(data: &[u8]) -> Option<ControlMessage> {
+    timestamp(data, LONG, NANOS)
+}
+
+fn micros_of_longs(data: &[u8]) -> Option<ControlMessage> {
+    timestamp(data, LONG, MICROS)
+}
+
+fn three_of_longs(data: &[u8]) -> Option<ControlMessage> {
+    timestamping(data, LONG)
 }
 
 fn packet_info(data: &[u8]) -> Option<ControlMessage> {
@@ -133,8 +153,12 @@ fn packet_info6(data: &[u8]) -> Option<ControlMessage> {
     Some(ControlMessage::PacketInfo6(PacketInfo6 { interface, address: Ipv6Addr::from(*address) }))
 }
 
-fn timestamp(data: &[u8], unit: u32) -> Option<ControlMessage> {
-    Pair::decode(data, unit)?.of_the_day().map(ControlMessage::Timestamp)
+fn timestamp(data: &[u8], long: usize, unit: u32) -> Option<ControlMessage> {
+    Pair::decode(data, long, unit)?.of_the_day().map(ControlMessage::Timestamp)
+}
+
+fn timestamping(data: &[u8], long: usize) -> Option<ControlMessage> {
+    Timestamping::decode(data, long).map(ControlMessage::Timestamping)
 }
 
 fn original_destination(data: &[u8]) -> Option<ControlMessage> {
@@ -167,6 +191,7 @@ mod tests {
 
     /// Numbers that no system has: 1 to 20, each in level 7.
     const KINDS: ControlKinds = ControlKinds {
+        long: 8,
         credentials: Some((7, 1)),
         packet_info: Some((7, 2)),
         own_address: Some((7, 3)),
@@ -183,7 +208,7 @@ mod tests {
         gso_size: Some((7, 15)),
         gro_size: Some((7, 16)),
         tx_time: Some((7, 17)),
-        errors: [Some((7, 18)), None, None],
+        errors: [Some((7, 18)), None, Some((7, 21))],
         drops: Some((7, 19)),
         original_destination: [Some((7, 20)), None],
         process: None,
@@ -203,11 +228,12 @@ mod tests {
         let own = "PacketInfo(PacketInfo { interface: 0, local: 1.2.3.4, destination: 1.2.3.4 })";
         assert_eq!(value(3, &bytes[..4]), own, "FreeBSD knows the address alone");
         assert!(value(4, &bytes).starts_with("PacketInfo6("));
-        for (kind, name) in [(5, "Ttl(9)"), (6, "Ttl(9)"), (7, "HopLimit(9)"), (8, "Tos(TrafficClass(9))")] {
+        for (kind, name) in [(5, "Ttl(9)"), (7, "HopLimit(9)"), (8, "Tos(TrafficClass(9))")] {
             assert_eq!(value(kind, &9_i32.to_ne_bytes()), name);
+        }
+        for (kind, name) in [(6, "Ttl(9)"), (8, "Tos(TrafficClass(9))"), (9, "Tos(TrafficClass(9))")] {
             assert_eq!(value(kind, &[9]), name, "some systems send one byte");
         }
-        assert_eq!(value(9, &[9]), "Tos(TrafficClass(9))");
         assert_eq!(value(10, &9_i32.to_ne_bytes()), "TrafficClass(TrafficClass(9))");
         assert_eq!(value(15, &1200_u16.to_ne_bytes()), "GsoSize(1200)");
         assert_eq!(value(16, &1200_i32.to_ne_bytes()), "GroSize(1200)");
@@ -224,6 +250,15 @@ mod tests {
             assert_eq!(value(kind, &[]), cut);
         }
         assert_eq!(value(2, &[1; 11]), "Cut { level: 7, kind: 2, data: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1] }");
+        let sizes =
+            [(2, 12), (4, 20), (5, 4), (7, 4), (10, 4), (11, 16), (12, 16), (14, 48), (16, 4), (17, 8), (18, 32)];
+        for (kind, size) in sizes {
+            for len in 0..size {
+                let begins = format!("Cut {{ level: 7, kind: {kind}, ");
+                assert!(value(kind, &vec![0; len]).starts_with(&begins), "{kind} in {len} bytes");
+            }
+            assert!(!value(kind, &vec![0; size]).starts_with("Cut"));
+        }
         for (kind, data) in [(2, &[1; 13][..]), (5, &[255; 4]), (16, &[255; 4]), (12, &[255; 16]), (99, &[1])] {
             let other = format!("Other {{ level: 7, kind: {kind}, data: {data:?} }}");
             assert_eq!(value(kind, data), other);
@@ -232,19 +267,21 @@ mod tests {
 
     #[test]
     fn times_of_32_and_of_64_bits() {
-        use std::time::{Duration, UNIX_EPOCH};
+        use std::time::UNIX_EPOCH;
         let time = |message| match message {
             ControlMessage::Timestamp(time) => time,
             other => panic!("{other:?}"),
         };
         let short = [7_i32.to_ne_bytes(), 500_i32.to_ne_bytes()].concat();
         let long = [7_i64.to_ne_bytes(), 500_i64.to_ne_bytes()].concat();
-        for data in [&short, &long] {
+        for (size, data) in [(4, &short), (8, &long)] {
+            let kinds = ControlKinds { long: size, ..KINDS };
             let seven = UNIX_EPOCH + Duration::from_secs(7);
-            assert_eq!(time(decode(&KINDS, (7, 11), data)), seven + Duration::from_micros(500));
-            assert_eq!(time(decode(&KINDS, (7, 12), data)), seven + Duration::from_nanos(500));
+            assert_eq!(time(decode(&kinds, (7, 11), data)), seven + Duration::from_micros(500));
+            assert_eq!(time(decode(&kinds, (7, 12), data)), seven + Duration::from_nanos(500));
+            assert_eq!(time(decode(&kinds, (7, 13), &long)), seven + Duration::from_nanos(500), "64 bits everywhere");
             let three = [&data[..], &vec![0; data.len()], data].concat();
-            let ControlMessage::Timestamping(times) = decode(&KINDS, (7, 14), &three) else { panic!("{data:?}") };
+            let ControlMessage::Timestamping(times) = decode(&kinds, (7, 14), &three) else { panic!("{data:?}") };
             assert_eq!(times.software, Some(seven + Duration::from_nanos(500)));
             assert_eq!((times.transformed, times.hardware), (None, Some(Duration::new(7, 500))));
         }
@@ -261,7 +298,7 @@ mod tests {
             let mut bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
             bytes[4..8].copy_from_slice(&[origin, kind, code, 0]);
             bytes.extend_from_slice(offender);
-            match decode(&KINDS, (7, 18), &bytes) {
+            match decode(&KINDS, (7, if offender.is_empty() { 21 } else { 18 }), &bytes) {
                 ControlMessage::Error(error) => (error.cause().to_string(), error),
                 other => panic!("{other:?}"),
             }
@@ -275,7 +312,7 @@ mod tests {
         assert_eq!(entry([0, 0, 3, 5], [5, 0, 0], &[]).0, "zero-copy sends 3 to 5 are done");
         assert_eq!(entry([42, 0, 1, 8], [4, 0, 0], &[]).0, "timestamp of 8 at stage 1");
         assert_eq!(entry([125, 0, 1, 1], [6, 0, 2], &[]).0, "the packet missed its time, 4.294967297s");
-        assert_eq!(entry([1, 0, 0, 0], [77, 0, 0], &[1, 2, 3]).1.offender, None);
+        assert_eq!(entry([1, 0, 0, 0], [77, 0, 0], &[0; 16]).1.offender, None);
     }
 
     proptest::proptest! {

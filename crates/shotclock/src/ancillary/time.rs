@@ -26,12 +26,13 @@ pub struct Timestamping {
 }
 
 impl Timestamping {
-    /// Of three times, each of seconds and nanoseconds; one that is all zero is none.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let one = |at: usize| {
-            let size = bytes.len() / 3;
-            Pair::decode(bytes.get(at * size..(at + 1) * size)?, NANOS)
-        };
+    /// Of three times, each of seconds and nanoseconds in integers of so many bytes; one that is all zero is none.
+    pub(super) fn decode(bytes: &[u8], long: usize) -> Option<Self> {
+        let size = 2 * long;
+        if bytes.len() != 3 * size {
+            return None;
+        }
+        let one = |at: usize| Pair::decode(bytes.get(at * size..(at + 1) * size)?, long, NANOS);
         let times = [one(0)?, one(1)?, one(2)?].map(|time| Some(time).filter(|time| *time != Pair::ZERO));
         let [software, transformed, hardware] = times;
         Some(Self {
@@ -58,13 +59,13 @@ pub(super) struct Pair {
 impl Pair {
     const ZERO: Self = Self { seconds: 0, nanos: 0 };
 
-    /// Two numbers of 64 bits, or of 32; the second has this unit. `None` if they make no time.
-    pub(super) fn decode(bytes: &[u8], unit: u32) -> Option<Self> {
-        let (seconds, fraction) = match bytes.len() {
+    /// Two numbers of 8 bytes, or of 4; the second has this unit. `None` if they make no time.
+    pub(super) fn decode(bytes: &[u8], size: usize, unit: u32) -> Option<Self> {
+        let (seconds, fraction) = match (bytes.len(), size) {
             // macOS has a number of 32 bits, and padding behind it. Source: its sys/_types/_timeval.h.
-            16 if cfg!(target_os = "macos") => (long(bytes, 0)?, short(bytes, 8)?),
-            16 => (long(bytes, 0)?, long(bytes, 8)?),
-            8 => (short(bytes, 0)?, short(bytes, 4)?),
+            (16, 8) if cfg!(target_os = "macos") => (long(bytes, 0)?, short(bytes, 8)?),
+            (16, 8) => (long(bytes, 0)?, long(bytes, 8)?),
+            (8, 4) => (short(bytes, 0)?, short(bytes, 4)?),
             _ => return None,
         };
         let nanos = u32::try_from(fraction).ok()?.checked_mul(unit)?;

@@ -430,12 +430,12 @@ impl<'s> Timed<'s> {
         let control = ancillary.control("sendmsg")?;
         let Some(target) = to else {
             let mut op = ops::SendMessage { fd: self.fd(), data, control, to: None, flags: self.flags };
-            return self.run("sendmsg", &mut op).map_err(|error| self.name_peer(error));
+            return self.run("sendmsg", &mut op).map_err(|error| ancillary.explain(self.name_peer(error)));
         };
         let (to, limit) = self.resolve("sendmsg", &target)?;
         let sockaddr = to.to_sockaddr();
         let mut op = ops::SendMessage { fd: self.fd(), data, control, to: Some(&sockaddr), flags: self.flags };
-        run("sendmsg", &mut op, &limit).map_err(|error| self.explain_address(error, &target, &to))
+        run("sendmsg", &mut op, &limit).map_err(|error| ancillary.explain(self.explain_address(error, &target, &to)))
     }
 
     /// Sends bytes and descriptors; see [`Socket::send_fds`].

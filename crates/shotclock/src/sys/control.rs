@@ -34,6 +34,8 @@ pub(crate) type Kind = (i32, i32);
 /// The control messages that mean something here, by a system's numbers; `None` is one that the system does not have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ControlKinds {
+    /// The bytes of the system's own integers in times.
+    pub(crate) long: usize,
     pub(crate) credentials: Option<Kind>,
     pub(crate) process: Option<Kind>,
     pub(crate) packet_info: Option<Kind>,
@@ -42,7 +44,7 @@ pub(crate) struct ControlKinds {
     pub(crate) own_address: Option<Kind>,
     pub(crate) packet_info6: Option<Kind>,
     pub(crate) ttl: Option<Kind>,
-    /// As it is received, where that is another number.
+    /// As it is received, where that is another number; then it is one byte.
     pub(crate) received_ttl: Option<Kind>,
     pub(crate) hop_limit: Option<Kind>,
     pub(crate) tos: Option<Kind>,
@@ -65,6 +67,7 @@ pub(crate) struct ControlKinds {
 impl ControlKinds {
     /// A system without control messages.
     pub(crate) const NONE: Self = Self {
+        long: size_of::<usize>(),
         credentials: None,
         process: None,
         packet_info: None,

@@ -7,7 +7,7 @@ use crate::sys::control::{ControlKinds, Kind};
 pub(crate) const RIGHTS: Kind = (c::SOL_SOCKET, c::SCM_RIGHTS);
 
 /// Linux's. Sources: ip(7), ipv6(7), udp(7), unix(7), packet(7), linux/socket.h, linux/net_tstamp.h, linux/udp.h,
-/// asm-generic/socket.h (SCM_PIDFD, and the times of 64 bits, whose names end in _NEW).
+/// asm-generic/socket.h (SCM_PIDFD; and the times, whose names end in _OLD and _NEW: what C calls SCM_TIMESTAMP may be either).
 #[cfg(target_os = "linux")]
 pub(crate) const KINDS: ControlKinds = ControlKinds {
     credentials: Some((c::SOL_SOCKET, c::SCM_CREDENTIALS)),
@@ -18,9 +18,9 @@ pub(crate) const KINDS: ControlKinds = ControlKinds {
     hop_limit: Some((c::IPPROTO_IPV6, c::IPV6_HOPLIMIT)),
     tos: Some((c::IPPROTO_IP, c::IP_TOS)),
     traffic_class: Some((c::IPPROTO_IPV6, c::IPV6_TCLASS)),
-    timestamp_micros: [Some((c::SOL_SOCKET, c::SCM_TIMESTAMP)), Some((c::SOL_SOCKET, 63))],
-    timestamp_nanos: [Some((c::SOL_SOCKET, c::SCM_TIMESTAMPNS)), Some((c::SOL_SOCKET, 64))],
-    timestamping: [Some((c::SOL_SOCKET, c::SCM_TIMESTAMPING)), Some((c::SOL_SOCKET, 65))],
+    timestamp_micros: [Some((c::SOL_SOCKET, 29)), Some((c::SOL_SOCKET, 63))],
+    timestamp_nanos: [Some((c::SOL_SOCKET, 35)), Some((c::SOL_SOCKET, 64))],
+    timestamping: [Some((c::SOL_SOCKET, 37)), Some((c::SOL_SOCKET, 65))],
     gso_size: Some((c::IPPROTO_UDP, 103)),
     gro_size: Some((c::IPPROTO_UDP, 104)),
     tx_time: Some((c::SOL_SOCKET, c::SCM_TXTIME)),
@@ -39,7 +39,6 @@ pub(crate) const KINDS: ControlKinds = ControlKinds {
 pub(crate) const KINDS: ControlKinds = ControlKinds {
     packet_info: Some((c::IPPROTO_IP, c::IP_PKTINFO)),
     packet_info6: Some((c::IPPROTO_IPV6, c::IPV6_PKTINFO)),
-    ttl: Some((c::IPPROTO_IP, c::IP_TTL)),
     received_ttl: Some((c::IPPROTO_IP, c::IP_RECVTTL)),
     hop_limit: Some((c::IPPROTO_IPV6, c::IPV6_HOPLIMIT)),
     tos: Some((c::IPPROTO_IP, c::IP_TOS)),
@@ -54,7 +53,6 @@ pub(crate) const KINDS: ControlKinds = ControlKinds {
 pub(crate) const KINDS: ControlKinds = ControlKinds {
     own_address: Some((c::IPPROTO_IP, c::IP_RECVDSTADDR)),
     packet_info6: Some((c::IPPROTO_IPV6, c::IPV6_PKTINFO)),
-    ttl: Some((c::IPPROTO_IP, c::IP_TTL)),
     received_ttl: Some((c::IPPROTO_IP, c::IP_RECVTTL)),
     hop_limit: Some((c::IPPROTO_IPV6, c::IPV6_HOPLIMIT)),
     tos: Some((c::IPPROTO_IP, c::IP_TOS)),
