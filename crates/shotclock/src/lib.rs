@@ -43,7 +43,8 @@
 //! * `idna`: non-ASCII host names, converted by UTS 46 before they are looked up.
 //! * `waits`: [`waits`](waits()), which lists what waits now; each wait tells of itself right before it begins.
 //! * `tracing`: a span of the crate `tracing` for each call that waits, `wait`, at level DEBUG, with `what`, `descriptor`,
-//!   `subject`, `limit`, and at its end `ended`.
+//!   `address` (its peer's, or, without one, its own), `subject`, `limit`, and at its end `ended`.
+//! * `serde`: [`Address`] and [`UnixAddress`] as text, in whatever serde writes and reads.
 //!
 //! Misbehaving peers, to test clients against, are a crate of their own: `shotclock-faults`.
 #![deny(unsafe_code)]
@@ -58,9 +59,10 @@ mod scope_id;
 mod error;
 mod seconds;
 
+mod addr;
+
 mod wait;
 
-mod addr;
 mod ancillary;
 mod batch;
 mod interface;

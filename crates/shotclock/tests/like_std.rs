@@ -211,3 +211,22 @@ fn a_socket_goes_by_its_number_and_comes_back() {
     let again = unsafe { Socket::from_raw_fd(given) };
     assert_eq!((again.fileno(), again.getsockname().unwrap()), (number, name));
 }
+
+#[test]
+fn what_is_handed_to_an_event_loop_does_not_block() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connect = || create_connection(listener.local_addr().unwrap(), LIMIT).unwrap();
+    let read = |mut stream: std::net::TcpStream| stream.read(&mut [0]).unwrap_err().kind();
+    assert_eq!(read(connect().detach_nonblocking().into()), ErrorKind::WouldBlock);
+    // Even where somebody had it block.
+    let blocking = connect();
+    blocking.set_file_nonblocking(false).unwrap();
+    assert_eq!(read(blocking.detach_nonblocking().into()), ErrorKind::WouldBlock);
+    // To who only watches, it is non-blocking as it is.
+    assert!(connect().is_file_nonblocking().unwrap());
+    let theirs = Socket::from(OwnedFd::from(std::net::TcpStream::from(connect())));
+    assert!(!theirs.is_file_nonblocking().unwrap(), "std's type blocks");
+    let never = connect();
+    never.set_nonblocking(true);
+    assert_eq!(read(never.into()), ErrorKind::WouldBlock);
+}

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use shotclock::{Family, Kind, socketpair};
+use shotclock::{Family, Kind, create_connection, create_server, getaddrinfo, socketpair};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -69,4 +69,33 @@ fn a_call_that_waits_is_a_span_and_one_that_need_not_is_none() {
     let limit = "limit=the socket's timeout of 0.01 s";
     let expected = ["span wait", "what=\"recv\"", &descriptor, limit, "enter", "ended=\"timed out\"", "exit"];
     assert_eq!(*told, expected);
+}
+
+#[test]
+fn a_span_names_the_peer_or_the_listener() {
+    let notes = Notes::default();
+    let listener = create_server(("127.0.0.1", 0)).unwrap();
+    let address = listener.getsockname().unwrap();
+    let client = create_connection(address, Duration::from_secs(10)).unwrap();
+    let _server = listener.within(Duration::from_secs(10)).accept().unwrap();
+    let short = Duration::from_millis(10);
+    tracing::subscriber::with_default(notes.clone(), || {
+        assert!(client.within(short).recv(1).unwrap_err().is_timeout());
+        assert!(listener.within(short).accept().unwrap_err().is_timeout());
+    });
+    let told = notes.0.lock().unwrap();
+    let named = told.iter().filter(|line| **line == format!("address={address}")).count();
+    assert_eq!(named, 2, "{told:?}");
+}
+
+#[test]
+fn a_lookup_is_a_span_with_and_without_a_limit() {
+    let notes = Notes::default();
+    tracing::subscriber::with_default(notes.clone(), || {
+        getaddrinfo("localhost", 80, &shotclock::AddressInfoHints::default()).unwrap();
+    });
+    let told = notes.0.lock().unwrap();
+    assert_eq!(told[..2], ["span wait", "what=\"getaddrinfo\""]);
+    assert!(told[2].starts_with("subject=") && told[2].contains("localhost"), "{told:?}");
+    assert_eq!(told[3..], ["enter", "ended=\"done\"", "exit"]);
 }

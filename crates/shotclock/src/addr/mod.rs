@@ -8,6 +8,8 @@ mod inet;
 mod netlink;
 #[cfg(target_os = "linux")]
 mod packet;
+#[cfg(feature = "serde")]
+mod serialized;
 #[cfg(unix)]
 mod std_unix;
 mod unix;

@@ -337,6 +337,32 @@ impl Socket {
         self.fd
     }
 
+    /// Gives up the descriptor, in non-blocking mode, without closing it: as event loops want it. mio's and tokio's types are
+    /// made of std's of the same name by `from_std`; those that only watch a descriptor (mio's `SourceFd`, tokio's `AsyncFd`)
+    /// take a `&Socket` as it is, since it has [`AsFd`](std::os::fd::AsFd) and is non-blocking from birth.
+    ///
+    /// A socket that is not to be waited for any longer goes that way; one that an event loop and these calls share needs
+    /// nothing, but [`set_file_nonblocking`](Self::set_file_nonblocking) where it came from elsewhere.
+    ///
+    /// ```
+    /// use shotclock::{create_connection, create_server};
+    /// use std::io::{ErrorKind, Read};
+    /// use std::time::Duration;
+    /// let listener = create_server(("127.0.0.1", 0))?;
+    /// // The name, every address and the handshake within two seconds; then it is the event loop's.
+    /// let socket = create_connection(listener.getsockname()?, Duration::from_secs(2))?;
+    /// let mut stream = std::net::TcpStream::from(socket.detach_nonblocking());
+    /// // let stream = tokio::net::TcpStream::from_std(stream)?;
+    /// // let stream = mio::net::TcpStream::from_std(stream);
+    /// assert_eq!(stream.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    #[doc(alias = "from_std")]
+    pub fn detach_nonblocking(self) -> OwnedHandle {
+        let _on_a_dead_one_it_is_an_error = socket::set_nonblocking(self.fd.as_fd(), true);
+        self.fd
+    }
+
     /// Another socket on a duplicate of the descriptor, with the same timeout, and the same policy since the same accept. From
     /// then on each has its own: changes to one, [`set_nonblocking`](Self::set_nonblocking) too, are not the other's. What the
     /// system keeps (options, addresses, what was received) they share.

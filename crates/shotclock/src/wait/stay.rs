@@ -9,8 +9,12 @@ use super::operation::{Interest, Operation};
 use super::record::{self, Entry, Showing};
 use super::stop::Stop;
 use super::waiter::Waiter;
+#[cfg(feature = "tracing")]
+use crate::addr::Address;
 use crate::deadline::Deadline;
 use crate::error::LimitKind;
+#[cfg(feature = "tracing")]
+use crate::sys::socket::names_of_number;
 #[cfg(any(feature = "waits", feature = "tracing"))]
 use crate::sys::{AsRawHandle, RawHandle};
 
@@ -19,6 +23,20 @@ use crate::sys::{AsRawHandle, RawHandle};
 pub(crate) type Shown = Showing;
 #[cfg(not(feature = "waits"))]
 pub(crate) struct Shown;
+
+/// What stands while a thread waits in one call of the system.
+pub(crate) struct ShownPlainly {
+    _shown: Shown,
+    #[cfg(feature = "tracing")]
+    span: tracing::span::EnteredSpan,
+}
+
+#[cfg(feature = "tracing")]
+impl Drop for ShownPlainly {
+    fn drop(&mut self) {
+        self.span.record("ended", "done");
+    }
+}
 
 /// A call's stay in the loop, from its first wait to its end.
 #[derive(Default)]
@@ -63,13 +81,19 @@ impl Stay {
 }
 
 /// Says that a call waits in one call of the system, without a limit.
-#[cfg_attr(not(feature = "waits"), allow(unused_variables))]
+#[cfg_attr(not(any(feature = "waits", feature = "tracing")), allow(unused_variables))]
 #[inline(always)]
-pub(crate) fn show_plainly(what: &'static str, subject: impl FnOnce() -> String) -> Shown {
-    #[cfg(feature = "waits")]
-    return record::show(Entry::endless(what, None, Some(subject().into()), Deadline::now()));
-    #[cfg(not(feature = "waits"))]
-    Shown
+pub(crate) fn show_plainly(what: &'static str, subject: impl FnOnce() -> String) -> ShownPlainly {
+    #[cfg(any(feature = "waits", feature = "tracing"))]
+    let subject: Arc<str> = subject().into();
+    ShownPlainly {
+        #[cfg(feature = "tracing")]
+        span: span(what, None, Some(&subject), (Deadline::NEVER, LimitKind::CallDeadline)),
+        #[cfg(feature = "waits")]
+        _shown: record::show(Entry::endless(what, None, Some(subject), Deadline::now())),
+        #[cfg(not(feature = "waits"))]
+        _shown: Shown,
+    }
 }
 
 #[cfg(any(feature = "waits", feature = "tracing"))]
@@ -87,8 +111,19 @@ fn span(
 ) -> tracing::span::EnteredSpan {
     use tracing::field::{Empty, display};
     let limit = (end != Deadline::NEVER).then(|| display(limit));
-    let span = tracing::debug_span!("wait", what, descriptor = handle, subject, limit, ended = Empty);
+    let span = tracing::debug_span!("wait", what, descriptor = handle, address = Empty, subject, limit, ended = Empty);
+    // Asked for only where somebody listens.
+    if let Some(address) = handle.filter(|_| !span.is_disabled()).and_then(address) {
+        span.record("address", display(address));
+    }
     span.entered()
+}
+
+/// The address of the other end of what has this number, or its own if it has no other end; none that has no name.
+#[cfg(feature = "tracing")]
+fn address(handle: RawHandle) -> Option<Address> {
+    let address = Address::from_sockaddr(&names_of_number(handle)?);
+    Some(address).filter(|address| !matches!(address, Address::Unix(name) if name.is_unnamed()))
 }
 
 #[cfg(feature = "tracing")]

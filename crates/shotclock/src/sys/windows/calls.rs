@@ -159,7 +159,7 @@ pub(crate) fn getpeername(fd: BorrowedHandle<'_>) -> Result<Option<SockAddr>, Er
 }
 
 /// The address of the other end of whatever socket has this number now, or its own if it has no other end.
-#[cfg_attr(not(feature = "waits"), allow(dead_code, reason = "asked for by who shows waits"))]
+#[cfg_attr(not(any(feature = "waits", feature = "tracing")), allow(dead_code, reason = "asked for by who shows waits"))]
 pub(crate) fn names_of_number(number: RawHandle) -> Option<SockAddr> {
     if number >= NOBODYS {
         return None;
