@@ -116,5 +116,5 @@ def _run(words: list[str], environment: dict[str, str], cap: float) -> tuple[int
 
 def _late(report: Path) -> tuple[float, ...]:
     events = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
-    ended = [event["ended"] for event in events if "ended" in event]
+    ended = [event for event in events if event["event"] == "ended"]
     return tuple(each["lasted"] - LIMIT for each in ended if each["limit"] == "timeout")

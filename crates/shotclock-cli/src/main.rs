@@ -45,6 +45,21 @@ struct Cli {
     color: When,
 }
 
+/// The same with one subcommand: a program beneath `run` does not wait for the arguments of all others to be put together.
+#[derive(Parser)]
+#[command(name = "shotclock", version, propagate_version = true)]
+struct Quick {
+    #[command(subcommand)]
+    command: QuickCommand,
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    color: When,
+}
+
+#[derive(Subcommand)]
+enum QuickCommand {
+    Run(run::Arguments),
+}
+
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Arguments),
@@ -63,6 +78,13 @@ enum Command {
 fn main() -> ExitCode {
     let color = When::asked(std::env::args_os());
     color.decide();
+    if std::env::args_os().nth(1).is_some_and(|word| word == "run")
+        // What is wrong with it the whole parser says, and what it asks for beside a command.
+        && let Ok(Quick { command: QuickCommand::Run(arguments), color }) = Quick::try_parse()
+    {
+        color.decide();
+        return exit::code(Err(run::run(&arguments)));
+    }
     let parsed = Cli::command().color(color.for_parser()).try_get_matches();
     let command = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(Cli { command, color }) => {
@@ -101,6 +123,35 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_quick_parser_takes_what_the_whole_one_takes() {
+        let lines = [
+            "run true",
+            "run --help",
+            "run -h",
+            "run -V",
+            "run --version",
+            "run",
+            "run --color never true",
+            "run --timeout 5 -- ls -l --color always",
+            "run --timeout soon true",
+            "--color never run true",
+        ];
+        for line in lines {
+            let words = || std::iter::once("shotclock").chain(line.split(' '));
+            let quick = Quick::try_parse_from(words()).map(|quick| {
+                let QuickCommand::Run(arguments) = quick.command;
+                format!("{arguments:?}")
+            });
+            let whole = Cli::try_parse_from(words()).map(|whole| match whole.command {
+                Command::Run(arguments) => format!("{arguments:?}"),
+                _ => unreachable!("run was asked for"),
+            });
+            let kind = |error: clap::Error| error.kind();
+            assert_eq!(quick.map_err(kind), whole.map_err(kind), "{line}");
+        }
     }
 
     #[test]

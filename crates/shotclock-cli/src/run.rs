@@ -21,6 +21,7 @@ use crate::output;
 /// A peer that sends a byte now and then, a program that tries again and again, and programs of other users are bounded by
 /// --total alone.
 #[derive(clap::Args)]
+#[cfg_attr(test, derive(Debug))]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// How long a connection may stay without a byte that arrives or is acknowledged; 0 or none: for ever

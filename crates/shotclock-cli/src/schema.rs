@@ -11,7 +11,7 @@ const SCHEMA: &str = include_str!("../schema/events.json");
 /// Print the JSON Schema of what --json prints
 ///
 /// The lines that a subcommand prints with --json are each of the definition with its name: `#/$defs/serve` for `serve`.
-/// What `run` tells on standard error and in its --report is another form, that of the crate shotclock-warden.
+/// Those of `run` are on standard error, and in its --report.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

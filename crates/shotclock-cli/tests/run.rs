@@ -244,7 +244,7 @@ fn it_returns_with_the_command_and_guards_what_goes_on() {
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "over\n"));
     assert!(lasted < Duration::from_secs(1) || !report.lines().is_empty(), "it waited for what goes on");
     let [ended] = &report.wait_for(1)[..] else { panic!("one line") };
-    assert_eq!(ended["ended"]["peer"], peer.address().to_string());
+    assert_eq!((&ended["event"], &ended["peer"]), (&Value::from("ended"), &peer.address().to_string().into()));
 }
 
 #[test]
@@ -265,11 +265,10 @@ fn events_are_recorded_and_told_as_json() {
     let [recorded] = &report.lines()[..] else { panic!("one line") };
     let said: Value = text(&output.stderr).lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
     assert_eq!(&said, recorded);
-    let ended = &said["ended"];
-    assert_eq!(ended["peer"], peer.address().to_string());
-    assert_eq!((&ended["call"], &ended["limit"]), (&Value::from("read"), &Value::from("timeout")));
-    assert_eq!(ended["process"]["name"], "bash");
-    assert!(ended["lasted"].as_f64().unwrap() >= 0.3);
+    assert_eq!((&said["event"], &said["peer"]), (&Value::from("ended"), &peer.address().to_string().into()));
+    assert_eq!((&said["call"], &said["limit"]), (&Value::from("read"), &Value::from("timeout")));
+    assert_eq!(said["process"]["name"], "bash");
+    assert!(said["lasted"].as_f64().unwrap() >= 0.3);
 }
 
 #[test]

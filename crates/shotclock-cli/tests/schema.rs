@@ -201,6 +201,40 @@ fn faults_print_what_the_schema_says() {
     assert_eq!(names, events("faults"));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn run_prints_what_the_schema_says() {
+    use std::time::Duration;
+
+    use shotclock_faults::{Peer, StreamFault};
+    use shotclock_warden::{Ended, Event, LimitName, Process};
+
+    let peer = Peer::start(StreamFault::Silent).unwrap().address();
+    let reads = format!(
+        "exec 2>&-; trap '' TERM; exec 3<>/dev/tcp/{}/{}; read -r x <&3; while :; do :; done",
+        peer.ip(),
+        peer.port()
+    );
+    let options = "run --json --timeout 0.2 --total 0.5 --kill-after 0.1 --report /dev/full -- bash -c";
+    let output = programs::shotclock(options.split(' ').chain([reads.as_str()])).output().unwrap();
+    let mut seen = hold("run", text(&output.stderr).lines());
+    let brought_about = ["ended", "killed", "not_recorded", "total"].map(str::to_owned);
+    assert_eq!(seen, BTreeSet::from(brought_about));
+    // What takes more to bring about.
+    let process = || Process { pid: 7, name: "curl".to_owned() };
+    let (lasted, why, call) = (Duration::from_millis(1500), "no".to_owned(), None);
+    let connection = Ended { process: process(), peer, local: peer, call, limit: LimitName::FirstByte, lasted };
+    let events = [
+        Event::NotEnded { connection, why: why.clone() },
+        Event::LookupEnded { process: process(), name: String::new(), limit: LimitName::LookupTimeout, lasted },
+        Event::NotPreloaded { why: why.clone() },
+        Event::Hidden { process: process(), why },
+    ];
+    let lines = events.map(|event| serde_json::to_string(&event).unwrap());
+    seen.extend(hold("run", lines.iter().map(String::as_str)));
+    assert_eq!(seen, self::events("run"));
+}
+
 #[test]
 fn what_the_schema_does_not_know_is_found() {
     let schema = Schema::read();

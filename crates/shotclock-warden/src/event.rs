@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 /// Something that a warden did or could not do.
 ///
-/// As JSON it is an object with one field, the kind of the event: `{"ended": {"process": {"pid": 7, "name": "curl"}, "peer":
-/// "192.0.2.1:80", "local": "192.0.2.2:50000", "call": "poll", "limit": "timeout", "lasted": 20.01}}`. Times are in seconds.
+/// As JSON it is an object with the event's kind in `event`: `{"event": "ended", "process": {"pid": 7, "name": "curl"}, "peer":
+/// "192.0.2.1:80", "local": "192.0.2.2:50000", "call": "poll", "limit": "timeout", "lasted": 20.01}`. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// It ended a connection.
@@ -206,7 +206,7 @@ mod tests {
         let json = serde_json::to_string(&ended).unwrap();
         assert_eq!(
             json,
-            r#"{"ended":{"process":{"pid":7,"name":"curl"},"peer":"192.0.2.1:80","local":"[2001:db8::1]:5000","call":"poll","limit":"first-byte","lasted":1.5}}"#
+            r#"{"event":"ended","process":{"pid":7,"name":"curl"},"peer":"192.0.2.1:80","local":"[2001:db8::1]:5000","call":"poll","limit":"first-byte","lasted":1.5}"#
         );
         assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), ended);
         let words = "ended: curl (process 7) to 192.0.2.1:80, in poll: no first byte for 1.50 s (first-byte)";

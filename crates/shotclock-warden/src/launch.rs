@@ -7,9 +7,9 @@
 use std::ffi::c_int;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, id};
-use std::thread;
 use std::time::Instant;
 
 use shotclock::{Deadline, Socket};
@@ -22,7 +22,7 @@ use crate::event::Event;
 use crate::exemption::Peers;
 use crate::limits::Limits;
 use crate::preload::Loaded;
-use crate::system::{self, End, Fork, Held, Process};
+use crate::system::{self, End, Fork, Heard, Held, Passing, Process};
 use crate::total::Total;
 use crate::warden::{Tell, Warden};
 use crate::word::{self, Word};
@@ -57,9 +57,16 @@ pub(crate) fn run(
 }
 
 fn await_program(warden: &Socket, held: &Held, mut tell: impl FnMut(&Event)) -> Result<Ending, Error> {
+    let mut passing: Option<Passing> = None;
     loop {
         match Word::hear(&warden.until(Deadline::NEVER)).ok().flatten().ok_or(Error::WardenGone)? {
-            Word::Started(pid) => pass_on(held, pid)?,
+            // A program that is over already needs none.
+            Word::Started(pid) => {
+                if let Ok(program) = Process::of(pid.cast_unsigned()) {
+                    drop(passing.replace(Passing::to(program).map_err(Error::System)?));
+                    held.let_go();
+                }
+            }
             Word::Happened(event) => tell(&event),
             Word::NotStarted(Some(errno), _) => return Err(Error::NotStarted(io::Error::from_raw_os_error(errno))),
             Word::NotStarted(None, why) => return Err(Error::NotStarted(io::Error::other(why))),
@@ -67,26 +74,8 @@ fn await_program(warden: &Socket, held: &Held, mut tell: impl FnMut(&Event)) -> 
             Word::Exited(code) => return Ok(Ending::Exited(code)),
             Word::Signaled(signal) => return Ok(Ending::Signaled(signal)),
             Word::TotalPassed => return Ok(Ending::TotalPassed),
-            Word::AllOver => return Err(Error::WardenGone),
         }
     }
-}
-
-/// Passes signals on to the program from now on, in a thread of its own.
-fn pass_on(held: &Held, pid: i32) -> Result<(), Error> {
-    // A program that is over already needs none.
-    let Ok(program) = Process::of(pid.cast_unsigned()) else { return Ok(()) };
-    let held = held.clone();
-    let passing = move || {
-        loop {
-            // It can only be interrupted.
-            let Ok(sent) = held.next() else { continue };
-            for signal in sent.passed_on() {
-                let _ = program.send(*signal);
-            }
-        }
-    };
-    thread::Builder::new().name("signals".to_owned()).spawn(passing).map(drop).map_err(Error::System)
 }
 
 /// Becomes the warden. The total begins with the program, not with the lookups before it.
@@ -101,7 +90,7 @@ fn be_warden(command: &mut Command, limits: Limits, held: &Held, mut asked: Aske
         Ok(ready) => ready,
         Err(error) => return asked.say(&Word::NotGuarded(error.to_string())),
     };
-    held.not_in(command, system::await_children());
+    held.not_in(command, system::ring_at_ends(ringer.as_fd()));
     let around = Around::look();
     let (begun, now) = (Instant::now(), system::now());
     let end = around.end_of(limits.total, now);
@@ -119,46 +108,33 @@ fn be_warden(command: &mut Command, limits: Limits, held: &Held, mut asked: Aske
     system::close_all(inherited);
     let _ = system::let_go_of_terminal();
     asked.say(&Word::Started(program.cast_signed()));
-    match thread::Builder::new().name("ends".to_owned()).spawn(move || reap(program, &ringer)) {
-        Ok(_) => guard(&mut Warden::new(id(), limits, exempt, loaded, diag, asked), total, &bell),
-        // Without it nobody hears of the program's end.
-        Err(error) => asked.say(&Word::NotGuarded(error.to_string())),
-    }
-}
-
-/// Waits for everything beneath this process, and rings at the program's end, and at the last one's.
-fn reap(program: u32, ringer: &Socket) {
-    // Another may have its number later.
-    let mut awaited = Some(program);
-    loop {
-        let word = match system::wait_for_any() {
-            Some(End::Exited(pid, code)) if awaited == Some(pid) => Word::Exited(code),
-            Some(End::Signaled(pid, signal)) if awaited == Some(pid) => Word::Signaled(signal),
-            Some(_) => continue,
-            None => Word::AllOver,
-        };
-        awaited = None;
-        // The warden listens until the last word.
-        if word.say(ringer).is_err() || word == Word::AllOver {
-            return;
-        }
-    }
+    let mut warden = Warden::new(id(), limits, exempt, loaded, diag, asked);
+    guard(&mut warden, total, program, &bell);
+    warden.told().say_ending_in_time();
 }
 
 /// Guards until everything beneath is over.
-fn guard(warden: &mut Warden<Asked>, mut total: Total, bell: &Socket) {
+fn guard(warden: &mut Warden<Asked>, mut total: Total, program: u32, bell: &Socket) {
+    // Another may have its number later.
+    let mut awaited = Some(program);
     loop {
         let next = [warden.turn(), total.turn(warden), warden.told().say_ending()].into_iter().flatten().min();
-        match Word::hear(&bell.until(next.map_or(Deadline::NEVER, Deadline::from))) {
-            Ok(Some(Word::AllOver)) => break,
-            Ok(ending) => {
-                warden.tell_of_lookups();
-                let ending = if total.has_passed() { Some(Word::TotalPassed) } else { ending };
-                warden.told().program_ended(ending);
-            }
-            Err(error) if error.is_timeout() => {}
-            Err(_) => break,
+        match bell.until(next.map_or(Deadline::NEVER, Deadline::from)).recv(1) {
+            Ok(_) => {}
+            Err(error) if error.is_timeout() => continue,
+            Err(_) => return,
+        }
+        loop {
+            let ending = match system::next_end() {
+                Heard::End(End::Exited(pid, code)) if awaited == Some(pid) => Word::Exited(code),
+                Heard::End(End::Signaled(pid, signal)) if awaited == Some(pid) => Word::Signaled(signal),
+                Heard::End(_) => continue,
+                Heard::NoneYet => break,
+                Heard::AllOver => return,
+            };
+            awaited = None;
+            warden.tell_of_lookups();
+            warden.told().program_ended(Some(if total.has_passed() { Word::TotalPassed } else { ending }));
         }
     }
-    warden.told().say_ending_in_time();
 }

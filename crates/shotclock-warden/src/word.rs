@@ -22,8 +22,6 @@ pub(crate) enum Word {
     Exited(i32),
     Signaled(i32),
     TotalPassed,
-    /// The program and all that it has started.
-    AllOver,
 }
 
 impl Word {

@@ -2,9 +2,11 @@
 //! code.
 
 pub(crate) mod call;
+mod children;
 mod connection;
 mod kept;
 mod loadable;
+mod passing;
 mod process;
 mod region;
 
@@ -18,9 +20,11 @@ use std::process::Command;
 use std::time::Duration;
 use std::{io, ptr};
 
+pub(crate) use children::{Children, End, Heard, next_end, ring_at_ends};
 pub(crate) use connection::Connection;
 pub(crate) use loadable::Loadable;
-pub(crate) use process::{End, Process, adopt_orphans, wait_for_any};
+pub(crate) use passing::Passing;
+pub(crate) use process::{Process, adopt_orphans};
 pub(crate) use region::{Noted, Region};
 
 use crate::numbers::Numbers;
@@ -48,9 +52,7 @@ pub(crate) const KILL: c_int = libc::SIGKILL;
 pub(crate) const CONTINUE: c_int = libc::SIGCONT;
 
 /// Signals that are held back from this thread and those that it makes, and in children until they take them again.
-#[derive(Clone)]
 pub(crate) struct Held {
-    signals: libc::sigset_t,
     before: libc::sigset_t,
 }
 
@@ -66,7 +68,7 @@ impl Held {
                 libc::sigaddset(set.as_mut_ptr(), *signal);
             }
             match libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), before.as_mut_ptr()) {
-                0 => Ok(Self { signals: set.assume_init(), before: before.assume_init() }),
+                0 => Ok(Self { before: before.assume_init() }),
                 error => Err(io::Error::from_raw_os_error(error)),
             }
         }
@@ -94,56 +96,6 @@ impl Held {
     pub(crate) fn let_go(&self) {
         // SAFETY: the set lives through the call.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut()) };
-    }
-
-    /// Waits for the next of them.
-    pub(crate) fn next(&self) -> io::Result<Sent> {
-        let mut information = MaybeUninit::<libc::siginfo_t>::zeroed();
-        // SAFETY: both live through the call.
-        let signal = unsafe { libc::sigwaitinfo(&raw const self.signals, information.as_mut_ptr()) };
-        if signal < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: made of zeroes, and written by the call.
-        let code = unsafe { information.assume_init() }.si_code;
-        Ok(Sent { signal, by_process: code <= 0 })
-    }
-}
-
-/// What a process does about the ends of its children.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Children {
-    AwaitsThem,
-    Ignored,
-}
-
-/// From now on this process hears of the ends of its children; gives what it did before.
-pub(crate) fn await_children() -> Children {
-    // SAFETY: a plain number, and no function.
-    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
-    if before == libc::SIG_IGN { Children::Ignored } else { Children::AwaitsThem }
-}
-
-/// A signal, and whether a process sent it, or the system.
-pub(crate) struct Sent {
-    pub(crate) signal: c_int,
-    by_process: bool,
-}
-
-impl Sent {
-    /// The signals by which another process hears of it too.
-    pub(crate) fn passed_on(&self) -> &[c_int] {
-        // SAFETY: it has no preconditions.
-        let leads_session = || unsafe { libc::getsid(0) == libc::getpid() };
-        if self.by_process {
-            std::slice::from_ref(&self.signal)
-        } else if self.signal == libc::SIGHUP && leads_session() {
-            // The terminal has gone, which is said to who leads its session alone, in two words.
-            &[libc::SIGHUP, libc::SIGCONT]
-        } else {
-            // Those of a terminal go to the whole group.
-            &[]
-        }
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use rustix::process::{
-    Pid, PidfdFlags, PidfdGetfdFlags, Signal, WaitOptions, pidfd_getfd, pidfd_open, pidfd_send_signal,
-    set_child_subreaper, wait,
+    Pid, PidfdFlags, PidfdGetfdFlags, Signal, pidfd_getfd, pidfd_open, pidfd_send_signal, set_child_subreaper,
 };
 
 /// A process by a descriptor, so that its number cannot come to stand for another.
@@ -36,28 +35,8 @@ pub(crate) fn adopt_orphans() -> io::Result<()> {
     Ok(set_child_subreaper(Pid::from_raw(std::process::id().cast_signed()))?)
 }
 
-/// How a child ended.
-pub(crate) enum End {
-    Exited(u32, i32),
-    Signaled(u32, i32),
-}
-
-/// Waits for the next child that ends; `None` if there is none, nor can come.
-pub(crate) fn wait_for_any() -> Option<End> {
-    loop {
-        match wait(WaitOptions::empty()) {
-            Ok(Some((pid, status))) => {
-                let pid = pid.as_raw_nonzero().get().cast_unsigned();
-                match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => return Some(End::Exited(pid, code)),
-                    (None, Some(signal)) => return Some(End::Signaled(pid, signal)),
-                    // Stopped, or going on.
-                    (None, None) => {}
-                }
-            }
-            Err(rustix::io::Errno::CHILD) => return None,
-            // A signal came in between.
-            _ => {}
-        }
+impl AsRawFd for Process {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }
