@@ -209,7 +209,8 @@ fn run_prints_what_the_schema_says() {
     use shotclock_faults::{Peer, StreamFault};
     use shotclock_warden::{Ended, Event, LimitName, Process};
 
-    let peer = Peer::start(StreamFault::Silent).unwrap().address();
+    let silent = Peer::start(StreamFault::Silent).unwrap();
+    let peer = silent.address();
     let reads = format!(
         "exec 2>&-; trap '' TERM; exec 3<>/dev/tcp/{}/{}; read -r x <&3; while :; do :; done",
         peer.ip(),
