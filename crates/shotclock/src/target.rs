@@ -400,8 +400,14 @@ impl<'a> From<&'a Target<'_>> for Target<'a> {
 }
 
 impl From<&Address> for Target<'_> {
+    #[inline]
     fn from(address: &Address) -> Self {
-        Self::Address(*address)
+        Self::Address(match address {
+            // The common ones by themselves: the room for the longest of all addresses is not copied for them.
+            Address::V4(address) => Address::V4(*address),
+            Address::V6(address) => Address::V6(*address),
+            other => *other,
+        })
     }
 }
 

@@ -254,8 +254,8 @@ fn cancelling_ends_a_lookup_with_a_dead_name_server() {
 fn a_scope_bounds_lookups_that_know_nothing_of_it() {
     with_dead_server("a_scope_bounds_lookups_that_know_nothing_of_it", |_| {
         for (name, call) in HANGING {
-            let guard = DeadlineScope::enter(LIMIT);
             let started = Instant::now();
+            let guard = DeadlineScope::enter(LIMIT);
             let error = call(Lookup::new()).unwrap_err();
             assert!(error.is_timeout() && started.elapsed() >= LIMIT, "{name}: {error}");
             assert!(started.elapsed() < MUCH_LATER, "{name}: {:?}", started.elapsed());

@@ -94,6 +94,15 @@ impl Address {
     /// The address that these bytes are; `None` if there are too few for a family, or too many for any.
     #[inline]
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        match inet::decode_v4(bytes) {
+            Some(address) if field(bytes, 0).map(family_of) == Some(Family::INET.0) => Some(Self::V4(address)),
+            _ => Self::from_longer_bytes(bytes),
+        }
+    }
+
+    /// As [`from_bytes`](Self::from_bytes), for what takes more than a few instructions.
+    #[inline(never)]
+    fn from_longer_bytes(bytes: &[u8]) -> Option<Self> {
         let fit = (2..=SockAddr::CAPACITY).contains(&bytes.len());
         fit.then(|| Self::decode(bytes, || SockAddr::new(bytes).map_or(Self::UNSPECIFIED, Self::Other)))
     }

@@ -1,7 +1,7 @@
 //! Accepting a connection.
 
 use super::OpenFile;
-use crate::sys::address::SockAddr;
+use crate::sys::address::AddressRoom;
 use crate::sys::{Errno, OwnedHandle, PEER_IS_DONE, Readiness, socket};
 use crate::wait::{Interest, OneCall, Operation, Pause, attempt_by_call};
 
@@ -9,10 +9,12 @@ use crate::wait::{Interest, OneCall, Operation, Pause, attempt_by_call};
 pub struct Accept<'a> {
     /// The listening socket.
     pub from: OpenFile<'a>,
+    /// Where it says who connected.
+    pub peer: &'a mut AddressRoom,
 }
 
 impl Operation for Accept<'_> {
-    type Output = (OwnedHandle, Option<SockAddr>);
+    type Output = OwnedHandle;
 
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
@@ -27,7 +29,7 @@ impl Operation for Accept<'_> {
 impl OneCall for Accept<'_> {
     #[inline(always)]
     fn call(&mut self) -> Result<Self::Output, Errno> {
-        socket::accept(self.from.nonblocking()?)
+        socket::accept(self.from.nonblocking()?, self.peer)
     }
 
     fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<Self::Output, Pause> {

@@ -1,5 +1,7 @@
 //! Connecting.
 
+use std::net::Ipv6Addr;
+
 use super::OpenFile;
 use crate::addr::Address;
 use crate::constant::Family;
@@ -13,20 +15,36 @@ pub struct Connect<'a> {
     from: OpenFile<'a>,
     to: &'a SockAddr,
     connecting: Connecting,
+    /// Whether the attempt, once begun, is looked at without a wait.
+    looks_at_once: bool,
 }
 
 impl<'a> Connect<'a> {
     /// A connect that has not begun.
+    #[inline]
     pub fn new(from: OpenFile<'a>, to: &'a SockAddr) -> Self {
-        Self { from, to, connecting: Connecting::default() }
+        Self { from, to, connecting: Connecting::default(), looks_at_once: false }
+    }
+
+    /// A connect that may wait. Within this machine the system makes the connection before its call returns, and says all
+    /// the same that it is under way: there one look, in the place of the first wait, finds it made.
+    #[inline]
+    pub(crate) fn that_may_wait(self) -> Self {
+        Self { looks_at_once: is_loopback(self.to), ..self }
     }
 }
 
 impl Operation for Connect<'_> {
     type Output = ();
 
+    #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<(), Pause> {
-        self.connecting.attempt(self.from.nonblocking()?, self.to, ready)
+        let fd = self.from.nonblocking()?;
+        let tried = self.connecting.attempt(fd, self.to, ready);
+        if std::mem::take(&mut self.looks_at_once) && tried == Err(Pause::WouldBlock) {
+            return self.connecting.attempt(fd, self.to, Readiness::empty());
+        }
+        tried
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -136,6 +154,17 @@ fn check_peer(fd: BorrowedHandle<'_>, to: &SockAddr) -> Result<(), Errno> {
     Err(Errno::ISCONN)
 }
 
+/// Whether the address is of this machine for certain: of 127.0.0.0/8, or ::1. Source: RFC 6890.
+#[inline]
+fn is_loopback(to: &SockAddr) -> bool {
+    let bytes = to.as_bytes();
+    match Family(to.family()) {
+        Family::INET => bytes.get(4) == Some(&127),
+        Family::INET6 => bytes.get(8..24) == Some(&Ipv6Addr::LOCALHOST.octets()),
+        _ => false,
+    }
+}
+
 /// Whether a socket that was asked for `wanted` may have this peer. The unspecified address stands for this machine.
 fn is_that(peer: &Address, wanted: &Address) -> bool {
     let (Some(ip), Some(wanted_ip)) = (peer.ip(), wanted.ip()) else { return peer == wanted };
@@ -146,6 +175,39 @@ fn is_that(peer: &Address, wanted: &Address) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sockaddr(text: &str) -> SockAddr {
+        Address::from(text.parse::<std::net::SocketAddr>().unwrap()).to_sockaddr()
+    }
+
+    #[test]
+    fn loopback_is_told_from_all_else() {
+        let is = |text| is_loopback(&sockaddr(text));
+        assert!(is("127.0.0.1:80") && is("127.255.0.9:1") && is("[::1]:80"));
+        assert!(!is("128.0.0.1:80") && !is("0.0.0.0:80") && !is("[::]:80") && !is("[fe80::1%1]:80"));
+        assert!(!is("[7f00::1]:80") && !is_loopback(&SockAddr::new(&[2, 0, 0, 80]).unwrap()));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[cfg(not(shotclock_stub))]
+    #[test]
+    fn within_this_machine_a_connect_ends_in_its_first_try_if_it_may_wait() {
+        use crate::constant::Kind;
+        use crate::sys::OwnedHandle;
+        use crate::wait::Gate;
+
+        let stream = || -> OwnedHandle { socket::socket(Family::INET.0, Kind::STREAM.0, 0).unwrap() };
+        let listener = stream();
+        socket::bind(listener.as_fd(), &sockaddr("127.0.0.1:0")).unwrap();
+        socket::listen(listener.as_fd(), 8).unwrap();
+        let (to, gate) = (socket::getsockname(listener.as_fd()).unwrap(), Gate::of_sole_owner(true));
+        let (one, other) = (stream(), stream());
+        let mut op = Connect::new(OpenFile::new(one.as_fd(), &gate), &to).that_may_wait();
+        assert_eq!(op.attempt(Readiness::empty()), Ok(()));
+        let mut op = Connect::new(OpenFile::new(other.as_fd(), &gate), &to);
+        assert_eq!(op.attempt(Readiness::empty()), Err(Pause::WouldBlock), "as the system says it");
+        assert_eq!(op.attempt(Readiness::empty()), Ok(()));
+    }
 
     #[test]
     fn a_peer_is_told_from_another() {

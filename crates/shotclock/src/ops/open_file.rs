@@ -39,7 +39,7 @@ mod tests {
     use super::*;
     use crate::constant::{Family, Kind};
     use crate::ops::{Accept, Connect, SendFile};
-    use crate::sys::address::SockAddr;
+    use crate::sys::address::{AddressRoom, SockAddr};
     use crate::sys::socket::tests::BETWEEN;
     use crate::sys::{AsHandle, OwnedHandle, socket};
     use crate::unstable::timeout_limit;
@@ -79,7 +79,8 @@ mod tests {
     fn an_accept_ends_in_time_whatever_others_make_of_the_file() {
         for family in [Family::UNIX.0, Family::INET.0] {
             let (listener, _) = listener(family, &anywhere(family));
-            ends_in_time(Accept { from: OpenFile::new(listener.as_fd(), &Gate::of_shared_file()) });
+            let (shared, mut peer) = (Gate::of_shared_file(), AddressRoom::new());
+            ends_in_time(Accept { from: OpenFile::new(listener.as_fd(), &shared), peer: &mut peer });
         }
     }
 

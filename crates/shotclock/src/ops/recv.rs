@@ -1,7 +1,7 @@
 //! Receiving bytes.
 
-use crate::addr::Address;
 use crate::constant::MessageFlags;
+use crate::sys::address::AddressRoom;
 use crate::sys::{BorrowedHandle, Errno, PEER_IS_DONE, Readiness, socket};
 use crate::wait::{Interest, Moves, OneCall, Operation, Pause, attempt_by_call};
 
@@ -96,10 +96,12 @@ pub struct RecvFrom<'a> {
     pub into: &'a mut [u8],
     /// Flags of recvfrom(2).
     pub flags: MessageFlags,
+    /// Where it says from whom.
+    pub from: &'a mut AddressRoom,
 }
 
 impl Operation for RecvFrom<'_> {
-    type Output = (usize, Option<Address>);
+    type Output = usize;
 
     #[inline]
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
@@ -122,12 +124,12 @@ impl Operation for RecvFrom<'_> {
 impl OneCall for RecvFrom<'_> {
     #[inline(always)]
     fn call(&mut self) -> Result<Self::Output, Errno> {
-        socket::recvfrom(self.fd, self.into, self.flags.0, Address::from_bytes)
+        socket::recvfrom(self.fd, self.into, self.flags.0, self.from)
     }
 
     #[inline]
     fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<Self::Output, Pause> {
-        or_end(Err(errno), ready, (0, None))
+        or_end(Err(errno), ready, 0)
     }
 }
 

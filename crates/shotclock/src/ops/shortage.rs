@@ -2,7 +2,7 @@
 
 use super::{Accept, OpenFile};
 use crate::deadline::{Deadline, Timeout};
-use crate::sys::address::SockAddr;
+use crate::sys::address::AddressRoom;
 use crate::sys::{Errno, OwnedHandle, Readiness};
 use crate::wait::{Interest, Operation, Pause};
 
@@ -25,8 +25,8 @@ pub(crate) struct AcceptInTime<'a, 't> {
 }
 
 impl<'a, 't> AcceptInTime<'a, 't> {
-    pub(crate) fn new(from: OpenFile<'a>, tell: &'t mut dyn FnMut(Errno)) -> Self {
-        Self { accept: Accept { from }, short: None, tell }
+    pub(crate) fn new(from: OpenFile<'a>, peer: &'a mut AddressRoom, tell: &'t mut dyn FnMut(Errno)) -> Self {
+        Self { accept: Accept { from, peer }, short: None, tell }
     }
 
     /// What the last try was short of.
@@ -36,7 +36,7 @@ impl<'a, 't> AcceptInTime<'a, 't> {
 }
 
 impl Operation for AcceptInTime<'_, '_> {
-    type Output = (OwnedHandle, Option<SockAddr>);
+    type Output = OwnedHandle;
 
     fn attempt(&mut self, ready: Readiness) -> Result<Self::Output, Pause> {
         self.short = None;

@@ -8,6 +8,7 @@ use crate::ancillary::{Ancillary, Message, MessageInto, ReceivedFds};
 use crate::constant::MessageFlags;
 use crate::error::Result;
 use crate::ops::{self, Ready};
+use crate::sys::address::AddressRoom;
 use crate::sys::{AsHandle, BorrowedHandle};
 use crate::target::Target;
 use crate::wait::{FirstCall, OneCall, call_first};
@@ -34,7 +35,9 @@ impl Socket {
     /// ```
     #[inline]
     pub fn accept(&self) -> Result<(Self, Address)> {
-        self.run_ready("accept", ops::Accept { from: self.open_file() }).map(|accepted| self.welcome(accepted))
+        let mut peer = AddressRoom::new();
+        let accepted = self.run_ready("accept", ops::Accept { from: self.open_file(), peer: &mut peer })?;
+        Ok(self.welcome(accepted, &peer))
     }
 
     /// Connects to an address, or to a host's name and a port; on a datagram socket, sets where `send` goes and from
@@ -209,7 +212,10 @@ impl Socket {
     #[doc(alias = "recv_from")]
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
-        self.run_ready("recvfrom", ops::RecvFrom { fd: self.borrow(), into: buffer, flags: MessageFlags::NONE })
+        let (flags, mut from) = (MessageFlags::NONE, AddressRoom::new());
+        let op = ops::RecvFrom { fd: self.borrow(), into: buffer, flags, from: &mut from };
+        let len = self.run_ready("recvfrom", op)?;
+        Ok((len, Address::from_bytes(from.told())))
     }
 
     /// Receives up to `size` bytes, with up to `ancillary_size` bytes of control messages; [`cmsg_space`] tells how
@@ -327,13 +333,11 @@ impl Socket {
     #[doc(alias = "send_to")]
     #[inline]
     pub fn sendto<'t>(&self, data: &[u8], target: impl Into<Target<'t>>) -> Result<usize> {
-        let address = match target.into() {
-            Target::Address(address) => address,
-            target => return self.view().sendto(data, target),
-        };
+        let target = target.into();
+        let Target::Address(address) = &target else { return self.view().sendto(data, target) };
         let to = address.to_sockaddr();
         self.run_ready("sendto", ops::SendTo { fd: self.borrow(), from: data, flags: MessageFlags::NONE, to: &to })
-            .map_err(|error| self.explain_family(error, &address).to(address))
+            .map_err(|error| self.explain_family(error, address).to(address))
     }
 
     /// Sends one message gathered from `data`, with control messages, to an address or to the connected peer. Source:

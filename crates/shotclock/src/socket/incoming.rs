@@ -8,6 +8,7 @@ use super::{Socket, Timed};
 use crate::addr::Address;
 use crate::error::{Error, LimitKind, Reason, Result};
 use crate::ops::AcceptInTime;
+use crate::sys::address::AddressRoom;
 use crate::wait::run;
 
 /// The connections of a listening socket, each with who connected: what [`Socket::incoming`] gives.
@@ -121,12 +122,14 @@ impl<'s> Incoming<'s> {
                 tell(&Error::system("accept", errno));
             }
         };
-        let mut op = AcceptInTime::new(view.socket.open_file(), &mut note);
+        let mut peer = AddressRoom::new();
+        let mut op = AcceptInTime::new(view.socket.open_file(), &mut peer, &mut note);
         let accepted = run("accept", &mut op, view.limit());
-        match (accepted, op.short_of()) {
+        let short_of = op.short_of();
+        match (accepted, short_of) {
             (Ok(accepted), _) => {
                 self.is_short = false;
-                Ok(view.socket.welcome(accepted))
+                Ok(view.socket.welcome(accepted, &peer))
             }
             (Err(error), Some(errno)) => Err(short(error, errno)),
             (Err(error), None) => Err(error),

@@ -22,7 +22,7 @@ impl Socket {
     pub fn pair(family: Family, kind: Kind, protocol: Protocol) -> Result<(Self, Self)> {
         let pair = socket::socketpair(family.0, kind.0, protocol.0);
         let (one, other) = pair.map_err(|errno| failed("socketpair", errno, family, kind, protocol))?;
-        Ok((Self::adopt_nonblocking(one).of_kind(kind), Self::adopt_nonblocking(other).of_kind(kind)))
+        Ok((Self::born(one, kind == Kind::STREAM), Self::born(other, kind == Kind::STREAM)))
     }
 
     /// A socket with just the flags that stand in `kind`: inherited by programs that this process starts, and blocking, unless

@@ -34,7 +34,7 @@ use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::ops;
 use crate::option::SocketOption;
-use crate::sys::address::SockAddr;
+use crate::sys::address::AddressRoom;
 use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, socket};
 use crate::target::Target;
 use crate::wait::{Canceller, Gate, Limit, PolicyState, ServerPolicy};
@@ -153,7 +153,7 @@ impl Socket {
     pub fn with_protocol(family: Family, kind: Kind, protocol: Protocol) -> Result<Self> {
         let made = socket::socket(family.0, kind.0, protocol.0);
         let fail = |errno| makers::failed("socket", errno, family, kind, protocol);
-        made.map(|fd| Self::adopt_nonblocking(fd).of_kind(kind)).map_err(fail)
+        made.map(|fd| Self::born(fd, kind == Kind::STREAM)).map_err(fail)
     }
 
     /// A socket on a duplicate of somebody else's descriptor, which must be a socket's. Source: Python's `socket.fromfd`.
@@ -175,8 +175,10 @@ impl Socket {
         Ok(Self::from(socket::dup(fd.as_fd()).map_err(fail)?))
     }
 
-    pub(crate) fn adopt_nonblocking(fd: OwnedHandle) -> Self {
-        Self::with_gate(fd, Gate::of_sole_owner())
+    /// A socket that was just made, non-blocking, and nobody else's.
+    #[inline]
+    fn born(fd: OwnedHandle, is_stream: bool) -> Self {
+        Self::with_gate(fd, Gate::of_sole_owner(is_stream))
     }
 
     /// A socket on a descriptor from elsewhere. Others may have its open file description, and may change O_NONBLOCK at
@@ -733,15 +735,12 @@ impl Socket {
 
     /// The socket of an accepted descriptor, and who connected.
     #[inline]
-    fn welcome(&self, (fd, peer): (OwnedHandle, Option<SockAddr>)) -> (Self, Address) {
-        let accepted = Self::adopt_nonblocking(fd);
-        if self.gate.is_stream() {
-            accepted.gate.set_stream();
-        }
+    fn welcome(&self, fd: OwnedHandle, peer: &AddressRoom) -> (Self, Address) {
+        let accepted = Self::born(fd, self.gate.is_stream());
         if self.gate.has_policy() {
             self.hand_down(&accepted);
         }
-        (accepted, peer.as_ref().map_or(Address::UNSPECIFIED, Address::from_sockaddr))
+        (accepted, Address::from_bytes(peer.told()).unwrap_or(Address::UNSPECIFIED))
     }
 
     /// Gives a connection that was accepted just now this listener's policy.

@@ -10,6 +10,7 @@ use crate::constant::{Family, MessageFlags};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Reason, Result};
 use crate::ops::{self, Ready};
+use crate::sys::address::AddressRoom;
 use crate::sys::message::ControlBuffer;
 use crate::sys::{AsHandle, BorrowedHandle, Errno, socket};
 use crate::target::Target;
@@ -265,8 +266,10 @@ impl<'s> Timed<'s> {
     /// ```
     #[inline]
     pub fn recvfrom_into(&self, buffer: &mut [u8]) -> Result<(usize, Option<Address>)> {
-        let mut op = ops::RecvFrom { fd: self.fd(), into: buffer, flags: self.flags };
-        self.run("recvfrom", &mut op)
+        let mut from = AddressRoom::new();
+        let mut op = ops::RecvFrom { fd: self.fd(), into: buffer, flags: self.flags, from: &mut from };
+        let len = self.run("recvfrom", &mut op)?;
+        Ok((len, Address::from_bytes(from.told())))
     }
 
     /// Receives a message and its control messages; see [`Socket::recvmsg`].
@@ -487,8 +490,9 @@ impl<'s> Timed<'s> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn accept(&self) -> Result<(Socket, Address)> {
-        let accepted = self.run("accept", &mut ops::Accept { from: self.socket.open_file() })?;
-        Ok(self.socket.welcome(accepted))
+        let mut peer = AddressRoom::new();
+        let accepted = self.run("accept", &mut ops::Accept { from: self.socket.open_file(), peer: &mut peer })?;
+        Ok(self.socket.welcome(accepted, &peer))
     }
 
     /// Connects; see [`Socket::connect`].
@@ -517,7 +521,9 @@ impl<'s> Timed<'s> {
 
     #[inline]
     fn connect_to_address(&self, to: &Address, limit: &Limit<'_>) -> Result<()> {
-        run("connect", &mut ops::Connect::new(self.socket.open_file(), &to.to_sockaddr()), limit)
+        let to = to.to_sockaddr();
+        let op = ops::Connect::new(self.socket.open_file(), &to);
+        run("connect", &mut if limit.timeout == Timeout::ZERO { op } else { op.that_may_wait() }, limit)
     }
 
     /// Connects, and gives the system's error number; see [`Socket::connect_ex`].

@@ -82,10 +82,11 @@ impl State {
 
 impl Gate {
     /// The gate of a socket that was made non-blocking when it was made, and that nobody else has.
-    pub(crate) fn of_sole_owner() -> Self {
+    #[inline]
+    pub(crate) fn of_sole_owner(is_stream: bool) -> Self {
         // A fork shares what is made from now on.
         fork::register();
-        Self::default()
+        Self(AtomicU32::new(if is_stream { State::STREAM } else { 0 }))
     }
 
     /// The gate of a socket whose open file others may have.
@@ -256,7 +257,7 @@ mod tests {
         assert!(!gate.leave_file());
         assert!(gate.leave_file(), "the last file takes the descriptor along");
 
-        let gate = Gate::of_sole_owner();
+        let gate = Gate::of_sole_owner(false);
         gate.enter_file().unwrap();
         assert!(!gate.leave_file(), "the socket still uses it");
         assert!(gate.close().burial.is_some());
@@ -296,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_shared_file_is_never_trusted() {
-        let gate = Gate::of_sole_owner();
+        let gate = Gate::of_sole_owner(false);
         assert!(gate.is_nonblocking());
         gate.set_shared();
         assert!(!gate.is_nonblocking());

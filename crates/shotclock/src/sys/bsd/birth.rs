@@ -11,7 +11,7 @@ use rustix::net;
 
 use super::calls::{NonBlocking, known};
 use super::creation::{socket_of, socketpair_of};
-use crate::sys::address::SockAddr;
+use crate::sys::address::AddressRoom;
 
 pub(crate) fn socket(family: i32, kind: i32, protocol: i32) -> Result<OwnedFd, Errno> {
     brought_up(socket_of(family, kind, protocol)?)
@@ -24,10 +24,11 @@ pub(crate) fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(Owned
 
 /// A connection of the queue, and who connected. It inherits O_NONBLOCK from its listener, and is not relied on for it.
 /// Source: accept(2) of macOS.
-pub(crate) fn accept(from: NonBlocking<'_>) -> Result<(OwnedFd, Option<SockAddr>), Errno> {
+pub(crate) fn accept(from: NonBlocking<'_>, peer: &mut AddressRoom) -> Result<OwnedFd, Errno> {
     let _brief = from.briefly(false);
-    let (fd, peer) = net::acceptfrom(from)?;
-    Ok((brought_up(fd)?, known(peer.as_ref())))
+    let (fd, told) = net::acceptfrom(from)?;
+    peer.put(known(told.as_ref()).as_ref());
+    brought_up(fd)
 }
 
 /// Close-on-exec, non-blocking, and without SIGPIPE.
@@ -67,8 +68,9 @@ mod tests {
         let address = getsockname(listener.as_fd()).unwrap();
         let client = socket_of(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
         super::super::calls::connect_by(client.as_fd(), &address).unwrap();
-        let (accepted, peer) = accept(NonBlocking::known(listener.as_fd())).unwrap();
-        assert!(is_brought_up(&accepted) && peer.is_some());
+        let mut peer = AddressRoom::new();
+        let accepted = accept(NonBlocking::known(listener.as_fd()), &mut peer).unwrap();
+        assert!(is_brought_up(&accepted) && !peer.told().is_empty());
         let (one, other) = socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0).unwrap();
         assert!(is_brought_up(&one) && is_brought_up(&other));
     }

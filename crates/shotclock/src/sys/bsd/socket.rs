@@ -3,12 +3,27 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
+use rustix::net;
+
+use crate::sys::address::AddressRoom;
 
 pub(crate) use super::birth::{accept, socket, socketpair};
 pub(crate) use super::bury::bury;
 pub use super::calls::*;
 pub(crate) use super::creation::{socket_of, socketpair_of};
 pub(crate) use super::try_sendfile::sendfile;
+
+/// One receive, and the sender's address, if the system gives one.
+pub(crate) fn recvfrom(
+    fd: BorrowedFd<'_>,
+    into: &mut [u8],
+    flags: i32,
+    from: &mut AddressRoom,
+) -> Result<usize, Errno> {
+    let (_, len, told) = net::recvfrom(fd, into, receive_flags(flags | libc::MSG_DONTWAIT))?;
+    from.put(known(told.as_ref()).as_ref());
+    Ok(len)
+}
 
 /// The number of the socket's family, which its own address begins with, bound or not. Source: getsockname(2); macOS has no
 /// option that tells.

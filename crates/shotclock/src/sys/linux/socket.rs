@@ -1,8 +1,11 @@
 //! Socket calls: those that all Unix systems share, and what Linux tells of a socket.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::io::Errno;
+
+use super::last_errno;
+use crate::sys::address::AddressRoom;
 
 pub(crate) use super::birth::{accept, socket, socketpair};
 pub(crate) use super::bury::bury;
@@ -10,6 +13,36 @@ pub use super::calls::*;
 pub(crate) use super::creation::{socket_of, socketpair_of};
 pub use super::sendfile::sendfile_by;
 pub(crate) use super::try_sendfile::sendfile;
+
+/// One receive, and the sender's address, if the system gives one.
+#[inline]
+pub(crate) fn recvfrom(
+    fd: BorrowedFd<'_>,
+    into: &mut [u8],
+    flags: i32,
+    from: &mut AddressRoom,
+) -> Result<usize, Errno> {
+    recvfrom_with(fd, into, flags | libc::MSG_DONTWAIT, from)
+}
+
+/// recvfrom(2), not by the functions of that name, for the reasons that [`super::birth`]'s accept has.
+#[inline]
+pub(super) fn recvfrom_with(
+    fd: BorrowedFd<'_>,
+    into: &mut [u8],
+    flags: i32,
+    from: &mut AddressRoom,
+) -> Result<usize, Errno> {
+    let (number, room) = (fd.as_raw_fd(), into.len());
+    // SAFETY: `into` is writable for its length; the system writes an address no longer than the place, and says how long it
+    // is: nothing on a stream.
+    unsafe {
+        from.write_by(|place, len| {
+            let received = libc::syscall(libc::SYS_recvfrom, number, into.as_mut_ptr(), room, flags, place, len);
+            usize::try_from(received).map_err(|_| last_errno())
+        })
+    }
+}
 
 /// The family of the socket's addresses.
 pub(crate) fn family(fd: BorrowedFd<'_>) -> Result<i32, Errno> {

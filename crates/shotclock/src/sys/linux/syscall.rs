@@ -12,10 +12,9 @@ use std::ptr;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{self, SocketFlags};
 
-use super::{brief, creation, interface_of_socket, last_errno, message, socket};
-use crate::sys::address::SockAddr;
+use super::{birth, brief, creation, interface_of_socket, last_errno, message, socket};
+use crate::sys::address::{AddressRoom, SockAddr};
 
 pub use super::brief::Brief;
 pub use super::dead::cover;
@@ -38,8 +37,9 @@ pub fn socketpair(family: i32, kind: i32, protocol: i32) -> Result<(OwnedFd, Own
 
 /// accept4(2): a connection that blocks, close-on-exec, and who connected, if the system says.
 pub fn accept(fd: BorrowedFd<'_>) -> Result<(OwnedFd, Option<SockAddr>), Errno> {
-    let (fd, peer) = net::acceptfrom_with(fd, SocketFlags::CLOEXEC)?;
-    Ok((fd, socket::known(peer.as_ref())))
+    let mut peer = AddressRoom::new();
+    let fd = birth::accept_with(fd, libc::SOCK_CLOEXEC, &mut peer)?;
+    Ok((fd, SockAddr::new(peer.told())))
 }
 
 /// How long the system lets a call on a descriptor that blocks wait, by the socket's own option, to send or to receive.
@@ -109,7 +109,9 @@ pub fn close(number: RawFd) -> Result<(), Errno> {
 
 /// recvfrom(2): the length, and whose it is, if the system says.
 pub fn recvfrom(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<(usize, Option<SockAddr>), Errno> {
-    socket::recvfrom_with(fd, into, flags, SockAddr::new)
+    let mut from = AddressRoom::new();
+    let len = socket::recvfrom_with(fd, into, flags, &mut from)?;
+    Ok((len, SockAddr::new(from.told())))
 }
 
 /// sendmsg(2), never with SIGPIPE: `control` is whole control messages, as the system has them.

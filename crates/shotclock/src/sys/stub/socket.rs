@@ -1,7 +1,7 @@
 //! Socket calls: no socket can be made, so that nothing else is ever asked of one.
 
 use super::{AsHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle};
-use crate::sys::address::SockAddr;
+use crate::sys::address::{AddressRoom, SockAddr};
 use crate::sys::unfilled::Unfilled;
 
 /// A handle whose calls do not wait.
@@ -47,7 +47,7 @@ unsupported! {
     fn socketpair_of(i32, i32, i32) -> (OwnedHandle, OwnedHandle);
     fn bind(BorrowedHandle<'_>, &SockAddr) -> ();
     fn listen(BorrowedHandle<'_>, i32) -> ();
-    fn accept(NonBlocking<'_>) -> (OwnedHandle, Option<SockAddr>);
+    fn accept(NonBlocking<'_>, &mut AddressRoom) -> OwnedHandle;
     fn connect(NonBlocking<'_>, &SockAddr) -> ();
     fn disconnect(BorrowedHandle<'_>) -> ();
     fn getsockname(BorrowedHandle<'_>) -> SockAddr;
@@ -56,6 +56,7 @@ unsupported! {
     fn bury(BorrowedHandle<'_>) -> ();
     fn dup(BorrowedHandle<'_>) -> OwnedHandle;
     fn recv(BorrowedHandle<'_>, &mut [u8], i32) -> usize;
+    fn recvfrom(BorrowedHandle<'_>, &mut [u8], i32, &mut AddressRoom) -> usize;
     fn recv_spare(BorrowedHandle<'_>, &mut Vec<u8>, i32) -> usize;
     fn recv_unfilled(BorrowedHandle<'_>, &mut Unfilled<'_>, i32) -> ();
     fn send(BorrowedHandle<'_>, &[u8], i32) -> usize;
@@ -76,15 +77,6 @@ unsupported! {
     fn protocol(BorrowedHandle<'_>) -> i32;
     fn is_acknowledged(BorrowedHandle<'_>) -> bool;
     fn check_is_socket(BorrowedHandle<'_>) -> ();
-}
-
-pub(crate) fn recvfrom<A>(
-    _fd: BorrowedHandle<'_>,
-    _into: &mut [u8],
-    _flags: i32,
-    _read: impl FnOnce(&[u8]) -> Option<A>,
-) -> Result<(usize, Option<A>), Errno> {
-    Err(Errno::NOSYS)
 }
 
 pub(crate) fn recvfrom_unfilled<A>(

@@ -150,29 +150,6 @@ pub(crate) fn recvfrom_unfilled<A>(
     Ok(from.as_ref().and_then(|from| read(SockAddr::bytes_of(from))))
 }
 
-/// One receive, and what `read` makes of the sender's address, if the system gives one: the bytes are copied nowhere.
-#[inline]
-pub(crate) fn recvfrom<A>(
-    fd: BorrowedFd<'_>,
-    into: &mut [u8],
-    flags: i32,
-    read: impl FnOnce(&[u8]) -> Option<A>,
-) -> Result<(usize, Option<A>), Errno> {
-    recvfrom_with(fd, into, flags | libc::MSG_DONTWAIT, read)
-}
-
-/// recvfrom(2).
-#[inline]
-pub(crate) fn recvfrom_with<A>(
-    fd: BorrowedFd<'_>,
-    into: &mut [u8],
-    flags: i32,
-    read: impl FnOnce(&[u8]) -> Option<A>,
-) -> Result<(usize, Option<A>), Errno> {
-    let (_, len, from) = net::recvfrom(fd, into, receive_flags(flags))?;
-    Ok((len, from.as_ref().and_then(|from| read(SockAddr::bytes_of(from)))))
-}
-
 #[inline]
 pub(crate) fn send(fd: BorrowedFd<'_>, from: &[u8], flags: i32) -> Result<usize, Errno> {
     send_with(fd, from, flags | libc::MSG_DONTWAIT)
@@ -299,7 +276,7 @@ pub(crate) fn known(address: Option<&SocketAddrAny>) -> Option<SockAddr> {
 }
 
 #[inline]
-fn receive_flags(flags: i32) -> RecvFlags {
+pub(crate) fn receive_flags(flags: i32) -> RecvFlags {
     RecvFlags::from_bits_retain(flags.cast_unsigned())
 }
 

@@ -15,7 +15,7 @@ use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 use super::birth::{begin, of_call, welcome};
 use super::raw::{self, NOBODYS, counted};
 use super::{AsHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, c};
-use crate::sys::address::SockAddr;
+use crate::sys::address::{AddressRoom, SockAddr};
 use crate::sys::unfilled::{Unfilled, append};
 
 /// The most that one try hands to the system, which takes all it is given where it takes anything: between tries the limit is
@@ -62,13 +62,16 @@ pub(crate) fn listen(fd: BorrowedHandle<'_>, backlog: i32) -> Result<(), Errno> 
 }
 
 /// A connection of the queue, and who connected.
-pub(crate) fn accept(from: NonBlocking<'_>) -> Result<(OwnedHandle, Option<SockAddr>), Errno> {
+pub(crate) fn accept(from: NonBlocking<'_>, peer: &mut AddressRoom) -> Result<OwnedHandle, Errno> {
     let entered = from.0.enter()?;
-    let mut peer = Room::default();
+    let mut told = Room::default();
     // SAFETY: there is room for an address of the length given.
-    let accepted = unsafe { w::accept(entered.socket(), peer.bytes.as_mut_ptr().cast(), &mut peer.len) };
+    let accepted = unsafe { w::accept(entered.socket(), told.bytes.as_mut_ptr().cast(), &mut told.len) };
     match welcome(accepted) {
-        Ok(fd) => Ok((fd, peer.address())),
+        Ok(fd) => {
+            peer.put(told.address().as_ref());
+            Ok(fd)
+        }
         // A connection that died in the queue; the next one may be well. Source: accept in Microsoft's reference.
         Err(Errno::CONNRESET) => Err(Errno::CONNABORTED),
         Err(errno) => Err(errno),
@@ -228,22 +231,23 @@ pub(crate) fn recvfrom_unfilled<A>(
 }
 
 /// One receive, and what `read` makes of the sender's address, if the system gives one.
-pub(crate) fn recvfrom<A>(
+pub(crate) fn recvfrom(
     fd: BorrowedHandle<'_>,
     into: &mut [u8],
     flags: i32,
-    read: impl FnOnce(&[u8]) -> Option<A>,
-) -> Result<(usize, Option<A>), Errno> {
+    from: &mut AddressRoom,
+) -> Result<usize, Errno> {
     let entered = fd.enter()?;
-    let mut from = Room::default();
+    let mut told = Room::default();
     let len = cut(into.len(), i32::MAX as usize);
     // SAFETY: `into` is writable for the length given, and there is room for an address.
     let received = unsafe {
-        let (address, flags) = (from.bytes.as_mut_ptr().cast(), receive_flags(flags));
-        w::recvfrom(entered.socket(), into.as_mut_ptr(), len, flags, address, &mut from.len)
+        let (address, flags) = (told.bytes.as_mut_ptr().cast(), receive_flags(flags));
+        w::recvfrom(entered.socket(), into.as_mut_ptr(), len, flags, address, &mut told.len)
     };
     let received = received_of(counted(received), into.len())?;
-    Ok((received, from.address().and_then(|from| read(from.as_bytes()))))
+    from.put(told.address().as_ref());
+    Ok(received)
 }
 
 /// What other systems give: of a datagram that is longer than the room, what fits; nothing where receiving was shut down.
