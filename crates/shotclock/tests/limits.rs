@@ -444,23 +444,33 @@ fn timeouts_of_stds_types_hold_here_and_ours_there() {
         accepted.push(listener.accept().unwrap());
         TcpStream::from(client)
     };
-    // Of two the shorter; of one that one; of none the default.
-    for (read, write, here) in [
-        (Some(short), Some(long), Some(short)),
-        (Some(long), Some(short), Some(short)),
-        (None, Some(short), Some(short)),
-        (Some(short), None, Some(short)),
-        (None, None, None),
+    // Each for its direction; where there is none, the default.
+    for (read, write) in [
+        (Some(short), Some(long)),
+        (Some(long), Some(short)),
+        (None, Some(short)),
+        (Some(short), None),
+        (Some(short), Some(short)),
+        (None, None),
     ] {
         let theirs = stream();
         theirs.set_read_timeout(read).unwrap();
         theirs.set_write_timeout(write).unwrap();
         let copy = Socket::fromfd(&theirs).unwrap();
         let ours = Socket::from(theirs);
-        assert_eq!((ours.timeout().duration(), copy.timeout().duration()), (here, here));
+        for socket in [&ours, &copy, &ours.dup().unwrap()] {
+            assert_eq!((socket.read_timeout().duration(), socket.write_timeout().duration()), (read, write));
+        }
         let theirs = TcpStream::from(ours);
-        assert_eq!((theirs.read_timeout().unwrap(), theirs.write_timeout().unwrap()), (here, here));
+        assert_eq!((theirs.read_timeout().unwrap(), theirs.write_timeout().unwrap()), (read, write));
     }
+    // Where one direction never waits, the other keeps its time.
+    let ours = Socket::from(stream());
+    ours.set_timeout(long);
+    ours.set_read_timeout(Timeout::ZERO);
+    let theirs = TcpStream::from(ours);
+    assert!(theirs.read_timeout().unwrap().is_some_and(|time| time < short));
+    assert_eq!(theirs.write_timeout().unwrap(), Some(long));
     let theirs = UnixStream::pair().unwrap();
     theirs.0.set_read_timeout(Some(short)).unwrap();
     times_out(short, || Socket::from(theirs.0).recv(1));

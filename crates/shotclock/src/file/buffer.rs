@@ -333,7 +333,7 @@ impl WriteBuffer {
             return Ok(());
         }
         let mut op = SendVectored { fd: view.fd(), first: &self.bytes, second: data, sent: 0 };
-        let result = run("write_all", &mut op, view.limit());
+        let result = run("write_all", &mut op, &view.sending());
         let sent = op.sent;
         let (from_buffer, from_data) = (sent.min(self.len()), sent.saturating_sub(self.len()));
         self.bytes.drain(..from_buffer);
@@ -348,7 +348,7 @@ impl WriteBuffer {
             return Ok(());
         }
         let mut op = SendAll { fd: view.fd(), from: &self.bytes, flags: MessageFlags::NONE, sent: 0 };
-        let result = run("flush", &mut op, view.limit());
+        let result = run("flush", &mut op, &view.sending());
         let sent = op.sent;
         self.bytes.drain(..sent);
         self.failed = result.is_err();

@@ -103,7 +103,7 @@ impl Timed<'_> {
             self.socket.expect_datagrams("send_batch")?;
         }
         let mut op = ops::SendBatch::new(self.fd(), datagrams, self.flags, can_segment);
-        let Err(error) = run("send_batch", &mut op, &self.limit) else { return Ok(()) };
+        let Err(error) = run("send_batch", &mut op, &self.sending()) else { return Ok(()) };
         Err(self.name_datagram(error, &op).moved_datagrams(op.sent, op.bytes))
     }
 

@@ -29,12 +29,13 @@ impl Timed<'_> {
     /// Ends what the descriptor stands for, of which this is the last user, and waits for a lingering connection as
     /// long as the limit allows. `burial`, while it lives, has other closes of the socket wait.
     pub(crate) fn end_descriptor(&self, burial: Option<Visit<'_>>, is_waited_on: bool) -> Result<()> {
-        let is_bounded = self.limit.is_bounded();
+        let limit = self.sending();
+        let is_bounded = limit.is_bounded();
         // As long as there is a copy nobody else lingers: neither the burial nor the last call to leave closes the last
         // descriptor.
         let lingers = (is_bounded || is_waited_on) && socket::lingers(self.fd());
         let copy = if lingers { socket::dup(self.fd()).ok() } else { None };
-        let limit = if lingers { self.limit.begun(Deadline::now()) } else { self.limit };
+        let limit = if lingers { limit.begun(Deadline::now()) } else { limit };
         let buried = self.socket.bury();
         drop(burial);
         self.see_off(is_waited_on);

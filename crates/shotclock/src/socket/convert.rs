@@ -24,14 +24,18 @@ impl AsRawHandle for Socket {
 /// that say so, call by call.
 ///
 /// A timeout that the system keeps for it (`SO_RCVTIMEO`, `SO_SNDTIMEO`, which std's `set_read_timeout` and
-/// `set_write_timeout` set) becomes the socket's, of two the shorter: a call here never waits longer than it would have
+/// `set_write_timeout` set) becomes the socket's, each for its direction: a call here never waits longer than it would have
 /// there. Without any the socket has the default timeout. Whether the descriptor was in non-blocking mode is not taken
 /// over, since whoever shares the open file may have set that; say [`Socket::set_nonblocking`].
 impl From<OwnedHandle> for Socket {
     fn from(fd: OwnedHandle) -> Self {
         let socket = Self::adopt(fd);
-        if let Some(timeout) = timeouts::shorter(socket.borrow()) {
-            socket.set_timeout(timeout);
+        let [receiving, sending] = timeouts::of_both(socket.borrow());
+        if receiving == sending {
+            receiving.into_iter().for_each(|timeout| socket.set_timeout(timeout));
+        } else {
+            receiving.into_iter().for_each(|timeout| socket.set_read_timeout(timeout));
+            sending.into_iter().for_each(|timeout| socket.set_write_timeout(timeout));
         }
         match socket.kind() {
             Ok(kind) => socket.of_kind(kind),

@@ -1,6 +1,7 @@
 //! [`Socket`]: making one, binding, listening, closing, and what it says of itself.
 
 mod batch;
+mod beside;
 mod calls;
 mod closing;
 mod convert;
@@ -14,6 +15,7 @@ mod shared;
 #[cfg(any(unix, all(windows, not(shotclock_stub))))]
 mod std_types;
 mod stream;
+mod timeouts;
 mod unfilled;
 mod view;
 
@@ -22,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use once_cell::race::OnceBox;
 
+use beside::Beside;
 pub use closing::Farewell;
 pub use incoming::Incoming;
 pub use shared::SharedSocket;
@@ -117,8 +120,8 @@ pub struct Socket {
     fd: OwnedHandle,
     gate: Gate,
     timeout: AtomicU64,
-    /// Made when a policy is first set, and kept until the socket's end. Whether there is a policy now, the gate says.
-    policy_state: OnceBox<PolicyState>,
+    /// What few sockets have. Made when it is first needed, and kept until the socket's end.
+    beside: OnceBox<Beside>,
 }
 
 impl Socket {
@@ -197,7 +200,7 @@ impl Socket {
 
     #[inline(always)]
     fn with_gate(fd: OwnedHandle, gate: Gate) -> Self {
-        Self { fd, gate, timeout: AtomicU64::new(default_timeout().nanos()), policy_state: OnceBox::new() }
+        Self { fd, gate, timeout: AtomicU64::new(default_timeout().nanos()), beside: OnceBox::new() }
     }
 
     /// Gives the socket an address of its own. A name is looked up under the socket's limit. Source: bind(2).
@@ -388,6 +391,9 @@ impl Socket {
         // Both have one open file description now: either may change O_NONBLOCK under the other.
         self.gate.set_shared();
         copy.set_timeout(self.timeout());
+        if self.has_write_timeout() {
+            copy.set_write_timeout(self.write_timeout());
+        }
         if self.gate.is_stream() {
             copy.gate.set_stream();
         }
@@ -445,7 +451,7 @@ impl Socket {
     /// ```
     pub fn set_policy(&self, policy: impl Into<Option<ServerPolicy>>) {
         let policy = policy.into();
-        match (&policy, self.policy_state.get()) {
+        match (&policy, self.beside.get().and_then(Beside::policy)) {
             (Some(policy), Some(state)) => state.set_policy(policy),
             (Some(policy), None) => self.put_under(PolicyState::new(policy, Deadline::now())),
             (None, Some(state)) => {
@@ -489,7 +495,8 @@ impl Socket {
         self.checked("set_inheritable", |fd| socket::set_inheritable(fd, inheritable))
     }
 
-    /// The socket's timeout. Source: Python's `socket.gettimeout`.
+    /// The socket's timeout; where [`set_write_timeout`](Self::set_write_timeout) has set another one for sending, that of
+    /// receiving. Source: Python's `socket.gettimeout`.
     ///
     /// ```
     /// use shotclock::{Family, Kind, Socket, Timeout};
@@ -503,7 +510,8 @@ impl Socket {
         Timeout::from_nanos(self.timeout.load(Ordering::Relaxed))
     }
 
-    /// Sets how long each call may wait: a `Duration`, `None` for ever, zero for one try. Calls under way keep theirs.
+    /// Sets how long each call may wait, in either direction: a `Duration`, `None` for ever, zero for one try. Calls under way
+    /// keep theirs. [`set_read_timeout`](Self::set_read_timeout) and [`set_write_timeout`](Self::set_write_timeout) set one.
     /// Nothing is asked of the system. Source: Python's `socket.settimeout`.
     ///
     /// ```
@@ -517,9 +525,11 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     #[doc(alias = "settimeout")]
-    #[doc(alias = "set_read_timeout")]
     pub fn set_timeout(&self, timeout: impl Into<Timeout>) {
         self.timeout.store(timeout.into().nanos(), Ordering::Relaxed);
+        if let Some(beside) = self.beside.get() {
+            beside.set_write_timeout(None);
+        }
     }
 
     /// Makes calls never wait from now on (a timeout of zero), or wait for ever (none).
@@ -730,7 +740,7 @@ impl Socket {
     /// What is known of the socket under its policy, if it has one now.
     #[inline]
     fn policy_state(&self) -> Option<&PolicyState> {
-        if self.gate.has_policy() { self.policy_state.get() } else { None }
+        if self.gate.has_policy() { self.beside.get().and_then(Beside::policy) } else { None }
     }
 
     /// The socket of an accepted descriptor, and who connected.
@@ -754,7 +764,7 @@ impl Socket {
     /// Puts a socket under its first policy.
     #[cold]
     fn put_under(&self, state: PolicyState) {
-        self.policy_state.get_or_init(|| Box::new(state));
+        self.beside.get_or_init(Box::default).put_under(state);
         self.gate.set_policy(true);
     }
 
@@ -763,7 +773,7 @@ impl Socket {
     pub(crate) fn view(&self) -> Timed<'_> {
         let limit =
             Limit { timeout: self.timeout(), policy: self.policy_state(), gate: Some(&self.gate), ..Limit::NONE };
-        Timed { socket: self, limit, flags: MessageFlags::NONE }
+        Timed { socket: self, limit, is_own_timeout: true, flags: MessageFlags::NONE }
     }
 
     /// The descriptor for accept, connect and sendfile, which have no flag against waiting.

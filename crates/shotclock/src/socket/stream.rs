@@ -228,7 +228,7 @@ impl Timed<'_> {
             return self.send(&joined).map_err(|error| error.during("sendmsg"));
         }
         let mut op = ops::SendMany { fd: self.fd(), data: &data, most: MOST_BUFFERS, flags: self.flags };
-        crate::wait::run("sendmsg", &mut op, self.limit()).map_err(|error| self.name_peer(error))
+        crate::wait::run("sendmsg", &mut op, &self.sending()).map_err(|error| self.name_peer(error))
     }
 
     /// What `read_vectored` does with more buffers than the system fills in one call, `room` bytes in all.

@@ -14,7 +14,7 @@ use crate::sys::address::AddressRoom;
 use crate::sys::message::ControlBuffer;
 use crate::sys::{AsHandle, BorrowedHandle, Errno, socket};
 use crate::target::Target;
-use crate::wait::{Canceller, FirstCall, Limit, OneCall, Operation, call_first, run, run_on};
+use crate::wait::{Canceller, FirstCall, Limit, Moves, OneCall, Operation, call_first, run, run_on};
 
 /// A socket seen under more limits than its own timeout, or with message flags: `socket.until(deadline)`,
 /// `socket.within(duration)`, `socket.cancelled_by(&canceller)`, `socket.with_flags(flags)`, in any combination.
@@ -36,6 +36,8 @@ use crate::wait::{Canceller, FirstCall, Limit, OneCall, Operation, call_first, r
 pub struct Timed<'s> {
     pub(super) socket: &'s Socket,
     pub(super) limit: Limit<'s>,
+    /// Whether the limit's timeout is the socket's, which may have another one for sending.
+    pub(super) is_own_timeout: bool,
     pub(super) flags: MessageFlags,
 }
 
@@ -129,6 +131,7 @@ impl<'s> Timed<'s> {
         self.flags |= flags;
         if flags.contains(MessageFlags::DONTWAIT) {
             self.limit.timeout = Timeout::ZERO;
+            self.is_own_timeout = false;
         }
         self
     }
@@ -397,7 +400,7 @@ impl<'s> Timed<'s> {
         let target = target.into();
         if let Target::Address(to) = &target {
             return self
-                .sendto_address(data, to, &self.limit)
+                .sendto_address(data, to, &self.sending())
                 .map_err(|error| self.explain_address(error, &target, to));
         }
         let (to, limit) = self.resolve("sendto", &target)?;
@@ -513,7 +516,9 @@ impl<'s> Timed<'s> {
     pub fn connect<'t>(&self, target: impl Into<Target<'t>>) -> Result<()> {
         let target = target.into();
         if let Target::Address(to) = &target {
-            return self.connect_to_address(to, &self.limit).map_err(|error| self.explain_address(error, &target, to));
+            return self
+                .connect_to_address(to, &self.sending())
+                .map_err(|error| self.explain_address(error, &target, to));
         }
         let (to, limit) = self.resolve("connect", &target)?;
         self.connect_to_address(&to, &limit).map_err(|error| self.explain_address(error, &target, &to))
@@ -591,7 +596,8 @@ impl<'s> Timed<'s> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn wait_ready(&self, wanted: Ready) -> Result<Ready> {
-        let ready = self.run("wait_ready", &mut ops::WaitReady { fd: self.fd(), wanted });
+        let limit = if wanted == Ready::WRITABLE { self.sending() } else { self.limit };
+        let ready = run("wait_ready", &mut ops::WaitReady { fd: self.fd(), wanted }, &limit);
         ready.map_err(|error| self.name_peer(error))
     }
 
@@ -614,13 +620,15 @@ impl<'s> Timed<'s> {
 
     /// The socket under this limit in place of its own, beside its closing.
     pub(crate) fn under(socket: &'s Socket, limit: Limit<'s>) -> Self {
-        Self { socket, limit: Limit { gate: Some(socket.gate()), ..limit }, flags: MessageFlags::NONE }
+        let limit = Limit { gate: Some(socket.gate()), ..limit };
+        Self { socket, limit, is_own_timeout: false, flags: MessageFlags::NONE }
     }
 
     /// This view as one call that begins now: its timeout runs once for all that follows.
     #[must_use]
     pub(crate) fn begun(mut self) -> Self {
         self.limit = self.limit.begun(Deadline::now());
+        self.is_own_timeout = false;
         self
     }
 
@@ -658,6 +666,9 @@ impl<'s> Timed<'s> {
 
     #[inline]
     fn run<O: Operation>(&self, name: &'static str, op: &mut O) -> Result<O::Output> {
+        if op.moves() == Moves::Out && self.sends_otherwise() {
+            return run(name, op, &self.sending());
+        }
         run(name, op, &self.limit)
     }
 
@@ -674,15 +685,16 @@ impl<'s> Timed<'s> {
     #[cold]
     #[inline(never)]
     pub(super) fn run_on<O: OneCall>(self, name: &'static str, mut op: O, first: FirstCall) -> Result<O::Output> {
-        run_on(name, &mut op, &self.limit, first).map_err(|error| self.name_peer(error))
+        let limit = if op.moves() == Moves::Out { self.sending() } else { self.limit };
+        run_on(name, &mut op, &limit, first).map_err(|error| self.name_peer(error))
     }
 
     /// The target's address, and the limit that is left: a lookup and what follows share one budget.
     pub(super) fn resolve(&self, operation: &'static str, target: &Target<'_>) -> Result<(Address, Limit<'s>)> {
         if let Target::Address(address) = target {
-            return Ok((*address, self.limit));
+            return Ok((*address, self.sending()));
         }
-        let limit = self.limit.begun(Deadline::now());
+        let limit = self.sending().begun(Deadline::now());
         let (family, kind) = (self.socket.family()?, self.socket.kind()?);
         Ok((target.resolve(operation, family, kind, limit)?, limit))
     }

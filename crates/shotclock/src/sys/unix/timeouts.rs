@@ -15,15 +15,14 @@ pub(super) enum Timeout {
     Send,
 }
 
-/// The shorter of the receiving and the sending timeout, if there is one.
-pub(crate) fn shorter(fd: BorrowedFd<'_>) -> Option<Duration> {
-    let both = [Timeout::Receive, Timeout::Send].map(|which| which.of(fd).ok().flatten());
-    both.into_iter().flatten().min()
+/// The receiving and the sending timeout, where there is one.
+pub(crate) fn of_both(fd: BorrowedFd<'_>) -> [Option<Duration>; 2] {
+    [Timeout::Receive, Timeout::Send].map(|which| which.of(fd).ok().flatten())
 }
 
-/// Sets both, or takes them away. What is no socket has none.
-pub(crate) fn set_both(fd: BorrowedFd<'_>, timeout: Option<Duration>) {
-    for which in [Timeout::Receive, Timeout::Send] {
+/// Sets the receiving and the sending one, or takes them away. What is no socket has none.
+pub(crate) fn set_both(fd: BorrowedFd<'_>, timeouts: [Option<Duration>; 2]) {
+    for (which, timeout) in [Timeout::Receive, Timeout::Send].into_iter().zip(timeouts) {
         let _what_is_no_socket_has_none = which.set(fd, timeout);
     }
 }

@@ -8,22 +8,22 @@ use windows_sys::Win32::Networking::WinSock as w;
 use super::BorrowedHandle;
 use super::calls::{getsockopt, setsockopt};
 
-/// The shorter of the receiving and the sending timeout, if there is one.
-pub(crate) fn shorter(fd: BorrowedHandle<'_>) -> Option<Duration> {
-    let both = [w::SO_RCVTIMEO, w::SO_SNDTIMEO].map(|which| {
+/// The receiving and the sending timeout, where there is one.
+pub(crate) fn of_both(fd: BorrowedHandle<'_>) -> [Option<Duration>; 2] {
+    [w::SO_RCVTIMEO, w::SO_SNDTIMEO].map(|which| {
         let mut millis = [0; 4];
         getsockopt(fd, w::SOL_SOCKET, which, &mut millis).ok()?;
-        Some(u32::from_ne_bytes(millis)).filter(|millis| *millis != 0)
-    });
-    both.into_iter().flatten().min().map(|millis| Duration::from_millis(u64::from(millis)))
+        let millis = Some(u32::from_ne_bytes(millis)).filter(|millis| *millis != 0);
+        millis.map(|millis| Duration::from_millis(u64::from(millis)))
+    })
 }
 
-/// Sets both, or takes them away. What is no socket has none.
-pub(crate) fn set_both(fd: BorrowedHandle<'_>, timeout: Option<Duration>) {
-    // In whole milliseconds, and never shorter than asked for.
-    let millis =
-        timeout.map_or(0, |time| u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1));
-    for which in [w::SO_RCVTIMEO, w::SO_SNDTIMEO] {
+/// Sets the receiving and the sending one, or takes them away. What is no socket has none.
+pub(crate) fn set_both(fd: BorrowedHandle<'_>, timeouts: [Option<Duration>; 2]) {
+    for (which, timeout) in [w::SO_RCVTIMEO, w::SO_SNDTIMEO].into_iter().zip(timeouts) {
+        // In whole milliseconds, and never shorter than asked for.
+        let whole = |time: Duration| u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1);
+        let millis = timeout.map_or(0, whole);
         let _what_is_no_socket_has_none = setsockopt(fd, w::SOL_SOCKET, which, &millis.to_ne_bytes());
     }
 }
