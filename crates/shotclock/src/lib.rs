@@ -99,7 +99,7 @@ pub use constant::{AddressInfoFlags, Family, Kind, MessageFlags, NameInfoFlags, 
 pub use deadline::{Deadline, Timeout};
 pub use dial::{Connector, ServerBuilder, create_connection, create_server, has_dualstack_ipv6};
 pub use error::{Error, LimitKind, LookupCode, Result};
-pub use file::{LINE_LIMIT, SocketFile, SocketHandle, SocketReader, SocketWriter};
+pub use file::{LINE_LIMIT, MESSAGE_LIMIT, SocketFile, SocketHandle, SocketReader, SocketWriter};
 pub use interface::{Interface, if_indextoname, if_nameindex, if_nametoindex};
 pub use names::{
     AddressInfo, AddressInfoHints, HostEntry, LOOKUP_WORKERS, LOOKUP_WORKERS_AT_MOST, Lookup, Service, getaddrinfo,

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Read, Write};
 use crate::constant::MessageFlags;
 use crate::error::{Error, Reason, Result};
 use crate::ops::{SendAll, SendVectored};
-use crate::socket::Timed;
+use crate::socket::{Begun, Timed};
 use crate::sys::{BorrowedHandle, Readiness, socket};
 use crate::wait::{Interest, Moves, Operation, Pause, run};
 
@@ -18,12 +18,21 @@ const SIZE: usize = 8 << 10;
 /// A reading buffer that has grown beyond this is given back once it is empty.
 const KEPT: usize = 2 * LINE_LIMIT;
 
+/// How long a message that is taken whole may be, in bytes, and what `fill_more` gathers, unless `set_message_limit` says
+/// otherwise: 16 MiB.
+pub const MESSAGE_LIMIT: usize = 16 << 20;
+
 /// Bytes that were received and not yet taken: `bytes[start..end]`.
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// Where the message begins that is being taken, if one is: what comes after is kept, taken or not.
+    held: Option<usize>,
+    /// The limit of that message.
+    begun: Option<Begun>,
+    pub(super) message_limit: usize,
     /// How much the last `skip_until` had skipped when it failed, if nothing was read since.
     skipped: usize,
     pub(super) line_limit: usize,
@@ -31,7 +40,9 @@ pub(super) struct ReadBuffer {
 
 impl Default for ReadBuffer {
     fn default() -> Self {
-        Self { bytes: Vec::new(), start: 0, end: 0, skipped: 0, line_limit: LINE_LIMIT }
+        let (held, begun) = (None, None);
+        let (message_limit, line_limit) = (MESSAGE_LIMIT, LINE_LIMIT);
+        Self { bytes: Vec::new(), start: 0, end: 0, held, begun, message_limit, skipped: 0, line_limit }
     }
 }
 
@@ -40,7 +51,7 @@ impl ReadBuffer {
         self.end - self.start
     }
 
-    fn waiting(&self) -> &[u8] {
+    pub(super) fn waiting(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
@@ -53,7 +64,12 @@ impl ReadBuffer {
     pub(super) fn consume(&mut self, len: usize) {
         self.skipped = 0;
         self.start = (self.start + len).min(self.end);
-        if self.start == self.end {
+        self.tidy();
+    }
+
+    /// Goes back to the beginning of the buffer once nothing is left in it.
+    fn tidy(&mut self) {
+        if self.start == self.end && self.held.is_none() {
             (self.start, self.end) = (0, 0);
             if self.bytes.len() > KEPT {
                 self.bytes = Vec::new();
@@ -61,19 +77,77 @@ impl ReadBuffer {
         }
     }
 
+    /// Begins a message, which is to be taken whole or not at all, or a part of one; gives where it begins.
+    pub(super) fn begin_message(&mut self, view: &Timed<'_>) -> Mark {
+        match self.held {
+            Some(held) => Mark::Part(self.start - held),
+            None => {
+                (self.held, self.begun) = (Some(self.start), Some(view.begin()));
+                Mark::Whole
+            }
+        }
+    }
+
+    /// Ends a message, or a part of one: what was taken of it is taken for good, or not at all.
+    pub(super) fn end_message(&mut self, mark: &Mark, is_taken: bool) {
+        let Some(held) = self.held else { return };
+        if !is_taken {
+            self.skipped = 0;
+            self.start = held + if let Mark::Part(offset) = mark { *offset } else { 0 };
+        }
+        if matches!(mark, Mark::Whole) {
+            (self.held, self.begun) = (None, None);
+            self.tidy();
+        }
+    }
+
+    /// The view to receive through: all that a message takes has one limit.
+    pub(super) fn limited<'s>(&self, view: Timed<'s>) -> Timed<'s> {
+        match &self.begun {
+            Some(begun) => view.under_begun(begun),
+            None => view,
+        }
+    }
+
+    /// Receives once, behind what waits, and says how many bytes came.
+    pub(super) fn fill_more(&mut self, view: Timed<'_>) -> Result<usize> {
+        let kept = self.end - self.held.unwrap_or(self.start);
+        self.expect_message_of(kept + 1, "fill_more")?;
+        self.make_room(SIZE.min(self.message_limit - kept));
+        let received = self.limited(view).recv_into(&mut self.bytes[self.end..]);
+        let received = received.map_err(|error| error.during("fill_more"))?;
+        self.end += received;
+        Ok(received)
+    }
+
+    /// Refuses a message that comes to be longer than it may.
+    fn expect_message_of(&self, len: usize, operation: &'static str) -> Result<()> {
+        if len <= self.message_limit {
+            return Ok(());
+        }
+        let text = format!("a message is longer than the limit of {} bytes", self.message_limit);
+        Err(Error::new(operation, Reason::TooLong(text)))
+    }
+
+    /// Refuses to receive more of a message that is as long as it may be; a receive may bring as much again.
+    fn check_message(&self, operation: &'static str) -> Result<()> {
+        self.held.map_or(Ok(()), |held| self.expect_message_of(self.end - held + 1, operation))
+    }
+
     /// What waits; receives once if nothing does. Empty at the end of the data.
     pub(super) fn fill(&mut self, view: Timed<'_>) -> Result<&[u8]> {
         if self.len() == 0 {
+            self.check_message("read")?;
             self.make_room(SIZE);
-            let result = view.recv_into(&mut self.bytes);
-            self.end = result.map_err(|error| error.during("read"))?;
+            let result = self.limited(view).recv_into(&mut self.bytes[self.end..]);
+            self.end += result.map_err(|error| error.during("read"))?;
         }
         Ok(self.waiting())
     }
 
     /// One read: what waits, or what one receive gives.
     pub(super) fn read(&mut self, into: &mut [u8], view: Timed<'_>) -> Result<usize> {
-        if self.len() == 0 && into.len() >= SIZE {
+        if self.len() == 0 && into.len() >= SIZE && self.held.is_none() {
             self.skipped = 0;
             return view.recv_into(into).map_err(|error| error.during("read"));
         }
@@ -111,6 +185,7 @@ impl ReadBuffer {
         limit: usize,
         view: Timed<'_>,
     ) -> Result<usize> {
+        let view = self.limited(view);
         let mut op = FillUntil { fd: view.fd(), scanned: 0, delimiter, limit, buffer: self };
         if let Some(found) = op.scan() {
             return found;
@@ -124,9 +199,10 @@ impl ReadBuffer {
     /// Throws away what comes before and with `delimiter`, and says how much that was; the buffer does not grow. After a
     /// failure the next call goes on, and counts from the beginning.
     pub(super) fn skip_until(&mut self, delimiter: u8, view: Timed<'_>) -> Result<usize> {
+        let view = self.limited(view);
         let before = self.skipped;
         let mut op = SkipUntil { fd: view.fd(), skipped: before, delimiter, buffer: self };
-        let done = if op.skip() { Ok(()) } else { run("skip_until", &mut op, view.limit()) };
+        let done = if op.skip() { Ok(()) } else { run("skip_until", &mut op, view.limit()).and_then(|done| done) };
         let skipped = op.skipped;
         self.skipped = if done.is_ok() { 0 } else { skipped };
         done.map(|()| skipped).map_err(|error| view.name_peer(error.moved((skipped - before) as u64)))
@@ -140,8 +216,12 @@ impl ReadBuffer {
             self.consume(waiting);
             return Ok(());
         }
-        let Err(error) = view.recv_exact(&mut into[waiting..]) else {
+        if let Some(held) = self.held {
+            self.expect_message_of(self.end - held + into.len() - waiting, "read_exact")?;
+        }
+        let Err(error) = self.limited(view).recv_exact(&mut into[waiting..]) else {
             self.consume(waiting);
+            self.keep(&into[waiting..]);
             return Ok(());
         };
         let came = usize::try_from(error.bytes_moved()).unwrap_or(0);
@@ -153,11 +233,22 @@ impl ReadBuffer {
     }
 
     /// Takes everything up to the end of the data; if that fails, what had come is in `into`.
-    pub(super) fn read_to_end(&mut self, into: &mut Vec<u8>, mut view: Timed<'_>) -> io::Result<usize> {
+    pub(super) fn read_to_end(&mut self, into: &mut Vec<u8>, view: Timed<'_>) -> io::Result<usize> {
         let waiting = self.len();
         into.extend_from_slice(self.waiting());
         self.consume(waiting);
-        Ok(waiting + view.read_to_end(into)?)
+        let before = into.len();
+        let received = self.limited(view).read_to_end(into);
+        self.keep(&into[before..]);
+        Ok(waiting + received?)
+    }
+
+    /// Keeps what was received past the buffer and is taken, if it is of a message that may not be taken after all.
+    fn keep(&mut self, taken: &[u8]) {
+        if self.held.is_some() {
+            self.append(taken);
+            self.consume(taken.len());
+        }
     }
 
     /// Puts bytes behind what waits.
@@ -172,14 +263,24 @@ impl ReadBuffer {
         if self.bytes.len() - self.end >= room {
             return;
         }
-        self.bytes.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.len());
+        let kept = self.held.unwrap_or(self.start);
+        if kept > 0 {
+            self.bytes.copy_within(kept..self.end, 0);
+            (self.start, self.end) = (self.start - kept, self.end - kept);
+            self.held = self.held.map(|_| 0);
+        }
         if self.bytes.len() - self.end < room {
             // At least doubled, so that a long line is copied a few times and not each time something comes.
             let size = (self.end + room).max(self.bytes.len() * 2).max(SIZE);
             self.bytes.resize(size, 0);
         }
     }
+}
+
+/// Where a message begins: it is the whole one, or a part of one so far behind its beginning.
+pub(super) enum Mark {
+    Whole,
+    Part(usize),
 }
 
 /// Receives into the buffer until a delimiter is in it, or without one until the end of the data.
@@ -214,6 +315,9 @@ impl Operation for FillUntil<'_> {
     const COMPOSITE: bool = true;
 
     fn attempt(&mut self, _: Readiness) -> Result<Self::Output, Pause> {
+        if let Err(too_long) = self.buffer.check_message("read") {
+            return Ok(Err(too_long));
+        }
         self.buffer.make_room(1);
         let room = self.buffer.end;
         match socket::recv(self.fd, &mut self.buffer.bytes[room..], 0)? {
@@ -253,17 +357,20 @@ impl SkipUntil<'_> {
 }
 
 impl Operation for SkipUntil<'_> {
-    type Output = ();
+    type Output = Result<()>;
     const COMPOSITE: bool = true;
 
-    fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
+    fn attempt(&mut self, _: Readiness) -> Result<Result<()>, Pause> {
+        if let Err(too_long) = self.buffer.check_message("skip_until") {
+            return Ok(Err(too_long));
+        }
         self.buffer.make_room(SIZE);
         let room = self.buffer.end;
         match socket::recv(self.fd, &mut self.buffer.bytes[room..], 0)? {
-            0 => return Ok(()),
+            0 => return Ok(Ok(())),
             received => self.buffer.end += received,
         }
-        if self.skip() { Ok(()) } else { Err(Pause::Progress) }
+        if self.skip() { Ok(Ok(())) } else { Err(Pause::Progress) }
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {

@@ -3,11 +3,12 @@
 mod buffer;
 mod handle;
 mod makefile;
+mod whole;
 
 use std::fmt;
 use std::io::{self, BufRead, IoSlice, Read, Write};
 
-pub use buffer::LINE_LIMIT;
+pub use buffer::{LINE_LIMIT, MESSAGE_LIMIT};
 pub use handle::SocketHandle;
 
 use buffer::{ReadBuffer, WriteBuffer};

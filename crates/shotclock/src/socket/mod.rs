@@ -29,6 +29,7 @@ pub use closing::Farewell;
 pub use incoming::Incoming;
 pub use shared::SharedSocket;
 pub(crate) use stream::{formatted, no_text};
+pub(crate) use view::Begun;
 pub use view::Timed;
 
 use crate::addr::Address;

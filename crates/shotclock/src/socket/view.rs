@@ -8,7 +8,7 @@ use crate::addr::Address;
 use crate::ancillary::{Ancillary, ControlMessage, Message, MessageInto, ReceivedFds};
 use crate::constant::{Family, MessageFlags};
 use crate::deadline::{Deadline, Timeout};
-use crate::error::{Error, Reason, Result};
+use crate::error::{Error, LimitKind, Reason, Result};
 use crate::ops::{self, Ready};
 use crate::sys::address::AddressRoom;
 use crate::sys::message::ControlBuffer;
@@ -39,6 +39,14 @@ pub struct Timed<'s> {
     /// Whether the limit's timeout is the socket's, which may have another one for sending.
     pub(super) is_own_timeout: bool,
     pub(super) flags: MessageFlags,
+}
+
+/// The limit of a call of several receives, apart from its view.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    deadline: Deadline,
+    deadline_kind: LimitKind,
+    since: Deadline,
 }
 
 impl<'s> Timed<'s> {
@@ -622,6 +630,23 @@ impl<'s> Timed<'s> {
     pub(crate) fn under(socket: &'s Socket, limit: Limit<'s>) -> Self {
         let limit = Limit { gate: Some(socket.gate()), ..limit };
         Self { socket, limit, is_own_timeout: false, flags: MessageFlags::NONE }
+    }
+
+    /// What bounds a call of several receives that begins now.
+    pub(crate) fn begin(&self) -> Begun {
+        let Limit { deadline, deadline_kind, since, .. } = self.limit.begun(Deadline::now());
+        Begun { deadline, deadline_kind, since }
+    }
+
+    /// This view, for one of the receives of a call that has begun.
+    pub(crate) fn under_begun(mut self, begun: &Begun) -> Self {
+        if self.limit.timeout != Timeout::ZERO {
+            self.limit.timeout = Timeout::NEVER;
+        }
+        self.is_own_timeout = false;
+        (self.limit.deadline, self.limit.deadline_kind) = (begun.deadline, begun.deadline_kind);
+        self.limit.since = begun.since;
+        self
     }
 
     /// This view as one call that begins now: its timeout runs once for all that follows.
