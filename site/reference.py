@@ -6,7 +6,7 @@ import re
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGES = ROOT / "python"
-MODULES = ["shotclock", "shotclock.faults", "timeoutsocket"]
+MODULES = ["shotclock", "shotclock.control", "shotclock.faults", "timeoutsocket"]
 
 
 def write(into):

@@ -13,6 +13,7 @@ replaced and what is not reached.
 ``socket.create_connection`` keeps its timeout for the lookup and all addresses together, and tries the next while one is
 silent. ``with shotclock.deadline(5):`` limits everything that waits in a block, through any library, and ``with
 canceller:`` lets another thread end it.
+``shotclock.ancillary`` decodes what ``recvmsg`` gives beside the bytes.
 ``shotclock.faults`` has peers that misbehave, to test clients against.
 
 ``shotclock.Policy(first_byte=5, idle=10, total=60).protect(listener)`` keeps a server's clients from taking for ever.
@@ -29,6 +30,7 @@ from . import _fork as _fork
 # What type checkers take to be true, without the import of `typing`, which would cost more than this package.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from . import control as control
     from . import faults as faults
     from ._native import __version__ as __version__
     from . import socket as socket
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from ._bounds.scope import Scope, deadline, deadline_at, expired_scope, move_on_after, remaining
     from ._program.status import Status, status
     from ._bounds.timeout_details import TimeoutDetails, timeout_details
+    from .control import ancillary
     from ._waits.now import Wait, waits
     from ._waits.serve import serve_waits
 
@@ -59,6 +62,7 @@ __all__ = [
     "Status",
     "TimeoutDetails",
     "Wait",
+    "ancillary",
     "deadline",
     "deadline_at",
     "expired_scope",
@@ -93,6 +97,8 @@ _HOMES = {
     "TimeoutDetails": "_bounds.timeout_details",
     "Wait": "_waits.now",
     "__version__": "_native",
+    "ancillary": "control",
+    "control": "control",
     "deadline": "_bounds.scope",
     "deadline_at": "_bounds.scope",
     "expired_scope": "_bounds.scope",

@@ -9,6 +9,9 @@ from typing_extensions import disjoint_base
 __version__: str
 """The release, as in the package's metadata."""
 
+def control_message(level: int, type: int, data: Any, /) -> tuple[Any, ...] | None:
+    """The name of the class of a control message, and its fields in order; None for one that has no class."""
+
 def prepare(stock: ModuleType, /) -> None:
     """Take documentation, exceptions and the socket type from the interpreter's own _socket.
 

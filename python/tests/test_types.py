@@ -85,3 +85,34 @@ def test_programs_of_pages_are_strict(page, tmp_path):
     files = [f"program_{number}.py" for number in range(len(programs))]
     done = run("mypy", "--strict", "--cache-dir", tmp_path / "cache", *files, cwd=tmp_path)
     assert files and done.returncode == 0, done.stdout
+
+
+def test_control_messages_are_typed(tmp_path):
+    (tmp_path / "program.py").write_text(
+        """
+import shotclock
+from shotclock import control
+
+for message in shotclock.ancillary([(0, 1, b"2")]):
+    match message:
+        case control.PacketInfo(local=address):
+            reveal_type(address)
+            reveal_type(message.cmsg())
+        case control.Tos() | control.TrafficClass():
+            reveal_type(message.ecn)
+        case control.QueuedError():
+            reveal_type(message.zerocopy)
+        case control.Unknown() | control.Cut():
+            reveal_type(message.data)
+"""
+    )
+    done = run("mypy", "--strict", "--cache-dir", tmp_path / "cache", "program.py", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert [line.split('"')[1] for line in lines if "Revealed" in line] == [
+        "str",
+        "tuple[int, int, bytes]",
+        "int",
+        "tuple[int, int, bool] | None",
+        "bytes",
+    ], done.stdout
+    assert done.returncode == 0, done.stdout

@@ -16,6 +16,7 @@ const FETCH_LIMIT: u32 = 1200;
 /// TLS, start and end. What is left out waits by our own loop, or browses; it is run on this machine's Python.
 const TESTS: [&str; 31] = [
     "accepted",
+    "ancillary",
     "cancel",
     "chain",
     "close",

@@ -6,6 +6,7 @@ use crate::sys::RawHandle;
 
 use crate::deadline::{Deadline, Timeout};
 
+pub use crate::ancillary::control_message;
 pub use crate::dial::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race, Unfit, interleaved};
 pub use crate::error::all_workers_busy;
 pub use crate::names::{Answer, Request, Unanswered, answer};

@@ -15,7 +15,7 @@ use crate::ffi::own_object::{fast, method};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::files::{reader, recv_exact, text, text_writer, writer};
-use crate::functions::race;
+use crate::functions::{control, race};
 use crate::hooks::{caller, event_loop, install};
 use crate::methods::{readable, sendfile};
 use crate::mount::table::Definitions;
@@ -223,6 +223,12 @@ fn of_files() -> Vec<PyMethodDef> {
 /// Those of sockets.
 fn of_sockets() -> Vec<PyMethodDef> {
     vec![
+        method(
+            c"control_message",
+            control::decoded,
+            METH_VARARGS,
+            c"control_message(level, type, data, /)\n--\n\nThe class's name and the fields of a control message, or None.",
+        ),
         method(
             c"prepare",
             prepare,

@@ -412,3 +412,49 @@ impl<'a> From<&'a Ancillary<'_>> for Ancillary<'a> {
         Self { control: Cow::Borrowed(&other.control), refused, way: other.way, borrowed: PhantomData }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ancillary::control_message;
+    use crate::sys::message::parse_control;
+
+    /// One of each kind that can be sent and carries no descriptors.
+    fn sendable() -> impl Strategy<Value = ControlMessage> {
+        use ControlMessage as M;
+        prop_oneof![
+            (0_i32.., any::<u32>(), any::<u32>()).prop_map(|(pid, uid, gid)| M::Credentials(Credentials {
+                pid,
+                uid,
+                gid
+            })),
+            any::<(u32, u32, u32)>().prop_map(|(interface, local, destination)| {
+                M::PacketInfo(PacketInfo { interface, local: local.into(), destination: destination.into() })
+            }),
+            any::<(u32, u128)>()
+                .prop_map(|(interface, address)| M::PacketInfo6(PacketInfo6 { interface, address: address.into() })),
+            (1_u8..).prop_map(M::Ttl),
+            any::<u8>().prop_map(M::HopLimit),
+            any::<u8>().prop_map(|class| M::Tos(TrafficClass(class))),
+            any::<u8>().prop_map(|class| M::TrafficClass(TrafficClass(class))),
+            (1_u16..).prop_map(M::GsoSize),
+            any::<u64>().prop_map(|nanos| M::TxTime(Duration::from_nanos(nanos))),
+            any::<Vec<u8>>().prop_map(|data| M::Other { level: 7, kind: 7, data }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_is_what_is_received(messages in proptest::collection::vec(sendable(), 0..5)) {
+            let ancillary = Ancillary::from(&messages);
+            let bytes = ancillary.control("sendmsg").unwrap().as_bytes();
+            let read = parse_control(bytes).into_iter().map(|one| control_message(one.level, one.kind, one.data));
+            prop_assert_eq!(format!("{:?}", read.collect::<Vec<_>>()), format!("{messages:?}"));
+            let again = Ancillary::from(&ancillary);
+            prop_assert_eq!(again.control("sendmsg").unwrap().as_bytes(), bytes);
+            prop_assert_eq!(ancillary.is_empty(), messages.is_empty());
+        }
+    }
+}

@@ -24,8 +24,19 @@ impl From<ReceivedControl> for ControlMessage {
         if let Some(process) = rights.into_iter().next() {
             return Self::ProcessFd(process);
         }
-        decode(&KINDS, (level, kind), &data)
+        control_message(level, kind, &data)
     }
+}
+
+/// The value of a control message by its numbers and bytes. It owns no descriptors: those of others stay numbers, in
+/// [`ControlMessage::Other`]. Total, whatever the bytes.
+///
+/// ```
+/// use shotclock::{ControlMessage, unstable::control_message};
+/// assert!(matches!(control_message(-1, 0, b"?"), ControlMessage::Other { .. }));
+/// ```
+pub fn control_message(level: i32, kind: i32, data: &[u8]) -> ControlMessage {
+    decode(&KINDS, (level, kind), data)
 }
 
 /// The value of a message that carries no descriptors, by a system's numbers. Total, whatever the bytes.

@@ -9,6 +9,7 @@ mod queued_error;
 mod time;
 
 pub use build::Ancillary;
+pub use decode::control_message;
 #[cfg(target_os = "linux")]
 pub use message::QueuedMessage;
 pub use message::{ControlMessage, Message, MessageInto, ReceivedFds};

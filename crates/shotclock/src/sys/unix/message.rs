@@ -59,6 +59,12 @@ impl ControlBuffer {
         self.0.clear();
     }
 
+    /// Their bytes.
+    #[cfg(test)]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Whether there are no messages.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
