@@ -97,7 +97,7 @@ pub use ancillary::{ErrorCause, QueuedError, QueuedMessage};
 pub use batch::{Datagram, Outgoing, RecvBatch};
 pub use constant::{AddressInfoFlags, Family, Kind, MessageFlags, NameInfoFlags, Protocol, Shutdown};
 pub use deadline::{Deadline, Timeout};
-pub use dial::{Connector, ServerBuilder, create_connection, create_server, has_dualstack_ipv6};
+pub use dial::{Connector, ServerBuilder, bind_datagram, create_connection, create_server, has_dualstack_ipv6};
 pub use error::{Error, LimitKind, LookupCode, Result};
 pub use file::{LINE_LIMIT, MESSAGE_LIMIT, SocketFile, SocketHandle, SocketReader, SocketWriter};
 pub use interface::{Interface, if_indextoname, if_nameindex, if_nametoindex};

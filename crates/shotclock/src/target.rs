@@ -127,7 +127,30 @@ impl<'a> Target<'a> {
         let simple = self.simplified(operation, kind, limit)?;
         match simple {
             Simple::Addresses(addresses) => first_of(&addresses, operation, family).map_err(|error| error.to(self)),
-            Simple::Name { host, port } => self.look_up((operation, host, port), family, kind, limit),
+            Simple::Name { host, port } => {
+                let found = self.look_up((operation, host, port), family, kind, limit)?;
+                let nothing = || Error::new(operation, Reason::NotFound("the name has no address".to_owned())).to(self);
+                found.first().copied().ok_or_else(nothing)
+            }
+        }
+    }
+
+    /// Every address that it may mean, of this family if it is a name, or of either if that is unspecified: IPv4 first, which
+    /// is what Python's servers take a name for. Looked up under the limit if it must be.
+    pub(crate) fn resolve_all(
+        &self,
+        operation: &'static str,
+        family: Family,
+        kind: Kind,
+        limit: Limit<'_>,
+    ) -> Result<Vec<Address>> {
+        match self.simplified(operation, kind, limit)? {
+            Simple::Addresses(addresses) => Ok(addresses),
+            Simple::Name { host, port } => {
+                let mut found = self.look_up((operation, host, port), family, kind, limit)?;
+                found.sort_by_key(|address| address.family() != Family::INET);
+                Ok(found)
+            }
         }
     }
 
@@ -137,13 +160,18 @@ impl<'a> Target<'a> {
         family: Family,
         kind: Kind,
         limit: Limit<'_>,
-    ) -> Result<Address> {
-        if !matches!(family, Family::INET | Family::INET6) {
+    ) -> Result<Vec<Address>> {
+        let families = match family {
+            Family::UNSPEC => &[Family::INET, Family::INET6][..],
+            Family::INET | Family::INET6 => &[family],
+            _ => &[],
+        };
+        if families.is_empty() {
             let text = format!("a host and a port are no address of {family}: expected an address of that family");
             return Err(Error::invalid(operation, text).to(self));
         }
-        if let Some(address) = numeric(host, port, family) {
-            return Ok(address);
+        if let Some(address) = families.iter().find_map(|family| numeric(host, port, *family)) {
+            return Ok(vec![address]);
         }
         if inet_pton(other(family), host).is_ok() {
             let text = format!("the address is one of {}, the socket's family is {family}", other(family));
@@ -151,9 +179,7 @@ impl<'a> Target<'a> {
         }
         let hints = AddressInfoHints { family, kind, flags: AddressInfoFlags::NONE, ..AddressInfoHints::default() };
         let found = Lookup::under(limit).getaddrinfo(Some(host), port, &hints);
-        let found = found.map_err(|error| error.to(self))?;
-        let first = found.first().map(|info| info.address);
-        first.ok_or_else(|| Error::new(operation, Reason::NotFound("the name has no address".to_owned())).to(self))
+        Ok(found.map_err(|error| error.to(self))?.into_iter().map(|info| info.address).collect())
     }
 
     /// What it comes down to, for sockets of this kind: texts are read, and services looked up under the limit.

@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use shotclock::{
-    Connector, Error, Kind, Result, ServerBuilder, Socket, create_connection, create_server, with_deadline,
+    Connector, Error, Family, Kind, Result, ServerBuilder, Socket, bind_datagram, create_connection, create_server,
+    with_deadline,
 };
 
 mod netns;
@@ -20,6 +21,11 @@ const HOSTS: &str = "192.0.2.9 holes.test
 192.0.2.11 holes.test
 ::1 both.test
 127.0.0.1 both.test
+192.0.2.9 last.test
+192.0.2.10 last.test
+192.0.2.20 last.test
+::1 only6.test
+2001:db8::5 far6.test
 ";
 const HOLES: usize = 3;
 const BUDGET: Duration = Duration::from_millis(900);
@@ -107,5 +113,31 @@ fn three_black_holes_end_at_the_deadline() {
         let one_by_one = Connector::new().timeout(BUDGET).attempt_delay(None);
         let (outcome, _) = without_leak(|| one_by_one.connect(("holes.test", 80)));
         assert_eq!(outcome.unwrap_err().attempts().len(), 1, "the first takes the whole budget");
+    });
+}
+
+#[test]
+fn a_server_takes_the_first_address_of_a_name_that_can_be_had() {
+    with_black_holes("a_server_takes_the_first_address_of_a_name_that_can_be_had", || {
+        let ip = |socket: &Socket| socket.getsockname().unwrap().ip().unwrap().to_string();
+        let listener = create_server(("last.test", 0)).unwrap();
+        assert_eq!(ip(&listener), "192.0.2.20", "the first two are not this machine's");
+        let port = listener.getsockname().unwrap().port().unwrap();
+        let error = create_server(("last.test", port)).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse, "and not that of the others: {error}");
+        let error = create_server(("holes.test", port)).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::AddrNotAvailable, "{error}");
+        assert_eq!(error.target(), Some(&*format!("holes.test:{port}")));
+
+        let datagrams = bind_datagram(("last.test", 0)).unwrap();
+        assert_eq!((ip(&datagrams), datagrams.kind().unwrap()), ("192.0.2.20".to_owned(), Kind::DGRAM));
+        let both = bind_datagram(("both.test", 0)).unwrap();
+        assert_eq!(both.family().unwrap(), Family::INET, "IPv4 before IPv6");
+        if has_ipv6("a_server_takes_the_first_address_of_a_name_that_can_be_had") {
+            assert_eq!(ip(&create_server(("only6.test", 0)).unwrap()), "::1");
+            assert_eq!(bind_datagram(("only6.test", 0)).unwrap().family().unwrap(), Family::INET6);
+            let error = ServerBuilder::new().family(Family::INET).listen(("far6.test", 0)).unwrap_err();
+            assert!(error.is_lookup(), "{error}");
+        }
     });
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use peers::{LIMIT, full_backlog, times_out};
 use shotclock::{
-    Canceller, Connector, Error, Family, Kind, LimitKind, ServerBuilder, Socket, SocketOption, Target,
+    Canceller, Connector, Error, Family, Kind, LimitKind, ServerBuilder, Socket, SocketOption, Target, bind_datagram,
     create_connection, create_server, remaining,
 };
 
@@ -162,4 +162,20 @@ fn a_resolver_that_hangs_ends_with_the_budget() {
         Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))])
     };
     times_out(LIMIT, || Connector::new().timeout(LIMIT).resolver(late).connect(("name", 7)));
+}
+
+#[test]
+fn a_datagram_socket_is_of_the_family_of_its_address() {
+    let path = std::env::temp_dir().join(format!("shotclock-datagram-{}", std::process::id()));
+    let local = bind_datagram(path.as_path()).unwrap();
+    assert_eq!((local.family().unwrap(), local.kind().unwrap()), (Family::UNIX, Kind::DGRAM));
+    std::fs::remove_file(path).unwrap();
+    let first = bind_datagram("127.0.0.1:0").unwrap();
+    let taken = std_address(&first);
+    let error = bind_datagram(taken).unwrap_err();
+    assert_eq!((error.operation(), error.kind()), ("bind_datagram", io::ErrorKind::AddrInUse), "{error}");
+    let second = bind_datagram(&[taken, SocketAddr::from(([127, 0, 0, 1], 0))]).unwrap();
+    assert_ne!(std_address(&second), taken, "the first that can be had");
+    let error = bind_datagram("127.0.0.1").unwrap_err().to_string();
+    assert!(error.contains("expected HOST:PORT"), "{error}");
 }

@@ -1,17 +1,21 @@
 //! `create_server`: a listening socket with the settings servers want.
 
+use super::local::at_one_of;
 use crate::addr::Address;
 use crate::constant::{Family, Kind};
 use crate::deadline::{Deadline, Timeout};
 use crate::error::{Error, Result};
 use crate::option::SocketOption;
-use crate::order::inet_pton;
 use crate::socket::{Socket, Timed, default_timeout};
-use crate::target::{Simple, Target};
+use crate::target::Target;
 use crate::wait::{Canceller, Cancellers, Limit, ServerPolicy};
 
 /// A TCP socket that listens on the address; host `""` is every IPv4 address. `SO_REUSEADDR` is set, so that a server
 /// can start again at once. Source: Python's `socket.create_server`.
+///
+/// A name's addresses are tried one after the other, as std does, IPv4 before IPv6, until there is one to listen on. So a second
+/// server of the same name and port may find the other family free: where that is not meant, say an address, or
+/// [`ServerBuilder::family`].
 ///
 /// # Errors
 /// The system's, EADDRINUSE first of all; a failed lookup.
@@ -63,7 +67,7 @@ impl Default for ServerBuilder<'_> {
 }
 
 impl<'c> ServerBuilder<'c> {
-    /// The address's own family, for names IPv4; a backlog of 128; neither shared port nor dual stack; the default timeout
+    /// The address's own family, for names either, IPv4 first; a backlog of 128; neither shared port nor dual stack; the default timeout
     /// for new sockets, and no policy.
     pub fn new() -> Self {
         Self {
@@ -227,26 +231,14 @@ impl<'c> ServerBuilder<'c> {
         let limit =
             Limit { timeout: self.timeout, deadline: self.deadline, cancellers: self.cancellers, ..Limit::NONE };
         let limit = limit.begun(Deadline::now());
-        let listening = target.simplified("create_server", Kind::STREAM, limit).and_then(|simple| match simple {
-            Simple::Name { host, port } => self.listen_at(self.family_for(host), &(host, port).into(), limit),
-            Simple::Addresses(addresses) => self.listen_at_one_of(&addresses, limit),
-        });
-        listening.map_err(|error| error.during("create_server").to(&target))
+        let either = if self.dualstack_ipv6 { Family::INET6 } else { Family::UNSPEC };
+        at_one_of(&target, "create_server", (self.family.unwrap_or(either), Kind::STREAM), limit, |address| {
+            self.listen_at(address, limit)
+        })
     }
 
-    /// Listens at the first of these addresses that can be had; if none can, the last one's error says why.
-    fn listen_at_one_of(&self, addresses: &[Address], limit: Limit<'_>) -> Result<Socket> {
-        let mut last = None;
-        for address in addresses {
-            match self.listen_at(address.family(), &(*address).into(), limit) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| Error::invalid("create_server", "no addresses: expected at least one")))
-    }
-
-    fn listen_at(&self, family: Family, target: &Target<'_>, limit: Limit<'_>) -> Result<Socket> {
+    fn listen_at(&self, address: Address, limit: Limit<'_>) -> Result<Socket> {
+        let family = address.family();
         if self.dualstack_ipv6 && family != Family::INET6 {
             let text = format!("dual stack needs AF_INET6: expected that family, got {family}");
             return Err(Error::invalid("create_server", text));
@@ -261,22 +253,13 @@ impl<'c> ServerBuilder<'c> {
         if family == Family::INET6 {
             socket.setsockopt(SocketOption::V6ONLY, !self.dualstack_ipv6)?;
         }
-        Timed::under(&socket, limit).bind(target)?;
+        Timed::under(&socket, limit).bind(address)?;
         socket.listen(self.backlog)?;
         socket.set_timeout(self.timeout);
         if self.policy.is_some() {
             socket.set_policy(self.policy);
         }
         Ok(socket)
-    }
-
-    fn family_for(&self, host: &str) -> Family {
-        if let Some(family) = self.family {
-            return family;
-        }
-        let without_zone = host.split_once('%').map_or(host, |(address, _)| address);
-        let ipv6 = self.dualstack_ipv6 || inet_pton(Family::INET6, without_zone).is_ok();
-        if ipv6 { Family::INET6 } else { Family::INET }
     }
 }
 
