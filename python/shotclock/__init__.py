@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from . import faults as faults
     from ._native import __version__ as __version__
     from . import socket as socket
+    from ._bounds.batches import recv_batch, send_batch
     from ._bounds.cancel import Cancelled, Canceller
     from ._bounds.shield import shield
     from ._install.dial import get_attempt_delay, set_attempt_delay
@@ -71,10 +72,12 @@ __all__ = [
     "install",
     "move_on_after",
     "policy_of",
+    "recv_batch",
     "recv_exact",
     "remaining",
     "remove_policy",
     "resumable_file",
+    "send_batch",
     "serve_waits",
     "set_attempt_delay",
     "set_lookup_timeout",
@@ -108,10 +111,12 @@ _HOMES = {
     "install": "_install.graft",
     "move_on_after": "_bounds.scope",
     "policy_of": "_bounds.policy",
+    "recv_batch": "_bounds.batches",
     "recv_exact": "_bounds.recv_exact",
     "remaining": "_bounds.scope",
     "remove_policy": "_bounds.policy",
     "resumable_file": "_bounds.resumable_file",
+    "send_batch": "_bounds.batches",
     "serve_waits": "_waits.serve",
     "set_attempt_delay": "_install.dial",
     "set_lookup_timeout": "_bounds.lookup",

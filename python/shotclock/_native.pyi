@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from socket import socket as _socket_object
 from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
@@ -61,6 +61,22 @@ def recv_exact(
 
     By that object of `_ssl`'s, if it is not None. An exception's `partial` is what had come.
     """
+
+def recv_batch(sock: _socket_object, n: int, size: int, join: bool, /) -> list[tuple[bytes, Any, int]]:
+    """Receive the datagrams that are there, up to so many of up to so many bytes: data, address and flags of each.
+
+    Joined, there may be more: the system joins datagrams of one length, which are given apart.
+    """
+
+def send_batch(
+    sock: _socket_object,
+    datagrams: Iterable[bytes | bytearray | memoryview | tuple[bytes | bytearray | memoryview, Any]],
+    /,
+) -> int:
+    """Send all of these datagrams, under one limit; give how many. An exception's `datagrams_sent` says how many went."""
+
+def set_batch_calls(which: int, /) -> None:
+    """Have batches go by the best calls (0), by messages of one datagram each (1), or by one call each (2): for tests."""
 
 def wait_readable(sock: _socket_object, nanoseconds: int, accepts: bool, /) -> bool:
     """Wait until the socket is readable, for so long and no longer; negative is for ever.

@@ -4,6 +4,7 @@ use crate::addr::Address;
 use crate::ancillary::ControlMessage;
 use crate::constant::MessageFlags;
 use crate::error::{Error, Reason, Result};
+use crate::sys::address::SockAddr;
 use crate::sys::batch::{Headers, IS_CUT};
 use crate::sys::datagrams::Slot;
 
@@ -213,6 +214,7 @@ impl RecvBatch {
         })
     }
 
+    /// Whether it asks the system to join datagrams.
     pub(crate) fn joins(&self) -> bool {
         self.joins
     }
@@ -309,6 +311,22 @@ impl<'b> Datagram<'b> {
     /// ```
     pub fn address(&self) -> Option<Address> {
         self.slot.address.as_ref().map(Address::from_sockaddr)
+    }
+
+    /// Who sent it, in the system's bytes; `None` as of [`address`](Self::address).
+    ///
+    /// ```
+    /// use shotclock::{Family, Kind, RecvBatch, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// socket.bind(("127.0.0.1", 0))?;
+    /// socket.sendto(b"hello", socket.getsockname()?)?;
+    /// let mut batch = RecvBatch::new(8, 100)?;
+    /// socket.recv_batch(&mut batch)?;
+    /// assert_eq!(batch.iter().next().unwrap().sockaddr(), Some(&socket.getsockname()?.to_sockaddr()));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn sockaddr(&self) -> Option<&'b SockAddr> {
+        self.slot.address.as_ref()
     }
 
     /// Whether there was not room for all of it: the rest is lost.

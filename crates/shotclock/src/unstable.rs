@@ -11,8 +11,8 @@ pub use crate::dial::{ATTEMPT_DELAY, Entrants, Finish, LEAST_ATTEMPT_DELAY, Race
 pub use crate::error::all_workers_busy;
 pub use crate::names::{Answer, Request, Unanswered, answer};
 pub use crate::ops::{
-    Accept, BatchCalls, Connect, OpenFile, ReceiveBatch, Recv, RecvExact, RecvFrom, Send, SendAll, SendBatch, SendTo,
-    is_shortage, set_batch_calls,
+    Accept, BatchCalls, BatchToSend, Connect, OpenFile, Recv, RecvExact, RecvFrom, Send, SendAll, SendTo, is_shortage,
+    join_datagrams, receive_batch, set_batch_calls,
 };
 pub use crate::socket::Farewell;
 pub use crate::sys::fork::PerProcess;

@@ -233,8 +233,8 @@ fn a_limit_in_the_middle_says_how_many_went() {
         let (one, other) = socketpair(Family::UNIX, Kind::DGRAM).unwrap();
         let batch = [Outgoing::from(&[1; 1000][..]); 5000];
         let began = Instant::now();
-        let error = one.within(SHORT).send_batch(&batch).unwrap_err();
-        assert!(error.is_timeout() && began.elapsed() >= SHORT, "{calls:?}: {error}");
+        let error = one.within(10 * SHORT).send_batch(&batch).unwrap_err();
+        assert!(error.is_timeout() && began.elapsed() >= 10 * SHORT, "{calls:?}: {error}");
         let went = error.datagrams_moved();
         assert!(went > 0 && went < 5000);
         assert_eq!(error.bytes_moved(), went as u64 * 1000);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import _native
-from .._bounds import makefile
+from .._bounds import batches, makefile
 from . import functions, sendfile, socket_io
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ def complete(socket_module: ModuleType) -> None:
     owner = socket_module.socket
     sendfile.replace(socket_module)
     makefile.replace(socket_module)
+    batches.add_methods(owner)
     socket_io.replace(socket_module)
     functions.replace(socket_module)
     know_accept(socket_module)

@@ -17,7 +17,7 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::files::{reader, recv_exact, text, text_writer, writer};
 use crate::functions::{control, race};
 use crate::hooks::{caller, event_loop, install};
-use crate::methods::{readable, sendfile};
+use crate::methods::{batch, readable, sendfile};
 use crate::mount::table::Definitions;
 use crate::mount::{faults, own_type};
 use crate::socket::object::SocketRef;
@@ -184,6 +184,7 @@ fn add_version(module: *mut PyObject) -> PyResult<()> {
 /// The module's own functions, and the empty definition that ends them.
 fn definitions() -> Vec<PyMethodDef> {
     let mut all = of_sockets();
+    all.extend(of_batches());
     all.extend(of_files());
     all.extend(of_limits());
     all.extend(of_waits());
@@ -216,6 +217,30 @@ fn of_files() -> Vec<PyMethodDef> {
             c"file_text_writer",
             text_writer::file_text_writer,
             c"file_text_writer(writer, encoder, newline, /)\n--\n\nText over such a writing half.",
+        ),
+    ]
+}
+
+/// Those of batches of datagrams.
+fn of_batches() -> Vec<PyMethodDef> {
+    vec![
+        method(
+            c"recv_batch",
+            batch::recv_batch,
+            METH_VARARGS,
+            c"recv_batch(sock, n, size, join, /)\n--\n\nMany datagrams, in time.",
+        ),
+        method(
+            c"send_batch",
+            batch::send_batch,
+            METH_VARARGS,
+            c"send_batch(sock, datagrams, /)\n--\n\nMany datagrams, in time.",
+        ),
+        method(
+            c"set_batch_calls",
+            batch::set_calls,
+            METH_VARARGS,
+            c"set_batch_calls(which, /)\n--\n\nBy which of the system's calls batches go: for tests.",
         ),
     ]
 }

@@ -5,12 +5,15 @@
 //! both from within marked parts only. Times are ratios of what one round measured of each, so that what disturbs the
 //! machine for longer than a round disturbs all alike; the round's order rotates.
 //!
+//! Floods of datagrams are times alone, each beside its own: batches beside one call a datagram, and beside quinn-udp.
+//!
 //! `--only NAME` runs one scenario, `--rounds N` changes the number of rounds.
 #![allow(clippy::disallowed_methods, reason = "std's own timeouts and connects are what is compared with")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run is to stop there")]
 
 mod by_libc;
 mod children;
+mod flood;
 mod meter;
 mod report;
 mod rounds;
@@ -41,27 +44,36 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     by_libc::alarm(WHOLE_LIMIT);
-    let (mut only, mut count) = (None, 200);
+    let (mut only, mut count, mut floods_alone) = (None, 200, false);
     for pair in words.chunks(2) {
         match pair {
+            ["--only", "floods"] => floods_alone = true,
             ["--only", name] if Scenario::named(name).is_some() => only = Scenario::named(name),
             ["--rounds", number] if number.parse().is_ok_and(|rounds: usize| rounds > 0) => {
                 count = number.parse().unwrap_or(count);
             }
             _ => {
-                eprintln!("perop: {pair:?}: expected --only {} or --rounds N", Scenario::names());
+                eprintln!("perop: {pair:?}: expected --only {}|floods or --rounds N", Scenario::names());
                 return ExitCode::from(2);
             }
         }
     }
     report::heading(count);
     let _keep = scenarios::one_more_thread();
+    if floods_alone {
+        flood::measure(count);
+        return ExitCode::SUCCESS;
+    }
     let results: Vec<_> = Scenario::ALL
         .into_iter()
         .filter(|scenario| only.is_none_or(|only| only == *scenario))
         .map(|scenario| measure(scenario, count))
         .collect();
-    if report::print(&results) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let are_met = report::print(&results);
+    if only.is_none() {
+        flood::measure(count);
+    }
+    if are_met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// All that is known of one scenario, by variant.

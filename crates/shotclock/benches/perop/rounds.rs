@@ -51,6 +51,20 @@ pub(crate) fn times(scenario: Scenario, rounds: usize) -> Times {
     }
 }
 
+/// The time of one to that of the other, by rounds in which they take turns to begin, each for as long.
+pub(crate) fn ratio(over: Work, under: Work, rounds: usize) -> Quartiles {
+    let mut works = [over, under];
+    let operations = works.each_mut().map(|work| calibrate(std::slice::from_mut(work)));
+    let ratios = (0..rounds).map(|round| {
+        let mut nanos = [0.0; 2];
+        for next in [round % 2, 1 - round % 2] {
+            nanos[next] = clock(&mut works[next], operations[next]);
+        }
+        nanos[0] / nanos[1]
+    });
+    quartiles(ratios.collect())
+}
+
 /// How many operations fill a part, by the fastest of a few tries; all works are warm then.
 fn calibrate(works: &mut [Work]) -> u64 {
     let fastest = works.iter_mut().flat_map(|work| [(); 4].map(|()| clock(work, scenarios::WARM_UP)));

@@ -44,12 +44,11 @@ const MOST_SEGMENTS: [usize; 2] = [128, 64];
 /// The most bytes of one message: an IPv4 packet less its headers.
 const MOST_BYTES: usize = 65_507;
 
-/// Sends all datagrams of a batch, in their order. `sent` and `bytes` outlive a failure.
-pub struct SendBatch<'a> {
-    fd: BorrowedHandle<'a>,
+/// Datagrams on their way, in their order.
+pub struct BatchToSend<'a> {
     datagrams: &'a [Outgoing<'a>],
     flags: MessageFlags,
-    /// How many datagrams the system cuts one message apart into; 1 where it does not.
+    /// How many datagrams the system cuts one message apart into, 1 where it does not; 0 where nobody has asked it yet.
     segments: usize,
     /// How many datagrams have gone out.
     pub sent: usize,
@@ -64,12 +63,36 @@ struct Plan<'a> {
     groups: SmallVec<[Group; MOST]>,
 }
 
-impl<'a> SendBatch<'a> {
-    /// `can_segment`: the socket is known to be one whose messages the system cuts apart.
-    pub fn new(fd: BorrowedHandle<'a>, datagrams: &'a [Outgoing<'a>], flags: MessageFlags, can_segment: bool) -> Self {
-        let can_segment = can_segment && flags == MessageFlags::NONE && may_use(BatchCalls::Best);
-        let segments = if can_segment { MOST_SEGMENTS[0] } else { 1 };
-        Self { fd, datagrams, flags, segments, sent: 0, bytes: 0 }
+impl<'a> BatchToSend<'a> {
+    /// `can_segment`: whether the system cuts messages of this socket apart; asked at the first try where it is not known.
+    pub fn new(datagrams: &'a [Outgoing<'a>], flags: MessageFlags, can_segment: Option<bool>) -> Self {
+        let may_segment = flags == MessageFlags::NONE && datagrams.len() > 1 && may_use(BatchCalls::Best);
+        let can_segment = if may_segment { can_segment } else { Some(false) };
+        Self { datagrams, flags, segments: can_segment.map_or(0, most_segments), sent: 0, bytes: 0 }
+    }
+
+    /// One try to send what is left, which never waits.
+    ///
+    /// # Errors
+    /// That something is left; the system's, of the next datagram.
+    pub fn send_on(&mut self, fd: BorrowedHandle<'_>) -> Result<(), Pause> {
+        if self.segments == 0 {
+            self.segments = most_segments(batch::can_segment(fd));
+        }
+        let plan = self.plan();
+        let sent = match self.call(fd, &plan) {
+            Ok(sent) => sent,
+            Err(errno) if plan.groups[0].segment > 0 => return Err(self.try_fewer(errno)),
+            Err(errno) => return Err(errno.into()),
+        };
+        let went = plan.groups[..sent].iter().map(|group| {
+            let bytes: usize = plan.pieces[group.pieces.clone()].iter().map(|piece| piece.len()).sum();
+            (group.pieces.len(), bytes)
+        });
+        let (datagrams, bytes) = went.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        self.sent += datagrams;
+        self.bytes += bytes as u64;
+        if self.sent == self.datagrams.len() { Ok(()) } else { Err(Pause::Progress) }
     }
 
     /// The datagram that is next, and its place in the batch.
@@ -107,17 +130,17 @@ impl<'a> SendBatch<'a> {
     }
 
     /// One call, or one for each datagram; how many messages went, which is at least one.
-    fn call(&self, plan: &Plan<'a>) -> Result<usize, Errno> {
+    fn call(&self, fd: BorrowedHandle<'_>, plan: &Plan<'a>) -> Result<usize, Errno> {
         let Plan { pieces, addresses, groups } = plan;
         if may_use(BatchCalls::Many)
-            && let Some(sent) = batch::send(self.fd, groups, pieces, addresses, self.flags.0)
+            && let Some(sent) = batch::send(fd, groups, pieces, addresses, self.flags.0)
         {
             return sent;
         }
         let none = ControlBuffer::default();
         for (index, group) in groups.iter().enumerate() {
             let to = group.to.map(|index| &addresses[index]);
-            match message::sendmsg(self.fd, &pieces[group.pieces.clone()], &none, to, self.flags.0) {
+            match message::sendmsg(fd, &pieces[group.pieces.clone()], &none, to, self.flags.0) {
                 // Report what went out; the error will show again.
                 Err(_) if index > 0 => return Ok(index),
                 Err(errno) => return Err(errno),
@@ -138,26 +161,22 @@ impl<'a> SendBatch<'a> {
     }
 }
 
+fn most_segments(can_segment: bool) -> usize {
+    if can_segment { MOST_SEGMENTS[0] } else { 1 }
+}
+
+/// Sends all datagrams of a batch. What it says of those that went outlives a failure.
+pub(crate) struct SendBatch<'a> {
+    pub(crate) fd: BorrowedHandle<'a>,
+    pub(crate) batch: BatchToSend<'a>,
+}
+
 impl Operation for SendBatch<'_> {
     type Output = ();
     const COMPOSITE: bool = true;
 
     fn attempt(&mut self, _: Readiness) -> Result<(), Pause> {
-        let plan = self.plan();
-        let sent = match self.call(&plan) {
-            Ok(sent) => sent,
-            Err(errno) if plan.groups[0].segment > 0 => return Err(self.try_fewer(errno)),
-            Err(errno) => return Err(errno.into()),
-        };
-        let went = plan.groups[..sent].iter().map(|group| {
-            let bytes: usize = plan.pieces[group.pieces.clone()].iter().map(|piece| piece.len()).sum();
-            let datagrams = if group.segment == 0 { 1 } else { bytes.div_ceil(usize::from(group.segment)) };
-            (datagrams, bytes)
-        });
-        let (datagrams, bytes) = went.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
-        self.sent += datagrams;
-        self.bytes += bytes as u64;
-        if self.sent == self.datagrams.len() { Ok(()) } else { Err(Pause::Progress) }
+        self.batch.send_on(self.fd)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
@@ -199,35 +218,52 @@ fn is_same(one: &Outgoing<'_>, other: &Outgoing<'_>) -> bool {
     }
 }
 
-/// Receives what is there, as many datagrams as there is room for.
-pub struct ReceiveBatch<'a> {
-    fd: BorrowedHandle<'a>,
-    into: &'a mut RecvBatch,
+/// One receive of what is there, as many datagrams as there is room for, which never waits; `ready` is what the last wait saw.
+///
+/// # Errors
+/// That there is none; the system's.
+pub fn receive_batch(
+    fd: BorrowedHandle<'_>,
+    into: &mut RecvBatch,
     flags: MessageFlags,
+    ready: Readiness,
+) -> Result<usize, Pause> {
+    into.clear();
+    let received = if may_use(BatchCalls::Many) {
+        let (headers, room, control, slots) = into.parts();
+        batch::receive(fd, headers, room, control, slots, flags.0)
+    } else {
+        None
+    };
+    let filled = or_end(received.unwrap_or_else(|| one_by_one(fd, into, flags)), ready, 0)?;
+    Ok(into.note(filled))
 }
 
-impl<'a> ReceiveBatch<'a> {
-    /// What `into` holds is forgotten.
-    pub fn new(fd: BorrowedHandle<'a>, into: &'a mut RecvBatch, flags: MessageFlags) -> Self {
-        into.clear();
-        Self { fd, into, flags }
+/// Has the system join datagrams from now on, where it can: other systems and other sockets are left as they are.
+///
+/// # Errors
+/// The system's.
+pub fn join_datagrams(fd: BorrowedHandle<'_>) -> Result<(), Errno> {
+    match batch::join(fd) {
+        Err(Errno::NOSYS | Errno::NOPROTOOPT | Errno::OPNOTSUPP) => Ok(()),
+        done => done,
     }
+}
 
-    /// One receive for each datagram.
-    fn one_by_one(&mut self) -> Result<usize, Errno> {
-        let (flags, size) = (self.flags.0 | TELL_LENGTH, self.into.size());
-        let (_, room, control, slots) = self.into.parts();
-        for (index, (slot, part)) in slots.iter_mut().zip(room.chunks_exact_mut(size)).enumerate() {
-            let mut beside = ControlBuffer::with_room(control)?;
-            match message::recvmsg(self.fd, &mut [IoSliceMut::new(part)], &mut beside, flags) {
-                Ok(received) => *slot = slot_of(received),
-                // What is there is given; the error will show again.
-                Err(_) if index > 0 => return Ok(index),
-                Err(errno) => return Err(errno),
-            }
+/// One receive for each datagram.
+fn one_by_one(fd: BorrowedHandle<'_>, into: &mut RecvBatch, flags: MessageFlags) -> Result<usize, Errno> {
+    let (flags, size) = (flags.0 | TELL_LENGTH, into.size());
+    let (_, room, control, slots) = into.parts();
+    for (index, (slot, part)) in slots.iter_mut().zip(room.chunks_exact_mut(size)).enumerate() {
+        let mut beside = ControlBuffer::with_room(control)?;
+        match message::recvmsg(fd, &mut [IoSliceMut::new(part)], &mut beside, flags) {
+            Ok(received) => *slot = slot_of(received),
+            // What is there is given; the error will show again.
+            Err(_) if index > 0 => return Ok(index),
+            Err(errno) => return Err(errno),
         }
-        Ok(slots.len())
     }
+    Ok(slots.len())
 }
 
 /// What one plain receive gave.
@@ -241,19 +277,18 @@ fn slot_of(received: message::ReceivedMessage<message::ReceivedControl>) -> Slot
     Slot { address, len, flags, segment: segment.unwrap_or(0), control }
 }
 
+/// Receives what is there, as many datagrams as there is room for.
+pub(crate) struct ReceiveBatch<'a> {
+    pub(crate) fd: BorrowedHandle<'a>,
+    pub(crate) into: &'a mut RecvBatch,
+    pub(crate) flags: MessageFlags,
+}
+
 impl Operation for ReceiveBatch<'_> {
     type Output = usize;
 
     fn attempt(&mut self, ready: Readiness) -> Result<usize, Pause> {
-        let received = if may_use(BatchCalls::Many) {
-            let (headers, room, control, slots) = self.into.parts();
-            batch::receive(self.fd, headers, room, control, slots, self.flags.0)
-        } else {
-            None
-        };
-        let received = received.unwrap_or_else(|| self.one_by_one());
-        let filled = or_end(received, ready, 0)?;
-        Ok(self.into.note(filled))
+        receive_batch(self.fd, self.into, self.flags, ready)
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {

@@ -13,7 +13,8 @@ mod sendfile;
 mod shortage;
 
 pub use accept::Accept;
-pub use batch::{BatchCalls, ReceiveBatch, SendBatch, set_batch_calls};
+pub use batch::{BatchCalls, BatchToSend, join_datagrams, receive_batch, set_batch_calls};
+pub(crate) use batch::{ReceiveBatch, SendBatch};
 pub use connect::Connect;
 pub(crate) use connect::Connecting;
 pub(crate) use message::{ReceiveMessage, SendMessage};

@@ -5,7 +5,7 @@ use crate::batch::{Outgoing, RecvBatch};
 use crate::constant::Kind;
 use crate::error::{Error, Reason, Result};
 use crate::ops;
-use crate::sys::{Errno, batch};
+use crate::sys::batch;
 use crate::wait::run;
 
 impl Socket {
@@ -102,15 +102,16 @@ impl Timed<'_> {
         if !can_segment || self.socket.gate.is_closed() {
             self.socket.expect_datagrams("send_batch")?;
         }
-        let mut op = ops::SendBatch::new(self.fd(), datagrams, self.flags, can_segment);
+        let batch = ops::BatchToSend::new(datagrams, self.flags, Some(can_segment));
+        let mut op = ops::SendBatch { fd: self.fd(), batch };
         let Err(error) = run("send_batch", &mut op, &self.sending()) else { return Ok(()) };
-        Err(self.name_datagram(error, &op).moved_datagrams(op.sent, op.bytes))
+        Err(self.name_datagram(error, &op.batch).moved_datagrams(op.batch.sent, op.batch.bytes))
     }
 
     /// Names the datagram that did not go. Not in a would-block, of which event loops see many.
     #[cold]
-    fn name_datagram(&self, error: Error, op: &ops::SendBatch<'_>) -> Error {
-        let Some((index, next)) = op.next().filter(|_| !error.is_would_block() && !error.is_closed()) else {
+    fn name_datagram(&self, error: Error, batch: &ops::BatchToSend<'_>) -> Error {
+        let Some((index, next)) = batch.next().filter(|_| !error.is_would_block() && !error.is_closed()) else {
             return error;
         };
         let which = format!("datagram {index}, of {} bytes", next.data.len());
@@ -141,18 +142,9 @@ impl Timed<'_> {
         self.refuse_flags("recv_batch")?;
         self.socket.expect_datagrams("recv_batch")?;
         if batch.joins() {
-            self.join()?;
+            ops::join_datagrams(self.fd()).map_err(|errno| Error::system("recv_batch", errno))?;
         }
-        let mut op = ops::ReceiveBatch::new(self.fd(), batch, self.flags);
+        let mut op = ops::ReceiveBatch { fd: self.fd(), into: batch, flags: self.flags };
         run("recv_batch", &mut op, &self.limit).map_err(|error| self.name_peer(error))
-    }
-
-    /// Has the system join datagrams, where it can.
-    fn join(&self) -> Result<()> {
-        match batch::join(self.fd()) {
-            // A system without it, or a socket that is not UDP's.
-            Ok(()) | Err(Errno::NOSYS | Errno::NOPROTOOPT | Errno::OPNOTSUPP) => Ok(()),
-            Err(errno) => Err(Error::system("recv_batch", errno)),
-        }
     }
 }
