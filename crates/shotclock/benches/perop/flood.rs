@@ -74,7 +74,7 @@ fn one_by_one(size: usize) -> Work {
         meter.measure(|| {
             for _ in 0..operations {
                 for datagram in black_box(&data).chunks(size) {
-                    sender.sendto(datagram, &to).unwrap();
+                    sender.sendto(datagram, to).unwrap();
                 }
                 for _ in 0..DATAGRAMS {
                     assert_eq!(black_box(receiver.recvfrom_into(&mut into).unwrap()).0, size);
