@@ -34,6 +34,8 @@ impl States {
 pub(crate) struct Diag {
     socket: Socket,
     room: Vec<u8>,
+    /// Whether each family is asked for by itself, as the system does not know the question for both.
+    by_family: bool,
     /// The number of the last question.
     question: u32,
 }
@@ -41,6 +43,9 @@ pub(crate) struct Diag {
 // Sources: linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h.
 const NETLINK_SOCK_DIAG: i32 = 4;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// The older question, which is answered for both families at once. The system looks at all connections for each question, so
+/// two would take twice as long.
+const TCPDIAG_GETSOCK: u16 = 18;
 const NLM_F_REQUEST_DUMP: u16 = 0x301;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -56,7 +61,7 @@ const LIMIT: Duration = Duration::from_secs(1);
 
 impl Diag {
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { socket: socket()?, room: vec![0; 1 << 16], question: 0 })
+        Ok(Self { socket: socket()?, room: vec![0; 1 << 16], by_family: false, question: 0 })
     }
 
     /// All sockets in these states.
@@ -71,31 +76,56 @@ impl Diag {
 
     fn ask(&mut self, states: States) -> Result<Vec<Found>> {
         let mut found = Vec::new();
+        if !self.by_family {
+            if self.answered(&mut found, |question| request_for_both(states, question))? {
+                return Ok(found);
+            }
+            self.by_family = true;
+        }
         for family in [AF_INET, AF_INET6] {
-            self.question = self.question.wrapping_add(1);
-            self.socket.send(&request(family, states, self.question))?;
-            while !self.take(&mut found)? {}
+            // A kernel without one of the families knows none of its sockets.
+            self.answered(&mut found, |question| request(family, states, question))?;
         }
         Ok(found)
     }
 
-    /// Takes one datagram of the answer, and says whether it was the last.
-    fn take(&mut self, found: &mut Vec<Found>) -> Result<bool> {
+    /// Asks, and takes the answer. Says whether the system knows the question.
+    fn answered(&mut self, found: &mut Vec<Found>, request: impl Fn(u32) -> Vec<u8>) -> Result<bool> {
+        self.question = self.question.wrapping_add(1);
+        self.socket.send(&request(self.question))?;
+        loop {
+            match self.take(found)? {
+                Part::OfMore => {}
+                Part::Last => return Ok(true),
+                Part::Refusal => return Ok(false),
+            }
+        }
+    }
+
+    /// Takes one datagram of the answer.
+    fn take(&mut self, found: &mut Vec<Found>) -> Result<Part> {
         let size = self.socket.recv_into(&mut self.room)?;
         let mut rest = &self.room[..size];
         while let Some((head, body, after)) = message(rest) {
             match head.kind {
                 // Of another question.
                 _ if head.question != self.question => {}
-                SOCK_DIAG_BY_FAMILY => found.extend(parse(body)),
-                // A kernel without one of the families.
-                NLMSG_DONE | NLMSG_ERROR => return Ok(true),
+                SOCK_DIAG_BY_FAMILY | TCPDIAG_GETSOCK => found.extend(parse(body)),
+                NLMSG_DONE => return Ok(Part::Last),
+                NLMSG_ERROR => return Ok(Part::Refusal),
                 _ => {}
             }
             rest = after;
         }
-        Ok(false)
+        Ok(Part::OfMore)
     }
+}
+
+/// What a datagram of an answer is.
+enum Part {
+    OfMore,
+    Last,
+    Refusal,
 }
 
 fn socket() -> Result<Socket> {
@@ -114,6 +144,21 @@ fn request(family: u8, states: States, question: u32) -> Vec<u8> {
     bytes.extend([family, IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), 0]);
     bytes.extend(states.0.to_ne_bytes());
     bytes.resize(72, 0);
+    bytes
+}
+
+/// Source: struct inet_diag_req in linux/inet_diag.h.
+fn request_for_both(states: States, question: u32) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEAD + 60);
+    bytes.extend(76u32.to_ne_bytes());
+    bytes.extend(TCPDIAG_GETSOCK.to_ne_bytes());
+    bytes.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
+    bytes.extend(question.to_ne_bytes());
+    bytes.extend([0; 4]);
+    bytes.extend([AF_INET, 0, 0, 1 << (INET_DIAG_INFO - 1)]);
+    bytes.resize(HEAD + 4 + 48, 0);
+    bytes.extend(states.0.to_ne_bytes());
+    bytes.resize(76, 0);
     bytes
 }
 
@@ -205,6 +250,27 @@ mod tests {
         assert_eq!((found.numbers.acked, found.numbers.received), (6, 0));
         assert!(!found.numbers.is_unread);
         assert!(diag.list(States::BEING_MADE).unwrap().iter().all(|found| found.cookie != cookie));
+    }
+
+    #[test]
+    fn both_families_are_listed_by_either_question() {
+        let listeners = [([127, 0, 0, 1], 0).into(), "[::1]:0".parse::<SocketAddr>().unwrap()].map(|address| {
+            let family = if address.is_ipv4() { Family::INET } else { Family::INET6 };
+            let listener = Socket::new(family, Kind::STREAM).unwrap();
+            listener.bind(address).and_then(|()| listener.listen(1)).map(|()| listener)
+        });
+        for by_family in [false, true] {
+            let mut diag = Diag { by_family, ..Diag::new().unwrap() };
+            let all = diag.list(States::HELD).unwrap();
+            // There may be no IPv6.
+            for listener in listeners.iter().flatten() {
+                let cookie = system::cookie(listener.as_fd()).unwrap();
+                let found: Vec<&Found> = all.iter().filter(|found| found.cookie == cookie).collect();
+                assert_eq!(found.len(), 1, "{by_family}");
+                assert_eq!(Some(found[0].local), listener.getsockname().unwrap().as_inet());
+            }
+            assert_eq!(diag.by_family, by_family, "the system knows the older question");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod cancellation;
 mod overshoot;
 mod python;
 mod script;
+mod warden;
 
 use crate::{Failure, run};
 
@@ -31,6 +32,8 @@ enum Name {
     Hooks(script::Arguments),
     /// What keeping account of waits costs a request that waits
     Account(script::Arguments),
+    /// What a start beneath `shotclock run` costs, and its warden beside 1,000 and 20,000 sockets
+    Warden(warden::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -51,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Name::Python(arguments) => python::run(arguments),
         Name::Hooks(arguments) => script::run("hooks", arguments),
         Name::Account(arguments) => script::run("account", arguments),
+        Name::Warden(arguments) => warden::run(arguments),
     }
 }
 
