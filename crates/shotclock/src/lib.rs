@@ -115,7 +115,9 @@ pub use option::{MulticastInterface, SourceMembership6};
 pub use order::{cmsg_len, cmsg_space, htonl, htons, inet_aton, inet_ntoa, inet_ntop, inet_pton, ntohl, ntohs};
 pub use phase::Phase;
 pub use scope_id::ScopeId;
-pub use socket::{Incoming, SharedSocket, Socket, Timed, default_timeout, set_default_timeout, socketpair};
+pub use socket::{
+    Incoming, PageBuffer, SharedSocket, Socket, Timed, ZeroCopy, default_timeout, set_default_timeout, socketpair,
+};
 pub use sys::address::SockAddr;
 #[cfg(all(windows, not(shotclock_stub)))]
 pub use sys::{AsHandle, BorrowedHandle, OwnedHandle};

@@ -11,6 +11,7 @@ mod recv_unfilled;
 mod send;
 mod sendfile;
 mod shortage;
+mod zero_copy;
 
 pub use accept::Accept;
 pub use batch::{BatchCalls, BatchToSend, join_datagrams, receive_batch, set_batch_calls};
@@ -29,3 +30,4 @@ pub(crate) use send::{SendMany, SendVectored};
 pub(crate) use sendfile::SendFile;
 pub use shortage::is_shortage;
 pub(crate) use shortage::{AcceptInTime, SHORTAGE};
+pub(crate) use zero_copy::{SendInPlace, Unfinished};

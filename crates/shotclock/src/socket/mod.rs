@@ -18,6 +18,7 @@ mod stream;
 mod timeouts;
 mod unfilled;
 mod view;
+mod zero_copy;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,7 @@ pub use shared::SharedSocket;
 pub(crate) use stream::{formatted, no_text};
 pub(crate) use view::Begun;
 pub use view::Timed;
+pub use zero_copy::{PageBuffer, ZeroCopy};
 
 use crate::addr::Address;
 use crate::constant::{Family, Kind, MessageFlags, Protocol, Shutdown};

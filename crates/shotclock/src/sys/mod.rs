@@ -11,6 +11,7 @@
 //!   number stands for and keeps the number; whether all that was sent has arrived.
 //! * `message`: sendmsg and recvmsg with control messages; no descriptor is lost.
 //! * `batch`: many datagrams by one call, where the system has it.
+//! * `zero_copy`: memory that is sent from without a copy, where the system has that.
 //! * `interface`: network interfaces by name and index.
 //! * `wake`: bells that other threads can ring: `bell`, `ring`, `retire`.
 //! * `resolver`: the system's own lookups, reentrant, in owned values.

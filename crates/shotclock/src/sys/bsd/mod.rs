@@ -26,6 +26,8 @@ pub mod stuck;
 pub mod syscall;
 #[path = "../linux/try_sendfile.rs"]
 mod try_sendfile;
+#[path = "../stub/zero_copy.rs"]
+pub(crate) mod zero_copy;
 
 pub(crate) use super::unix::*;
 pub use super::unix::{Errno, Readiness};

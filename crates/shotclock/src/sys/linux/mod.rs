@@ -15,6 +15,7 @@ pub(crate) mod socket;
 pub mod stuck;
 pub mod syscall;
 mod try_sendfile;
+pub(crate) mod zero_copy;
 
 pub(crate) use super::unix::*;
 pub use super::unix::{Errno, Readiness};

@@ -22,6 +22,7 @@ pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod timeouts;
 pub(crate) mod wake;
+pub(crate) mod zero_copy;
 
 #[cfg(not(unix))]
 pub(crate) use handle::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle};

@@ -37,6 +37,8 @@ pub(crate) mod timeouts;
 pub(crate) mod wake;
 #[path = "../stub/readiness.rs"]
 mod ways;
+#[path = "../stub/zero_copy.rs"]
+pub(crate) mod zero_copy;
 
 pub use handle::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle};
 pub use number::Errno;
