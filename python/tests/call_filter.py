@@ -15,8 +15,8 @@ NO_FILTER = 77
 
 # What calls are numbered, and how the system names the machine (AUDIT_ARCH).
 _CALLS = {
-    "x86_64": {"write": 1, "seccomp": 317, "preadv2": 327, "pwritev2": 328},
-    "aarch64": {"write": 64, "seccomp": 277, "preadv2": 286, "pwritev2": 287},
+    "x86_64": dict(write=1, getsockopt=55, openat=257, seccomp=317, preadv2=327, pwritev2=328, pidfd_getfd=438),
+    "aarch64": dict(openat=56, write=64, getsockopt=209, seccomp=277, preadv2=286, pwritev2=287, pidfd_getfd=438),
 }
 _NAMES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _PR_SET_NO_NEW_PRIVS, _SET_MODE_FILTER = 38, 1
@@ -38,6 +38,13 @@ def number_of(call):
 
 def name_of_machine():
     return _NAMES[platform.machine()]
+
+
+def refusing(*calls, error=1):
+    """The steps of a filter by which these calls fail, with EPERM if nothing else is said."""
+    looks = [(IF, len(calls) - place, 0, number_of(call)) for place, call in enumerate(calls)]
+    begin = [(LOAD, 0, 0, MACHINE), (IF, 0, len(calls) + 1, name_of_machine()), (LOAD, 0, 0, NUMBER)]
+    return [*begin, *looks, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, FAIL | error)]
 
 
 def install(steps, flags=0):
