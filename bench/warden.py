@@ -1,7 +1,7 @@
 """What ``shotclock run`` costs a program's start, and the machine beside many sockets: ``cargo xtask bench warden``.
 
-The start is measured in turns with the program alone. The sockets are both ends of connections on which nothing moves, in several
-processes beneath one warden, in a network of their own: no limit on descriptors is in the way of 20,000.
+The start is measured in turns with the program alone. The sockets are both ends of connections on which nothing moves, in
+several processes beneath one warden, in a network of their own: no limit on descriptors is in the way of 20,000.
 """
 
 import argparse

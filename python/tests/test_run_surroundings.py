@@ -179,4 +179,5 @@ def test_a_setuid_program_is_said_to_be_out_of_reach_and_the_total_holds(nobody,
         pytest.skip("setuid programs: the system starts them as any other here")
     in_time(took, 3 * LIMIT)
     assert done.returncode == 124, done
-    assert re.search(r"no limits on the connections of client \(process \d+\): .*let it be looked at", done.stderr), done
+    said = r"no limits on the connections of client \(process \d+\): .*let it be looked at"
+    assert re.search(said, done.stderr), done

@@ -35,7 +35,7 @@ def datagram_client():
 
 @pytest.fixture
 def beneath(tmp_path, shotclock):
-    """Gives what runs programs beneath `shotclock run` with these options, in a network where no name server answers."""
+    """Gives what runs programs beneath `shotclock run` with these options, where no name server answers."""
 
     def beneath(*options, mount="graft"):
         command = (str(shotclock), "run", *options, "--")
