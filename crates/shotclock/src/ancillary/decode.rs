@@ -36,14 +36,13 @@ impl From<ReceivedControl> for ControlMessage {
 /// assert!(matches!(control_message(-1, 0, b"?"), ControlMessage::Other { .. }));
 /// ```
 pub fn control_message(level: i32, kind: i32, data: &[u8]) -> ControlMessage {
-    decode(&KINDS, (level, kind), data)
+    static SORTS: [Sort; 25] = sorts(&KINDS);
+    decode(&SORTS, (level, kind), data)
 }
 
-/// The value of a message that carries no descriptors, by a system's numbers. Total, whatever the bytes.
-///
 /// Each kind is taken in the one size that it has: the beginning of one that was cut could pass for a value otherwise.
-pub(super) fn decode(kinds: &ControlKinds, (level, kind): Kind, data: &[u8]) -> ControlMessage {
-    let sort = sorts(kinds).into_iter().find(|sort| sort.kind == Some((level, kind)));
+fn decode(sorts: &[Sort], (level, kind): Kind, data: &[u8]) -> ControlMessage {
+    let sort = sorts.iter().find(|sort| sort.kind == Some((level, kind)));
     match sort.map(|sort| (sort.size, (sort.value)(data))) {
         Some((size, Some(message))) if data.len() >= size => message,
         Some((size, _)) if data.len() < size => ControlMessage::Cut { level, kind, data: data.to_vec() },
@@ -62,8 +61,8 @@ const fn sort(kind: Option<Kind>, size: usize, value: fn(&[u8]) -> Option<Contro
     Sort { kind, size, value }
 }
 
-/// All kinds, the most frequent first.
-fn sorts(kinds: &ControlKinds) -> [Sort; 25] {
+/// All kinds, by a system's numbers, the most frequent first.
+const fn sorts(kinds: &ControlKinds) -> [Sort; 25] {
     let [micros, micros_by_64] = kinds.timestamp_micros;
     let [nanos, nanos_by_64] = kinds.timestamp_nanos;
     let [three, three_by_64] = kinds.timestamping;
@@ -226,7 +225,7 @@ mod tests {
     };
 
     fn value(kind: i32, data: &[u8]) -> String {
-        format!("{:?}", decode(&KINDS, (7, kind), data))
+        format!("{:?}", decode(&sorts(&KINDS), (7, kind), data))
     }
 
     #[test]
@@ -288,17 +287,23 @@ mod tests {
         for (size, data) in [(4, &short), (8, &long)] {
             let kinds = ControlKinds { long: size, ..KINDS };
             let seven = UNIX_EPOCH + Duration::from_secs(7);
-            assert_eq!(time(decode(&kinds, (7, 11), data)), seven + Duration::from_micros(500));
-            assert_eq!(time(decode(&kinds, (7, 12), data)), seven + Duration::from_nanos(500));
-            assert_eq!(time(decode(&kinds, (7, 13), &long)), seven + Duration::from_nanos(500), "64 bits everywhere");
+            assert_eq!(time(decode(&sorts(&kinds), (7, 11), data)), seven + Duration::from_micros(500));
+            assert_eq!(time(decode(&sorts(&kinds), (7, 12), data)), seven + Duration::from_nanos(500));
+            assert_eq!(
+                time(decode(&sorts(&kinds), (7, 13), &long)),
+                seven + Duration::from_nanos(500),
+                "64 bits everywhere"
+            );
             let three = [&data[..], &vec![0; data.len()], data].concat();
-            let ControlMessage::Timestamping(times) = decode(&kinds, (7, 14), &three) else { panic!("{data:?}") };
+            let ControlMessage::Timestamping(times) = decode(&sorts(&kinds), (7, 14), &three) else {
+                panic!("{data:?}")
+            };
             assert_eq!(times.software, Some(seven + Duration::from_nanos(500)));
             assert_eq!((times.transformed, times.hardware), (None, Some(Duration::new(7, 500))));
         }
         let before = [(-1_i64).to_ne_bytes(), 1_i64.to_ne_bytes()].concat();
         let second = Duration::from_secs(1);
-        assert_eq!(time(decode(&KINDS, (7, 12), &before)), UNIX_EPOCH - second + Duration::from_nanos(1));
+        assert_eq!(time(decode(&sorts(&KINDS), (7, 12), &before)), UNIX_EPOCH - second + Duration::from_nanos(1));
     }
 
     #[cfg(target_os = "linux")]
@@ -309,7 +314,7 @@ mod tests {
             let mut bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
             bytes[4..8].copy_from_slice(&[origin, kind, code, 0]);
             bytes.extend_from_slice(offender);
-            match decode(&KINDS, (7, if offender.is_empty() { 21 } else { 18 }), &bytes) {
+            match decode(&sorts(&KINDS), (7, if offender.is_empty() { 21 } else { 18 }), &bytes) {
                 ControlMessage::Error(error) => (error.cause().to_string(), error),
                 other => panic!("{other:?}"),
             }
@@ -329,7 +334,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_have_a_value(kind in 0..22_i32, data: Vec<u8>) {
-            let message = decode(&KINDS, (7, kind), &data);
+            let message = decode(&sorts(&KINDS), (7, kind), &data);
             if let ControlMessage::Other { data: kept, .. } | ControlMessage::Cut { data: kept, .. } = &message {
                 proptest::prop_assert_eq!(kept, &data);
             }

@@ -39,7 +39,7 @@ pub enum ControlMessage {
     /// Descriptors (AF_UNIX), at most 253; received ones are close-on-exec, and those you do not take are closed when this is
     /// dropped. Source: unix(7), SCM_RIGHTS.
     Rights(Vec<OwnedHandle>),
-    /// A descriptor of the sending process (AF_UNIX with SO_PASSPIDFD), close-on-exec. Only received, only on Linux. Source:
+    /// A descriptor of the sending process (AF_UNIX with `PASSPIDFD`), close-on-exec. Only received, only on Linux. Source:
     /// linux/socket.h, SCM_PIDFD.
     #[cfg(target_os = "linux")]
     ProcessFd(OwnedHandle),
@@ -55,11 +55,11 @@ pub enum ControlMessage {
     Ttl(u8),
     /// Hop limit (IPv6; received with `RECVHOPLIMIT`). Source: RFC 3542, IPV6_HOPLIMIT.
     HopLimit(u8),
-    /// Type of service and congestion bits (IPv4; received with IP_RECVTOS). Source: ip(7), IP_TOS.
+    /// Type of service and congestion bits (IPv4; received with `RECVTOS`). Source: ip(7), IP_TOS.
     Tos(TrafficClass),
-    /// Traffic class and congestion bits (IPv6; received with IPV6_RECVTCLASS). Source: RFC 3542, IPV6_TCLASS.
+    /// Traffic class and congestion bits (IPv6; received with `RECVTCLASS`). Source: RFC 3542, IPV6_TCLASS.
     TrafficClass(TrafficClass),
-    /// When the system had the packet, by its clock of the day (received with `TIMESTAMP` or SO_TIMESTAMPNS). Only received.
+    /// When the system had the packet, by its clock of the day (received with `TIMESTAMP` or `TIMESTAMPNS`). Only received.
     /// Source: socket(7).
     Timestamp(SystemTime),
     /// When the system and the network card had the packet, or sent it (received with SO_TIMESTAMPING). Only received. Source:
@@ -74,14 +74,14 @@ pub enum ControlMessage {
     /// When the packet is to leave, since the beginning of the clock that SO_TXTIME names. Only sent. Source: tc-etf(8),
     /// SCM_TXTIME.
     TxTime(Duration),
-    /// An entry of the error queue (received with `RECVERR` and `MessageFlags::ERRQUEUE`). Only received, only on Linux.
+    /// An entry of the error queue (received with `RECVERR`, or `RECVERR6`, and `MessageFlags::ERRQUEUE`). Only received, only on Linux.
     /// Source: ip(7), ipv6(7), IP_RECVERR.
     #[cfg(target_os = "linux")]
     Error(QueuedError),
-    /// How many datagrams this socket has dropped so far for want of room (received with SO_RXQ_OVFL). Only received. Source:
+    /// How many datagrams this socket has dropped so far for want of room (received with `RXQ_OVFL`). Only received. Source:
     /// socket(7).
     Drops(u32),
-    /// Where a datagram was sent to before a proxy took it (received with IP_RECVORIGDSTADDR). Only received. Source: ip(7).
+    /// Where a datagram was sent to before a proxy took it (received with `RECVORIGDSTADDR`). Only received. Source: ip(7).
     OriginalDestination(SocketAddr),
     /// The beginning of a message of a kind named above, whose end had no room; `MessageFlags::CTRUNC` is set. Only received.
     Cut {
