@@ -75,3 +75,24 @@ def test_a_program_that_the_environment_grafts_goes_on(limits):
     # Limits that do not hold are said at once, all else where it is asked for.
     assert [sentence("descriptor") in line for line in done.stderr.splitlines()] == [True] * len(limits)
     assert sentence("descriptor") in done.stdout
+
+
+def test_one_that_was_built_without_a_kind_of_sockets_is_served():
+    # As CPython is where the headers of the system lack AF_ALG; the type's own dictionary is behind a view of it.
+    check(
+        """
+        import gc, _socket
+        gc.get_referents(vars(_socket.socket))[0].pop("sendmsg_afalg")
+        import shotclock
+        shotclock.install()
+        import socket
+        from shotclock import socket as own
+        for module in (socket, own):
+            assert not hasattr(module.socket, "sendmsg_afalg")
+            one, other = module.socketpair()
+            with one, other:
+                one.sendall(b"a")
+                assert other.recv(1) == b"a"
+        shotclock.uninstall()
+        """
+    )

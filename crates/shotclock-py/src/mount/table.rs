@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::ffi::capi::{
     METH_FASTCALL, METH_KEYWORDS, METH_NOARGS, METH_O, METH_VARARGS, PyCFunction, PyCFunctionFast,
-    PyCFunctionWithKeywords, PyMethodDef, PyMethodDefPointer, PyObject,
+    PyCFunctionWithKeywords, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_HasAttrString,
 };
 use crate::ffi::raised::PyResult;
 use crate::files::{read_all, socket_io};
@@ -108,7 +108,7 @@ const FILE_DOCS: [(&str, Option<&str>); 3] = [
 #[derive(Clone, Copy)]
 pub(crate) struct Definitions {
     first: *mut PyMethodDef,
-    names: &'static [Entry],
+    names: &'static [&'static CStr],
 }
 
 // SAFETY: definitions are written once, before they are shared, and only read afterwards.
@@ -146,7 +146,8 @@ impl Definitions {
             all.push(entry.define_as(whole.into_raw().cast_const()));
         }
         all.push(PyMethodDef::zeroed());
-        Ok(*MADE.get_or_init(|| Self { first: all.leak().as_mut_ptr(), names: &FILE_METHODS }))
+        let names = FILE_METHODS.map(|entry| entry.name).to_vec();
+        Ok(*MADE.get_or_init(|| Self::kept(all, names)))
     }
 
     /// The C array.
@@ -157,16 +158,29 @@ impl Definitions {
     /// Each with its name.
     pub(crate) fn iter(self) -> impl Iterator<Item = (&'static CStr, *mut PyMethodDef)> {
         let first = self.first;
-        self.names.iter().enumerate().map(move |(index, entry)| (entry.name, first.wrapping_add(index)))
+        self.names.iter().enumerate().map(move |(index, name)| (*name, first.wrapping_add(index)))
     }
 
-    fn once(made: &OnceLock<Self>, names: &'static [Entry], of: *mut PyObject) -> PyResult<Self> {
+    /// Those of these that `of` has: an interpreter that was built where the system's headers lack a kind of socket has no
+    /// methods for it (`sendmsg_afalg`), and then none is put there.
+    fn once(made: &OnceLock<Self>, entries: &'static [Entry], of: *mut PyObject) -> PyResult<Self> {
         if let Some(made) = made.get() {
             return Ok(*made);
         }
-        let mut all = names.iter().map(|entry| entry.define(of)).collect::<PyResult<Vec<_>>>()?;
+        let (mut all, mut names) = (Vec::with_capacity(entries.len() + 1), Vec::with_capacity(entries.len()));
+        for entry in entries {
+            // SAFETY: alive, and the name ends with a NUL.
+            if unsafe { PyObject_HasAttrString(of, entry.name.as_ptr()) } != 0 {
+                all.push(entry.define(of)?);
+                names.push(entry.name);
+            }
+        }
         all.push(PyMethodDef::zeroed());
-        Ok(*made.get_or_init(|| Self { first: all.leak().as_mut_ptr(), names }))
+        Ok(*made.get_or_init(|| Self::kept(all, names)))
+    }
+
+    fn kept(all: Vec<PyMethodDef>, names: Vec<&'static CStr>) -> Self {
+        Self { first: all.leak().as_mut_ptr(), names: names.leak() }
     }
 }
 
