@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use shotclock::unstable::{BatchCalls, set_batch_calls};
 use shotclock::{
-    Address, Canceller, Family, Kind, MessageFlags, Outgoing, Ready, RecvBatch, Socket, SocketOption,
+    Address, Canceller, ControlMessage, Family, Kind, MessageFlags, Outgoing, Ready, RecvBatch, Socket, SocketOption,
     create_connection, create_server, socketpair, with_deadline,
 };
 
@@ -335,6 +335,26 @@ fn streams_and_strange_flags_are_refused() {
     let other_family = Address::from(([0, 0, 0, 0, 0, 0, 0, 1], 9));
     let error = udp().send_batch(&[Outgoing::to(b"x", &other_family)]).unwrap_err();
     assert!(error.to_string().contains("the socket's family is"), "{error}");
+}
+
+#[test]
+fn what_goes_beside_a_batch_goes_beside_each_datagram() {
+    each_way(|calls| {
+        let (sender, receiver) = (udp(), udp());
+        // IPPROTO_IP, IP_RECVTTL.
+        receiver.setsockopt(SocketOption::<bool>::new(0, 12), true).unwrap();
+        let to = receiver.getsockname().unwrap();
+        let batch = [Outgoing::to(&[7; 100], &to), Outgoing::to(&[7; 100], &to), Outgoing::to(b"short", &to)];
+        sender.send_batch_with(&batch, &[ControlMessage::Ttl(3)]).unwrap();
+        let mut into = RecvBatch::new(8, 100).unwrap().with_ancillary(64);
+        let mut count = 0;
+        while count < 3 {
+            count += receiver.recv_batch(&mut into).unwrap();
+            for one in into.iter() {
+                assert!(matches!(one.ancillary(), [ControlMessage::Ttl(3)]), "{calls:?}: {:?}", one.ancillary());
+            }
+        }
+    });
 }
 
 #[test]

@@ -1,22 +1,30 @@
 //! The UDP echo server: each datagram goes back as it came, if the guard lets it.
 
-use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shotclock::{Address, ControlMessage, Error, Family, MessageInto, Result, Socket, SocketOption, cmsg_space};
+use shotclock::{
+    Address, ControlMessage, Datagram, Error, Family, Outgoing, RecvBatch, Result, Socket, SocketOption, cmsg_space,
+};
 
 use super::event::Event;
 use super::guard::{Guard, Verdict};
 use super::terms::Terms;
 use crate::output;
 
-/// Longer than any datagram.
-const BUFFER: usize = 64 << 10;
-/// How long a datagram may wait for room in the send buffer; later it is dropped, as the network would.
+/// So many messages are received at once, each of which may be many datagrams.
+const PLACES: usize = 16;
+/// How long datagrams may wait for room in the send buffer; later they are dropped, as the network would.
 const ROOM: Duration = Duration::from_millis(100);
 /// When receiving fails for want of something: look again after this long.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// What is to be sent back.
+struct Answer<'b> {
+    data: &'b [u8],
+    to: Address,
+    hops: Option<u8>,
+}
 
 pub(super) struct UdpServer {
     socket: Socket,
@@ -39,12 +47,11 @@ impl UdpServer {
 
     /// Answers until the end is called for.
     pub(super) fn run(&mut self) -> Result<()> {
-        let mut buffer = vec![0; BUFFER];
-        let space = cmsg_space(size_of::<i32>())?;
+        // Datagrams of one length that come together are one message, where the system joins them.
+        let mut batch = RecvBatch::joining(PLACES)?.with_ancillary(cmsg_space(size_of::<i32>())?);
         loop {
-            let mut buffers = [IoSliceMut::new(&mut buffer)];
-            match self.socket.cancelled_by(&self.terms.stop).recvmsg_into(&mut buffers, space) {
-                Ok(message) => self.answer(&message, &buffer[..message.len]),
+            match self.socket.cancelled_by(&self.terms.stop).recv_batch(&mut batch) {
+                Ok(_) => self.answer_all(&batch),
                 Err(error) if error.is_cancelled() => return Ok(()),
                 Err(error) if error.is_closed() => return Err(error),
                 Err(error) => self.say_and_pause(&error)?,
@@ -52,26 +59,41 @@ impl UdpServer {
         }
     }
 
-    fn answer(&mut self, message: &MessageInto, data: &[u8]) {
-        let Some(from) = message.address else { return };
-        let Some(source) = from.as_inet() else { return };
-        match self.guard.judge(source, hops_of(&message.ancillary), data, Instant::now()) {
+    /// Answers in the order in which they came; what has as many hops left goes together.
+    fn answer_all(&mut self, batch: &RecvBatch) {
+        let answers: Vec<Answer<'_>> = batch.iter().filter_map(|datagram| self.judge(&datagram)).collect();
+        answers.chunk_by(|one, other| one.hops == other.hops).for_each(|answers| self.send(answers));
+    }
+
+    fn judge<'b>(&mut self, datagram: &Datagram<'b>) -> Option<Answer<'b>> {
+        let from = datagram.address()?;
+        let data = datagram.data();
+        match self.guard.judge(from.as_inet()?, hops_of(datagram.ancillary()), data, Instant::now()) {
             Verdict::Answer { hops } => {
                 self.tell(&Event::Datagram { from, bytes: data.len() });
-                if let Err(error) = self.send(data, from, hops) {
-                    self.tell(&Event::NotAnswered { from, reason: error.to_string() });
-                }
+                return Some(Answer { data, to: from, hops });
             }
             Verdict::Refuse { reason, tell: true } => {
                 self.tell(&Event::NotAnswered { from, reason: reason.to_string() });
             }
             Verdict::Refuse { .. } => {}
         }
+        None
     }
 
-    fn send(&self, data: &[u8], to: Address, hops: Option<u8>) -> Result<usize> {
-        let ancillary = hops.map(self.hops.message);
-        self.socket.within(ROOM).sendmsg(&[IoSlice::new(data)], ancillary.as_slice(), Some(to.into()))
+    /// Sends answers that have as many hops left. One that cannot be sent is told of, and those after it are sent.
+    fn send(&self, answers: &[Answer<'_>]) {
+        let all: Vec<_> = answers.iter().map(|answer| Outgoing::to(answer.data, &answer.to)).collect();
+        let ancillary = answers.first().and_then(|answer| answer.hops).map(self.hops.message);
+        let (in_time, mut sent) = (self.socket.within(ROOM), 0);
+        while let Some(rest) = all.get(sent..).filter(|rest| !rest.is_empty()) {
+            let Err(error) = in_time.send_batch_with(rest, ancillary.as_slice()) else { return };
+            sent += error.datagrams_moved();
+            if let Some(answer) = answers.get(sent) {
+                self.tell(&Event::NotAnswered { from: answer.to, reason: error.to_string() });
+            }
+            sent += 1;
+        }
     }
 
     /// Says what went wrong, and leaves it time to pass; `stop` ends that.

@@ -44,9 +44,13 @@ const MOST_SEGMENTS: [usize; 2] = [128, 64];
 /// The most bytes of one message: an IPv4 packet less its headers.
 const MOST_BYTES: usize = 65_507;
 
+static NOTHING_BESIDE: ControlBuffer = ControlBuffer::NONE;
+
 /// Datagrams on their way, in their order.
 pub struct BatchToSend<'a> {
     datagrams: &'a [Outgoing<'a>],
+    /// What goes beside each message.
+    control: &'a ControlBuffer,
     flags: MessageFlags,
     /// How many datagrams the system cuts one message apart into, 1 where it does not; 0 where nobody has asked it yet.
     segments: usize,
@@ -68,7 +72,20 @@ impl<'a> BatchToSend<'a> {
     pub fn new(datagrams: &'a [Outgoing<'a>], flags: MessageFlags, can_segment: Option<bool>) -> Self {
         let may_segment = flags == MessageFlags::NONE && datagrams.len() > 1 && may_use(BatchCalls::Best);
         let can_segment = if may_segment { can_segment } else { Some(false) };
-        Self { datagrams, flags, segments: can_segment.map_or(0, most_segments), sent: 0, bytes: 0 }
+        Self {
+            datagrams,
+            control: &NOTHING_BESIDE,
+            flags,
+            segments: can_segment.map_or(0, most_segments),
+            sent: 0,
+            bytes: 0,
+        }
+    }
+
+    /// With these control messages beside each datagram.
+    pub(crate) fn with_control(mut self, control: &'a ControlBuffer) -> Self {
+        self.control = control;
+        self
     }
 
     /// One try to send what is left, which never waits.
@@ -133,14 +150,13 @@ impl<'a> BatchToSend<'a> {
     fn call(&self, fd: BorrowedHandle<'_>, plan: &Plan<'a>) -> Result<usize, Errno> {
         let Plan { pieces, addresses, groups } = plan;
         if may_use(BatchCalls::Many)
-            && let Some(sent) = batch::send(fd, groups, pieces, addresses, self.flags.0)
+            && let Some(sent) = batch::send(fd, groups, pieces, addresses, self.control, self.flags.0)
         {
             return sent;
         }
-        let none = ControlBuffer::default();
         for (index, group) in groups.iter().enumerate() {
             let to = group.to.map(|index| &addresses[index]);
-            match message::sendmsg(fd, &pieces[group.pieces.clone()], &none, to, self.flags.0) {
+            match message::sendmsg(fd, &pieces[group.pieces.clone()], self.control, to, self.flags.0) {
                 // Report what went out; the error will show again.
                 Err(_) if index > 0 => return Ok(index),
                 Err(errno) => return Err(errno),

@@ -1,11 +1,13 @@
 //! Many datagrams by one call, on the socket and on its views.
 
 use super::{Socket, Timed};
+use crate::ancillary::Ancillary;
 use crate::batch::{Outgoing, RecvBatch};
 use crate::constant::Kind;
 use crate::error::{Error, Reason, Result};
 use crate::ops;
 use crate::sys::batch;
+use crate::sys::message::ControlBuffer;
 use crate::wait::run;
 
 impl Socket {
@@ -38,6 +40,24 @@ impl Socket {
     #[doc(alias = "sendmmsg")]
     pub fn send_batch(&self, datagrams: &[Outgoing<'_>]) -> Result<()> {
         self.view().send_batch(datagrams)
+    }
+
+    /// As [`send_batch`](Self::send_batch), with the same control messages beside each datagram: a TTL, a source address.
+    ///
+    /// # Errors
+    /// As there, and as [`sendmsg`](Self::sendmsg) for the control messages.
+    ///
+    /// ```
+    /// use shotclock::{ControlMessage, Family, Kind, Outgoing, Socket};
+    /// let socket = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// socket.bind(("127.0.0.1", 0))?;
+    /// let to = socket.getsockname()?;
+    /// socket.send_batch_with(&[Outgoing::to(b"one", &to), Outgoing::to(b"two", &to)], &[ControlMessage::Ttl(3)])?;
+    /// assert_eq!((socket.recv(9)?, socket.recv(9)?), (b"one".into(), b"two".into()));
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn send_batch_with<'c>(&self, datagrams: &[Outgoing<'_>], ancillary: impl Into<Ancillary<'c>>) -> Result<()> {
+        self.view().send_batch_with(datagrams, ancillary)
     }
 
     /// Receives as many datagrams as there are, up to what `batch` has room for, by one call of the system (recvmmsg(2)), and
@@ -94,6 +114,32 @@ impl Timed<'_> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn send_batch(&self, datagrams: &[Outgoing<'_>]) -> Result<()> {
+        self.send_beside(datagrams, &ControlBuffer::NONE)
+    }
+
+    /// Sends all of these datagrams, with the same control messages each; see [`Socket::send_batch_with`].
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// use shotclock::{ControlMessage, Family, Kind, Outgoing, Socket};
+    /// use std::time::Duration;
+    /// let socket = Socket::new(Family::INET, Kind::DGRAM)?;
+    /// socket.bind(("127.0.0.1", 0))?;
+    /// let to = socket.getsockname()?;
+    /// let view = socket.within(Duration::from_secs(5));
+    /// view.send_batch_with(&[Outgoing::to(b"one", &to)], &[ControlMessage::Ttl(3)])?;
+    /// assert_eq!(view.recv(9)?, b"one");
+    /// # Ok::<(), shotclock::Error>(())
+    /// ```
+    pub fn send_batch_with<'c>(&self, datagrams: &[Outgoing<'_>], ancillary: impl Into<Ancillary<'c>>) -> Result<()> {
+        let ancillary = ancillary.into();
+        let control = ancillary.control("send_batch")?;
+        self.send_beside(datagrams, control).map_err(|error| ancillary.explain(error))
+    }
+
+    fn send_beside(&self, datagrams: &[Outgoing<'_>], control: &ControlBuffer) -> Result<()> {
         if datagrams.is_empty() {
             return Err(Error::invalid("send_batch", "a batch of 0 datagrams: expected 1 or more"));
         }
@@ -102,7 +148,7 @@ impl Timed<'_> {
         if !can_segment || self.socket.gate.is_closed() {
             self.socket.expect_datagrams("send_batch")?;
         }
-        let batch = ops::BatchToSend::new(datagrams, self.flags, Some(can_segment));
+        let batch = ops::BatchToSend::new(datagrams, self.flags, Some(can_segment)).with_control(control);
         let mut op = ops::SendBatch { fd: self.fd(), batch };
         let Err(error) = run("send_batch", &mut op, &self.sending()) else { return Ok(()) };
         Err(self.name_datagram(error, &op.batch).moved_datagrams(op.batch.sent, op.batch.bytes))

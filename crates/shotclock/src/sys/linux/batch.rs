@@ -9,8 +9,8 @@ use std::ptr;
 use rustix::io::Errno;
 
 use super::last_errno;
-use super::message::{ControlSlice, HEADER, own_all, parse_control};
-use super::msghdr::{Header, Parts};
+use super::message::{ControlBuffer, ControlSlice, HEADER, own_all, parse_control};
+use super::msghdr::{ControlLen, Header, Parts};
 use super::socket::{getsockopt, setsockopt};
 use crate::sys::address::SockAddr;
 use crate::sys::datagrams::{Group, Slot};
@@ -57,15 +57,17 @@ impl Segment {
     }
 }
 
-/// One sendmmsg(2) of these messages, [`MOST`] of at most [`MOST_PIECES`]; gives how many went. An error is the first one's.
+/// One sendmmsg(2) of these messages, each with the control messages, [`MOST`] of at most [`MOST_PIECES`]; gives how many went. An error is the first one's.
 #[allow(clippy::unnecessary_wraps, reason = "elsewhere there is no such call")]
 pub(crate) fn send(
     fd: BorrowedFd<'_>,
     groups: &[Group],
     pieces: &[IoSlice<'_>],
     addresses: &[SockAddr],
+    control: &ControlBuffer,
     flags: i32,
 ) -> Option<Result<usize, Errno>> {
+    let mut beside: Vec<ControlBuffer> = Vec::new();
     let mut messages = [const { MaybeUninit::<Message>::uninit() }; MOST];
     let mut segments = [const { MaybeUninit::<Segment>::uninit() }; MOST];
     let mut vectors = Vectors { all: [const { MaybeUninit::uninit() }; MOST_PIECES], count: 0 };
@@ -77,19 +79,32 @@ pub(crate) fn send(
             header.msg_namelen = to.len() as libc::socklen_t;
         }
         (header.msg_iov, header.msg_iovlen) = vectors.add(&pieces[group.pieces.clone()]);
-        if group.segment > 0 {
+        if group.segment > 0 && control.is_empty() {
             header.msg_control = ptr::from_mut(segment.write(Segment::of(group.segment))).cast();
             header.msg_controllen = CONTROL as _;
+        } else if group.segment > 0 {
+            let mut both = control.clone();
+            both.push((libc::SOL_UDP, libc::UDP_SEGMENT), &group.segment.to_ne_bytes());
+            (header.msg_control, header.msg_controllen) = place_of(&both);
+            beside.push(both);
+        } else if !control.is_empty() {
+            (header.msg_control, header.msg_controllen) = place_of(control);
         }
         message.write(Message { header, len: 0 });
         count += 1;
     }
     let (fd, flags) = (fd.as_raw_fd(), flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
     // SAFETY: the first `count` messages are written; their pointers are to live borrows of the lengths beside them, and to
-    // `segments` and `vectors`, which stay where they are; of all these sendmmsg only reads, and it writes each message's
+    // `segments`, `vectors` and `beside`, which stay where they are; of all these sendmmsg only reads, and it writes each message's
     // `len`, which is ours.
     let sent = unsafe { libc::syscall(libc::SYS_sendmmsg, fd, messages.as_mut_ptr(), count, flags) };
     Some(usize::try_from(sent).map_err(|_| last_errno()))
+}
+
+/// Where control messages are, and how long.
+fn place_of(control: &ControlBuffer) -> (*mut libc::c_void, ControlLen) {
+    let bytes = control.as_bytes();
+    (bytes.as_ptr().cast_mut().cast(), bytes.len() as ControlLen)
 }
 
 /// The pieces of data of all messages. What lies side by side is one.

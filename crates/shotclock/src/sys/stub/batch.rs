@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 
+use super::message::ControlBuffer;
 use super::{BorrowedHandle, Errno};
 use crate::sys::address::SockAddr;
 use crate::sys::datagrams::{Group, Slot};
@@ -27,6 +28,7 @@ pub(crate) fn send(
     _groups: &[Group],
     _pieces: &[IoSlice<'_>],
     _addresses: &[SockAddr],
+    _control: &ControlBuffer,
     _flags: i32,
 ) -> Option<Result<usize, Errno>> {
     None

@@ -60,7 +60,7 @@ impl ControlBuffer {
     }
 
     /// Their bytes.
-    #[cfg(test)]
+    #[cfg(any(test, all(target_os = "linux", not(shotclock_bsd))))]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
