@@ -152,6 +152,7 @@ named_numbers! {
     }
 }
 
+#[cfg(unix)]
 impl Kind {
     /// The kind without the flags that may stand beside it.
     pub(crate) fn without_flags(self) -> Self {

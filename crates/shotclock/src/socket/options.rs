@@ -3,7 +3,9 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::Socket;
-use crate::error::{Error, Result};
+#[cfg(target_os = "linux")]
+use crate::error::Error;
+use crate::error::Result;
 #[cfg(target_os = "linux")]
 use crate::option::{FilterInstruction, TcpInfo};
 use crate::option::{OptionValue, ROOM_FOR_MORE, SocketOption, decode, refuse};
