@@ -119,7 +119,7 @@ def test_the_lists_that_there_are_can_be_read():
 
 def test_suites_are_found_by_name_and_by_package():
     assert [suite.name for suite in suites.select(["test_ssl"])] == ["test_ssl"]
-    assert len(suites.select(["test_asyncio", "test_asyncio.test_ssl"])) == 28
+    assert len(suites.select(["test_asyncio", "test_asyncio.test_ssl"])) == 32
     assert suites.select([]) == list(suites.SUITES)
     assert 0 < len(suites.select([], core_only=True)) < len(suites.SUITES)
     with pytest.raises(LookupError, match="test_none"):

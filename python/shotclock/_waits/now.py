@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _SECOND = 10**9
+# So often it looks where waits have begun meanwhile: with many short ones there is always one.
+_LOOKS = 3
 
 # Threads of this package's, of which nobody wants to hear.
 _hidden: set[int] = set()
@@ -81,6 +83,17 @@ def waits() -> list[Wait]:
     >>> shotclock.waits()[0].what
     'sleep'
     """
+    for _ in range(_LOOKS):
+        taken_ns = _native.monotonic_ns()
+        found = _seen()
+        # What has begun after the lines were read is not in them.
+        lately = (_native.monotonic_ns() - taken_ns) / _SECOND
+        if all(wait.since is None or wait.since >= lately for wait in found):
+            break
+    return sorted(found, key=lambda wait: -(wait.since or 0))
+
+
+def _seen() -> list[Wait]:
     frames = sys._current_frames()
     for ident in (get_ident(), *_hidden):
         frames.pop(ident, None)
@@ -93,7 +106,7 @@ def waits() -> list[Wait]:
     if in_the_system:
         # A wait may have begun, and been told of, between the two looks.
         found = in_the_system | _told(frames, names)
-    return sorted(found.values(), key=lambda wait: -(wait.since or 0))
+    return list(found.values())
 
 
 def _told(frames: dict[int, FrameType], names: dict[int, str]) -> dict[int, Wait]:
