@@ -284,6 +284,8 @@ def test_a_condition_takes_its_lock_back_whatever_has_ended():
     assert not condition._lock.locked()
 
 
+# Threads of other tests may still wait, for ever.
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_condition_of_processes_takes_its_lock_back():
     """With its lock held by another process for longer than the moment after the end."""
     context = multiprocessing.get_context("fork")

@@ -253,6 +253,8 @@ def test_other_commands_of_fcntl_are_as_ever(stack):
         assert not os.get_blocking(reading)
 
 
+# Threads of other tests may still wait, for ever.
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_lock_is_had_once_it_is_free():
     with tempfile.NamedTemporaryFile() as file:
         taken, leave = os.pipe(), os.pipe()

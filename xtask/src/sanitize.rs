@@ -1,4 +1,4 @@
-//! `cargo xtask sanitize`: the wake-up tests of the core and of the Python crate under ThreadSanitizer.
+//! `cargo xtask sanitize`: the wake-up tests of the core, and what threads share in the Python crate, under ThreadSanitizer.
 //!
 //! The sanitizer is unstable in rustc, hence the variable that lets a stable one have it. The standard library comes
 //! compiled without it: `xtask/sanitize/thread.txt` names what is therefore not to be reported, and why.
@@ -12,11 +12,18 @@ const LIMIT: u32 = 1200;
 pub(crate) fn run() -> Result<(), Failure> {
     let target = workspace::target()?.join("sanitize");
     let suppressions = workspace::root().join("xtask").join("sanitize").join("thread.txt");
-    let mut tests =
-        run::cargo(["test", "--package=shotclock", "--test=wake_stress", "--package=shotclock-py", "--test=waiting"]);
+    let mut tests = run::cargo([
+        "test",
+        "--package=shotclock",
+        "--test=wake_stress",
+        "--package=shotclock-py",
+        "--test=waiting",
+        "--test=unblocked",
+        "--test=threads",
+    ]);
     // With a target named, build scripts and macros stay as they are.
     tests.arg("--target=x86_64-unknown-linux-gnu").arg("--target-dir").arg(target);
-    tests.args(["--", "--test-threads=1"]);
+    tests.args(["--no-fail-fast", "--", "--test-threads=1"]);
     tests.env("RUSTC_BOOTSTRAP", "1");
     // System calls by libc, which the sanitizer looks into, and not raw.
     let flags = "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg rustix_use_libc";

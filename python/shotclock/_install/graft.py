@@ -126,6 +126,12 @@ def reaches(socket_class: object) -> bool:
         return _installed is not None and _installed.reaches(socket_class)
 
 
+def may_reach(socket_class: object) -> bool:
+    """The same; but True where it is not installed, since another thread may have uninstalled it a moment ago."""
+    with _lock:
+        return _installed is None or _installed.reaches(socket_class)
+
+
 def _watch_ssl() -> None:
     global _stop_watching_ssl
     # Outside the lock: another thread may be importing ssl, and come here for that lock.

@@ -45,7 +45,7 @@ def _reach_anew() -> None:
             # If it is installed, another class has taken the place of socket.socket since: `check` below says so.
             if not graft.is_installed():
                 raise
-        reaches, _is_whole = graft.reaches, graft.is_whole
+        reaches, _is_whole = graft.may_reach, graft.is_whole
     strangers.check(reaches)
     waits.install()
 
