@@ -185,6 +185,7 @@ fn add_version(module: *mut PyObject) -> PyResult<()> {
 fn definitions() -> Vec<PyMethodDef> {
     let mut all = of_sockets();
     all.extend(of_batches());
+    all.extend(of_messages());
     all.extend(of_files());
     all.extend(of_limits());
     all.extend(of_waits());
@@ -193,6 +194,16 @@ fn definitions() -> Vec<PyMethodDef> {
     all.extend(of_sight());
     all.push(PyMethodDef::zeroed());
     all
+}
+
+/// Those of control messages.
+fn of_messages() -> Vec<PyMethodDef> {
+    vec![method(
+        c"control_message",
+        control::decoded,
+        METH_VARARGS,
+        c"control_message(level, type, data, /)\n--\n\nThe class's name and the fields of a control message, or None.",
+    )]
 }
 
 /// Those of files that survive.
@@ -248,12 +259,6 @@ fn of_batches() -> Vec<PyMethodDef> {
 /// Those of sockets.
 fn of_sockets() -> Vec<PyMethodDef> {
     vec![
-        method(
-            c"control_message",
-            control::decoded,
-            METH_VARARGS,
-            c"control_message(level, type, data, /)\n--\n\nThe class's name and the fields of a control message, or None.",
-        ),
         method(
             c"prepare",
             prepare,
