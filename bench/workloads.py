@@ -107,6 +107,14 @@ def _listener(module: ModuleType, _peer: list[str], stack: ExitStack) -> dict[st
     return {"listener": listener, "accepted": accepted}
 
 
+def _server(module: ModuleType, _peer: list[str], stack: ExitStack) -> dict[str, Any]:
+    listener = stack.enter_context(module.create_server(("127.0.0.1", 0), backlog=WARM_UP + ACCEPTS))
+    connected: list[Any] = []
+    stack.callback(lambda: [connection.close() for connection in connected])
+    names = {"make": module.socket, "create_connection": module.create_connection}
+    return {"address": listener.getsockname(), "connected": connected, **names}
+
+
 # Longer than any run.
 FAR_AWAY = 100_000.0
 
@@ -169,6 +177,22 @@ WORKLOADS = (
         "accept(), timeout 30",
         "accepted.append(listener.accept())",
         _listener,
+        loops=ACCEPTS,
+        timed=False,
+    ),
+    Workload(
+        "connect",
+        "socket() + settimeout(30) + connect()",
+        f"sock = make()\nsock.settimeout({TIMEOUT})\nsock.connect(address)\nconnected.append(sock)",
+        _server,
+        loops=ACCEPTS,
+        timed=False,
+    ),
+    Workload(
+        "create-connection",
+        "create_connection(), timeout 30",
+        f"connected.append(create_connection(address, {TIMEOUT}))",
+        _server,
         loops=ACCEPTS,
         timed=False,
     ),

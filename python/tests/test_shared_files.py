@@ -31,6 +31,32 @@ def test_who_waits_for_ever_does_not_notice_one_in_a_scope(run_with_waits):
     """)
 
 
+def test_a_class_that_has_its_files_block_again_takes_no_limit_from_create_connection(run_with_waits):
+    run_with_waits("""
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address, clients, is_full = listener.getsockname(), [], False
+        while not is_full:
+            assert len(clients) < 10, "the queue would not fill up"
+            clients.append(socket.socket())
+            clients[-1].settimeout(0.1)
+            is_full = clients[-1].connect_ex(address) != 0
+        class Meddling(socket.socket):
+            def settimeout(self, seconds):
+                super().settimeout(seconds)
+                os.set_blocking(self.fileno(), True)
+        socket.socket = Meddling
+        began = time.monotonic()
+        try:
+            socket.create_connection(address, 0.2)
+        except TimeoutError:
+            assert time.monotonic() - began < LATE
+        else:
+            raise AssertionError("it connected")
+    """)
+
+
 @pytest.mark.parametrize("flips", ["os.set_blocking(listener.fileno(), True)", "listener.dup().setblocking(True)"])
 @pytest.mark.parametrize("timeout, scope", [(0.5, 60), (60, 0.5)])
 def test_accept_ends_in_time_on_a_file_that_others_make_block(run_with_waits, flips, timeout, scope):

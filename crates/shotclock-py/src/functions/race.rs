@@ -23,7 +23,7 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::audit::audit;
 use crate::socket::kinds::is_socket;
 use crate::socket::object::SocketRef;
-use crate::socket::unblocked;
+use crate::socket::{just_set, unblocked};
 use crate::wait::expiry;
 use crate::wait::expiry::{Expiry, Moved};
 use crate::wait::lent::Descriptor;
@@ -174,7 +174,9 @@ impl Program<'_> {
         let (socket, sockaddr) = (attempt.socket(), item(info.as_ptr(), 4)?);
         let to = address::from_python(socket, self.timing, sockaddr.as_ptr(), "connect")?;
         audit(c"socket.connect", &[socket.as_object(), sockaddr.as_ptr()])?;
-        attempt.set_nonblocking(true)?;
+        if !just_set::is_nonblocking(attempt.descriptor.number()) {
+            attempt.set_nonblocking(true)?;
+        }
         Ok((attempt, to))
     }
 }

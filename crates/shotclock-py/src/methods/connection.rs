@@ -168,10 +168,18 @@ impl Attempt for Connect {
         if ready.is_empty() {
             return Err(Pause::WouldBlock);
         }
+        // Writable without error or hang-up is connected. Source: tcp_poll in the kernel.
+        if ready == Readiness::OUT {
+            return Ok(());
+        }
         match syscall::take_error(fd) {
             Ok(()) | Err(Errno::ISCONN) => Ok(()),
             Err(errno) => Err(Pause::Failed(errno)),
         }
+    }
+
+    fn may_block(&self) -> bool {
+        !self.begun
     }
 
     fn toward(&self) -> Readiness {

@@ -18,7 +18,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::object::{NO_TIMEOUT, SocketRef};
 use crate::socket::stock::{StockMethod, stock};
-use crate::socket::{accepted, habit, in_ssl, kinds, unblocked, waiting};
+use crate::socket::{accepted, habit, in_ssl, just_set, kinds, unblocked, waiting};
 use crate::wait::account;
 use crate::wait::lent::Descriptor;
 use crate::wait::timing::{First, Timing};
@@ -33,6 +33,7 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
     accepted::forget(number);
+    just_set::forget(number);
     habit::forget(number);
     low_water::forget(socket, number);
     policy::forget(socket, number);
@@ -78,6 +79,7 @@ pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
     accepted::forget(number);
+    just_set::forget(number);
     unblocked::give_up(number);
     low_water::forget(socket, number);
     policy::detach(socket, number);
@@ -87,7 +89,11 @@ pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *
 /// `socket.fileno()`.
 pub(crate) unsafe extern "C" fn fileno(me: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
     // SAFETY: as in `close`; the interpreter is held.
-    unsafe { PyLong_FromLong(SocketRef::new(me).number().into()) }
+    unsafe {
+        let number = SocketRef::new(me).number();
+        just_set::forget(number);
+        PyLong_FromLong(number.into())
+    }
 }
 
 /// `socket.getblocking()`.
@@ -212,6 +218,7 @@ fn set_timeout(socket: SocketRef, nanos: i64) -> PyResult<Owned> {
     if !stays && !blocks_already {
         accepted::forget(socket.number());
         descriptor.held(|fd| unblocked::set_nonblocking(fd, nanos >= 0)).map_err(exception::raise_errno)?;
+        just_set::note(descriptor.number(), nanos >= 0);
     }
     Ok(Owned::none())
 }

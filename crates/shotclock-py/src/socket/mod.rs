@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod complaint;
 pub(crate) mod habit;
 pub(crate) mod in_ssl;
+pub(crate) mod just_set;
 pub(crate) mod kinds;
 pub(crate) mod object;
 pub(crate) mod open;

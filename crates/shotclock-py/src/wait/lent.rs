@@ -150,6 +150,11 @@ pub(crate) trait Attempt: Send {
     /// One try; `ready` is what the last wait saw.
     fn attempt(&mut self, fd: BorrowedFd<'_>, ready: Readiness) -> Result<Self::Output, Pause>;
 
+    /// Whether the next try may wait where the file blocks: as the flag says, but for one that only looks how it stands.
+    fn may_block(&self) -> bool {
+        !Self::HAS_FLAG
+    }
+
     /// What it waits for.
     fn toward(&self) -> Readiness;
 
@@ -255,12 +260,13 @@ impl<'a, A: Attempt> On<'a, A> {
         // back.
         let (is_bounded, is_turned_away) = (self.own.is_some(), &mut self.is_turned_away);
         let sends = self.attempt.toward().contains(Readiness::OUT);
+        let may_block = self.attempt.may_block();
         let (attempt, own) = (&mut *self.attempt, &mut self.own);
         let tries = |fd: BorrowedFd<'_>| match (attempt.attempt(fd, ready), own) {
             (Err(pause @ (Pause::WouldBlock | Pause::Drained)), Some(own)) => own.waits(fd, attempt, pause),
             (tried, _) => tried,
         };
-        if A::HAS_FLAG || self.is_plain {
+        if !may_block || self.is_plain {
             return if self.releases { self.descriptor.released(tries) } else { self.descriptor.held(tries) };
         }
         let (unblocked, number) = (self.descriptor.unblocked(), self.descriptor.number);
