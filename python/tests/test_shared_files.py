@@ -31,6 +31,37 @@ def test_who_waits_for_ever_does_not_notice_one_in_a_scope(run_with_waits):
     """)
 
 
+@pytest.mark.parametrize(
+    "flips",
+    ["os.set_blocking(sock.fileno(), True)", "sock.dup().setblocking(True)", "socket.socket(fileno=sock.detach())"],
+)
+def test_a_connect_ends_in_time_on_a_new_file_whose_number_was_told(run_with_waits, flips):
+    run_with_waits(f"""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("")
+        listener.listen(0)
+        full = socket.socket(socket.AF_UNIX)
+        full.connect(listener.getsockname())
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(0.2)
+        kept = {flips}
+        if sock.fileno() < 0:
+            # By its new object it has no timeout, and by its old one no descriptor.
+            sock = kept
+            with contextlib.suppress(TimeoutError), shotclock.deadline(0.2):
+                sock.connect(listener.getsockname())
+                raise AssertionError("it connected")
+        else:
+            began = time.monotonic()
+            try:
+                sock.connect(listener.getsockname())
+            except TimeoutError:
+                assert time.monotonic() - began < LATE
+            else:
+                raise AssertionError("it connected")
+    """)
+
+
 def test_a_class_that_has_its_files_block_again_takes_no_limit_from_create_connection(run_with_waits):
     run_with_waits("""
         listener = socket.socket()

@@ -59,6 +59,27 @@ pub mod numbers {
     pub const AF_QIPCRTR: i32 = 42;
 }
 
+/// From now on the process notices its forks, for [`has_forked`].
+///
+/// ```
+/// shotclock::unstable::notice_forks();
+/// ```
+pub fn notice_forks() {
+    crate::sys::fork::register();
+}
+
+/// Whether this process, or one that it was forked from, has forked since [`notice_forks`]: then other processes may have its
+/// open files.
+///
+/// ```
+/// shotclock::unstable::notice_forks();
+/// let _others_may_have_our_files = shotclock::unstable::has_forked();
+/// ```
+#[inline]
+pub fn has_forked() -> bool {
+    crate::sys::fork::has_forked()
+}
+
 /// Drops a value on a thread of its own, which takes no signals; here, where there can be no thread.
 pub fn drop_elsewhere(value: impl std::marker::Send + 'static) {
     // What could not be started drops the value with its closure.

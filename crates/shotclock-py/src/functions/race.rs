@@ -174,7 +174,9 @@ impl Program<'_> {
         let (socket, sockaddr) = (attempt.socket(), item(info.as_ptr(), 4)?);
         let to = address::from_python(socket, self.timing, sockaddr.as_ptr(), "connect")?;
         audit(c"socket.connect", &[socket.as_object(), sockaddr.as_ptr()])?;
-        if !just_set::is_nonblocking(attempt.descriptor.number()) {
+        // Else it may be what another socket's number was.
+        let has_timeout = socket.timeout() > 0;
+        if !(just_set::is_nonblocking(attempt.descriptor.number()) && has_timeout) {
             attempt.set_nonblocking(true)?;
         }
         Ok((attempt, to))

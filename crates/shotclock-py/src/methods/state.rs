@@ -18,7 +18,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::socket::object::{NO_TIMEOUT, SocketRef};
 use crate::socket::stock::{StockMethod, stock};
-use crate::socket::{accepted, habit, in_ssl, just_set, kinds, unblocked, waiting};
+use crate::socket::{accepted, habit, in_ssl, just_set, kinds, sole, unblocked, waiting};
 use crate::wait::account;
 use crate::wait::lent::Descriptor;
 use crate::wait::timing::{First, Timing};
@@ -34,6 +34,7 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     let number = socket.replace_number(-1);
     accepted::forget(number);
     just_set::forget(number);
+    sole::end(number);
     habit::forget(number);
     low_water::forget(socket, number);
     policy::forget(socket, number);
@@ -80,6 +81,7 @@ pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *
     let number = socket.replace_number(-1);
     accepted::forget(number);
     just_set::forget(number);
+    sole::end(number);
     unblocked::give_up(number);
     low_water::forget(socket, number);
     policy::detach(socket, number);
@@ -92,6 +94,7 @@ pub(crate) unsafe extern "C" fn fileno(me: *mut PyObject, _: *mut PyObject) -> *
     unsafe {
         let number = SocketRef::new(me).number();
         just_set::forget(number);
+        sole::end(number);
         PyLong_FromLong(number.into())
     }
 }

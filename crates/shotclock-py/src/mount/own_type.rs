@@ -25,7 +25,7 @@ use crate::mount::table::Definitions;
 use crate::socket::audit::audit;
 use crate::socket::object::{FAMILY, KIND, PROTOCOL, SocketObject, SocketRef};
 use crate::socket::stock::stock;
-use crate::socket::{accepted, kinds};
+use crate::socket::{accepted, just_set, kinds, sole};
 use crate::wait::{low_water, policy};
 
 /// Py_TPFLAGS_IMMUTABLETYPE, which the bindings hide from the stable interface though the interpreter takes it.
@@ -168,7 +168,9 @@ fn create(socket: SocketRef, family: c_int, kind: c_int, protocol: c_int) -> PyR
     let kind = given(kind, Kind::STREAM.0);
     let protocol = given(protocol, Protocol::DEFAULT.0);
     let fd = released(|| syscall::socket(family, kind, protocol)).map_err(exception::raise_errno)?;
-    state::begin(socket, fd, family, kind, protocol)
+    state::begin(socket, fd, family, kind, protocol)?;
+    sole::born(socket.number());
+    Ok(())
 }
 
 /// Takes over a descriptor; family, type and protocol that are not given are asked of it.
@@ -183,6 +185,7 @@ fn adopt(socket: SocketRef, number: c_int, family: c_int, kind: c_int, protocol:
     let accepted = accepted::was_just_accepted(number);
     let [family, kind, protocol] =
         if accepted && complete { known } else { state::kinds_of(fd, known).map_err(exception::raise_errno)? };
+    sole::end(number);
     // SAFETY: as above; from here on it is the object's.
     state::begin(socket, unsafe { OwnedFd::from_raw_fd(number) }, family, kind, protocol)
 }
@@ -206,6 +209,8 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         // Closed after the warning, which shows the number.
         let number = socket.replace_number(-1);
         accepted::forget(number);
+        just_set::forget(number);
+        sole::end(number);
         low_water::forget(socket, number);
         policy::forget(socket, number);
         let _: Result<(), Errno> = released(|| syscall::close(number));

@@ -10,6 +10,7 @@ pub(crate) mod kinds;
 pub(crate) mod object;
 pub(crate) mod open;
 pub(crate) mod side_table;
+pub(crate) mod sole;
 pub(crate) mod stock;
 pub(crate) mod unblocked;
 pub(crate) mod waiting;

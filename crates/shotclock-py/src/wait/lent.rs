@@ -15,7 +15,7 @@ use crate::ffi::call::released;
 use crate::socket::object::SocketRef;
 use crate::socket::unblocked::{Before, Unblocked};
 use crate::socket::waiting::Waiting;
-use crate::socket::{habit, unblocked};
+use crate::socket::{habit, sole, unblocked};
 use crate::wait::manner::{Manner, SMALL};
 
 /// A socket, and the number that it had when a call on it began.
@@ -82,6 +82,11 @@ impl Descriptor {
         let _waiting = Waiting::on(self.number);
         self.check()?;
         call()
+    }
+
+    /// Whether nobody else can have the file, and it does not block.
+    fn is_sole_and_nonblocking(self) -> bool {
+        sole::is_sole(self.number) && self.socket.has_number(self.number) && self.socket.timeout_field() >= 0
     }
 
     /// Begins a try that only O_NONBLOCK keeps from waiting.
@@ -270,7 +275,12 @@ impl<'a, A: Attempt> On<'a, A> {
             return if self.releases { self.descriptor.released(tries) } else { self.descriptor.held(tries) };
         }
         let (unblocked, number) = (self.descriptor.unblocked(), self.descriptor.number);
+        // Then O_NONBLOCK is what the timeout says, and while this try is under way our own methods leave it so.
+        let is_known = self.descriptor.is_sole_and_nonblocking();
         self.descriptor.released(|fd| {
+            if is_known {
+                return tries(fd);
+            }
             *is_turned_away = is_bounded && !unblocked.exclude_others(fd);
             if *is_turned_away {
                 return Err(Pause::WouldBlock);
