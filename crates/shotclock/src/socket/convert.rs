@@ -1,9 +1,9 @@
 //! Conversions from and to descriptors.
 
 use super::Socket;
-#[cfg(unix)]
-use crate::sys::from_raw_handle;
 use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle, RawHandle, timeouts};
+#[cfg(unix)]
+use crate::sys::{IntoRawHandle, from_raw_handle};
 
 impl AsHandle for Socket {
     #[inline]
@@ -72,7 +72,7 @@ from_raw_handle!(
 /// # Ok::<(), shotclock::Error>(())
 /// ```
 #[cfg(unix)]
-impl std::os::fd::IntoRawFd for Socket {
+impl IntoRawHandle for Socket {
     fn into_raw_fd(self) -> RawHandle {
         self.detach().into_raw_fd()
     }

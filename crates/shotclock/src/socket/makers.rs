@@ -1,9 +1,9 @@
 //! Sockets made with more said than usual: pairs with a protocol, bare ones; and the flag of the open file.
 
-use super::Socket;
+use super::{Socket, not_made};
 use crate::constant::{Family, Kind, Protocol};
-use crate::error::{Error, Result};
-use crate::sys::{Errno, socket};
+use crate::error::Result;
+use crate::sys::socket;
 
 impl Socket {
     /// Two connected sockets of this protocol; see [`socketpair`](crate::socketpair). Source: socketpair(2).
@@ -21,7 +21,7 @@ impl Socket {
     /// ```
     pub fn pair(family: Family, kind: Kind, protocol: Protocol) -> Result<(Self, Self)> {
         let pair = socket::socketpair(family.0, kind.0, protocol.0);
-        let (one, other) = pair.map_err(|errno| failed("socketpair", errno, family, kind, protocol))?;
+        let (one, other) = pair.map_err(|errno| not_made("socketpair", errno, family, kind, protocol))?;
         Ok((Self::born(one, kind == Kind::STREAM), Self::born(other, kind == Kind::STREAM)))
     }
 
@@ -45,7 +45,7 @@ impl Socket {
     #[cfg(unix)]
     pub fn new_raw(family: Family, kind: Kind, protocol: Protocol) -> Result<Self> {
         let made = socket::socket_of(family.0, kind.0, protocol.0);
-        let made = made.map_err(|errno| failed("socket", errno, family, kind, protocol))?;
+        let made = made.map_err(|errno| not_made("socket", errno, family, kind, protocol))?;
         Ok(Self::adopt(made).of_kind(kind.without_flags()))
     }
 
@@ -66,7 +66,7 @@ impl Socket {
     #[cfg(unix)]
     pub fn pair_raw(family: Family, kind: Kind, protocol: Protocol) -> Result<(Self, Self)> {
         let pair = socket::socketpair_of(family.0, kind.0, protocol.0);
-        let (one, other) = pair.map_err(|errno| failed("socketpair", errno, family, kind, protocol))?;
+        let (one, other) = pair.map_err(|errno| not_made("socketpair", errno, family, kind, protocol))?;
         let kind = kind.without_flags();
         Ok((Self::adopt(one).of_kind(kind), Self::adopt(other).of_kind(kind)))
     }
@@ -120,9 +120,4 @@ impl Socket {
         self.gate.set_shared();
         self.checked("fcntl", |fd| socket::set_nonblocking(fd, nonblocking))
     }
-}
-
-/// What was asked for, and why it was not made.
-pub(super) fn failed(operation: &'static str, errno: Errno, family: Family, kind: Kind, protocol: Protocol) -> Error {
-    Error::system(operation, errno).to(format_args!("({family}, {kind}, {protocol:?})"))
 }

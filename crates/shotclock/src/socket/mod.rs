@@ -158,7 +158,7 @@ impl Socket {
     /// ```
     pub fn with_protocol(family: Family, kind: Kind, protocol: Protocol) -> Result<Self> {
         let made = socket::socket(family.0, kind.0, protocol.0);
-        let fail = |errno| makers::failed("socket", errno, family, kind, protocol);
+        let fail = |errno| not_made("socket", errno, family, kind, protocol);
         made.map(|fd| Self::born(fd, kind == Kind::STREAM)).map_err(fail)
     }
 
@@ -845,6 +845,11 @@ impl Socket {
             _ => error,
         }
     }
+}
+
+/// What was asked for, and why it was not made.
+fn not_made(operation: &'static str, errno: Errno, family: Family, kind: Kind, protocol: Protocol) -> Error {
+    Error::system(operation, errno).to(format_args!("({family}, {kind}, {protocol:?})"))
 }
 
 impl fmt::Debug for Socket {

@@ -113,6 +113,8 @@ macro_rules! from_raw_handle {
 }
 #[cfg(unix)]
 pub(crate) use from_raw_handle;
+#[cfg(unix)]
+pub(crate) use std::os::fd::IntoRawFd as IntoRawHandle;
 
 pub(crate) use platform::*;
 // Part of what the crate shows, hence by name: a glob takes only what every item allows.
