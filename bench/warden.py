@@ -1,7 +1,7 @@
 """What ``shotclock run`` costs a program's start, and the machine beside many sockets: ``cargo xtask bench warden``.
 
-The start is measured in turns with the program alone. The sockets are both ends of connections on which nothing moves, in
-several processes beneath one warden, in a network of their own: no limit on descriptors is in the way of 20,000.
+The start is measured in turns with the program alone. The sockets are both ends of connections on which nothing
+moves, in several processes beneath one warden, in a network of their own: no limit on descriptors is in the way.
 """
 
 import argparse
@@ -44,13 +44,14 @@ def start_cost(command, rounds):
     for name, times in taken.items():
         more = [ours - theirs for ours, theirs in zip(times, alone, strict=True)]
         met &= statistics.median(more) <= START_GOAL
-        print(f"| `{name} -- true` | {_quartiles(times)} ms | {_quartiles(more)} ms more |")
+        least = min(times) - min(alone)
+        print(f"| `{name} -- true` | {_quartiles(times)} ms | {least:.2f} ms more at best, {_quartiles(more)} |")
     return met
 
 
 def _quartiles(values):
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{median:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{median:.2f} [{low:.2f}, {high:.2f}], at least {min(values):.2f}"
 
 
 def hold(sockets):
