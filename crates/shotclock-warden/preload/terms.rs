@@ -23,7 +23,7 @@ pub(crate) fn is_of_total(end: u64) -> bool {
 
 /// So much later than the total lookups end where code of ours keeps to the total by itself, and says so, in nanoseconds; as the
 /// warden has it.
-const FIRST: u64 = 100_000_000;
+const FIRST: u64 = 1_000_000_000;
 
 fn total() -> u64 {
     let end = END.load(Relaxed);

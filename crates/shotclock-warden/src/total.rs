@@ -9,8 +9,9 @@ use crate::warden::{Tell, Warden};
 
 /// How long programs have to say what went wrong, and leave, once the total has ended their connections.
 const GRACE: Duration = Duration::from_millis(200);
-/// How much of that those have first that keep to the total by themselves.
-const FIRST: Duration = Duration::from_millis(100);
+/// How long those have before that which keep to the total by themselves, and say so; and how often they are looked for.
+const FIRST: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How far it has come.
 pub(crate) struct Total {
@@ -18,6 +19,7 @@ pub(crate) struct Total {
     stage: Stage,
     began: Instant,
     kill_after: Duration,
+    first_until: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,7 @@ impl Total {
     /// One that passes so long after the beginning.
     pub(crate) fn new(began: Instant, total: Option<Duration>, kill_after: Duration) -> Self {
         let next = total.and_then(|total| began.checked_add(total));
-        Self { next, stage: Stage::Running, began, kill_after }
+        Self { next, stage: Stage::Running, began, kill_after, first_until: began }
     }
 
     /// Whether it has passed by now, also where nothing was done about it yet.
@@ -50,11 +52,15 @@ impl Total {
         let (stage, pause) = match self.stage {
             Stage::Running => {
                 warden.end_all(now - self.began, |pid| !tree::keeps_to_total(pid));
-                (Stage::EndedMost, FIRST)
+                self.first_until = now + FIRST;
+                (Stage::EndedMost, Duration::ZERO)
+            }
+            Stage::EndedMost if now < self.first_until && warden.has_any(tree::keeps_to_total) => {
+                (Stage::EndedMost, LOOK)
             }
             Stage::EndedMost => {
                 warden.end_all(now - self.began, tree::keeps_to_total);
-                (Stage::Ended, GRACE - FIRST)
+                (Stage::Ended, GRACE)
             }
             Stage::Ended => {
                 let processes = warden.send_all(system::TERMINATE);

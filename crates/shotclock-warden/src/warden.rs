@@ -147,6 +147,11 @@ impl<T: Tell> Warden<T> {
         }
     }
 
+    /// Whether there are any such processes beneath `root`.
+    pub(crate) fn has_any(&self, of: impl Fn(u32) -> bool) -> bool {
+        tree::beneath(self.root).into_iter().any(of)
+    }
+
     /// Sends a signal to all processes beneath `root`, and says how many there were.
     pub(crate) fn send_all(&self, signal: i32) -> usize {
         let send = |pid: &u32| Process::of(*pid).and_then(|process| process.send(signal)).is_ok();
