@@ -209,6 +209,12 @@ fn of_messages() -> Vec<PyMethodDef> {
 /// Those of files that survive.
 fn of_files() -> Vec<PyMethodDef> {
     vec![
+        method(
+            c"recv_exact",
+            recv_exact::recv_exact,
+            METH_VARARGS,
+            c"recv_exact(sock, tls, count, partial, /)\n--\n\nSo many bytes, in time.",
+        ),
         fast(
             c"file_reader",
             reader::file_reader,
@@ -280,12 +286,6 @@ fn of_sockets() -> Vec<PyMethodDef> {
             sendfile::sendfile,
             METH_VARARGS,
             c"sendfile(sock, file, offset, count, before=0, /)\n--\n\nOne part of a file, in time.",
-        ),
-        method(
-            c"recv_exact",
-            recv_exact::recv_exact,
-            METH_VARARGS,
-            c"recv_exact(sock, tls, count, partial, /)\n--\n\nSo many bytes, in time.",
         ),
         method(
             c"wait_readable",
