@@ -357,7 +357,8 @@ fn ask(
         } else if state.compare_exchange(UNDER_WAY, LEFT, AcqRel, Acquire).is_ok() {
             let by_total = terms::is_of_total(end);
             // Who ended it says so, and who keeps to the total by itself has said so.
-            if !is_ended && !(by_total && place::are_all_asked_apart()) {
+            let is_told = is_ended || by_total && place::are_all_asked_apart();
+            if !is_told {
                 region::note_lookup(host, (now - begun) / 1_000_000, by_total);
             }
             c::set_errno(c::ETIMEDOUT);

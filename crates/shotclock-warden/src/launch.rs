@@ -7,7 +7,6 @@
 use std::ffi::c_int;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, id};
 use std::time::Instant;
@@ -90,7 +89,7 @@ fn be_warden(command: &mut Command, limits: Limits, held: &Held, mut asked: Aske
         Ok(ready) => ready,
         Err(error) => return asked.say(&Word::NotGuarded(error.to_string())),
     };
-    held.not_in(command, system::ring_at_ends(ringer.as_fd()));
+    held.not_in(command, system::ring_at_ends(&ringer));
     let around = Around::look();
     let (begun, now) = (Instant::now(), system::now());
     let end = around.end_of(limits.total, now);

@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
@@ -33,8 +33,8 @@ pub(crate) enum Heard {
 static RINGER: AtomicI32 = AtomicI32::new(-1);
 
 /// From now on each end of a child sends a byte to this socket, which has to stay open. Gives what this process did before.
-pub(crate) fn ring_at_ends(ringer: BorrowedFd<'_>) -> Children {
-    RINGER.store(ringer.as_raw_fd(), SeqCst);
+pub(crate) fn ring_at_ends(ringer: &impl AsFd) -> Children {
+    RINGER.store(ringer.as_fd().as_raw_fd(), SeqCst);
     // SAFETY: made of zeroes it is whole; the handler does only what handlers may.
     let before = unsafe {
         let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
