@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Failure, run, workspace};
+use crate::{Failure, python, run, workspace};
 
 /// Where the sources are in there.
 pub(crate) const SOURCES: &str = "/root/shotclock";
+/// Where our wheel is in there.
+pub(crate) const WHEELS: &str = "/root/wheels";
 /// Mounts what a program expects, and runs one.
 const ENTER: &str = "xtask/fresh/enter.sh";
 const PATH: &str = "/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -144,6 +146,17 @@ fn may_be_made_in(folder: &Path) -> Result<bool, Failure> {
 /// Those of the packages that are not in a list, one a line, of what it was made with.
 fn lacking<'a>(made_with: &str, packages: &[&'a str]) -> Vec<&'a str> {
     packages.iter().copied().filter(|package| made_with.lines().all(|line| line != *package)).collect()
+}
+
+/// Our wheel, as the sources are now, in the folder for it and alone there.
+pub(crate) fn put_wheel(debian: &Debian, target: &Path) -> Result<(), Failure> {
+    let wheels = debian.inside(WHEELS);
+    // An older wheel beside the new one would be installed too.
+    if wheels.exists() {
+        fs::remove_dir_all(&wheels)?;
+    }
+    fs::create_dir_all(&wheels)?;
+    python::wheel(target, &wheels)
 }
 
 /// A Debian of another processor: unpacked and not set up, which is enough for an emulator to run its programs. Made first

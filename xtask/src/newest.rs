@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Failure, pythons, run, workspace};
+use crate::{Failure, debian, pythons, run, workspace};
 
 const VERSION: &str = "3.15";
 /// Where the Debian lies, in target; it is kept.
@@ -65,14 +65,14 @@ pub(crate) fn tests(target: &Path) -> Result<Newest, Failure> {
         Ok(debian) => debian,
         Err(failure) => return Ok(Newest::Unavailable(format!("no Debian with it: {failure}"))),
     };
-    pythons::put_wheel(&debian, target)?;
+    debian::put_wheel(&debian, target)?;
     let root = workspace::root();
     let prepare = format!(
         "set -e; cd {root}; python{VERSION} -m venv {VENV}
         {VENV}/bin/python -m pip install --quiet --requirement python/requirements-test.txt
         {VENV}/bin/python -m pip install --quiet --no-deps --force-reinstall {wheels}/*.whl",
         root = root.display(),
-        wheels = pythons::WHEELS,
+        wheels = debian::WHEELS,
     );
     let shown = format!("{}:{}", root.display(), target.display());
     run::check(debian.command(&prepare)?.env("SHOWN", &shown))?;

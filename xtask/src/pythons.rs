@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::debian::Debian;
-use crate::{Failure, needs, python, run, workspace};
+use crate::debian::{Debian, WHEELS, put_wheel};
+use crate::{Failure, needs, run, workspace};
 
 const SUITE: &str = "sid";
 const VERSIONS: [&str; 2] = ["3.14", "3.15"];
@@ -12,8 +12,6 @@ const VERSIONS: [&str; 2] = ["3.14", "3.15"];
 const PROGRAM: &str = "xtask/fresh/newest.py";
 /// To make the Debian may take so long, in seconds.
 const FETCH_LIMIT: u32 = 3600;
-/// In the folder of the Debian.
-pub(crate) const WHEELS: &str = "/root/wheels";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -42,17 +40,6 @@ pub(crate) fn debian_within(folder: &Path, seconds: u32) -> Result<Debian, Failu
     let packages: Vec<String> = pythons.chain(programs).collect();
     let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
     Debian::in_folder_within(folder, SUITE, &packages, seconds)
-}
-
-/// Our wheel, as the sources are now, in the folder for it and alone there.
-pub(crate) fn put_wheel(debian: &Debian, target: &Path) -> Result<(), Failure> {
-    let wheels = debian.inside(WHEELS);
-    // An older wheel beside the new one would be installed too.
-    if wheels.exists() {
-        fs::remove_dir_all(&wheels)?;
-    }
-    fs::create_dir_all(&wheels)?;
-    python::wheel(target, &wheels)
 }
 
 fn tried(debian: &Debian, version: &str) -> Result<(), Failure> {

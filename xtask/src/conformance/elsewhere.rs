@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::debian::Debian;
-use crate::{Failure, pythons, run, workspace};
+use crate::{Failure, debian, run, workspace};
 
 use super::RUNNER;
 
@@ -26,19 +26,19 @@ impl Elsewhere {
     /// The runner on it, in a virtual environment there with our wheel, which is built of the sources as they are now.
     pub(super) fn runner(&self, target: &Path, told: &[String], limit: u32) -> Result<Command, Failure> {
         self.has_tests()?;
-        let debian = Debian::at(&self.folder)?;
-        pythons::put_wheel(&debian, target)?;
+        let place = Debian::at(&self.folder)?;
+        debian::put_wheel(&place, target)?;
         let (root, series) = (workspace::root().display(), &self.series);
         let venv = format!("/root/venv-conformance-{series}");
         let prepare = format!(
             "set -e; python{series} -m venv {venv}
             {venv}/bin/python -m pip install --quiet --no-deps --force-reinstall {}/*.whl",
-            pythons::WHEELS
+            debian::WHEELS
         );
-        run::check(&mut debian.command(&prepare)?)?;
+        run::check(&mut place.command(&prepare)?)?;
         // What it writes lies here, too: the sources and what is built of them are shown there at the same places.
         let work = target.join("conformance").join(format!("{series}-elsewhere"));
-        let mut runner = debian.command("cd \"$1\"; shift; exec \"$@\"")?;
+        let mut runner = place.command("cd \"$1\"; shift; exec \"$@\"")?;
         runner.arg("sh").arg(workspace::root()).arg(format!("{venv}/bin/python"));
         runner.args(["-B", RUNNER, "--work"]).arg(work).args(told);
         runner.env("SHOWN", format!("{root}:{}", target.display()));
