@@ -6,8 +6,6 @@ use std::process::Command;
 use crate::debian::Debian;
 use crate::{Failure, debian, run, workspace};
 
-use super::RUNNER;
-
 /// One of its interpreters.
 pub(super) struct Elsewhere {
     folder: PathBuf,
@@ -24,7 +22,7 @@ impl Elsewhere {
     }
 
     /// The runner on it, in a virtual environment there with our wheel, which is built of the sources as they are now.
-    pub(super) fn runner(&self, target: &Path, told: &[String], limit: u32) -> Result<Command, Failure> {
+    pub(super) fn runner(&self, script: &str, target: &Path, told: &[String], limit: u32) -> Result<Command, Failure> {
         self.has_tests()?;
         let place = Debian::at(&self.folder)?;
         debian::put_wheel(&place, target)?;
@@ -40,7 +38,7 @@ impl Elsewhere {
         let work = target.join("conformance").join(format!("{series}-elsewhere"));
         let mut runner = place.command("cd \"$1\"; shift; exec \"$@\"")?;
         runner.arg("sh").arg(workspace::root()).arg(format!("{venv}/bin/python"));
-        runner.args(["-B", RUNNER, "--work"]).arg(work).args(told);
+        runner.args(["-B", script, "--work"]).arg(work).args(told);
         runner.env("SHOWN", format!("{root}:{}", target.display()));
         Ok(run::bounded(limit, &runner))
     }
@@ -76,7 +74,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_said_with_what_makes_it() {
         let none = Elsewhere::named("/nowhere:3.15").unwrap();
-        let said = none.runner(Path::new("target"), &[], 1).unwrap_err().to_string();
+        let said = none.runner("run.py", Path::new("target"), &[], 1).unwrap_err().to_string();
         assert!(said.contains("no Debian with Python 3.15 in /nowhere") && said.contains("--fetch"), "{said}");
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for one in &chosen {
         let (version, mut runner) = match one {
             Chosen::Here(found) => (&found.version, runner(&target, found, &told, RUNNER_LIMIT)?),
-            Chosen::Elsewhere(found) => (&found.series, found.runner(&target, &told, RUNNER_LIMIT)?),
+            Chosen::Elsewhere(found) => (&found.series, found.runner(RUNNER, &target, &told, RUNNER_LIMIT)?),
         };
         let output = run::tee(&mut runner)?;
         closing.extend(output.lines.into_iter().filter(|line| summary::is_closing(line)));
