@@ -139,9 +139,9 @@ fn try_on(fd: &OwnedFd, peer: &OwnedFd) {
     before.was_in_the_way_of(fd.as_fd());
     let sending = habit::Sending::on(number);
     if habit::waits_first(number) {
-        habit::was_ready(number)
+        habit::was_ready(number);
     } else {
-        habit::had_to_wait(number)
+        habit::had_to_wait(number);
     }
     habit::woken(peer.as_raw_fd(), peer.as_fd());
     habit::is_contested(number, habit::wakes_this_process(number));
