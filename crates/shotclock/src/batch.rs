@@ -10,8 +10,9 @@ use crate::sys::datagrams::Slot;
 
 /// Longer than any datagram of UDP, and as long as the longest message that the system joins of several.
 const LONGEST: usize = 65_535;
-/// Bytes of control messages that there is room for unasked: the length of joined datagrams, behind timestamps.
-const LEAST_CONTROL: usize = 128;
+/// Bytes of control messages that there is room for unasked: the length of joined datagrams, without which they would pass
+/// for one, behind all that Linux may put before it: times (32, 64 and 32), drops, mark and priority (24 each).
+const LEAST_CONTROL: usize = 256;
 
 /// One datagram of a batch to send: its bytes, and where to.
 ///
@@ -103,15 +104,15 @@ impl RecvBatch {
             let text = format!("room for {count} datagrams of {size} bytes: expected 1 or more of each");
             return Err(Error::invalid("recv_batch", text));
         }
-        let room = count.checked_mul(size).and_then(zeroed);
-        let room = room.ok_or_else(|| {
+        let room = count.checked_mul(size).and_then(zeroed).zip(places(count));
+        let (room, slots) = room.ok_or_else(|| {
             let text = format!("no memory for {count} datagrams of {size} bytes");
             Error::new("recv_batch", Reason::OutOfMemory(text))
         })?;
         Ok(Self {
             room,
             control: LEAST_CONTROL,
-            slots: std::iter::repeat_with(Slot::default).take(count).collect(),
+            slots,
             ancillary: Vec::new(),
             headers: Headers::default(),
             filled: 0,
@@ -125,7 +126,8 @@ impl RecvBatch {
     /// they were sent. Where the system does not join them this is `RecvBatch::new(count, 65535)`.
     ///
     /// It is the fastest way to receive many. The first receive into it sets UDP_GRO on the socket, for good: from then on
-    /// receive from it by batches alone. A plain `recv` there would be given joined datagrams as one.
+    /// receive from it by such batches alone. A plain `recv` there would be given joined datagrams as one, and a batch of
+    /// smaller places loses what of them does not fit.
     ///
     /// # Errors
     /// As for [`new`](Self::new). Source: udp(7).
@@ -264,6 +266,14 @@ fn zeroed(len: usize) -> Option<Box<[u8]>> {
     // Where there is so much the allocator gives it as zeroes, without writing them; else this says no before that aborts.
     Vec::<u8>::new().try_reserve_exact(len).ok()?;
     Some(vec![0; len].into_boxed_slice())
+}
+
+/// So many places.
+fn places(count: usize) -> Option<Vec<Slot>> {
+    let mut slots = Vec::new();
+    slots.try_reserve_exact(count).ok()?;
+    slots.resize_with(count, Slot::default);
+    Some(slots)
 }
 
 impl std::fmt::Debug for RecvBatch {

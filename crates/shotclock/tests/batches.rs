@@ -371,3 +371,69 @@ fn descriptors_in_a_batch_are_owned_and_close_with_it() {
         assert_eq!(far_end.within(PATIENCE).recv(1).unwrap(), b"", "{calls:?}: nobody has it any more");
     });
 }
+
+#[test]
+fn the_end_of_a_connection_of_messages_is_a_batch_of_none() {
+    each_way(|calls| {
+        let (one, other) = socketpair(Family::UNIX, Kind::SEQPACKET).unwrap();
+        other.set_timeout(PATIENCE);
+        for message in [&b"first"[..], b"", b"last"] {
+            one.send(message).unwrap();
+        }
+        drop(one);
+        let mut into = RecvBatch::new(8, 100).unwrap();
+        assert_eq!(other.recv_batch(&mut into).unwrap(), 3, "{calls:?}");
+        assert!(into.iter().map(|message| message.data()).eq([&b"first"[..], b"", b"last"]), "{calls:?}");
+        assert_eq!(other.recv_batch(&mut into).unwrap(), 0, "{calls:?}");
+        let (sender, receiver) = (udp(), udp());
+        let to = receiver.getsockname().unwrap();
+        sender.send_batch(&[Outgoing::to(b"", &to); 8]).unwrap();
+        assert_eq!(received(&receiver, &mut into, 8).len(), 8, "{calls:?}: datagrams of no bytes are some");
+    });
+}
+
+#[test]
+fn joined_datagrams_come_apart_behind_all_that_the_system_says_beside_them() {
+    each_way(|calls| {
+        let (sender, receiver) = (udp(), udp());
+        // SO_TIMESTAMPNS; SO_TIMESTAMPING of software, with its interface; SO_RCVMARK and SO_RCVPRIORITY.
+        receiver.setsockopt(SocketOption::<bool>::new(1, 35), true).unwrap();
+        receiver.setsockopt(SocketOption::<i32>::new(1, 37), 8 | 16 | 1 << 13).unwrap();
+        for (name, number) in [("SO_RCVMARK", 75), ("SO_RCVPRIORITY", 82)] {
+            if let Err(error) = receiver.setsockopt(SocketOption::<bool>::new(1, number), true) {
+                eprintln!("without {name}: {error}");
+            }
+        }
+        let mut into = RecvBatch::joining(8).unwrap();
+        assert!(receiver.within(SHORT).recv_batch(&mut into).unwrap_err().is_timeout());
+        let to = receiver.getsockname().unwrap();
+        sender.send_batch(&[Outgoing::to(b"0123456789", &to); 5]).unwrap();
+        assert_eq!(received(&receiver, &mut into, 5), [b"0123456789"; 5], "{calls:?}");
+    });
+}
+
+#[test]
+fn a_size_of_parts_that_the_caller_says_holds_for_each_datagram() {
+    let (sender, receiver) = (udp(), udp());
+    let to = receiver.getsockname().unwrap();
+    let batch = [Outgoing::to(b"0123456789", &to); 2];
+    if let Err(error) = sender.send_batch_with(&batch, &[ControlMessage::GsoSize(5)]) {
+        eprintln!("SKIP a_size_of_parts_that_the_caller_says_holds_for_each_datagram: {error}");
+        return;
+    }
+    let came = received(&receiver, &mut RecvBatch::new(8, 100).unwrap(), 4);
+    assert_eq!(came, [b"01234", b"56789", b"01234", b"56789"]);
+}
+
+#[test]
+fn room_for_which_there_is_no_memory_is_an_error() {
+    let error = RecvBatch::new(1 << 40, 1).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::OutOfMemory, "{error}");
+    let socket = udp();
+    socket.sendto(b"kept", socket.getsockname().unwrap()).unwrap();
+    // 16 TiB.
+    let mut into = RecvBatch::new(1 << 13, 1).unwrap().with_ancillary(1 << 31);
+    let error = by(BatchCalls::Best, || socket.recv_batch(&mut into)).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::OutOfMemory, "{error}");
+    assert_eq!(socket.recv(9).unwrap(), b"kept");
+}

@@ -7,12 +7,12 @@ use smallvec::SmallVec;
 
 use super::recv::{or_end, receive_readiness};
 use crate::batch::{Outgoing, RecvBatch};
-use crate::constant::MessageFlags;
+use crate::constant::{Kind, MessageFlags};
 use crate::sys::address::SockAddr;
 use crate::sys::batch::{self, JOINED, MOST, MOST_PIECES, TELL_LENGTH};
 use crate::sys::datagrams::{Group, Slot};
 use crate::sys::message::{self, ControlBuffer};
-use crate::sys::{BorrowedHandle, Errno, Readiness};
+use crate::sys::{BorrowedHandle, Errno, Readiness, c, socket};
 use crate::wait::{Interest, Moves, Operation, Pause};
 
 /// By which of the system's calls batches go, in the whole process: for tests.
@@ -85,6 +85,10 @@ impl<'a> BatchToSend<'a> {
     /// With these control messages beside each datagram.
     pub(crate) fn with_control(mut self, control: &'a ControlBuffer) -> Self {
         self.control = control;
+        // Who says how long the parts of each are to be is not overruled.
+        if batch::has_segment_size(control) {
+            self.segments = 1;
+        }
         self
     }
 
@@ -252,7 +256,17 @@ pub fn receive_batch(
         None
     };
     let filled = or_end(received.unwrap_or_else(|| one_by_one(fd, into, flags)), ready, 0)?;
-    Ok(into.note(filled))
+    let (_, _, _, slots) = into.parts();
+    let is_empty = |slot: &&Slot| slot.len == 0 && slot.control.is_empty();
+    // The end of a connection of messages shows as an empty one, again and again, in all the places that are left.
+    let ends = if filled == slots.len() { slots.iter().rev().take_while(is_empty).count() } else { 0 };
+    Ok(into.note(if ends > 0 && is_connection_of_messages(fd) { filled - ends } else { filled }))
+}
+
+fn is_connection_of_messages(fd: BorrowedHandle<'_>) -> bool {
+    let mut kind = [0; 4];
+    let asked = socket::getsockopt(fd, c::SOL_SOCKET, c::SO_TYPE, &mut kind);
+    asked.is_ok() && i32::from_ne_bytes(kind) == Kind::SEQPACKET.0
 }
 
 /// Has the system join datagrams from now on, where it can: other systems and other sockets are left as they are.

@@ -61,7 +61,8 @@ impl Socket {
     }
 
     /// Receives as many datagrams as there are, up to what `batch` has room for, by one call of the system (recvmmsg(2)), and
-    /// says how many. It waits, once, until there is one; it never waits for more. 0 says that the socket was shut down.
+    /// says how many. It waits, once, until there is one; it never waits for more. 0 says that the socket was shut down, or,
+    /// of `Kind::SEQPACKET`, that the peer has ended: empty messages with which a batch is full to its last place count as that.
     ///
     /// What `batch` held before is forgotten, also where this fails; what has come is in it, and none is lost to a limit. One
     /// that was longer than its room is cut, and says so itself ([`Datagram::is_cut`](crate::Datagram::is_cut)). A batch that

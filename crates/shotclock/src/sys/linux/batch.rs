@@ -148,12 +148,17 @@ unsafe impl Sync for Headers {}
 
 impl Headers {
     /// So many messages, each with its part of `room`, and `control` bytes for control messages.
-    fn write(&mut self, room: &mut [u8], control: usize, slots: usize) {
-        self.names.resize(slots, [0; SockAddr::CAPACITY]);
-        self.control.resize(control * slots, 0);
+    fn write(&mut self, room: &mut [u8], control: usize, slots: usize) -> Result<(), Errno> {
         self.pieces.clear();
-        self.pieces.extend(room.chunks_exact_mut(room.len() / slots).map(piece));
         self.messages.clear();
+        let control_len = control.checked_mul(slots).ok_or(Errno::NOMEM)?;
+        reserve(&mut self.names, slots)?;
+        reserve(&mut self.control, control_len)?;
+        reserve(&mut self.pieces, slots)?;
+        reserve(&mut self.messages, slots)?;
+        self.names.resize(slots, [0; SockAddr::CAPACITY]);
+        self.control.resize(control_len, 0);
+        self.pieces.extend(room.chunks_exact_mut(room.len() / slots).map(piece));
         let parts = self.pieces.iter_mut().zip(&mut self.names);
         for (index, (piece, name)) in parts.enumerate().take(slots) {
             let mut header = empty_header();
@@ -167,7 +172,13 @@ impl Headers {
             }
             self.messages.push(Message { header, len: 0 });
         }
+        Ok(())
     }
+}
+
+/// Has the vector have room for `len` values, or says that there is no memory, of which a vector that grows would abort.
+fn reserve<T>(vector: &mut Vec<T>, len: usize) -> Result<(), Errno> {
+    vector.try_reserve_exact(len.saturating_sub(vector.len())).map_err(|_| Errno::NOMEM)
 }
 
 fn piece(part: &mut [u8]) -> libc::iovec {
@@ -185,7 +196,9 @@ pub(crate) fn receive(
     slots: &mut [Slot],
     flags: i32,
 ) -> Option<Result<usize, Errno>> {
-    headers.write(room, control, slots.len());
+    if let Err(errno) = headers.write(room, control, slots.len()) {
+        return Some(Err(errno));
+    }
     let (fd, flags) = (fd.as_raw_fd(), flags | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC | TELL_LENGTH);
     let mut all = 0;
     while all < slots.len() {
@@ -241,6 +254,12 @@ fn given(message: &Message, name: &[u8; SockAddr::CAPACITY], control: &[u8]) -> 
 /// is not would send them whole.
 pub(crate) fn can_segment(fd: BorrowedFd<'_>) -> bool {
     getsockopt(fd, libc::SOL_UDP, libc::UDP_SEGMENT, &mut [0; 4]).is_ok()
+}
+
+/// Whether these control messages say themselves into what the system is to cut the message apart.
+pub(crate) fn has_segment_size(control: &ControlBuffer) -> bool {
+    let parts = parse_control(control.as_bytes());
+    parts.iter().any(|part| (part.level, part.kind) == (libc::SOL_UDP, libc::UDP_SEGMENT))
 }
 
 /// Whether a message may have been refused because it was to be cut apart: into too many, or longer than a packet (EINVAL),

@@ -51,6 +51,11 @@ pub(crate) fn can_segment(_fd: BorrowedHandle<'_>) -> bool {
     false
 }
 
+/// Control messages do not say so either.
+pub(crate) fn has_segment_size(_: &ControlBuffer) -> bool {
+    false
+}
+
 /// No message is to be cut apart.
 pub(crate) fn may_be_of_segments(_: Errno) -> bool {
     false
