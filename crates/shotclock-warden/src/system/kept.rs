@@ -80,7 +80,8 @@ fn make(folder: &Path, bytes: &[u8]) -> io::Result<()> {
     {
         return Err(error);
     }
-    our_folder(folder)?;
+    // Whatever this user's files are to be in general: programs become other users, too.
+    our_folder(folder)?.set_permissions(Permissions::from_mode(0o711))?;
     let new = folder.join(format!("new-{}", process::id()));
     let _ = fs::remove_file(&new);
     let mut options = OpenOptions::new();
@@ -95,17 +96,24 @@ fn make(folder: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Removes what other versions have left for this user, where nobody has it locked.
+/// Removes what other versions have left for this user, where nobody has it locked, nor can lock it meanwhile.
 fn remove_left(among: &Path) {
-    let is_one = |folder: &PathBuf| {
-        folder.file_name().is_some_and(|name| name.as_bytes().starts_with(BEGINS.as_bytes()))
-            && our_folder(folder).is_ok_and(|opened| flock(&opened, FlockOperation::NonBlockingLockExclusive).is_ok())
-            && folder.join(FILE).exists()
-    };
     let entries = fs::read_dir(among).into_iter().flatten();
-    for folder in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_one) {
-        let _ = fs::remove_dir_all(&folder);
+    for folder in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|folder| is_named_so(folder)) {
+        if let Ok(locked) = our_folder(&folder)
+            && flock(&locked, FlockOperation::NonBlockingLockExclusive).is_ok()
+            && folder.join(FILE).exists()
+        {
+            let _ = fs::remove_dir_all(&folder);
+        }
     }
+}
+
+/// Whether it has the name of such a folder of this user's. Others that begin so are somebody's work.
+fn is_named_so(folder: &Path) -> bool {
+    let begins = format!("{BEGINS}{}-", user());
+    let hash = folder.file_name().and_then(|name| name.as_bytes().strip_prefix(begins.as_bytes()));
+    hash.is_some_and(|hash| hash.len() == 16 && hash.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Whether the loader may map code from it.
@@ -183,6 +191,49 @@ mod tests {
         fs::remove_dir_all(&folder).unwrap();
         std::os::unix::fs::symlink("/", &folder).unwrap();
         assert!(Kept::of(&among, 7, BYTES).is_err());
+        fs::remove_dir_all(among).unwrap();
+    }
+
+    #[test]
+    fn nobody_takes_what_another_is_removing() {
+        let among = among("removed");
+        let folder = Kept::of(&among, 7, BYTES).unwrap().folder.clone();
+        // So that it takes a while.
+        (0..2000).for_each(|number| drop(File::create(folder.join(format!("new-{number}"))).unwrap()));
+        let changed = || fs::metadata(&folder).map(|folder| (folder.mtime(), folder.mtime_nsec())).ok();
+        let before = changed();
+        std::thread::scope(|scope| {
+            let remover = scope.spawn(|| Kept::of(&among, 8, BYTES).unwrap());
+            while changed() == before {
+                std::thread::yield_now();
+            }
+            let taken = Kept::found(&folder, BYTES);
+            remover.join().unwrap();
+            assert!(taken.is_err() && !folder.exists());
+        });
+        fs::remove_dir_all(among).unwrap();
+    }
+
+    #[test]
+    fn what_only_begins_like_ours_stays() {
+        let among = among("work");
+        let work = among.join("shotclock-work");
+        fs::create_dir(&work).unwrap();
+        fs::write(work.join(FILE), "somebody's").unwrap();
+        Kept::of(&among, 7, BYTES).unwrap();
+        assert!(work.join(FILE).exists());
+        fs::remove_dir_all(among).unwrap();
+    }
+
+    #[test]
+    fn other_users_may_load_it_whatever_the_folder_was_made_with() {
+        let among = among("mask");
+        let folder = Kept::of(&among, 7, BYTES).unwrap().folder.clone();
+        fs::remove_file(folder.join(FILE)).unwrap();
+        // As with the mask 077.
+        fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+        let kept = Kept::of(&among, 7, BYTES).unwrap();
+        assert_eq!((mode(&kept.folder), mode(&kept.path())), (0o711, 0o555));
         fs::remove_dir_all(among).unwrap();
     }
 }
