@@ -39,10 +39,7 @@ impl Around {
     pub(crate) fn look() -> Self {
         let text = |name| env::var(name).unwrap_or_default();
         let loaded = env::var_os(LOADED).unwrap_or_default();
-        Self::of(&text(TERMS), &loaded, &text(TOTAL_END), |path| {
-            fs::read_link(path).is_ok_and(|file| file.as_os_str().as_bytes().starts_with(b"/memfd:shotclock-"))
-                || fs::metadata(path).is_ok_and(|file| file.is_file())
-        })
+        Self::of(&text(TERMS), &loaded, &text(TOTAL_END), is_there)
     }
 
     fn of(terms: &str, loaded: &OsStr, total_end: &str, is_there: impl Fn(&str) -> bool) -> Self {
@@ -87,6 +84,16 @@ impl Around {
     }
 }
 
+/// Whether a warden's region or preload is there. By a path in `/proc` it is one in memory: another process may have the number of
+/// a warden that is over, and any file in the place of its.
+fn is_there(path: &str) -> bool {
+    if path.starts_with("/proc/") {
+        fs::read_link(path).is_ok_and(|file| file.as_os_str().as_bytes().starts_with(b"/memfd:shotclock-"))
+    } else {
+        fs::metadata(path).is_ok_and(|file| file.is_file())
+    }
+}
+
 /// Whether that is a preload of a warden's.
 fn is_ours(entry: &[u8]) -> bool {
     let in_folder = entry.starts_with(b"/tmp/shotclock-") && entry.ends_with(b"/preload.so");
@@ -121,6 +128,14 @@ mod tests {
         assert_eq!(around("", "", "", &[]), Around::default());
         assert!(!around(terms, ours, "7", &["/proc/1/fd/3"]).is_loaded, "its file is gone");
         assert!(!around(terms, "", "7", &["/proc/1/fd/3"]).is_loaded, "somebody has taken it out");
+    }
+
+    #[test]
+    fn a_file_that_another_process_has_in_its_place_is_no_warden() {
+        let (file, own) = (fs::File::open("/proc/self/exe").unwrap(), std::process::id());
+        let path = format!("/proc/{own}/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+        let around = Around::of(&format!("5 6 7 {path}"), OsStr::new(&path), "7", is_there);
+        assert_eq!(around, Around::default());
     }
 
     #[test]

@@ -227,6 +227,9 @@ unsafe extern "C" fn repr(me: *mut PyObject) -> *mut PyObject {
     // SAFETY: a live object of this type, the interpreter held; the format's types are those of the numbers.
     unsafe {
         let socket = SocketRef::new(me);
+        // It tells the number.
+        just_set::forget(socket.number());
+        sole::end(socket.number());
         variadic!(PyUnicode_FromFormat(
             c"<socket object, fd=%d, family=%d, type=%d, proto=%d>".as_ptr(),
             socket.number(),
