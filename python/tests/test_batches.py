@@ -223,3 +223,29 @@ def test_a_forked_child_goes_on_with_batches(kind, way):
                 os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert [data for data, _, _ in shotclock.recv_batch(other, 8)] == [b"from", b"the child"]
+
+
+def test_descriptors_beside_a_datagram_do_not_stay_open(kind, way):
+    one, other = pair(kind)
+    carried, far_end = socket.socketpair()
+    with one, other, far_end:
+        far_end.settimeout(PATIENCE)
+        socket.send_fds(one, [b"x"], [carried.fileno()])
+        carried.close()
+        assert [data for data, _, _ in shotclock.recv_batch(other, 8)] == [b"x"]
+        assert far_end.recv(1) == b""
+
+
+def test_the_end_of_a_connection_of_messages_is_a_batch_of_none(kind, way):
+    one, other = kind.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with other:
+        other.settimeout(PATIENCE)
+        one.send(b"last")
+        one.close()
+        assert [data for data, _, _ in shotclock.recv_batch(other, 8)] == [b"last"]
+        assert shotclock.recv_batch(other, 8) == []
+
+
+def test_room_for_which_there_is_no_memory(kind):
+    with udp(kind) as ours, pytest.raises(MemoryError):
+        shotclock.recv_batch(ours, 1 << 40, 1)

@@ -8,7 +8,7 @@ use std::ptr;
 use shotclock::unstable::{
     BatchCalls, BatchToSend, Pause, Readiness, Stop, describe, join_datagrams, receive_batch, set_batch_calls,
 };
-use shotclock::{Address, Datagram, Kind, MessageFlags, Outgoing, Phase, RecvBatch};
+use shotclock::{Address, ControlMessage, Datagram, Kind, MessageFlags, Outgoing, Phase, RecvBatch};
 
 use crate::address;
 use crate::ffi::arguments::{Buffer, Items};
@@ -87,10 +87,20 @@ fn recv_checked(arguments: *mut PyObject) -> PyResult<Owned> {
         Ok(_) => Owned::list(room.1.iter().map(|datagram| tuple_of(socket, &datagram))),
         Err(stop) => Err(timing.raise(stop)),
     };
-    if places.saturating_mul(bytes) <= KEPT {
+    // Descriptors that came beside a datagram are closed with the room.
+    let has_descriptors = room.1.iter().any(|datagram| datagram.ancillary().iter().any(is_of_descriptors));
+    if places.saturating_mul(bytes) <= KEPT && !has_descriptors {
         ROOM.with_borrow_mut(|kept| *kept = Some(room));
     }
     list
+}
+
+fn is_of_descriptors(message: &ControlMessage) -> bool {
+    #[cfg(target_os = "linux")]
+    if matches!(message, ControlMessage::ProcessFd(_)) {
+        return true;
+    }
+    matches!(message, ControlMessage::Rights(_))
 }
 
 /// The thread's room, if it is as large as that, or a new one.
