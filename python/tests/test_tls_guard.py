@@ -214,6 +214,36 @@ def test_a_write_that_looks_like_the_end_of_the_connection_goes_on_where_openssl
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("name", ["a timeout", "a scope"])
+def test_who_reads_and_who_writes_at_once_meet_no_end_of_the_connection(tls_pair, name):
+    """OpenSSL says an end where they meet each other, and `_ssl` makes EOF or, from 3.13 on, EAGAIN of it."""
+    timeout, around = BOUNDS[name]
+    ends, pieces = tls_pair(timeout), 1000
+
+    def send(sock):
+        for _ in range(pieces):
+            sock.sendall(bytes(1 << 16))
+
+    def receive(sock):
+        left = pieces << 16
+        while left:
+            data = sock.recv(1 << 14)
+            assert data, left
+            left -= len(data)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        waits = []
+        for sock in ends:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            waits += [Waiter(lambda sock=sock: send(sock), around)]
+            waits += [Waiter(lambda sock=sock: receive(sock), around)]
+        assert [waiter.end() for waiter in waits] == [None] * 4
+    finally:
+        sys.setswitchinterval(interval)
+
+
 @pytest.mark.parametrize("timeout", [None, 60.0])
 def test_calls_of_their_own_begin_and_end_beside_those_in_scopes(tls_pair, timeout):
     ours, theirs = tls_pair(timeout)

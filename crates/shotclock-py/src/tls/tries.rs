@@ -10,7 +10,9 @@ use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, Readiness, s
 use shotclock::{Deadline, Phase};
 
 use crate::ffi::arguments::{Arguments, Buffer};
-use crate::ffi::capi::{Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_OSError, PyExc_TimeoutError, PyObject};
+use crate::ffi::capi::{
+    Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_BlockingIOError, PyExc_OSError, PyExc_TimeoutError, PyObject,
+};
 use crate::ffi::exception;
 use crate::ffi::exception::Kept;
 use crate::ffi::owned::{Owned, returned};
@@ -240,10 +242,13 @@ impl Waits {
         }
     }
 
-    /// Whether what `_ssl` raised is the connection's end.
+    /// Whether what `_ssl` raised is the connection's end; from 3.13 on it says EAGAIN instead, where that was the last error of
+    /// the system's.
     fn says_end(&self) -> bool {
-        // SAFETY: the interpreter is held, the type is alive; an exception is set.
-        unsafe { PyErr_ExceptionMatches(self.guarded.end_of_file) != 0 }
+        // SAFETY: the interpreter is held, the types are alive; an exception is set.
+        unsafe {
+            PyErr_ExceptionMatches(self.guarded.end_of_file) != 0 || PyErr_ExceptionMatches(PyExc_BlockingIOError) != 0
+        }
     }
 
     /// Whether the connection has come to an end. OpenSSL takes a try that would have to wait for one where another thread
