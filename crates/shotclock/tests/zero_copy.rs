@@ -138,6 +138,24 @@ fn a_peer_that_is_gone_is_an_error_or_an_end_never_a_hang() {
 }
 
 #[test]
+fn bytes_that_a_connection_has_not_delivered_when_it_fails_are_an_error() {
+    const LEN: usize = 300_000;
+    let (ours, theirs) = connected();
+    // So much is taken at once, and does not fit at the other end, which reads nothing.
+    ours.setsockopt(SocketOption::SNDBUF, 1 << 20).unwrap();
+    Socket::fromfd(theirs.as_fd()).unwrap().setsockopt(SocketOption::RCVBUF, 4096).unwrap();
+    let mut buffer = PageBuffer::new(LEN).unwrap();
+    let mut sender = ours.zero_copy().unwrap();
+    thread::scope(|scope| {
+        let sending = scope.spawn(|| sender.sendall(&mut buffer, ..).unwrap_err());
+        Canceller::new().pause(SHORT).unwrap();
+        drop(theirs);
+        let error = sending.join().unwrap();
+        assert!(matches!(error.raw_os_error(), Some(32 | 104)), "EPIPE or ECONNRESET: {error}");
+    });
+}
+
+#[test]
 fn where_the_system_has_no_such_thing_bytes_are_copied() {
     let (one, other) = socketpair(Family::UNIX, Kind::STREAM).unwrap();
     one.set_timeout(PATIENCE);

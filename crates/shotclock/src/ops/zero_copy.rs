@@ -71,7 +71,11 @@ impl Operation for SendInPlace<'_> {
         if self.sent < self.from.len() {
             return self.send();
         }
-        if self.unfinished.sends == 0 { Ok(()) } else { Err(Pause::WouldBlock) }
+        if self.unfinished.sends > 0 {
+            return Err(Pause::WouldBlock);
+        }
+        // The system has done with the bytes of a connection that has failed as well.
+        if self.in_place { Ok(socket::take_error(self.fd)?) } else { Ok(()) }
     }
 
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {

@@ -115,7 +115,8 @@ impl ZeroCopy<'_> {
     /// copied; see [`is_copied`](Self::is_copied). Source: the kernel's Documentation/networking/msg_zerocopy.rst.
     ///
     /// # Errors
-    /// A range beyond the buffer; a limit; the system's.
+    /// A range beyond the buffer; a limit; the system's, such as ECONNRESET for a connection that fails while the bytes are on
+    /// their way.
     ///
     /// ```
     /// use shotclock::{PageBuffer, create_connection, create_server};
