@@ -332,6 +332,11 @@ fn streams_and_strange_flags_are_refused() {
     }
     let error = udp().with_flags(MessageFlags::PEEK).recv_batch(&mut into).unwrap_err();
     assert!(error.to_string().contains("MSG_PEEK"), "{error}");
+    let (one, to) = std_udp();
+    let batch = [Outgoing::to(b"one", &to), Outgoing::to(b"two", &to)];
+    let error = udp().with_flags(MessageFlags::MORE).send_batch(&batch).unwrap_err();
+    assert!(error.to_string().contains("MSG_MORE makes one datagram of all"), "{error}");
+    drop(one);
     let other_family = Address::from(([0, 0, 0, 0, 0, 0, 0, 1], 9));
     let error = udp().send_batch(&[Outgoing::to(b"x", &other_family)]).unwrap_err();
     assert!(error.to_string().contains("the socket's family is"), "{error}");
@@ -421,8 +426,12 @@ fn a_size_of_parts_that_the_caller_says_holds_for_each_datagram() {
         eprintln!("SKIP a_size_of_parts_that_the_caller_says_holds_for_each_datagram: {error}");
         return;
     }
-    let came = received(&receiver, &mut RecvBatch::new(8, 100).unwrap(), 4);
-    assert_eq!(came, [b"01234", b"56789", b"01234", b"56789"]);
+    let mut into = RecvBatch::new(8, 100).unwrap();
+    assert_eq!(received(&receiver, &mut into, 4), [b"01234", b"56789", b"01234", b"56789"]);
+    // SOL_UDP, UDP_SEGMENT: for all that the socket sends.
+    sender.setsockopt(SocketOption::<i32>::new(17, 103), 5).unwrap();
+    sender.send_batch(&batch).unwrap();
+    assert_eq!(received(&receiver, &mut into, 4), [b"01234", b"56789", b"01234", b"56789"]);
 }
 
 #[test]

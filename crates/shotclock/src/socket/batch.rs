@@ -4,6 +4,8 @@ use super::{Socket, Timed};
 use crate::ancillary::Ancillary;
 use crate::batch::{Outgoing, RecvBatch};
 use crate::constant::Kind;
+#[cfg(target_os = "linux")]
+use crate::constant::MessageFlags;
 use crate::error::{Error, Reason, Result};
 use crate::ops;
 use crate::sys::batch;
@@ -20,7 +22,7 @@ impl Socket {
     /// of the others nothing. Source: sendmmsg(2), udp(7).
     ///
     /// # Errors
-    /// A batch of 0 datagrams; a socket of a stream; a limit; the system's, of the first datagram that it refuses, which is
+    /// A batch of 0 datagrams; `MessageFlags::MORE`; a socket of a stream; a limit; the system's, of the first datagram that it refuses, which is
     /// named: EMSGSIZE for one that is too long, ENETUNREACH, ECONNREFUSED for what an earlier datagram met.
     ///
     /// ```
@@ -143,6 +145,11 @@ impl Timed<'_> {
     fn send_beside(&self, datagrams: &[Outgoing<'_>], control: &ControlBuffer) -> Result<()> {
         if datagrams.is_empty() {
             return Err(Error::invalid("send_batch", "a batch of 0 datagrams: expected 1 or more"));
+        }
+        #[cfg(target_os = "linux")]
+        if self.flags.contains(MessageFlags::MORE) {
+            let text = "MSG_MORE makes one datagram of all: expected none; the parts of one datagram go by sendmsg";
+            return Err(Error::invalid("send_batch", text));
         }
         // It is asked of UDP's sockets alone, and so says as well that this is no stream.
         let can_segment = batch::can_segment(self.fd());

@@ -251,9 +251,10 @@ fn given(message: &Message, name: &[u8; SockAddr::CAPACITY], control: &[u8]) -> 
 }
 
 /// Whether the system cuts messages apart that are sent by this socket: it is UDP's, and the system is new enough. One that
-/// is not would send them whole.
+/// is not would send them whole. And the program has set no length of its own, which holds for each datagram.
 pub(crate) fn can_segment(fd: BorrowedFd<'_>) -> bool {
-    getsockopt(fd, libc::SOL_UDP, libc::UDP_SEGMENT, &mut [0; 4]).is_ok()
+    let mut length = [0; 4];
+    getsockopt(fd, libc::SOL_UDP, libc::UDP_SEGMENT, &mut length).is_ok() && length == [0; 4]
 }
 
 /// Whether these control messages say themselves into what the system is to cut the message apart.
