@@ -125,7 +125,38 @@ pub unsafe extern "C" fn recvmmsg(
     timeout: *mut c_void,
 ) -> c_int {
     // SAFETY: the caller's own arguments.
-    seen!(fd, flags, unsafe { real::recvmmsg(fd, messages, count, flags, timeout) })
+    let gave = seen!(fd, flags, unsafe { real::recvmmsg(fd, messages, count, flags, timeout) });
+    if gave > 0 && ended::is_any() && region::has_ended(fd) {
+        // SAFETY: as many were given.
+        unsafe { without_end(messages, gave) }
+    } else {
+        gave
+    }
+}
+
+/// `struct mmsghdr`, of whose message only the size matters here.
+#[repr(C)]
+struct Message {
+    header: [usize; 7],
+    len: u32,
+}
+
+/// How many of the messages came before the end, which shows as empty ones; with none it is an error.
+///
+/// # Safety
+/// So many messages are there.
+#[cold]
+unsafe fn without_end(messages: *const c_void, gave: c_int) -> c_int {
+    // SAFETY: by the caller's promise.
+    let is_empty = |index: &c_int| unsafe { (*messages.cast::<Message>().offset(*index as isize)).len == 0 };
+    match (0..gave).find(is_empty) {
+        Some(0) => {
+            c::set_errno(c::ETIMEDOUT);
+            -1
+        }
+        Some(came) => came,
+        None => gave,
+    }
 }
 
 #[unsafe(no_mangle)]
