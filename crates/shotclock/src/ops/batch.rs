@@ -8,11 +8,12 @@ use smallvec::SmallVec;
 use super::recv::{or_end, receive_readiness};
 use crate::batch::{Outgoing, RecvBatch};
 use crate::constant::{Kind, MessageFlags};
+use crate::option::SocketOption;
 use crate::sys::address::SockAddr;
 use crate::sys::batch::{self, JOINED, MOST, MOST_PIECES, TELL_LENGTH};
 use crate::sys::datagrams::{Group, Slot};
 use crate::sys::message::{self, ControlBuffer};
-use crate::sys::{BorrowedHandle, Errno, Readiness, c, socket};
+use crate::sys::{BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Moves, Operation, Pause};
 
 /// By which of the system's calls batches go, in the whole process: for tests.
@@ -264,8 +265,9 @@ pub fn receive_batch(
 }
 
 fn is_connection_of_messages(fd: BorrowedHandle<'_>) -> bool {
+    const TYPE: SocketOption<Kind> = SocketOption::TYPE;
     let mut kind = [0; 4];
-    let asked = socket::getsockopt(fd, c::SOL_SOCKET, c::SO_TYPE, &mut kind);
+    let asked = socket::getsockopt(fd, TYPE.level, TYPE.name, &mut kind);
     asked.is_ok() && i32::from_ne_bytes(kind) == Kind::SEQPACKET.0
 }
 
