@@ -67,8 +67,9 @@ def test_a_connect_ends_in_time_on_a_new_file_whose_number_was_told(run_with_wai
     """)
 
 
-def test_a_class_that_has_its_files_block_again_takes_no_limit_from_create_connection(run_with_waits):
-    run_with_waits("""
+@pytest.mark.parametrize("by", ["flip()", "flips = threading.Thread(target=flip); flips.start(); flips.join()"])
+def test_a_class_that_has_its_files_block_again_takes_no_limit_from_create_connection(run_with_waits, by):
+    run_with_waits(f"""
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -81,7 +82,8 @@ def test_a_class_that_has_its_files_block_again_takes_no_limit_from_create_conne
         class Meddling(socket.socket):
             def settimeout(self, seconds):
                 super().settimeout(seconds)
-                os.set_blocking(self.fileno(), True)
+                flip = lambda: os.set_blocking(self.fileno(), True)
+                {by}
         socket.socket = Meddling
         began = time.monotonic()
         try:

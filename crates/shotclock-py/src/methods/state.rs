@@ -33,7 +33,7 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
     accepted::forget(number);
-    just_set::forget(number);
+    just_set::forget();
     sole::end(number);
     habit::forget(number);
     low_water::forget(socket, number);
@@ -80,7 +80,7 @@ pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
     accepted::forget(number);
-    just_set::forget(number);
+    just_set::forget();
     sole::end(number);
     unblocked::give_up(number);
     low_water::forget(socket, number);
@@ -93,7 +93,7 @@ pub(crate) unsafe extern "C" fn fileno(me: *mut PyObject, _: *mut PyObject) -> *
     // SAFETY: as in `close`; the interpreter is held.
     unsafe {
         let number = SocketRef::new(me).number();
-        just_set::forget(number);
+        just_set::forget();
         sole::end(number);
         PyLong_FromLong(number.into())
     }

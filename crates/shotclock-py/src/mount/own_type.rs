@@ -209,7 +209,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         // Closed after the warning, which shows the number.
         let number = socket.replace_number(-1);
         accepted::forget(number);
-        just_set::forget(number);
+        just_set::forget();
         sole::end(number);
         low_water::forget(socket, number);
         policy::forget(socket, number);
@@ -228,7 +228,7 @@ unsafe extern "C" fn repr(me: *mut PyObject) -> *mut PyObject {
     unsafe {
         let socket = SocketRef::new(me);
         // It tells the number.
-        just_set::forget(socket.number());
+        just_set::forget();
         sole::end(socket.number());
         variadic!(PyUnicode_FromFormat(
             c"<socket object, fd=%d, family=%d, type=%d, proto=%d>".as_ptr(),
