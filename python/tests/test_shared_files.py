@@ -67,6 +67,41 @@ def test_a_connect_ends_in_time_on_a_new_file_whose_number_was_told(run_with_wai
     """)
 
 
+def test_a_connect_ends_in_time_whenever_another_thread_is_told_the_number_and_has_the_file_block(run_with_waits):
+    run_with_waits("""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("")
+        listener.listen(0)
+        full = socket.socket(socket.AF_UNIX)
+        full.connect(listener.getsockname())
+        import sys
+        sys.setswitchinterval(1e-6)
+        current = [full]
+        def flip():
+            seen = full
+            while True:
+                if current[0] is not seen:
+                    seen = current[0]
+                    with contextlib.suppress(OSError):
+                        os.set_blocking(seen.fileno(), True)
+        for _ in range(2):
+            threading.Thread(target=flip, daemon=True).start()
+        def connect():
+            for _ in range(500):
+                sock = socket.socket(socket.AF_UNIX)
+                sock.settimeout(0.0005)
+                current[0] = sock
+                with contextlib.suppress(OSError):
+                    sock.connect(listener.getsockname())
+                sock.close()
+        connects = threading.Thread(target=connect, daemon=True)
+        connects.start()
+        connects.join(PATIENCE)
+        assert not connects.is_alive(), "it hangs"
+        os._exit(0)
+    """)
+
+
 @pytest.mark.parametrize("by", ["flip()", "flips = threading.Thread(target=flip); flips.start(); flips.join()"])
 def test_a_class_that_has_its_files_block_again_takes_no_limit_from_create_connection(run_with_waits, by):
     run_with_waits(f"""

@@ -5,17 +5,25 @@
 //! A number that was guessed, as one may guess any, is nobody's to protect; the core holds it so as well.
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use shotclock::unstable;
 
 /// Of higher numbers nothing is known.
 const MOST: usize = 4096;
 
-/// By number. Changed with the interpreter held.
-static SOLE: [AtomicBool; MOST] = [const { AtomicBool::new(false) }; MOST];
+/// What stands for a number that nobody else has; above it the tries that are under way count.
+const IS_SOLE: usize = 1;
+const TRY: usize = 2;
 
-fn place(number: RawFd) -> Option<&'static AtomicBool> {
+/// So often who tells a number looks whether the tries that relied on it are over, which never wait.
+const LOOKS: usize = 100_000;
+
+/// By number. Only tries change it without the interpreter.
+static SOLE: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
+
+fn place(number: RawFd) -> Option<&'static AtomicUsize> {
     usize::try_from(number).ok().and_then(|number| SOLE.get(number))
 }
 
@@ -23,20 +31,37 @@ fn place(number: RawFd) -> Option<&'static AtomicBool> {
 pub(crate) fn born(number: RawFd) {
     unstable::notice_forks();
     if let Some(place) = place(number) {
-        place.store(true, Ordering::Relaxed);
+        place.fetch_or(IS_SOLE, Ordering::SeqCst);
     }
 }
 
-/// The program is told the number, or it goes back to the system.
+/// The program is told the number, or it goes back to the system: once no try relies on it any more.
 #[inline]
 pub(crate) fn end(number: RawFd) {
-    if let Some(place) = place(number) {
-        place.store(false, Ordering::Relaxed);
+    if let Some(place) = place(number)
+        && place.load(Ordering::SeqCst) & IS_SOLE != 0
+    {
+        place.fetch_and(!IS_SOLE, Ordering::SeqCst);
+        (0..LOOKS).take_while(|_| place.load(Ordering::SeqCst) >= TRY).for_each(|_| thread::yield_now());
     }
 }
 
-/// Whether nobody else can have the file of the socket with this number.
-#[inline]
-pub(crate) fn is_sole(number: RawFd) -> bool {
-    place(number).is_some_and(|place| place.load(Ordering::Relaxed)) && !unstable::has_forked()
+/// A try that relies on it that nobody else has the file.
+pub(crate) struct SoleTry(&'static AtomicUsize);
+
+impl SoleTry {
+    /// `None` if somebody else may have it. With the interpreter held or not.
+    #[inline]
+    pub(crate) fn on(number: RawFd) -> Option<Self> {
+        let place = place(number).filter(|_| !unstable::has_forked())?;
+        let is_sole = place.fetch_add(TRY, Ordering::SeqCst) & IS_SOLE != 0;
+        let counted = Self(place);
+        is_sole.then_some(counted)
+    }
+}
+
+impl Drop for SoleTry {
+    fn drop(&mut self) {
+        self.0.fetch_sub(TRY, Ordering::SeqCst);
+    }
 }

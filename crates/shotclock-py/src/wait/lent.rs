@@ -13,9 +13,10 @@ use shotclock::{Deadline, Timeout};
 
 use crate::ffi::call::released;
 use crate::socket::object::SocketRef;
+use crate::socket::sole::SoleTry;
 use crate::socket::unblocked::{Before, Unblocked};
 use crate::socket::waiting::Waiting;
-use crate::socket::{habit, sole, unblocked};
+use crate::socket::{habit, unblocked};
 use crate::wait::manner::{Manner, SMALL};
 
 /// A socket, and the number that it had when a call on it began.
@@ -84,9 +85,9 @@ impl Descriptor {
         call()
     }
 
-    /// Whether nobody else can have the file, and it does not block.
-    fn is_sole_and_nonblocking(self) -> bool {
-        sole::is_sole(self.number) && self.socket.has_number(self.number) && self.socket.timeout_field() >= 0
+    /// Whether the file does not block, if it is as our own methods have left it.
+    fn is_to_be_nonblocking(self) -> bool {
+        self.socket.has_number(self.number) && self.socket.timeout_field() >= 0
     }
 
     /// Begins a try that only O_NONBLOCK keeps from waiting.
@@ -275,10 +276,11 @@ impl<'a, A: Attempt> On<'a, A> {
             return if self.releases { self.descriptor.released(tries) } else { self.descriptor.held(tries) };
         }
         let (unblocked, number) = (self.descriptor.unblocked(), self.descriptor.number);
-        // Then O_NONBLOCK is what the timeout says, and while this try is under way our own methods leave it so.
-        let is_known = self.descriptor.is_sole_and_nonblocking();
+        let is_to_be = self.descriptor.is_to_be_nonblocking();
         self.descriptor.released(|fd| {
-            if is_known {
+            // Then O_NONBLOCK is what the timeout says: while this try is under way our own methods leave it so, and tell
+            // nobody the number.
+            if let Some(_sole) = is_to_be.then(|| SoleTry::on(number)).flatten() {
                 return tries(fd);
             }
             *is_turned_away = is_bounded && !unblocked.exclude_others(fd);
