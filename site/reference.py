@@ -185,7 +185,9 @@ def _statements(body):
 
 def _defined(node):
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return [node.name]
+        # An overload says how to call what is defined after it.
+        is_overload = any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
+        return [] if is_overload else [node.name]
     if isinstance(node, ast.Assign):
         return [ast.unparse(target) for target in node.targets]
     return [ast.unparse(node.target)] if isinstance(node, ast.AnnAssign) else []

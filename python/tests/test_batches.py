@@ -17,6 +17,13 @@ WAYS = [0, 1, 2]
 UDP_GRO = 104
 
 
+@pytest.fixture(autouse=True, scope="module")
+def leaves_nothing():
+    # A scope grafts the process in which it is.
+    yield
+    shotclock.uninstall()
+
+
 @pytest.fixture(params=WAYS, ids=["best", "many", "one-by-one"])
 def way(request):
     _native.set_batch_calls(request.param)

@@ -80,6 +80,7 @@ def run_matrix(rust_cells, folder, part, cell, contestants):
         text=True,
         timeout=50,
         check=False,
+        env=os.environ | {"PYTHONPATH": str(MATRIX.with_name("namespaces"))},
     )
     assert (folder / "matrix.json").exists(), done.stderr
     results = json.loads((folder / "matrix.json").read_text())

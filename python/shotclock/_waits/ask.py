@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import time
 
@@ -29,6 +30,8 @@ SHOTCLOCK_SERVE_WAITS=1 in its environment, or have it call shotclock.serve_wait
 """
 # For one answer; a process that has it takes a moment, unless code in C keeps its interpreter.
 _PATIENCE = 10
+# For what has let its connections go to be gone, in seconds.
+_ENDING = 1
 # To the top of the screen, and all beneath is gone.
 _AT_THE_TOP = "\x1b[H\x1b[J"
 
@@ -47,7 +50,7 @@ def main(words: list[str]) -> int:
                 said = of_process(pid)
             except Refused as refusal:
                 # That it has ended is no failure of who watches it.
-                if is_first or _is_there(pid):
+                if is_first or not _has_ended(pid):
                     print(f"python -m shotclock.waits: {refusal}", file=sys.stderr)
                     return 1
                 return 0
@@ -99,6 +102,18 @@ def _why_not(pid: int, error: OSError) -> str:
 
 def _is_there(pid: int) -> bool:
     return os.path.exists(f"/proc/{pid}")
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether it has, or does now: what ends lets its connections go a moment before it is gone."""
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return not _is_there(pid)
+    try:
+        return bool(select.select([handle], [], [], _ENDING)[0])
+    finally:
+        os.close(handle)
 
 
 def _show(said: dict[str, Any], as_json: bool) -> None:
