@@ -168,7 +168,12 @@ fn cargo(system: &System, compiler: &Compiler, word: &str) -> Result<Command, Fa
     cargo.arg(&folder);
     cargo.env("RUSTC", compiler.program("rustc")).env("RUSTDOC", compiler.program("rustdoc"));
     // A compiler that is not the newest may do unstable things by that, as building the standard library.
-    cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
+    // Nothing is stripped: for macOS that takes a program which is not in the folder.
+    cargo
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_PROFILE_DEV_STRIP", "none")
+        .env("CARGO_INCREMENTAL", "0");
     // Before those of one target cargo takes those of all, of which the caller may have some.
     cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     // Wine has a folder of its own too, and is silent.
