@@ -20,5 +20,5 @@ def run(*words, environment=(), **options):
 def check(program, *arguments, beneath=(), environment=(), **options):
     """Run a program text that must end well; gives what it printed."""
     done = run(*beneath, "-c", textwrap.dedent(program), *arguments, environment=environment, **options)
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert (done.returncode, done.stderr) == (0, ""), f"it ended with {done.returncode}: {done.stderr}"
     return done.stdout
