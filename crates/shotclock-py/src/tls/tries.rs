@@ -6,15 +6,14 @@
 
 use std::time::Duration;
 
-use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, Readiness, syscall};
+use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, Readiness};
 use shotclock::{Deadline, Phase};
 
 use crate::ffi::arguments::{Arguments, Buffer};
 use crate::ffi::capi::{
-    Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_BlockingIOError, PyExc_OSError, PyExc_TimeoutError, PyObject,
+    Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_BlockingIOError, PyExc_OSError, PyObject,
 };
 use crate::ffi::exception;
-use crate::ffi::exception::Kept;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
 use crate::socket::in_ssl::{SslTry, SslWait};
@@ -142,21 +141,21 @@ impl Waits {
         Ok(Some(Self { guarded, me, call, socket, descriptor: Descriptor::of(socket), _alive: owner, timeout }))
     }
 
-    /// How it waits; `None` where waiting is left to `_ssl`. It is not left to `_ssl` where a limit of ours is in
-    /// force; nor, with a timeout, where `_ssl` would wait in the system: on a file that others have made blocking, or
-    /// in a write, for which `_ssl` polls first.
+    /// How it waits; `None` where waiting is left to `_ssl`: without a timeout, and where no limit of ours is in force.
+    ///
+    /// With a timeout the file does not block, so that what OpenSSL does when it has to wait is seen from outside of it;
+    /// and there it goes wrong where another thread is in the same object: it keeps what both want in one place. Tries
+    /// are made one at a time.
     #[inline]
     fn timing_of_tries(&self) -> PyResult<Option<Timing>> {
-        let would_poll = self.timeout > 0 && self.call.phase() == Phase::Send;
-        if would_poll || open::is_any_open() {
+        if self.timeout > 0 {
+            return self.timing().map(Some);
+        }
+        if open::is_any_open() {
             let timing = self.timing()?;
-            if would_poll || timing.is_bounded() {
+            if timing.is_bounded() {
                 return Ok(Some(timing));
             }
-        }
-        let blocks = || self.descriptor.held(syscall::is_nonblocking).map(|is| !is);
-        if self.timeout > 0 && blocks().map_err(exception::raise_errno)? {
-            return self.timing().map(Some);
         }
         Ok(None)
     }
@@ -171,9 +170,7 @@ impl Waits {
         attempt: impl Fn() -> PyResult<Owned>,
     ) -> PyResult<Owned> {
         if self.wanted_more().is_none() {
-            let outcome = self.unless_closed(outcome);
-            self.describe_timed_out()?;
-            return outcome;
+            return self.unless_closed(outcome);
         }
         // For another thread's try, which was under way, the timeout read 0, and `_ssl` did not wait. SAFETY: the
         // interpreter is held.
@@ -212,19 +209,6 @@ impl Waits {
 
     fn timing(&self) -> PyResult<Timing> {
         Timing::with_timeout(self.socket, self.timeout, self.call.phase())
-    }
-
-    /// If the exception that is set says that the socket's timeout is over, puts into it what there is to know.
-    #[cold]
-    fn describe_timed_out(&self) -> PyResult<()> {
-        // SAFETY: the interpreter is held; a static of its.
-        if self.timeout > 0 && unsafe { PyErr_ExceptionMatches(PyExc_TimeoutError) } != 0 {
-            let raised = Kept::take();
-            let timing = self.timing()?;
-            raised.restore();
-            timing.describe_timed_out();
-        }
-        Ok(())
     }
 
     /// Which way `_ssl` would have had to wait, if that is what it raised.

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use shotclock::LimitKind;
 
-use crate::ffi::capi::{
-    PyErr_Clear, PyErr_GivenExceptionMatches, PyErr_SetObject, PyExc_TimeoutError, PyObject, PyObject_GetAttrString,
-    variadic,
-};
+use crate::ffi::capi::{PyErr_Clear, PyErr_SetObject, PyExc_TimeoutError, PyObject, variadic};
 use crate::ffi::exception::{Kept, set};
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
@@ -103,26 +100,6 @@ pub(crate) fn raise_timed_out(text: &Owned, expiry: &Expiry<'_>) -> Raised {
     };
     let _: PyResult<()> = make();
     Raised
-}
-
-/// Puts what there is to know into the TimeoutError that is set, if a limit has raised it: the network's own has a
-/// number.
-pub(crate) fn describe_timed_out(expiry: &Expiry<'_>) {
-    let kept = Kept::take_normalized();
-    if let Some(error) = kept.value() {
-        // SAFETY: the interpreter is held, the objects are alive, names end with a NUL.
-        let is_limit = unsafe {
-            PyErr_GivenExceptionMatches(error, PyExc_TimeoutError) != 0
-                && Owned::new(PyObject_GetAttrString(error, c"errno".as_ptr())).is_ok_and(|number| number.is_none())
-        };
-        // An exception that takes no attributes is left as it is.
-        if is_limit {
-            let _: PyResult<()> = expiry.describe(error);
-        }
-        // SAFETY: as above.
-        unsafe { PyErr_Clear() };
-    }
-    kept.restore();
 }
 
 impl Expiry<'_> {

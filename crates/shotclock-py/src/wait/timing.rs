@@ -343,14 +343,6 @@ impl Timing {
         }
     }
 
-    /// Puts into the TimeoutError that is set what there is to know of the end of the socket's timeout, which the
-    /// interpreter's own code has waited for.
-    pub(crate) fn describe_timed_out(&self) {
-        let Some(nanos) = self.timeout else { return };
-        let timeout = Duration::from_nanos(nanos);
-        expiry::describe_timed_out(&self.expiry(self.phase, LimitKind::SocketTimeout(timeout.into()), timeout));
-    }
-
     /// Raises the end of a limit: the scope's, the policy's, or the socket's own.
     fn raise_passed(&self, expiry: Expiry<'_>, text: impl FnOnce() -> PyResult<Owned>) -> Raised {
         let expired = expiry.scope.map_or(Ok(()), Scope::expire);
