@@ -464,15 +464,14 @@ def test_there_is_one_thread_and_it_sleeps():
             blocked = int(next(line for line in status if line.startswith("SigBlk")).split()[1], 16)
         assert blocked & (1 << signal.SIGINT - 1) and blocked & (1 << signal.SIGALRM - 1)
         time.sleep(0.1)
-        def sleeps_meanwhile():
-            before = sleeps()
-            for _ in range(20000):
-                with shotclock.deadline(100):
-                    pass
-            return sleeps() - before
-        # Where the machine is busy it may still be at the scopes before.
-        counts = [sleeps_meanwhile() for _ in range(3)]
-        assert min(counts) <= 2, counts
+        # The first of them has it look sooner than before, which a busy machine lets it do late.
+        with shotclock.deadline(100):
+            time.sleep(0.2)
+        before = sleeps()
+        for _ in range(20000):
+            with shotclock.deadline(100):
+                pass
+        assert sleeps() - before <= 2, sleeps() - before
         shotclock.uninstall()
         assert threads() == 1 and _native.watcher() == 0
         with shotclock.deadline(100):

@@ -33,8 +33,7 @@ pub(crate) unsafe extern "C" fn close(me: *mut PyObject, _: *mut PyObject) -> *m
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
     accepted::forget(number);
-    just_set::forget();
-    sole::end(number);
+    sole::told(number);
     habit::forget(number);
     low_water::forget(socket, number);
     policy::forget(socket, number);
@@ -80,8 +79,7 @@ pub(crate) unsafe extern "C" fn detach(me: *mut PyObject, _: *mut PyObject) -> *
     let socket = unsafe { SocketRef::new(me) };
     let number = socket.replace_number(-1);
     accepted::forget(number);
-    just_set::forget();
-    sole::end(number);
+    sole::told(number);
     unblocked::give_up(number);
     low_water::forget(socket, number);
     policy::detach(socket, number);
@@ -93,8 +91,7 @@ pub(crate) unsafe extern "C" fn fileno(me: *mut PyObject, _: *mut PyObject) -> *
     // SAFETY: as in `close`; the interpreter is held.
     unsafe {
         let number = SocketRef::new(me).number();
-        just_set::forget();
-        sole::end(number);
+        sole::told(number);
         PyLong_FromLong(number.into())
     }
 }

@@ -25,7 +25,7 @@ use crate::mount::table::Definitions;
 use crate::socket::audit::audit;
 use crate::socket::object::{FAMILY, KIND, PROTOCOL, SocketObject, SocketRef};
 use crate::socket::stock::stock;
-use crate::socket::{accepted, just_set, kinds, sole};
+use crate::socket::{accepted, kinds, sole};
 use crate::wait::{low_water, policy};
 
 /// Py_TPFLAGS_IMMUTABLETYPE, which the bindings hide from the stable interface though the interpreter takes it.
@@ -209,8 +209,7 @@ unsafe extern "C" fn finalize(me: *mut PyObject) {
         // Closed after the warning, which shows the number.
         let number = socket.replace_number(-1);
         accepted::forget(number);
-        just_set::forget();
-        sole::end(number);
+        sole::told(number);
         low_water::forget(socket, number);
         policy::forget(socket, number);
         let _: Result<(), Errno> = released(|| syscall::close(number));
@@ -228,8 +227,7 @@ unsafe extern "C" fn repr(me: *mut PyObject) -> *mut PyObject {
     unsafe {
         let socket = SocketRef::new(me);
         // It tells the number.
-        just_set::forget();
-        sole::end(socket.number());
+        sole::told(socket.number());
         variadic!(PyUnicode_FromFormat(
             c"<socket object, fd=%d, family=%d, type=%d, proto=%d>".as_ptr(),
             socket.number(),

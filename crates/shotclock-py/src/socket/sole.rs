@@ -10,6 +10,8 @@ use std::thread;
 
 use shotclock::unstable;
 
+use super::just_set;
+
 /// Of higher numbers nothing is known.
 const MOST: usize = 4096;
 
@@ -35,7 +37,14 @@ pub(crate) fn born(number: RawFd) {
     }
 }
 
-/// The program is told the number, or it goes back to the system: once no try relies on it any more.
+/// The program is told the number, or it goes back to the system: nothing that was known of it holds any more.
+#[inline]
+pub(crate) fn told(number: RawFd) {
+    just_set::forget();
+    end(number);
+}
+
+/// Somebody else may have the number from now on. Waits for the tries that rely on it that nobody has.
 #[inline]
 pub(crate) fn end(number: RawFd) {
     if let Some(place) = place(number)

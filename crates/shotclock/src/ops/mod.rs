@@ -22,7 +22,6 @@ pub(crate) use message::{ReceiveMessage, SendMessage};
 pub use open_file::OpenFile;
 pub use ready::Ready;
 pub(crate) use ready::WaitReady;
-pub(crate) use recv::RecvSpare;
 pub use recv::{Recv, RecvExact, RecvFrom};
 pub(crate) use recv_unfilled::RecvUnfilled;
 pub use send::{Send, SendAll, SendTo};

@@ -48,46 +48,6 @@ impl OneCall for Recv<'_> {
     }
 }
 
-/// Receives what is there, once, into the room a vector has left.
-pub(crate) struct RecvSpare<'a> {
-    pub(crate) fd: BorrowedHandle<'a>,
-    pub(crate) into: &'a mut Vec<u8>,
-    pub(crate) flags: MessageFlags,
-}
-
-impl Operation for RecvSpare<'_> {
-    type Output = usize;
-
-    #[inline]
-    fn attempt(&mut self, ready: Readiness) -> Result<usize, Pause> {
-        attempt_by_call(self, ready)
-    }
-
-    fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
-        wanted.readiness(self.fd, receive_readiness(self.flags));
-    }
-
-    fn takes_what_comes(&self) -> bool {
-        is_plain(self.flags)
-    }
-
-    fn moves(&self) -> Moves {
-        Moves::In
-    }
-}
-
-impl OneCall for RecvSpare<'_> {
-    #[inline(always)]
-    fn call(&mut self) -> Result<usize, Errno> {
-        socket::recv_spare(self.fd, self.into, self.flags.0)
-    }
-
-    #[inline]
-    fn failed(&mut self, errno: Errno, ready: Readiness) -> Result<usize, Pause> {
-        or_end(Err(errno), ready, 0)
-    }
-}
-
 /// Receives what is there, once, and says from whom.
 pub struct RecvFrom<'a> {
     /// The socket.

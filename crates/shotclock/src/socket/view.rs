@@ -176,7 +176,7 @@ impl<'s> Timed<'s> {
             let len = self.recv_into(&mut data)?;
             data.truncate(len);
         } else {
-            self.run_ready("recv", ops::RecvSpare { fd: self.fd(), into: &mut data, flags: self.flags })?;
+            self.recv_spare(&mut data)?;
         }
         // A little data would hold on to a big allocation.
         if data.len() < data.capacity() / 2 {

@@ -57,7 +57,6 @@ unsupported! {
     fn dup(BorrowedHandle<'_>) -> OwnedHandle;
     fn recv(BorrowedHandle<'_>, &mut [u8], i32) -> usize;
     fn recvfrom(BorrowedHandle<'_>, &mut [u8], i32, &mut AddressRoom) -> usize;
-    fn recv_spare(BorrowedHandle<'_>, &mut Vec<u8>, i32) -> usize;
     fn recv_unfilled(BorrowedHandle<'_>, &mut Unfilled<'_>, i32) -> ();
     fn send(BorrowedHandle<'_>, &[u8], i32) -> usize;
     fn sendto(BorrowedHandle<'_>, &[u8], i32, &SockAddr) -> usize;

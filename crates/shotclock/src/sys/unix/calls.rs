@@ -3,7 +3,6 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny};
@@ -115,14 +114,6 @@ pub(crate) fn recv(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<us
 #[inline]
 pub fn recv_with(fd: BorrowedFd<'_>, into: &mut [u8], flags: i32) -> Result<usize, Errno> {
     Ok(net::recv(fd, into, receive_flags(flags))?.1)
-}
-
-/// One receive into the room that `into` has left. Not for MSG_TRUNC, with which TCP counts bytes it does not write.
-#[inline]
-pub(crate) fn recv_spare(fd: BorrowedFd<'_>, into: &mut Vec<u8>, flags: i32) -> Result<usize, Errno> {
-    debug_assert_eq!(flags & libc::MSG_TRUNC, 0);
-    let flags = flags & !libc::MSG_TRUNC | libc::MSG_DONTWAIT;
-    Ok(net::recv(fd, spare_capacity(into), receive_flags(flags))?.1)
 }
 
 /// One receive into memory that may not be initialized. Not for MSG_TRUNC, with which TCP counts bytes it does not write.

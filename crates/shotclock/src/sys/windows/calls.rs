@@ -16,7 +16,7 @@ use super::birth::{begin, of_call, welcome};
 use super::raw::{self, NOBODYS, counted};
 use super::{AsHandle, BorrowedHandle, Errno, OwnedHandle, RawHandle, c};
 use crate::sys::address::{AddressRoom, SockAddr};
-use crate::sys::unfilled::{Unfilled, append};
+use crate::sys::unfilled::Unfilled;
 
 /// The most that one try hands to the system, which takes all it is given where it takes anything: between tries the limit is
 /// looked at.
@@ -186,13 +186,6 @@ pub(crate) fn recv(fd: BorrowedHandle<'_>, into: &mut [u8], flags: i32) -> Resul
     // SAFETY: `into` is writable for the length given.
     let received = unsafe { w::recv(entered.socket(), into.as_mut_ptr(), len, receive_flags(flags)) };
     received_of(counted(received), into.len())
-}
-
-/// One receive into the room that `into` has left.
-pub(crate) fn recv_spare(fd: BorrowedHandle<'_>, into: &mut Vec<u8>, flags: i32) -> Result<usize, Errno> {
-    let before = into.len();
-    append(into, |unfilled| recv_unfilled(fd, unfilled, flags))?;
-    Ok(into.len() - before)
 }
 
 /// One receive into memory that may not be initialized.
