@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 
-use shotclock::unstable::{Errno, Moves, Pause, Readiness, Stop, syscall};
+use shotclock::unstable::{self, Errno, Moves, Pause, Readiness, Stop, syscall};
 use shotclock::{Address, LimitKind, Phase, SockAddr};
 
 use crate::address;
@@ -14,6 +14,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::methods::state;
 use crate::socket::audit::audit;
+use crate::socket::habit;
 use crate::socket::object::SocketRef;
 use crate::wait::lent::{Attempt, Call, Descriptor};
 use crate::wait::manner::Manner;
@@ -106,9 +107,15 @@ pub(crate) unsafe extern "C" fn listen(me: *mut PyObject, arguments: *mut PyObje
         (SocketRef::new(me), backlog)
     };
     // A negative backlog counts as 0 on some systems, and is an error on others.
-    let listen =
-        || Descriptor::of(socket).held(|fd| syscall::listen(fd, backlog.max(0))).map_err(exception::raise_errno);
-    returned(listen().map(|()| Owned::none()))
+    let listen = || {
+        let descriptor = Descriptor::of(socket);
+        descriptor.held(|fd| syscall::listen(fd, backlog.max(0))).map_err(exception::raise_errno)?;
+        // Those who are forked from here on may have the listener.
+        unstable::notice_forks();
+        habit::listens_now(descriptor.number());
+        Ok(Owned::none())
+    };
+    returned(listen())
 }
 
 /// `socket.shutdown(how)`.
@@ -128,7 +135,8 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     let manner = timing.manner();
     let try_once = |listener: BorrowedFd<'_>| syscall::accept(listener).map_err(|errno| manner.pause(errno));
     let mut accept = Call::new(Readiness::IN, try_once);
-    let (fd, peer) = timing.run(&mut accept, First::Try).map_err(|stop| timing.raise(stop))?;
+    let (fd, peer) =
+        timing.run(&mut accept, first_of_accept(Descriptor::of(socket), manner)).map_err(|stop| timing.raise(stop))?;
     policy::hand_down(socket, fd.as_fd());
     let peer = address::to_python_on(socket, peer.as_ref())?;
     // SAFETY: the interpreter is held; "N" takes over the address, also if it fails.
@@ -136,6 +144,17 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
     // The number is the caller's from here on.
     state::remember_accepted(fd.into_raw_fd(), socket.timeout());
     Ok(result)
+}
+
+/// With a wait, where other processes may have the file block between the look at it and the call: then the call finds a
+/// connection, and only who takes that away in the very moment could have it wait. What does not listen is tried at once,
+/// for its error.
+fn first_of_accept(descriptor: Descriptor, manner: Manner) -> First {
+    if manner.is_timed() && unstable::has_forked() && habit::listens(descriptor.number()) {
+        First::Tried(Pause::WouldBlock)
+    } else {
+        First::Try
+    }
 }
 
 /// Connects. What has ended it the caller raises, or gives as a number.
