@@ -1,15 +1,15 @@
-//! Our own tests on the newest Python: a part of `cargo xtask test`, in the Debian that `cargo xtask pythons` makes.
+//! Our own tests in the Debian that `cargo xtask pythons` makes: some on the newest Python, a part of `cargo xtask test`, and
+//! on request all of them, on one of its interpreters.
 
 use std::path::Path;
 use std::process::Command;
 
+use crate::debian::Debian;
 use crate::{Failure, debian, pythons, run, workspace};
 
 const VERSION: &str = "3.15";
 /// Where the Debian lies, in target; it is kept.
 const FOLDER: &str = "pythons";
-/// In there.
-const VENV: &str = "/root/venv-tests";
 /// To make the Debian may take so long, in seconds: some 200 MB are fetched.
 const FETCH_LIMIT: u32 = 1200;
 /// The tests of what follows the interpreter: arguments, addresses, objects of its own, its functions with hooks, files,
@@ -55,7 +55,7 @@ pub(crate) enum Newest {
     Unavailable(String),
 }
 
-/// pytest on them, in a virtual environment with our wheel.
+/// pytest on some of them, on the newest Python.
 pub(crate) fn tests(target: &Path) -> Result<Newest, Failure> {
     let folder = target.join(FOLDER);
     if !run::is_installed("unshare", ["--mount", "--pid", "--fork", "true"]) {
@@ -65,27 +65,36 @@ pub(crate) fn tests(target: &Path) -> Result<Newest, Failure> {
         Ok(debian) => debian,
         Err(failure) => return Ok(Newest::Unavailable(format!("no Debian with it: {failure}"))),
     };
-    debian::put_wheel(&debian, target)?;
-    let root = workspace::root();
+    let files: Vec<String> = TESTS.iter().map(|name| format!("python/tests/test_{name}.py")).collect();
+    Ok(Newest::Tests(pytest(&debian, VERSION, &files.join(" "), target)?))
+}
+
+/// All of the tests, on this series of Python of a Debian that lies in this folder.
+pub(crate) fn all_tests(folder: &Path, series: &str, target: &Path) -> Result<Command, Failure> {
+    pytest(&Debian::at(folder)?, series, "python/tests", target)
+}
+
+/// pytest there, on what is named, in a virtual environment with our wheel.
+fn pytest(debian: &Debian, series: &str, named: &str, target: &Path) -> Result<Command, Failure> {
+    debian::put_wheel(debian, target)?;
+    let (root, venv) = (workspace::root(), format!("/root/venv-tests-{series}"));
     let prepare = format!(
-        "set -e; cd {root}; python{VERSION} -m venv {VENV}
-        {VENV}/bin/python -m pip install --quiet --requirement python/requirements-test.txt
-        {VENV}/bin/python -m pip install --quiet --no-deps --force-reinstall {wheels}/*.whl",
+        "set -e; cd {root}; python{series} -m venv {venv}
+        {venv}/bin/python -m pip install --quiet --requirement python/requirements-test.txt
+        {venv}/bin/python -m pip install --quiet --no-deps --force-reinstall {wheels}/*.whl",
         root = root.display(),
         wheels = debian::WHEELS,
     );
     let shown = format!("{}:{}", root.display(), target.display());
     run::check(debian.command(&prepare)?.env("SHOWN", &shown))?;
-    let files: Vec<String> = TESTS.iter().map(|name| format!("python/tests/test_{name}.py")).collect();
-    let pytest =
-        format!("cd {}; exec {VENV}/bin/python -m pytest -rfEs --color=no {}", root.display(), files.join(" "));
+    let pytest = format!("cd {}; exec {venv}/bin/python -m pytest -rfEs --color=no {named}", root.display());
     let mut tests = debian.command(&pytest)?;
     // The sources and what is built of them lie there at the same places.
     tests.env("SHOWN", shown);
     tests.env("SHOTCLOCK_BIN", target.join("debug").join("shotclock"));
     tests.env("SHOTCLOCK_EXAMPLES", target.join("debug").join("examples"));
     tests.env("PYTHONDONTWRITEBYTECODE", "1");
-    Ok(Newest::Tests(tests))
+    Ok(tests)
 }
 
 #[cfg(test)]

@@ -10,7 +10,15 @@ const REQUIREMENTS: &str = "python/requirements-test.txt";
 
 /// pytest on our Python tests, in a virtual environment of its own.
 pub(crate) fn pytest(target: &Path) -> Result<Command, Failure> {
-    let python = environment(target, "venv", "python3")?;
+    pytest_in(&environment(target, "venv", "python3")?, target)
+}
+
+/// The same, on another interpreter.
+pub(crate) fn pytest_on(interpreter: &str, target: &Path) -> Result<Command, Failure> {
+    pytest_in(&environment(target, &format!("venv-tests-{}", version(interpreter)?), interpreter)?, target)
+}
+
+fn pytest_in(python: &Path, target: &Path) -> Result<Command, Failure> {
     let mut pytest = run::command(&python.to_string_lossy(), ["-m", "pytest", "-rfEs", "--color=no", "python/tests"]);
     pytest.env("SHOTCLOCK_BIN", target.join("debug").join("shotclock"));
     pytest.env("SHOTCLOCK_EXAMPLES", target.join("debug").join("examples"));

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::conformance::{self, Core};
+use crate::conformance::{self, Core, Elsewhere};
 use crate::newest::{self, Newest};
 use crate::nextest::Nextest;
 use crate::summary::{self, Totals};
@@ -24,6 +24,10 @@ pub(crate) struct Arguments {
     /// Only our own tests on the newest Python, which Debian's unstable suite has
     #[arg(long)]
     newest: bool,
+    /// Only our own Python tests, all of them, on this interpreter: a program, or `DIR:3.15` of the folder that
+    /// `cargo xtask pythons --fetch DIR` makes; may be given again
+    #[arg(long, value_name = "INTERPRETER")]
+    python: Vec<String>,
 }
 
 /// What all runners said together.
@@ -42,6 +46,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut report = Report::default();
     if arguments.newest {
         report.part(NEWEST, |report, name| newest_python_tests(name, &target, report));
+        return report.conclude(&mut std::io::stdout());
+    }
+    if !arguments.python.is_empty() {
+        for interpreter in &arguments.python {
+            report.part(&format!("Python, {interpreter}"), |report, name| {
+                python_tests_on(interpreter, name, &target, report)
+            });
+        }
         return report.conclude(&mut std::io::stdout());
     }
     report.part("Rust, default features of the core", |report, name| {
@@ -128,6 +140,16 @@ fn python_tests(name: &str, target: &Path, report: &mut Report) -> Result<(), Fa
     build_programs()?;
     let pytest = python::pytest(target)?;
     report.add(name, &run::tee(&mut run::bounded(RUNNER_LIMIT, &pytest))?);
+    Ok(())
+}
+
+fn python_tests_on(interpreter: &str, name: &str, target: &Path, report: &mut Report) -> Result<(), Failure> {
+    build_programs()?;
+    let tests = match Elsewhere::named(interpreter) {
+        Some(Elsewhere { folder, series }) => newest::all_tests(&folder, &series, target)?,
+        None => python::pytest_on(interpreter, target)?,
+    };
+    report.add(name, &run::tee(&mut run::bounded(RUNNER_LIMIT, &tests))?);
     Ok(())
 }
 

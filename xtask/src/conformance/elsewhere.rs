@@ -7,14 +7,14 @@ use crate::debian::Debian;
 use crate::{Failure, debian, run, workspace};
 
 /// One of its interpreters.
-pub(super) struct Elsewhere {
-    folder: PathBuf,
-    pub(super) series: String,
+pub(crate) struct Elsewhere {
+    pub(crate) folder: PathBuf,
+    pub(crate) series: String,
 }
 
 impl Elsewhere {
     /// What a name of this form stands for: a folder, a colon, and a series such as 3.15.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let (folder, series) = name.rsplit_once(':')?;
         let minor = series.strip_prefix("3.")?;
         let is_series = !minor.is_empty() && minor.chars().all(|digit| digit.is_ascii_digit());

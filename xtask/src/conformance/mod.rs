@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::{Failure, python, run, skips, summary, workspace};
 
-use elsewhere::Elsewhere;
+pub(crate) use elsewhere::Elsewhere;
 use interpreter::Interpreter;
 
 /// Runs the suites on one interpreter and compares them.
