@@ -38,13 +38,13 @@ class Namespace:
     `command` run beneath it.
     """
 
-    def __init__(self, folder, mount, system_files, begin="", set_up=(), *, command=(), python=sys.executable):
+    def __init__(self, folder, mount, system_files, begin="", set_up=(), *, command=()):
         self._isolated = isolated(folder, system_files, (LOOPBACK, *set_up))
         if self._isolated is None:
             pytest.skip("a network of the test's own: no namespaces of user, network and mounts here")
         # The command's options come behind it.
         beneath = {"graft": [], "type": ["-m", "shotclock"], "command": ["-m", "shotclock", "--graft"]}[mount]
-        self._words = [*self._isolated, *command, python, *beneath]
+        self._words = [*self._isolated, *command, sys.executable, *beneath]
         self._begin = begin
 
     def run(self, program, *options, environment=(), said=""):

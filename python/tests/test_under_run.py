@@ -1,17 +1,12 @@
 """Programs in Python beneath `shotclock run`: scopes end what libraries in C look up, and the limits of both agree."""
 
 import inspect
-import os
-import shutil
-import subprocess
 import time
 
 import overdue
 import pytest
 from dead_name_server import SYSTEM_FILES
 from namespace import Namespace
-
-import shotclock
 
 BEGIN = inspect.getsource(overdue) + """
 dead = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -171,14 +166,9 @@ def test_a_wait_in_c_for_a_datagram_ends_with_its_scope(beneath):
     )
 
 
-def test_a_driver_that_looks_up_in_c_ends_with_its_scope(tmp_path, shotclock_package, shotclock):
-    python = "/usr/bin/python3"
-    has = [python, "-c", "import sys, psycopg2; assert sys.version_info >= (3, 11)"]
-    if not shutil.which(python) or subprocess.run(has, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a driver that looks up in C: no psycopg2 (Debian: python3-psycopg2)")
-    command = (str(shotclock), "run", "--timeout", "30", "--")
-    run = Namespace(tmp_path, "graft", SYSTEM_FILES, BEGIN, command=command, python=python).run
-    run(
+def test_a_driver_that_looks_up_in_c_ends_with_its_scope(beneath):
+    pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
+    beneath("--timeout", "30")(
         """
         import psycopg2
         for _ in range(2):
@@ -190,8 +180,7 @@ def test_a_driver_that_looks_up_in_c_ends_with_its_scope(tmp_path, shotclock_pac
                     assert error.scope is scope and isinstance(error.__cause__, psycopg2.OperationalError)
                 else:
                     raise AssertionError("it did not end")
-        """,
-        environment={"PYTHONPATH": shotclock_package},
+        """
     )
 
 
@@ -223,9 +212,3 @@ def test_the_total_ends_a_program_that_does_not_keep_to_it(tmp_path, shotclock):
     namespace = Namespace(tmp_path, "graft", SYSTEM_FILES, BEGIN, command=command)
     done = namespace.done("ours, theirs = pair(); ours.recv(1)")
     assert done.returncode == 124 and "(total)" in done.stderr, done
-
-
-@pytest.fixture
-def shotclock_package():
-    """The folder of the package."""
-    return os.path.dirname(os.path.dirname(shotclock.__file__))
