@@ -87,7 +87,9 @@ impl RecvBatch {
     /// Room for `count` datagrams of up to `size` bytes each. A longer one is cut to `size`, and
     /// [`Datagram::is_cut`] says so.
     ///
-    /// All of it is one block of memory, `count` × `size` bytes, made here.
+    /// All of it is one block of memory, `count` × `size` bytes, made here. For control messages each has room of 256 bytes
+    /// beside that, enough for the time, the TTL and the interface of a datagram together; see
+    /// [`with_ancillary`](Self::with_ancillary).
     ///
     /// # Errors
     /// A count or a size of 0; no memory for so much.
@@ -151,8 +153,8 @@ impl RecvBatch {
         Ok(Self { joins: true, ..Self::new(count, LONGEST)? })
     }
 
-    /// This room, with `bytes` more for the control messages of each datagram, up to 2^31; what does not fit is cut off, and
-    /// its `flags()` have `CTRUNC`.
+    /// This room, with `bytes` more than those 256 for the control messages of each datagram, up to 2^31; what does not fit is
+    /// cut off, and its `flags()` have `CTRUNC`. [`ControlMessage`] says how many bytes each kind takes.
     ///
     /// ```
     /// use shotclock::{RecvBatch, cmsg_space};
@@ -202,18 +204,8 @@ impl RecvBatch {
     /// assert!(datagram.is_cut());
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
-        let size = self.size();
-        let places = self.slots[..self.filled].iter().zip(self.room.chunks_exact(size));
-        places.enumerate().flat_map(move |(place, (slot, room))| {
-            let length = segment(slot);
-            (0..count(slot)).map(move |index| {
-                let begin = index * length;
-                let full_len = length.min(slot.len - begin);
-                let data = &room[begin.min(size)..(begin + full_len).min(size)];
-                Datagram { data, full_len, slot, ancillary: self.ancillary.get(place).map_or(&[], Vec::as_slice) }
-            })
-        })
+    pub fn iter(&self) -> Datagrams<'_> {
+        Datagrams { batch: self, place: 0, index: 0, left: self.datagrams }
     }
 
     /// Whether it asks the system to join datagrams.
@@ -280,6 +272,64 @@ impl std::fmt::Debug for RecvBatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (places, size) = (self.slots.len(), self.size());
         f.debug_struct("RecvBatch").field("places", &places).field("size", &size).field("len", &self.len()).finish()
+    }
+}
+
+/// The datagrams of a batch, in the order in which they came: what [`RecvBatch::iter`] gives.
+///
+/// ```
+/// use shotclock::{Family, Kind, RecvBatch, socketpair};
+/// let (one, other) = socketpair(Family::UNIX, Kind::DGRAM)?;
+/// one.send(b"one")?;
+/// one.send(b"three")?;
+/// let mut batch = RecvBatch::new(8, 100)?;
+/// other.recv_batch(&mut batch)?;
+/// let mut bytes = 0;
+/// for datagram in &batch {
+///     bytes += datagram.data().len();
+/// }
+/// assert_eq!((batch.iter().len(), bytes), (2, 8));
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Datagrams<'b> {
+    batch: &'b RecvBatch,
+    place: usize,
+    /// Which of the datagrams that were joined in this place.
+    index: usize,
+    left: usize,
+}
+
+impl<'b> Iterator for Datagrams<'b> {
+    type Item = Datagram<'b>;
+
+    fn next(&mut self) -> Option<Datagram<'b>> {
+        let (batch, place, index) = (self.batch, self.place, self.index);
+        let slot = batch.slots[..batch.filled].get(place)?;
+        let (size, length) = (batch.size(), segment(slot));
+        let room = &batch.room[place * size..][..size];
+        let begin = index * length;
+        let full_len = length.min(slot.len - begin);
+        let data = &room[begin.min(size)..(begin + full_len).min(size)];
+        (self.place, self.index) = if index + 1 < count(slot) { (place, index + 1) } else { (place + 1, 0) };
+        self.left -= 1;
+        Some(Datagram { data, full_len, slot, ancillary: batch.ancillary.get(place).map_or(&[], Vec::as_slice) })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Datagrams<'_> {}
+impl std::iter::FusedIterator for Datagrams<'_> {}
+
+impl<'b> IntoIterator for &'b RecvBatch {
+    type Item = Datagram<'b>;
+    type IntoIter = Datagrams<'b>;
+
+    fn into_iter(self) -> Datagrams<'b> {
+        self.iter()
     }
 }
 

@@ -316,6 +316,20 @@ named_numbers! {
     }
 }
 
+/// ```
+/// use shotclock::Shutdown;
+/// assert_eq!(Shutdown::from(std::net::Shutdown::Both), Shutdown::BOTH);
+/// ```
+impl From<std::net::Shutdown> for Shutdown {
+    fn from(how: std::net::Shutdown) -> Self {
+        match how {
+            std::net::Shutdown::Read => Self::READ,
+            std::net::Shutdown::Write => Self::WRITE,
+            std::net::Shutdown::Both => Self::BOTH,
+        }
+    }
+}
+
 named_numbers! {
     /// Flags of a `getaddrinfo` call. Source: getaddrinfo(3).
     AddressInfoFlags {

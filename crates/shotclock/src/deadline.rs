@@ -180,6 +180,23 @@ impl From<Instant> for Deadline {
     }
 }
 
+/// `None` is [`Deadline::NEVER`]: what comes first of those that are due, if anything is.
+///
+/// ```
+/// use shotclock::{Deadline, Kind, Family, socketpair};
+/// use std::time::{Duration, Instant};
+/// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// let due = [30, 10, 20].map(|millis| Instant::now() + Duration::from_millis(millis));
+/// assert!(ours.until(due.into_iter().min()).recv(1).unwrap_err().is_timeout());
+/// assert_eq!(Deadline::from(None), Deadline::NEVER);
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+impl From<Option<Instant>> for Deadline {
+    fn from(instant: Option<Instant>) -> Self {
+        instant.map_or(Self::NEVER, Self::from)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

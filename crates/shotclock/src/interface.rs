@@ -35,6 +35,7 @@ pub struct Interface {
 /// }
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+#[doc(alias = "getifaddrs")]
 pub fn if_nameindex() -> Result<Vec<Interface>> {
     let found = sys::interface::all().map_err(|errno| Error::system("if_nameindex", errno))?;
     Ok(found.into_iter().map(|(index, name)| Interface { index, name }).collect())

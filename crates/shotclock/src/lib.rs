@@ -1,8 +1,8 @@
 //! **Sockets on the clock**: plain blocking sockets in which everything that can wait, name lookup included, ends in
 //! time.
 //!
-//! The names are those of the socket interface and of Python's `socket` module; std's customary names find them in the
-//! search box. Every call obeys the socket's timeout, and a deadline or a canceller where you give one:
+//! The names are those of the socket interface and of Python's `socket` module; std's names find them in the search
+//! box, and [below](#from-std). Every call obeys the socket's timeout, and a deadline or a canceller where you give one:
 //!
 //! ```
 //! use shotclock::{create_connection, create_server};
@@ -22,6 +22,24 @@
 //! assert!(error.is_timeout());
 //! # Ok::<(), shotclock::Error>(())
 //! ```
+//!
+//! # From std
+//! * `TcpStream::connect(..)`, `connect_timeout`: [`create_connection`]; `TcpListener::bind(..)`: [`create_server`];
+//!   `UnixStream` and `UnixListener`: the same, with a [`Path`](std::path::Path); `UdpSocket` and `UnixDatagram`:
+//!   [`bind_datagram`]. Anything else: [`Socket::new`], `bind`, `listen`, `connect`. All are one type, [`Socket`], which
+//!   converts from and to std's.
+//! * `local_addr`, `peer_addr`, `try_clone`: [`getsockname`](Socket::getsockname), [`getpeername`](Socket::getpeername),
+//!   [`dup`](Socket::dup); addresses are [`Address`], of which [`as_inet`](Address::as_inet) makes std's.
+//! * `read`, `write_all` and kin: the same, by [`Read`](std::io::Read) and [`Write`](std::io::Write) on `Socket`, `&Socket`,
+//!   [`SharedSocket`] and [`Timed`]. `BufReader`, `BufWriter`: [`makefile`](Socket::makefile).
+//! * `recv(&mut buffer)`, `recv_from`, `send_to`: [`recv_into`](Socket::recv_into), [`recvfrom_into`](Socket::recvfrom_into),
+//!   [`sendto`](Socket::sendto).
+//! * `set_read_timeout`, `set_nonblocking`: the same, and they cannot fail; [`set_timeout`](Socket::set_timeout) is for both
+//!   directions. Each bounds a call as a whole.
+//! * `set_nodelay`, `set_ttl`, `join_multicast_v4`, `take_error` ..: [`setsockopt`](Socket::setsockopt) and
+//!   [`getsockopt`](Socket::getsockopt) with a [`SocketOption`].
+//! * `to_socket_addrs`: a name and a port go wherever an address does ([`Target`]); [`Lookup::getaddrinfo`] for itself.
+//! * `io::Error`: [`Error`]; `?` takes either into the other.
 //!
 //! # Where to look
 //! * [`Socket`]: every call on a socket; [`Timed`]: the same calls under a deadline or a canceller.
@@ -94,7 +112,7 @@ pub use ancillary::{
 };
 #[cfg(target_os = "linux")]
 pub use ancillary::{ErrorCause, QueuedError, QueuedMessage};
-pub use batch::{Datagram, Outgoing, RecvBatch};
+pub use batch::{Datagram, Datagrams, Outgoing, RecvBatch};
 pub use constant::{AddressInfoFlags, Family, Kind, MessageFlags, NameInfoFlags, Protocol, Shutdown};
 pub use deadline::{Deadline, Timeout};
 pub use dial::{Connector, ServerBuilder, bind_datagram, create_connection, create_server, has_dualstack_ipv6};

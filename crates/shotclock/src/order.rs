@@ -167,7 +167,8 @@ pub fn cmsg_len(length: usize) -> Result<usize> {
 
 /// The bytes one control message with `length` bytes of data takes in a buffer, padding included.
 ///
-/// The sum over several messages is the size of a buffer that holds them all. Source: cmsg(3), Python's
+/// The sum over several messages is the size of a buffer that holds them all; [`ControlMessage`](crate::ControlMessage) says
+/// how long each kind is. Source: cmsg(3), Python's
 /// `socket.CMSG_SPACE`.
 ///
 /// # Errors

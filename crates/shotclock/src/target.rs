@@ -42,6 +42,7 @@ use crate::wait::Limit;
 /// assert!(socket()?.connect("localhost:70000").unwrap_err().to_string().contains("70000"));
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+#[doc(alias = "ToSocketAddrs")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target<'a> {

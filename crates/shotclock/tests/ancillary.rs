@@ -37,6 +37,45 @@ fn find<T>(message: &Message, which: impl Fn(&ControlMessage) -> Option<T>) -> T
     message.ancillary.iter().find_map(which).unwrap_or_else(|| panic!("{message:?}"))
 }
 
+/// SO_TIMESTAMPING, and what asks for the time of the system's own clock at each receive.
+const TIMESTAMPING: (SocketOption<i32>, i32) = (SocketOption::new(1, 37), 1 << 3 | 1 << 4);
+
+#[test]
+fn the_room_that_each_kind_is_said_to_take_is_enough() {
+    let ask_v4: [(SocketOption<bool>, usize); 5] = [
+        (SocketOption::TIMESTAMPNS, 16),
+        (SocketOption::RECVTTL, 4),
+        (SocketOption::RECVTOS, 4),
+        (SocketOption::PKTINFO, 12),
+        (SocketOption::RECVORIGDSTADDR, 28),
+    ];
+    let ask_v6: [(SocketOption<bool>, usize); 5] = [
+        (SocketOption::TIMESTAMPNS, 16),
+        (SocketOption::RECVHOPLIMIT, 4),
+        (SocketOption::RECVTCLASS, 4),
+        (SocketOption::RECVPKTINFO, 20),
+        (SocketOption::RECVORIGDSTADDR6, 28),
+    ];
+    for (make, ask) in [(udp as fn() -> Socket, ask_v4), (udp6, ask_v6)] {
+        for (option, bytes) in ask {
+            let socket = make();
+            socket.setsockopt(option, true).unwrap();
+            socket.sendto(b"x", socket.getsockname().unwrap()).unwrap();
+            let message = socket.within(PATIENCE).recvmsg(9, cmsg_space(bytes).unwrap()).unwrap();
+            assert!(!message.flags.contains(MessageFlags::CTRUNC), "{option}: {message:?}");
+            assert_eq!(message.ancillary.len(), 1, "{option}: {message:?}");
+        }
+        // All of them, and the longest: six kinds.
+        let socket = make();
+        ask.iter().for_each(|(option, _)| socket.setsockopt(*option, true).unwrap());
+        socket.setsockopt(TIMESTAMPING.0, TIMESTAMPING.1).unwrap();
+        socket.sendto(b"x", socket.getsockname().unwrap()).unwrap();
+        let message = socket.within(PATIENCE).recvmsg(9, 256).unwrap();
+        assert!(!message.flags.contains(MessageFlags::CTRUNC), "{message:?}");
+        assert_eq!(message.ancillary.len(), 6, "{message:?}");
+    }
+}
+
 #[test]
 fn what_the_headers_of_ipv4_say_goes_both_ways() {
     let (one, other) = (udp(), udp());

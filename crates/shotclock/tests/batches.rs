@@ -124,6 +124,14 @@ fn many_datagrams_of_one_length_are_joined_and_come_apart() {
         sender.send_batch(&batch).unwrap();
         let came = received(&receiver, &mut into, batch.len());
         assert!(came.iter().map(Vec::as_slice).eq(batch.iter().map(|datagram| datagram.data)), "{calls:?}");
+        // How many are still to come is told at each step.
+        let mut left = into.len();
+        let mut datagrams = (&into).into_iter();
+        while datagrams.next().is_some() {
+            left -= 1;
+            assert_eq!(datagrams.len(), left, "{calls:?}");
+        }
+        assert_eq!(left, 0, "{calls:?}");
     });
 }
 

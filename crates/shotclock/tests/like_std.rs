@@ -230,3 +230,34 @@ fn what_is_handed_to_an_event_loop_does_not_block() {
     never.set_nonblocking(true);
     assert_eq!(read(never.into()), ErrorKind::WouldBlock);
 }
+
+#[test]
+fn what_std_calls_it_is_found_in_the_documentation() {
+    // Each is either the name of something public here, or an alias that rustdoc's search and `#[doc(alias)]` know.
+    let names = [
+        "TcpStream TcpListener UdpSocket UnixStream UnixListener UnixDatagram ToSocketAddrs to_socket_addrs BufReader BufWriter",
+        "accept as_raw_fd bind connect connect_timeout incoming into_incoming into_raw_fd leave_multicast_v4 leave_multicast_v6",
+        "join_multicast_v4 join_multicast_v6 local_addr multicast_loop_v4 multicast_loop_v6 multicast_ttl_v4 only_v6",
+        "peek peek_from peer_addr peer_cred read_line read_timeout recv recv_from recv_vectored_with_ancillary send send_to",
+        "send_vectored_with_ancillary set_broadcast set_linger set_mark set_multicast_loop_v4 set_multicast_loop_v6",
+        "set_multicast_ttl_v4 set_nodelay set_nonblocking set_passcred set_quickack set_read_timeout set_ttl",
+        "set_write_timeout shutdown take_error try_clone write_timeout AncillaryData SocketAncillary",
+    ];
+    let source = sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let attributes: Vec<&str> = source.lines().filter(|line| line.trim_start().starts_with("#[doc(alias")).collect();
+    for name in names.iter().flat_map(|line| line.split(' ')) {
+        let quoted = format!("\"{name}\"");
+        let is_alias = attributes.iter().any(|line| line.contains(&quoted));
+        let is_own = ["(", "<"].iter().any(|open| source.contains(&format!("fn {name}{open}")));
+        assert!(is_alias || is_own, "nothing here is found by {name}");
+    }
+}
+
+/// The text of all Rust files in there.
+fn sources(directory: &std::path::Path) -> String {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let text = |path: std::path::PathBuf| {
+        if path.is_dir() { sources(&path) } else { std::fs::read_to_string(path).unwrap() }
+    };
+    entries.map(text).collect()
+}

@@ -4,11 +4,12 @@
 mod peers;
 
 use std::io::{BufRead, IoSlice, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use peers::{LIMIT, fill, full_backlog, tcp_pair, times_out, udp};
 use shotclock::{
-    Deadline, Family, Kind, LimitKind, MessageFlags, Ready, ServerPolicy, Socket, Timeout, create_server, with_deadline,
+    Deadline, Family, Kind, LimitKind, Lookup, MessageFlags, Ready, ServerPolicy, Socket, Timeout, create_server,
+    with_deadline, with_deadline_at,
 };
 
 /// Beyond what anything here takes: what waits for it has not the limit it should have.
@@ -103,6 +104,21 @@ fn a_view_may_replace_the_socket_s_timeout_and_nothing_else() {
     // Its own is as before.
     assert_eq!((ours.timeout(), ours.write_timeout()), (FAR.into(), FAR.into()));
     drop(theirs);
+}
+
+#[test]
+fn a_deadline_may_be_an_instant_of_std_s_or_none() {
+    let (ours, theirs) = tcp_pair();
+    let soon = || Instant::now() + LIMIT;
+    times_out(LIMIT, || ours.until(soon()).recv(1));
+    times_out(LIMIT, || ours.until(Some(soon())).recv(1));
+    times_out(LIMIT, || ours.until(None).until(soon()).recv(1));
+    times_out(LIMIT, || with_deadline_at(soon(), || ours.recv(1)));
+    let passed = Instant::now();
+    let error = Lookup::until(passed).gethostbyname("localhost").unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    theirs.sendall(b"x").unwrap();
+    assert_eq!(ours.until(None).recv(1).unwrap(), b"x");
 }
 
 #[test]

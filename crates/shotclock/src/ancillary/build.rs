@@ -32,6 +32,7 @@ use crate::sys::{AsHandle, AsRawHandle, BorrowedHandle};
 /// # Ok::<(), shotclock::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias = "SocketAncillary")]
 pub struct Ancillary<'a> {
     control: Cow<'a, ControlBuffer>,
     /// Why it cannot be sent, once something was added that cannot.

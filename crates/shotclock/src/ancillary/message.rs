@@ -16,9 +16,36 @@ use crate::sys::message::ReceivedMessage;
 
 /// A control message, received or to be sent. Source: cmsg(3), and what each names.
 ///
-/// Most are received only on a socket whose option asks for them. To send some, give `sendmsg` an array of them, or
+/// Most are received only on a socket whose option, named below, asks for them. To send some, give `sendmsg` an array of them, or
 /// [`Ancillary`](super::Ancillary), which also takes what is only borrowed.
 ///
+/// # How much room they take
+/// To receive some, sum up [`cmsg_space`](crate::cmsg_space) over the bytes of each: 4 for `Ttl`, `HopLimit`, `Tos`,
+/// `TrafficClass`, `GroSize`, `Drops`, `ProcessFd` and each descriptor of `Rights`; 12 for `PacketInfo` and `Credentials`; 16
+/// for `Timestamp`; 20 for `PacketInfo6`; 48 for `Timestamping`; 28 for `OriginalDestination`. Or take 256 bytes, which are
+/// enough for any six kinds but `Rights`. A [`RecvBatch`](crate::RecvBatch) has them from the beginning.
+///
+/// ```
+/// use shotclock::{ControlMessage, SocketOption, bind_datagram};
+/// # #[cfg(target_os = "linux")] {
+/// let socket = bind_datagram("127.0.0.1:0")?;
+/// for told in [SocketOption::TIMESTAMPNS, SocketOption::RECVTTL, SocketOption::PKTINFO] {
+///     socket.setsockopt(told, true)?;
+/// }
+/// socket.sendto(b"a heartbeat", socket.getsockname()?)?;
+/// for message in socket.recvmsg(1500, 256)?.ancillary {
+///     match message {
+///         ControlMessage::Timestamp(at) => println!("it came at {at:?}"),
+///         ControlMessage::Ttl(hops) => assert_eq!(hops, 64, "as this machine sends it"),
+///         ControlMessage::PacketInfo(by) => assert_eq!(shotclock::if_indextoname(by.interface)?, "lo"),
+///         _ => unreachable!("nothing else was asked for"),
+///     }
+/// }
+/// # }
+/// # Ok::<(), shotclock::Error>(())
+/// ```
+///
+/// # Sending one
 /// ```
 /// use shotclock::{ControlMessage, Family, Kind, Socket, SocketOption, cmsg_space};
 /// use std::io::IoSlice;
@@ -33,6 +60,7 @@ use crate::sys::message::ReceivedMessage;
 /// # }
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+#[doc(alias = "AncillaryData")]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ControlMessage {

@@ -28,8 +28,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PacketInfo {
-    /// The interface's index, as [`if_nametoindex`](crate::if_nametoindex) gives it. To send: 0 lets the system choose. On
-    /// FreeBSD always 0.
+    /// The interface's index, as [`if_nametoindex`](crate::if_nametoindex) gives it;
+    /// [`if_indextoname`](crate::if_indextoname) gives its name. To send: 0 lets the system choose. On FreeBSD always 0.
     pub interface: u32,
     /// Received: the address of this machine that it came to. To send: the source; unspecified lets the system choose.
     pub local: Ipv4Addr,

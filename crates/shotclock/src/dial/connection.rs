@@ -19,8 +19,8 @@ use crate::target::Target;
 use crate::wait::{Canceller, Cancellers, Limit, Stop, ambient, drive};
 
 /// Connects a TCP socket to an address, or to a host's name and a port, of which the addresses are tried until one
-/// answers. `timeout` is **one budget** for the lookup and all attempts together, and then the socket's timeout; `None`
-/// is for ever.
+/// answers; to a [`Path`](std::path::Path), a local socket. `timeout` is **one budget** for the lookup and all attempts together,
+/// and then the socket's timeout; `None` is for ever.
 ///
 /// An address that does not answer does not hold up the others (Happy Eyeballs): the next is tried 250 ms after the
 /// last, or at once when one fails, IPv6 and IPv4 taking turns; the first to answer wins, and the others are closed.
@@ -41,6 +41,7 @@ use crate::wait::{Canceller, Cancellers, Limit, Stop, ambient, drive};
 /// assert_eq!(socket.getpeername()?.port(), Some(port));
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+#[doc(alias("TcpStream", "UnixStream", "connect_timeout"))]
 pub fn create_connection<'t>(target: impl Into<Target<'t>>, timeout: impl Into<Timeout>) -> Result<Socket> {
     Connector::new().timeout(timeout).connect(target)
 }
@@ -138,8 +139,8 @@ impl<'c> Connector<'c> {
     /// assert!(passed.connect(("localhost", 1)).unwrap_err().is_timeout());
     /// ```
     #[must_use]
-    pub fn until(mut self, deadline: Deadline) -> Self {
-        self.deadline = self.deadline.min(deadline);
+    pub fn until(mut self, deadline: impl Into<Deadline>) -> Self {
+        self.deadline = self.deadline.min(deadline.into());
         self
     }
 

@@ -25,6 +25,7 @@ use crate::wait::Limit;
 /// assert!(of_ipv6.is_err() || of_ipv6?.family()? == Family::INET6);
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+#[doc(alias("UdpSocket", "UnixDatagram"))]
 pub fn bind_datagram<'t>(target: impl Into<Target<'t>>) -> Result<Socket> {
     let limit = Limit { timeout: default_timeout(), ..Limit::NONE }.begun(Deadline::now());
     at_one_of(&target.into(), "bind_datagram", (Family::UNSPEC, Kind::DGRAM), limit, |address| {

@@ -10,8 +10,11 @@ use crate::socket::{Socket, Timed, default_timeout};
 use crate::target::Target;
 use crate::wait::{Canceller, Cancellers, Limit, ServerPolicy};
 
-/// A TCP socket that listens on the address; host `""` is every IPv4 address. `SO_REUSEADDR` is set, so that a server
-/// can start again at once. Source: Python's `socket.create_server`.
+/// A TCP socket that listens on the address, or, on a [`Path`](std::path::Path), a local one; host `""` is every IPv4 address.
+/// `SO_REUSEADDR` is set, so that a server can start again at once. Source: Python's `socket.create_server`.
+///
+/// A path becomes a file, which is there still when the socket has gone, and must not be there before: who starts again
+/// removes it first.
 ///
 /// A name's addresses are tried one after the other, as std does, IPv4 before IPv6, until there is one to listen on. So a second
 /// server of the same name and port may find the other family free: where that is not meant, say an address, or
@@ -21,10 +24,21 @@ use crate::wait::{Canceller, Cancellers, Limit, ServerPolicy};
 /// The system's, EADDRINUSE first of all; a failed lookup.
 ///
 /// ```
-/// let listener = shotclock::create_server(("127.0.0.1", 0))?;
+/// use shotclock::{create_connection, create_server};
+/// let listener = create_server(("127.0.0.1", 0))?;
 /// assert_ne!(listener.getsockname()?.port(), Some(0));
+/// # #[cfg(unix)] {
+///
+/// let path = std::env::temp_dir().join(format!("shotclock-doc-{}.sock", std::process::id()));
+/// let _of_the_last_run = std::fs::remove_file(&path);
+/// let local = create_server(&path)?;
+/// let _client = create_connection(&path, std::time::Duration::from_secs(5))?;
+/// local.accept()?;
+/// std::fs::remove_file(path).unwrap();
+/// # }
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+#[doc(alias("TcpListener", "UnixListener"))]
 pub fn create_server<'t>(target: impl Into<Target<'t>>) -> Result<Socket> {
     ServerBuilder::new().listen(target)
 }
@@ -106,8 +120,8 @@ impl<'c> ServerBuilder<'c> {
     /// assert!(passed.listen(("localhost", 0)).unwrap_err().is_timeout());
     /// ```
     #[must_use]
-    pub fn until(mut self, deadline: Deadline) -> Self {
-        self.deadline = self.deadline.min(deadline);
+    pub fn until(mut self, deadline: impl Into<Deadline>) -> Self {
+        self.deadline = self.deadline.min(deadline.into());
         self
     }
 

@@ -65,6 +65,11 @@ impl<S: SocketHandle> FileShare<S> {
         }
     }
 
+    /// What the file was made of.
+    pub(super) fn handle(&self) -> &S {
+        &self.0
+    }
+
     /// The view the file works through. It outlives the socket's own closing.
     pub(super) fn view(&self) -> Timed<'_> {
         self.0.timed().for_file()

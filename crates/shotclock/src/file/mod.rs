@@ -1,5 +1,6 @@
 //! Buffered files over sockets: what Python's `makefile` gives.
 
+mod beneath;
 mod buffer;
 mod handle;
 mod makefile;
@@ -36,6 +37,7 @@ use crate::socket::{formatted, no_text};
 /// assert_eq!(reader.readline()?, b"first line\n");
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+#[doc(alias = "BufReader")]
 #[derive(Debug)]
 pub struct SocketReader<S: SocketHandle> {
     socket: FileShare<S>,
@@ -61,6 +63,7 @@ pub struct SocketReader<S: SocketHandle> {
 /// assert_eq!(other.recv(100)?, b"hello");
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+#[doc(alias = "BufWriter")]
 #[derive(Debug)]
 pub struct SocketWriter<S: SocketHandle> {
     output: WriteBuffer,
@@ -93,7 +96,8 @@ pub struct SocketFile<S: SocketHandle> {
 }
 
 impl<S: SocketHandle> SocketReader<S> {
-    /// A reader over a socket: a `&Socket`, an `Arc<Socket>`, a `Socket`, or a view with its limit.
+    /// A reader over a socket: a `&Socket`, a `Socket`, which it owns, a `SharedSocket` or `Arc<Socket>`, or a view with its
+    /// limit.
     ///
     /// # Errors
     /// The socket is closed.
@@ -121,7 +125,8 @@ impl<S: SocketHandle> SocketReader<S> {
 }
 
 impl<S: SocketHandle> SocketWriter<S> {
-    /// A writer over a socket: a `&Socket`, an `Arc<Socket>`, a `Socket`, or a view with its limit.
+    /// A writer over a socket: a `&Socket`, a `Socket`, which it owns, a `SharedSocket` or `Arc<Socket>`, or a view with its
+    /// limit.
     ///
     /// # Errors
     /// The socket is closed.
@@ -138,7 +143,8 @@ impl<S: SocketHandle> SocketWriter<S> {
 }
 
 impl<S: SocketHandle> SocketFile<S> {
-    /// A file over a socket: a `&Socket`, an `Arc<Socket>`, a `Socket`, or a view with its limit.
+    /// A file over a socket: a `&Socket`, a `Socket`, which it owns, a `SharedSocket` or `Arc<Socket>`, or a view with its
+    /// limit.
     ///
     /// # Errors
     /// The socket is closed.
@@ -179,6 +185,7 @@ macro_rules! reading {
             /// assert_eq!(file.readline()?, b"");
             /// # Ok::<(), shotclock::Error>(())
             /// ```
+            #[doc(alias = "read_line")]
             pub fn readline(&mut self) -> Result<Vec<u8>> {
                 let line = self.input.line(self.socket.view())?;
                 let line = self.input.peek(line).to_vec();

@@ -122,6 +122,7 @@ service_from_number!(u16 u32 i32 i64);
 ///
 /// # Errors
 /// As [`Lookup::getaddrinfo`], but for the limit.
+#[doc(alias("to_socket_addrs", "ToSocketAddrs", "lookup_host"))]
 pub fn getaddrinfo<'a>(
     host: impl Into<Option<&'a str>>,
     service: impl Into<Service<'a>>,
@@ -172,6 +173,7 @@ impl Lookup<'_> {
     /// The resolver's, with its code and text (`is_lookup()`); the limit; a port beyond 65535, a NUL, a host name of
     /// more than 1024 bytes; a name beyond ASCII without the cargo feature `idna`, with which it is converted by
     /// UTS 46 (Python's codec is the older IDNA 2003: `faß` is `fass` there, and `xn--fa-hia` here).
+    #[doc(alias("to_socket_addrs", "ToSocketAddrs", "lookup_host"))]
     pub fn getaddrinfo<'a>(
         &self,
         host: impl Into<Option<&'a str>>,

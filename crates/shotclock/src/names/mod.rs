@@ -103,10 +103,8 @@ impl Lookup<'static> {
     /// assert_eq!(Lookup::until(deadline).gethostbyname("localhost")?, Ipv4Addr::LOCALHOST);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub const fn until(deadline: Deadline) -> Self {
-        let mut limit = Limit::NONE;
-        limit.deadline = deadline;
-        Self::under(limit)
+    pub fn until(deadline: impl Into<Deadline>) -> Self {
+        Self::under(Limit { deadline: deadline.into(), ..Limit::NONE })
     }
 }
 

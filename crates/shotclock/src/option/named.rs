@@ -52,6 +52,7 @@ options!(bool {
     REUSEPORT = SOL_SOCKET, SO_REUSEPORT, on unix;
     /// Send to broadcast addresses.
     #[doc(alias = "SO_BROADCAST")]
+    #[doc(alias = "set_broadcast")]
     BROADCAST = SOL_SOCKET, SO_BROADCAST;
     /// Look after idle connections by probes.
     #[doc(alias = "SO_KEEPALIVE")]
@@ -67,21 +68,25 @@ options!(bool {
     ACCEPTCONN = SOL_SOCKET, SO_ACCEPTCONN;
     /// Receive the sender's credentials (AF_UNIX).
     #[doc(alias = "SO_PASSCRED")]
+    #[doc(alias = "set_passcred")]
     PASSCRED = SOL_SOCKET, SO_PASSCRED, on target_os = "linux";
     /// Receive a timestamp with each datagram.
     #[doc(alias = "SO_TIMESTAMP")]
     TIMESTAMP = SOL_SOCKET, SO_TIMESTAMP, on unix;
     /// Send small segments at once.
     #[doc(alias = "TCP_NODELAY")]
+    #[doc(alias = "set_nodelay")]
     NODELAY = IPPROTO_TCP, TCP_NODELAY;
     /// Hold segments back until they are full.
     #[doc(alias = "TCP_CORK")]
     CORK = IPPROTO_TCP, TCP_CORK, on target_os = "linux";
     /// Acknowledge at once.
     #[doc(alias = "TCP_QUICKACK")]
+    #[doc(alias = "set_quickack")]
     QUICKACK = IPPROTO_TCP, TCP_QUICKACK, on target_os = "linux";
     /// IPv6 only; if not set, IPv4 comes in too, mapped.
     #[doc(alias = "IPV6_V6ONLY")]
+    #[doc(alias("set_only_v6", "only_v6"))]
     V6ONLY = IPPROTO_IPV6, IPV6_V6ONLY;
     /// Receive the destination address and interface of each datagram (IPv4).
     #[doc(alias = "IP_PKTINFO")]
@@ -100,6 +105,7 @@ options!(bool {
     RECVERR = IPPROTO_IP, IP_RECVERR, on target_os = "linux";
     /// Multicast comes back to its sender (IPv4).
     #[doc(alias = "IP_MULTICAST_LOOP")]
+    #[doc(alias("set_multicast_loop_v4", "multicast_loop_v4"))]
     MULTICAST_LOOP = IPPROTO_IP, IP_MULTICAST_LOOP;
     /// A send with MSG_ZEROCOPY pins its buffer, and the error queue says when it is free. Source:
     /// Documentation/networking/msg_zerocopy.rst of Linux.
@@ -177,12 +183,14 @@ options!(bool {
     MULTICAST_ALL6 = IPPROTO_IPV6, IPV6_MULTICAST_ALL = 29, on target_os = "linux";
     /// Multicast comes back to its sender (IPv6).
     #[doc(alias = "IPV6_MULTICAST_LOOP")]
+    #[doc(alias("set_multicast_loop_v6", "multicast_loop_v6"))]
     MULTICAST_LOOP6 = IPPROTO_IPV6, IPV6_MULTICAST_LOOP;
 });
 
 options!(i32 {
     /// The error that waits for this socket, which reading takes away; 0 is none.
     #[doc(alias = "SO_ERROR")]
+    #[doc(alias = "take_error")]
     ERROR = SOL_SOCKET, SO_ERROR;
     /// Bytes of the receive buffer; the kernel doubles what is set.
     #[doc(alias = "SO_RCVBUF")]
@@ -195,12 +203,14 @@ options!(i32 {
     RCVLOWAT = SOL_SOCKET, SO_RCVLOWAT;
     /// Time to live of sent packets (IPv4), 1 to 255.
     #[doc(alias = "IP_TTL")]
+    #[doc(alias = "set_ttl")]
     TTL = IPPROTO_IP, IP_TTL;
     /// Type of service of sent packets (IPv4).
     #[doc(alias = "IP_TOS")]
     TOS = IPPROTO_IP, IP_TOS;
     /// Time to live of sent multicast packets (IPv4).
     #[doc(alias = "IP_MULTICAST_TTL")]
+    #[doc(alias("set_multicast_ttl_v4", "multicast_ttl_v4"))]
     MULTICAST_TTL = IPPROTO_IP, IP_MULTICAST_TTL;
     /// Hop limit of sent packets (IPv6).
     #[doc(alias = "IPV6_UNICAST_HOPS")]
@@ -258,6 +268,7 @@ options!(i32 {
     /// Seconds that a connection without data may stay out of the listener's queue; rounded up to retransmissions.
     /// Source: tcp(7).
     #[doc(alias = "TCP_DEFER_ACCEPT")]
+    #[doc(alias("set_deferaccept", "deferaccept"))]
     DEFER_ACCEPT = IPPROTO_TCP, TCP_DEFER_ACCEPT, on target_os = "linux";
     /// How often a SYN is sent again, 1 to 127, before `connect` gives up by itself.
     #[doc(alias = "TCP_SYNCNT")]
@@ -317,27 +328,32 @@ options!(Option<Duration> {
     /// What close does with data still to be sent: `None` lets the system send it in the background, zero throws it
     /// away and resets the connection, more lets close wait so long (whole seconds, rounded up).
     #[doc(alias = "SO_LINGER")]
+    #[doc(alias = "set_linger")]
     LINGER = SOL_SOCKET, SO_LINGER, on not(target_os = "macos");
     /// What close does with data still to be sent: `None` lets the system send it in the background, zero throws it
     /// away and resets the connection, more lets close wait so long (whole seconds, rounded up). SO_LINGER itself counts in
     /// ticks here. Source: sys/socket.h.
     #[doc(alias = "SO_LINGER")]
     #[doc(alias = "SO_LINGER_SEC")]
+    #[doc(alias = "set_linger")]
     LINGER = SOL_SOCKET, SO_LINGER_SEC, on target_os = "macos";
 });
 
 options!(Credentials {
     /// Who is at the other end of a connected AF_UNIX socket; cannot be set.
     #[doc(alias = "SO_PEERCRED")]
+    #[doc(alias = "peer_cred")]
     PEERCRED = SOL_SOCKET, SO_PEERCRED, on target_os = "linux";
 });
 
 options!(Membership {
     /// Join a multicast group (IPv4).
     #[doc(alias = "IP_ADD_MEMBERSHIP")]
+    #[doc(alias = "join_multicast_v4")]
     ADD_MEMBERSHIP = IPPROTO_IP, IP_ADD_MEMBERSHIP;
     /// Leave a multicast group (IPv4).
     #[doc(alias = "IP_DROP_MEMBERSHIP")]
+    #[doc(alias = "leave_multicast_v4")]
     DROP_MEMBERSHIP = IPPROTO_IP, IP_DROP_MEMBERSHIP;
 });
 
@@ -345,22 +361,27 @@ options!(Membership6 {
     /// Join a multicast group (IPv6).
     #[doc(alias = "IPV6_JOIN_GROUP")]
     #[doc(alias = "IPV6_ADD_MEMBERSHIP")]
+    #[doc(alias = "join_multicast_v6")]
     JOIN_GROUP = IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, on not(any(target_os = "macos", target_os = "freebsd"));
     /// Join a multicast group (IPv6).
     #[doc(alias = "IPV6_JOIN_GROUP")]
+    #[doc(alias = "join_multicast_v6")]
     JOIN_GROUP = IPPROTO_IPV6, IPV6_JOIN_GROUP, on any(target_os = "macos", target_os = "freebsd");
     /// Leave a multicast group (IPv6).
     #[doc(alias = "IPV6_LEAVE_GROUP")]
     #[doc(alias = "IPV6_DROP_MEMBERSHIP")]
+    #[doc(alias = "leave_multicast_v6")]
     LEAVE_GROUP = IPPROTO_IPV6, IPV6_DROP_MEMBERSHIP, on not(any(target_os = "macos", target_os = "freebsd"));
     /// Leave a multicast group (IPv6).
     #[doc(alias = "IPV6_LEAVE_GROUP")]
+    #[doc(alias = "leave_multicast_v6")]
     LEAVE_GROUP = IPPROTO_IPV6, IPV6_LEAVE_GROUP, on any(target_os = "macos", target_os = "freebsd");
 });
 
 options!(u32 {
     /// A mark on what is sent, for routing and filters; needs CAP_NET_ADMIN, since Linux 5.17 CAP_NET_RAW will do.
     #[doc(alias = "SO_MARK")]
+    #[doc(alias = "set_mark")]
     MARK = SOL_SOCKET, SO_MARK, on target_os = "linux";
     /// Which queue of the network card the last packet came by; 0 is none; cannot be set.
     #[doc(alias = "SO_INCOMING_NAPI_ID")]

@@ -97,6 +97,7 @@ impl Socket {
     /// assert!(one.wait_ready(Ready::NONE)?.contains(Ready::ENDED));
     /// # Ok::<(), shotclock::Error>(())
     /// ```
+    #[doc(alias("poll", "select"))]
     pub fn wait_ready(&self, wanted: Ready) -> Result<Ready> {
         self.view().wait_ready(wanted)
     }
@@ -236,6 +237,7 @@ impl Socket {
     /// assert!(message.flags.contains(MessageFlags::TRUNC));
     /// # Ok::<(), shotclock::Error>(())
     /// ```
+    #[doc(alias("recv_vectored_with_ancillary", "recv_vectored_with_ancillary_from"))]
     pub fn recvmsg(&self, size: usize, ancillary_size: usize) -> Result<Message> {
         self.view().recvmsg(size, ancillary_size)
     }
@@ -277,6 +279,7 @@ impl Socket {
     /// third.sendall(b"by another number")?;
     /// # Ok::<(), shotclock::Error>(())
     /// ```
+    #[doc(alias = "SCM_RIGHTS")]
     pub fn recv_fds(&self, size: usize, most: usize) -> Result<ReceivedFds> {
         self.view().recv_fds(size, most)
     }
@@ -354,6 +357,7 @@ impl Socket {
     /// assert_eq!(other.recv(100)?, b"headbody");
     /// # Ok::<(), shotclock::Error>(())
     /// ```
+    #[doc(alias("send_vectored_with_ancillary", "send_vectored_with_ancillary_to"))]
     pub fn sendmsg<'c>(
         &self,
         data: &[IoSlice<'_>],
@@ -377,6 +381,7 @@ impl Socket {
     /// assert_eq!(other.recv_fds(100, 1)?.fds.len(), 1);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
+    #[doc(alias = "SCM_RIGHTS")]
     pub fn send_fds(&self, data: &[IoSlice<'_>], fds: &[BorrowedHandle<'_>]) -> Result<usize> {
         self.view().send_fds(data, fds)
     }

@@ -72,6 +72,7 @@ impl Socket {
     /// }
     /// # Ok::<(), shotclock::Error>(())
     /// ```
+    #[doc(alias = "into_incoming")]
     pub fn incoming(&self) -> Incoming<'_> {
         self.view().incoming()
     }

@@ -241,8 +241,9 @@ impl Socket {
         self.checked("listen", |fd| socket::listen(fd, backlog.max(0)))
     }
 
-    /// Shuts down one direction of a connection, or both. Calls that wait in it, in any thread, are woken, and end as
-    /// blocking calls do: with no bytes, or with an error (EINVAL from accept). Source: shutdown(2).
+    /// Shuts down one direction of a connection, or both; std's [`Shutdown`](std::net::Shutdown) does as well. Calls that wait
+    /// in it, in any thread, are woken, and end as blocking calls do: with no bytes, or with an error (EINVAL from accept).
+    /// Source: shutdown(2).
     ///
     /// # Errors
     /// The system's; ENOTCONN if there is no connection.
@@ -254,7 +255,8 @@ impl Socket {
     /// assert_eq!(other.recv(1)?, b"", "the end of the data");
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn shutdown(&self, how: Shutdown) -> Result<()> {
+    pub fn shutdown(&self, how: impl Into<Shutdown>) -> Result<()> {
+        let how = how.into();
         let done = self.checked("shutdown", |fd| socket::shutdown(fd, how.0));
         if cfg!(windows) {
             // Nothing says that whoever waits learns of it there. Who tries again does.
@@ -413,6 +415,7 @@ impl Socket {
     /// assert!(Socket::new(Family::INET, Kind::STREAM)?.fileno() > 2);
     /// # Ok::<(), shotclock::Error>(())
     /// ```
+    #[doc(alias = "as_raw_fd")]
     pub fn fileno(&self) -> RawHandle {
         self.as_raw_fd()
     }
@@ -658,7 +661,8 @@ impl Socket {
         self.checked("getsockopt", socket::protocol).map(Protocol)
     }
 
-    /// The socket with a deadline for all that is called through the view.
+    /// The socket with a deadline for all that is called through the view: a [`Deadline`], an
+    /// [`Instant`](std::time::Instant) of std's, or `None` for no deadline.
     ///
     /// ```
     /// use shotclock::{Deadline, Family, Kind, socketpair};
@@ -668,7 +672,7 @@ impl Socket {
     /// assert!(ours.until(deadline).recv(1).unwrap_err().is_timeout());
     /// # Ok::<(), shotclock::Error>(())
     /// ```
-    pub fn until(&self, deadline: Deadline) -> Timed<'_> {
+    pub fn until(&self, deadline: impl Into<Deadline>) -> Timed<'_> {
         self.view().until(deadline)
     }
 

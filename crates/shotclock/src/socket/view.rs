@@ -50,7 +50,8 @@ pub(crate) struct Begun {
 }
 
 impl<'s> Timed<'s> {
-    /// This view, with a deadline as well: calls end no later than `deadline`.
+    /// This view, with a deadline as well: calls end no later than `deadline`, which may be an
+    /// [`Instant`](std::time::Instant), or `None`.
     ///
     /// ```
     /// use shotclock::{Deadline, Family, Kind, socketpair};
@@ -60,8 +61,8 @@ impl<'s> Timed<'s> {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     #[must_use]
-    pub fn until(mut self, deadline: Deadline) -> Self {
-        self.limit.deadline = self.limit.deadline.min(deadline);
+    pub fn until(mut self, deadline: impl Into<Deadline>) -> Self {
+        self.limit.deadline = self.limit.deadline.min(deadline.into());
         self
     }
 

@@ -12,6 +12,10 @@ use crate::sys::wake;
 /// Cancelling is sticky: calls that begin later fail at once too, and there is no way back. Clones share one state.
 /// `cancel` takes a lock, so it must not be called from a signal handler.
 ///
+/// Name it for the calls of a view ([`Socket::cancelled_by`](crate::Socket::cancelled_by)), or for all that a piece of code
+/// does ([`with_canceller`](crate::with_canceller)); there a last word to the peer, once it is cancelled, needs a
+/// [`shield`](crate::shield).
+///
 /// ```
 /// use shotclock::{Canceller, Family, Kind, socketpair};
 ///

@@ -15,7 +15,8 @@ use crate::error::LimitKind;
 /// [`limit`](crate::Error::limit) says which of the three has passed; the earliest of these and of all other limits
 /// counts. A call that need not wait is not ended by the first two, however late the server makes it; `total` ends every
 /// call once it has passed, so that a client that never stops sending cannot outrun it. On a non-blocking socket
-/// (timeout zero) nothing waits, and the policy does nothing.
+/// (timeout zero) nothing waits, and the policy does nothing. A last word to a client whose time is up goes by
+/// [`without_policy`](crate::Socket::without_policy).
 ///
 /// ```
 /// use shotclock::{LimitKind, ServerPolicy, create_connection, create_server};
@@ -27,6 +28,7 @@ use crate::error::LimitKind;
 /// let (client, _) = listener.accept()?;
 /// let error = client.recv(100).unwrap_err();
 /// assert!(matches!(error.limit(), Some(LimitKind::FirstByte(_))));
+/// client.without_policy().within(Duration::from_secs(1)).sendall(b"421 too slow\r\n")?;
 /// # Ok::<(), shotclock::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

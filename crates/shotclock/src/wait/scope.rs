@@ -25,7 +25,8 @@ use crate::scope_id::ScopeId;
 /// scope; once the deadline has passed, every call does, before it tries anything. Of nested scopes, and of a socket's
 /// own timeout and a view's deadline, whatever ends first counts. Sockets with timeout zero never wait and are left
 /// alone. Threads that `work` starts are outside, unless the scope is carried to them: [`Scope::carry`]. What does not
-/// wait in this crate (computing, other I/O) is not interrupted.
+/// wait in this crate (computing, other I/O) is not interrupted. Who nests them, and asks which one it was, enters a
+/// [`DeadlineScope`], whose id the error has.
 ///
 /// ```
 /// use shotclock::{Family, Kind, LimitKind, Result, Socket, socketpair, with_deadline};
@@ -42,6 +43,7 @@ use crate::scope_id::ScopeId;
 /// assert!(error.is_timeout() && error.scope().is_some());
 /// # Ok::<(), shotclock::Error>(())
 /// ```
+#[doc(alias = "timeout")]
 pub fn with_deadline<T>(limit: impl Into<Timeout>, work: impl FnOnce() -> T) -> T {
     with_deadline_at(Deadline::after(limit), work)
 }
@@ -57,8 +59,8 @@ pub fn with_deadline<T>(limit: impl Into<Timeout>, work: impl FnOnce() -> T) -> 
 /// assert!(address?.is_loopback() && name?.starts_with("localhost"));
 /// # Ok::<(), shotclock::Error>(())
 /// ```
-pub fn with_deadline_at<T>(deadline: Deadline, work: impl FnOnce() -> T) -> T {
-    Scope::new(deadline).carry(work)
+pub fn with_deadline_at<T>(deadline: impl Into<Deadline>, work: impl FnOnce() -> T) -> T {
+    Scope::new(deadline.into()).carry(work)
 }
 
 /// Runs `work` with a canceller for all its waits: every call of this crate that this thread makes in it, on whatever
@@ -119,7 +121,8 @@ pub fn remaining() -> Timeout {
 }
 
 /// Runs clean-up code that is to be done even when the scopes of this thread have passed, or its cancellers were used: none
-/// of those around it counts in `cleanup`, those it enters itself do. Give it a limit of its own.
+/// of those around it counts in `cleanup`, those it enters itself do. Give it a limit of its own. What the socket's own policy
+/// demands counts on: [`without_policy`](crate::Socket::without_policy) leaves that out.
 ///
 /// ```
 /// use shotclock::{Family, Kind, shield, socketpair, with_deadline};
@@ -251,7 +254,18 @@ impl fmt::Debug for Scope {
 }
 
 /// A deadline scope that this thread is in until the guard is dropped. Prefer [`with_deadline`], which cannot be left
-/// too late.
+/// too late, unless you want to know of nested ones which has ended a call:
+///
+/// ```
+/// use shotclock::{DeadlineScope, Family, Kind, socketpair, with_deadline};
+/// use std::time::Duration;
+///
+/// let (ours, _silent_peer) = socketpair(Family::UNIX, Kind::STREAM)?;
+/// let session = DeadlineScope::enter(Duration::from_millis(20));
+/// let error = with_deadline(Duration::from_secs(5), || ours.recv(1)).unwrap_err(); // of one command
+/// assert_eq!(error.scope(), Some(session.scope().id()), "the session's time is up, not the command's");
+/// # Ok::<(), shotclock::Error>(())
+/// ```
 ///
 /// Guards may be dropped in any order: each ends its own scope and no other. One that is forgotten goes on limiting the
 /// thread until the `with_deadline`, `carry` or `shield` around it returns, or the thread ends; what was entered inside
@@ -302,8 +316,8 @@ impl DeadlineScope {
     /// let _guard = DeadlineScope::enter_until(Deadline::now());
     /// assert_eq!(remaining(), Timeout::ZERO);
     /// ```
-    pub fn enter_until(deadline: Deadline) -> Self {
-        let scope = Scope::new(deadline);
+    pub fn enter_until(deadline: impl Into<Deadline>) -> Self {
+        let scope = Scope::new(deadline.into());
         let key = push(Inside::Scope(scope.clone()));
         Self { scope, key }
     }
