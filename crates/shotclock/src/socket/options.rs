@@ -40,7 +40,9 @@ impl Socket {
                 bytes
             })
         };
-        let bytes = match ask(T::SIZE + ROOM_FOR_MORE) {
+        // Windows refuses room that is too small, and Wine may leave the room's length as that of the value.
+        let room = if cfg!(windows) { T::SIZE } else { T::SIZE + ROOM_FOR_MORE };
+        let bytes = match ask(room) {
             // A few options want to be asked for exactly what they have.
             Err(error) if error.errno() == Some(Errno::INVAL) => ask(T::SIZE),
             asked => asked,
