@@ -12,7 +12,6 @@ use std::time::Instant;
 use crate::summary::{self, Totals};
 use crate::{Failure, run, skips, workspace};
 pub(crate) use compiler::Compiler;
-use linker::Linker;
 use table::{SYSTEMS, Standing, System};
 
 /// Programs of one system may run so long before they are ended, in seconds.
@@ -51,9 +50,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if said.iter().all(|(_, is_well)| *is_well) { Ok(()) } else { Err("not as the table says, see above".into()) }
 }
 
-/// Those whose tests run as a part of `cargo xtask test`: not Windows's, which would take CI beyond its hour.
+/// Those whose tests run as a part of `cargo xtask test`.
 pub(crate) fn that_run() -> impl Iterator<Item = &'static System> {
-    SYSTEMS.iter().filter(|system| system.standing != Standing::Linked && !matches!(system.linker, Linker::Mingw))
+    SYSTEMS.iter().filter(|system| system.standing != Standing::Linked)
 }
 
 /// What keeps the system from being tried here, if something does.
