@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use shotclock::{Family, Kind, Socket, SocketOption, create_connection};
+use shotclock::{Family, Kind, Socket, SocketFile, SocketOption, create_connection};
 use shotclock_faults::{Peer, PeerBuilder, StreamFault};
 
 /// How long anything may take before it counts as hung.
@@ -333,4 +333,62 @@ fn protected_server_sends_slow_clients_away() {
         assert!(said.starts_with("Sent away: ") && said.contains(limit), "{fault:?}: {said}");
         assert!(begun.elapsed() >= Duration::from_secs(if limit.contains("3 s") { 3 } else { 1 }), "{fault:?}");
     }
+}
+
+#[test]
+fn mail_is_taken_and_who_is_slow_is_told_so() {
+    let mut server = example("mail", &["serve", "127.0.0.1:0"]);
+    let address = format!("127.0.0.1:{}", server.port());
+    let mut client = example("mail", &["send", &address]);
+    client.write("hello\n.\n.dot\n");
+    drop(client.stdin.take());
+    let (output, talk, status) = client.rest();
+    assert!(status.success(), "{talk:?}");
+    assert_eq!(output, ["250 16 bytes taken", "221 goodbye"]);
+    assert_eq!(server.line(), "1 taken");
+
+    let silent = create_connection(address.as_str(), PATIENCE).unwrap();
+    let said: Vec<String> = silent.makefile_reader().unwrap().lines().map(Result::unwrap).collect();
+    assert_eq!(said, ["220 ready", "421 too slow"]);
+    assert!(server.line().contains("the socket's timeout of 2 s"));
+
+    // One in the middle of its mail, which has five seconds, when the server ends.
+    let mut file = SocketFile::new(create_connection(address.as_str(), PATIENCE).unwrap()).unwrap();
+    file.write_all(b"HELO me\r\nDATA\r\nhalf a ma").unwrap();
+    file.flush().unwrap();
+    let said = |file: &mut SocketFile<Socket>| String::from_utf8(file.readline().unwrap()).unwrap();
+    assert_eq!([(); 3].map(|()| said(&mut file)[..4].to_owned()), ["220 ", "250 ", "354 "]);
+    drop(server.stdin.take());
+    assert_eq!([said(&mut file), said(&mut file)], ["421 closing\r\n", ""]);
+    let (output, talk, status) = server.rest();
+    assert!(status.success() && output.concat().contains("cancelled"), "{output:?} {talk:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn heartbeats_tell_who_is_alive_and_who_has_gone_silent() {
+    let control = std::env::temp_dir().join(format!("shotclock-heartbeats-{}.sock", std::process::id()));
+    let path = control.to_str().unwrap();
+    let mut monitor = example("heartbeats", &["watch", "127.0.0.1:0", path]);
+    let port: u16 = monitor.port().parse().unwrap();
+    // Who says nothing keeps the next one waiting for no longer than it has.
+    let _silent = create_connection(&control, PATIENCE).unwrap();
+    let mut log = example("heartbeats", &["log", path]);
+    assert_eq!(log.line(), "watching");
+    let node = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    node.set_ttl(9).unwrap();
+    node.send_to(b"alive", ("127.0.0.1", port)).unwrap();
+    let own = format!(":{} is ", node.local_addr().unwrap().port());
+    for watcher in [&monitor, &log] {
+        let alive = watcher.line();
+        let all = [&own, "alive", "received", "TTL 9", "by lo"].map(|word| alive.contains(word));
+        assert_eq!(all, [true; 5], "{alive}");
+        assert!(watcher.line().ends_with(&format!("{own}dead")));
+    }
+    drop(monitor.stdin.take());
+    for program in [&mut monitor, &mut log] {
+        let (output, talk, status) = program.rest();
+        assert!(status.success() && output.is_empty(), "{output:?} {talk:?}");
+    }
+    std::fs::remove_file(control).unwrap();
 }
