@@ -233,14 +233,14 @@ impl Lookup<'_> {
         let hints = Hints { flags: flags.0, family: family.0, kind: kind.0, protocol: protocol.0 };
         let request = Request::AddressInfo { host, service, hints };
         self.ask(operation, target, &request, |answer| match answer {
-            Answer::Addresses(records) => Some(records.into_iter().map(AddressInfo::from).collect()),
+            Answer::Addresses(records) => Some(records.iter().map(AddressInfo::of).collect()),
             _ => None,
         })
     }
 }
 
-impl From<AddressRecord> for AddressInfo {
-    fn from(record: AddressRecord) -> Self {
+impl AddressInfo {
+    fn of(record: &AddressRecord) -> Self {
         Self {
             family: Family(record.family),
             kind: Kind(record.kind),

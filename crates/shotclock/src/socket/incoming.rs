@@ -21,6 +21,9 @@ use crate::wait::run;
 /// at once (a deadline or a scope that has passed, a socket that does not listen) it ends too; a timeout of the socket's
 /// is an item like any other.
 ///
+/// Several threads may go over one listener's, each by an `incoming` of its own: so many clients are served at a time, and
+/// others wait in the queue (`examples/accept_pool.rs`).
+///
 /// ```
 /// use shotclock::{Canceller, create_connection, create_server};
 /// use std::thread;
