@@ -1,5 +1,8 @@
 //! Batches of datagrams as values: what is sent, and the room that is received into.
 
+use std::iter::Zip;
+use std::slice::{self, ChunksExact};
+
 use crate::addr::Address;
 use crate::ancillary::ControlMessage;
 use crate::constant::MessageFlags;
@@ -205,7 +208,9 @@ impl RecvBatch {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn iter(&self) -> Datagrams<'_> {
-        Datagrams { batch: self, place: 0, index: 0, left: self.datagrams }
+        let size = self.size();
+        let places = self.slots[..self.filled].iter().zip(self.room.chunks_exact(size));
+        Datagrams { places, ancillary: self.ancillary.iter(), of_place: Place::NONE, left: self.datagrams }
     }
 
     /// Whether it asks the system to join datagrams.
@@ -291,33 +296,62 @@ impl std::fmt::Debug for RecvBatch {
 /// assert_eq!((batch.iter().len(), bytes), (2, 8));
 /// # Ok::<(), shotclock::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Datagrams<'b> {
-    batch: &'b RecvBatch,
-    place: usize,
-    /// Which of the datagrams that were joined in this place.
-    index: usize,
+    /// The places that are still to come, and what came beside the data of each.
+    places: Zip<slice::Iter<'b, Slot>, ChunksExact<'b, u8>>,
+    ancillary: slice::Iter<'b, Vec<ControlMessage>>,
+    of_place: Place<'b>,
     left: usize,
+}
+
+/// What is left to give of one place: of joined datagrams several.
+#[derive(Clone)]
+struct Place<'b> {
+    /// None before the first.
+    slot: Option<&'b Slot>,
+    ancillary: &'b [ControlMessage],
+    room: &'b [u8],
+    /// How many bytes they had when they were sent, which may be more than there was room for, and each.
+    bytes: usize,
+    length: usize,
+    left: usize,
+}
+
+impl<'b> Place<'b> {
+    const NONE: Self = Self { slot: None, ancillary: &[], room: &[], bytes: 0, length: 0, left: 0 };
+
+    fn of(slot: &'b Slot, room: &'b [u8], ancillary: &'b [ControlMessage]) -> Self {
+        let room = &room[..slot.len.min(room.len())];
+        Self { slot: Some(slot), ancillary, room, bytes: slot.len, length: segment(slot), left: count(slot) }
+    }
 }
 
 impl<'b> Iterator for Datagrams<'b> {
     type Item = Datagram<'b>;
 
+    #[inline]
     fn next(&mut self) -> Option<Datagram<'b>> {
-        let (batch, place, index) = (self.batch, self.place, self.index);
-        let slot = batch.slots[..batch.filled].get(place)?;
-        let (size, length) = (batch.size(), segment(slot));
-        let room = &batch.room[place * size..][..size];
-        let begin = index * length;
-        let full_len = length.min(slot.len - begin);
-        let data = &room[begin.min(size)..(begin + full_len).min(size)];
-        (self.place, self.index) = if index + 1 < count(slot) { (place, index + 1) } else { (place + 1, 0) };
+        if self.of_place.left == 0 {
+            let (slot, room) = self.places.next()?;
+            self.of_place = Place::of(slot, room, self.ancillary.next().map_or(&[], Vec::as_slice));
+        }
+        let place = &mut self.of_place;
+        let full_len = place.length.min(place.bytes);
+        let (data, room) = place.room.split_at(full_len.min(place.room.len()));
+        (place.room, place.bytes, place.left) = (room, place.bytes - full_len, place.left - 1);
         self.left -= 1;
-        Some(Datagram { data, full_len, slot, ancillary: batch.ancillary.get(place).map_or(&[], Vec::as_slice) })
+        Some(Datagram { data, full_len, slot: place.slot?, ancillary: place.ancillary })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.left, Some(self.left))
+    }
+}
+
+impl std::fmt::Debug for Datagrams<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Datagrams").field("left", &self.left).finish_non_exhaustive()
     }
 }
 

@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(30);
 /// SOL_UDP and UDP_GRO.
 const GRO: SocketOption<bool> = SocketOption::new(17, 104);
+/// SOL_UDP and UDP_SEGMENT.
+const SEGMENT: SocketOption<i32> = SocketOption::new(17, 103);
 
 const WAYS: [BatchCalls; 3] = [BatchCalls::Best, BatchCalls::Many, BatchCalls::OneByOne];
 
@@ -436,10 +438,47 @@ fn a_size_of_parts_that_the_caller_says_holds_for_each_datagram() {
     }
     let mut into = RecvBatch::new(8, 100).unwrap();
     assert_eq!(received(&receiver, &mut into, 4), [b"01234", b"56789", b"01234", b"56789"]);
-    // SOL_UDP, UDP_SEGMENT: for all that the socket sends.
-    sender.setsockopt(SocketOption::<i32>::new(17, 103), 5).unwrap();
+    // For all that the socket sends.
+    sender.setsockopt(SEGMENT, 5).unwrap();
     sender.send_batch(&batch).unwrap();
     assert_eq!(received(&receiver, &mut into, 4), [b"01234", b"56789", b"01234", b"56789"]);
+}
+
+#[test]
+fn a_size_of_parts_that_somebody_else_says_holds_too() {
+    let (sender, receiver) = (udp(), udp());
+    let to = receiver.getsockname().unwrap();
+    let batch = [Outgoing::to(b"0123456789", &to); 2];
+    let mut into = RecvBatch::new(8, 100).unwrap();
+    // From now on it is known that the system cuts apart, and that nobody has said into what.
+    sender.send_batch(&batch).unwrap();
+    assert_eq!(received(&receiver, &mut into, 2), [b"0123456789"; 2]);
+    let other = Socket::from(sender.as_fd().try_clone_to_owned().unwrap());
+    if let Err(error) = other.setsockopt(SEGMENT, 5) {
+        eprintln!("SKIP a_size_of_parts_that_somebody_else_says_holds_too: {error}");
+        return;
+    }
+    sender.send_batch(&batch).unwrap();
+    assert_eq!(received(&receiver, &mut into, 4), [b"01234", b"56789", b"01234", b"56789"]);
+}
+
+#[test]
+fn a_program_that_ends_the_joining_gets_it_again_with_the_next_batch_that_asks() {
+    let receiver = udp();
+    let mut into = RecvBatch::joining(8).unwrap();
+    receiver.set_nonblocking(true);
+    for _ in 0..2 {
+        assert!(receiver.recv_batch(&mut into).unwrap_err().is_would_block());
+    }
+    let joins = || receiver.getsockopt(SocketOption::<i32>::new(17, 104));
+    if !joins().is_ok_and(|joins| joins == 1) {
+        eprintln!("SKIP a_program_that_ends_the_joining_gets_it_again_with_the_next_batch_that_asks: {:?}", joins());
+        return;
+    }
+    receiver.setsockopt(GRO, false).unwrap();
+    assert_eq!(joins().unwrap(), 0);
+    assert!(receiver.recv_batch(&mut into).unwrap_err().is_would_block());
+    assert_eq!(joins().unwrap(), 1);
 }
 
 #[test]

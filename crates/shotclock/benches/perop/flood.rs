@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use shotclock::unstable::{BatchCalls, set_batch_calls};
-use shotclock::{Address, Outgoing, RecvBatch, Socket, SocketOption};
+use shotclock::{Address, Family, Kind, Outgoing, RecvBatch, Socket, SocketOption};
 
 use crate::TIMEOUT;
 use crate::rounds;
@@ -58,13 +58,15 @@ fn pair() -> ([OwnedFd; 2], SocketAddr) {
     (pair.map(OwnedFd::from), to)
 }
 
+/// Sockets as a program makes them here; quinn-udp is given std's, since it makes none.
 fn ours() -> (Socket, Socket, Address) {
-    let (fds, to) = pair();
-    let [sender, receiver] = fds.map(Socket::from);
+    let [sender, receiver] = [(); 2].map(|()| Socket::new(Family::INET, Kind::DGRAM).unwrap());
+    [&sender, &receiver].iter().for_each(|socket| socket.bind(("127.0.0.1", 0)).unwrap());
+    let to = receiver.getsockname().unwrap();
     sender.set_timeout(TIMEOUT);
     receiver.set_timeout(TIMEOUT);
     receiver.setsockopt(SocketOption::RCVBUF, 1 << 20).unwrap();
-    (sender, receiver, to.into())
+    (sender, receiver, to)
 }
 
 fn one_by_one(size: usize) -> Work {

@@ -1,6 +1,7 @@
 //! Many datagrams at once: by one call of the system where it has one, else by one for each.
 
 use std::io::{IoSlice, IoSliceMut};
+use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use smallvec::SmallVec;
@@ -11,7 +12,7 @@ use crate::constant::{Kind, MessageFlags};
 use crate::option::SocketOption;
 use crate::sys::address::SockAddr;
 use crate::sys::batch::{self, JOINED, MOST, MOST_PIECES, TELL_LENGTH};
-use crate::sys::datagrams::{Group, Slot};
+use crate::sys::datagrams::{Group, Messages, Slot};
 use crate::sys::message::{self, ControlBuffer};
 use crate::sys::{BorrowedHandle, Errno, Readiness, socket};
 use crate::wait::{Interest, Moves, Operation, Pause};
@@ -61,9 +62,9 @@ pub struct BatchToSend<'a> {
     pub bytes: u64,
 }
 
-/// What one call is to send.
-struct Plan<'a> {
-    pieces: SmallVec<[IoSlice<'a>; 64]>,
+/// What one call is to send: messages of the datagrams that are next.
+#[derive(Default)]
+struct Plan {
     addresses: SmallVec<[SockAddr; 2]>,
     groups: SmallVec<[Group; MOST]>,
 }
@@ -101,19 +102,18 @@ impl<'a> BatchToSend<'a> {
         if self.segments == 0 {
             self.segments = most_segments(batch::can_segment(fd));
         }
-        let plan = self.plan();
+        // Filled where it lies: it is long.
+        let mut plan = Plan::default();
+        self.fill(&mut plan);
         let sent = match self.call(fd, &plan) {
             Ok(sent) => sent,
             Err(errno) if plan.groups[0].segment > 0 => return Err(self.try_fewer(errno)),
             Err(errno) => return Err(errno.into()),
         };
-        let went = plan.groups[..sent].iter().map(|group| {
-            let bytes: usize = plan.pieces[group.pieces.clone()].iter().map(|piece| piece.len()).sum();
-            (group.pieces.len(), bytes)
-        });
-        let (datagrams, bytes) = went.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
-        self.sent += datagrams;
-        self.bytes += bytes as u64;
+        for group in &plan.groups[..sent] {
+            self.sent += group.count;
+            self.bytes += group.bytes as u64;
+        }
         if self.sent == self.datagrams.len() { Ok(()) } else { Err(Pause::Progress) }
     }
 
@@ -123,45 +123,40 @@ impl<'a> BatchToSend<'a> {
     }
 
     /// The messages of the next call.
-    fn plan(&self) -> Plan<'a> {
+    fn fill(&self, plan: &mut Plan) {
         let mut rest = &self.datagrams[self.sent..];
-        let pieces = SmallVec::with_capacity(rest.len().min(MOST_PIECES));
-        let mut plan = Plan { pieces, addresses: SmallVec::new(), groups: SmallVec::new() };
+        let mut room = MOST_PIECES;
         let mut last: Option<&Outgoing<'_>> = None;
-        while let Some(first) = rest.first().filter(|_| plan.groups.len() < MOST) {
-            let room = self.segments.min(MOST_PIECES - plan.pieces.len());
-            if room == 0 {
-                break;
-            }
-            let length = run_length(&rest[..rest.len().min(room)]);
-            let (run, after) = rest.split_at(length);
-            let to = first.address.map(|address| {
+        while let Some(first) = rest.first().filter(|_| room > 0 && plan.groups.len() < MOST) {
+            let mut run = run_of(&rest[..rest.len().min(self.segments).min(room)]);
+            run.to = first.address.map(|address| {
                 if !last.is_some_and(|last| is_same(last, first)) {
                     plan.addresses.push(address.to_sockaddr());
                 }
                 plan.addresses.len() - 1
             });
-            let begin = plan.pieces.len();
-            plan.pieces.extend(run.iter().map(|datagram| IoSlice::new(datagram.data)));
-            // At most as many bytes as one message has.
-            let segment = if length > 1 { first.data.len() as u16 } else { 0 };
-            plan.groups.push(Group { pieces: begin..plan.pieces.len(), to, segment });
-            (last, rest) = (Some(first), after);
+            (last, rest, room) = (Some(first), &rest[run.count..], room - run.count);
+            plan.groups.push(run);
         }
-        plan
     }
 
     /// One call, or one for each datagram; how many messages went, which is at least one.
-    fn call(&self, fd: BorrowedHandle<'_>, plan: &Plan<'a>) -> Result<usize, Errno> {
-        let Plan { pieces, addresses, groups } = plan;
+    fn call(&self, fd: BorrowedHandle<'_>, plan: &Plan) -> Result<usize, Errno> {
+        let Plan { addresses, groups } = plan;
+        let mut rest = &self.datagrams[self.sent..];
+        let data = |datagram: &Outgoing<'a>| datagram.data;
+        let messages = Messages { groups, datagrams: rest, data, addresses };
         if may_use(BatchCalls::Many)
-            && let Some(sent) = batch::send(fd, groups, pieces, addresses, self.control, self.flags.0)
+            && let Some(sent) = batch::send(fd, &messages, self.control, self.flags.0)
         {
             return sent;
         }
         for (index, group) in groups.iter().enumerate() {
             let to = group.to.map(|index| &addresses[index]);
-            match message::sendmsg(fd, &pieces[group.pieces.clone()], self.control, to, self.flags.0) {
+            let (these, after) = rest.split_at(group.count);
+            let pieces: SmallVec<[IoSlice<'_>; 1]> = these.iter().map(|these| IoSlice::new(these.data)).collect();
+            rest = after;
+            match message::sendmsg(fd, &pieces, self.control, to, self.flags.0) {
                 // Report what went out; the error will show again.
                 Err(_) if index > 0 => return Ok(index),
                 Err(errno) => return Err(errno),
@@ -209,34 +204,45 @@ impl Operation for SendBatch<'_> {
     }
 }
 
-/// How many datagrams, from the first one on, can be one message: of one length, but for a shorter last one, to one address.
-fn run_length(datagrams: &[Outgoing<'_>]) -> usize {
+/// Those datagrams, from the first one on, that can be one message: they are of one length, but for a shorter last one, and
+/// go to one address.
+fn run_of(datagrams: &[Outgoing<'_>]) -> Group {
     let first = &datagrams[0];
     let length = first.data.len();
+    let mut run = Group { count: 1, bytes: length, is_one_piece: true, to: None, segment: 0 };
     if length == 0 || length > MOST_BYTES / 2 {
-        return 1;
+        return run;
     }
-    let (mut count, mut bytes) = (1, length);
-    for next in &datagrams[1..] {
-        let len = next.data.len();
-        if len == 0 || len > length || bytes + len > MOST_BYTES || !is_same(first, next) {
-            break;
-        }
-        (count, bytes) = (count + 1, bytes + len);
-        if len < length {
-            break;
-        }
+    let mut end = first.data.as_ptr().wrapping_add(length);
+    let mut add = |next: &Outgoing<'_>| {
+        run.is_one_piece &= next.data.as_ptr() == end;
+        end = end.wrapping_add(next.data.len());
+    };
+    let most = datagrams.len().min(MOST_BYTES / length);
+    let is_next = |next: &&Outgoing<'_>| next.data.len() == length && is_same(first, next);
+    run.count += datagrams[1..most].iter().take_while(is_next).inspect(|next| add(next)).count();
+    run.bytes = run.count * length;
+    let shorter =
+        datagrams.get(run.count).filter(|last| (1..length).contains(&last.data.len()) && is_same(first, last));
+    if let Some(last) = shorter.filter(|last| run.bytes + last.data.len() <= MOST_BYTES) {
+        add(last);
+        (run.count, run.bytes) = (run.count + 1, run.bytes + last.data.len());
     }
-    count
+    // At most as many bytes as one message has.
+    run.segment = if run.count > 1 { length as u16 } else { 0 };
+    run
 }
 
-/// Whether both go to the same address.
+/// Whether both go to the same address: mostly it is the very same value.
 #[inline]
 fn is_same(one: &Outgoing<'_>, other: &Outgoing<'_>) -> bool {
-    match (one.address, other.address) {
-        (Some(one), Some(other)) => std::ptr::eq(one, other) || one == other,
-        (one, other) => one.is_none() && other.is_none(),
-    }
+    let place = |of: &Outgoing<'_>| of.address.map_or(ptr::null(), ptr::from_ref);
+    place(one) == place(other) || is_equal(one, other)
+}
+
+#[inline(never)]
+fn is_equal(one: &Outgoing<'_>, other: &Outgoing<'_>) -> bool {
+    one.address == other.address
 }
 
 /// One receive of what is there, as many datagrams as there is room for, which never waits; `ready` is what the last wait saw.

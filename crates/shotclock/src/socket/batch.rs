@@ -1,5 +1,6 @@
 //! Many datagrams by one call, on the socket and on its views.
 
+use super::beside::Beside;
 use super::{Socket, Timed};
 use crate::ancillary::Ancillary;
 use crate::batch::{Outgoing, RecvBatch};
@@ -90,6 +91,40 @@ impl Socket {
         self.view().recv_batch(batch)
     }
 
+    /// Sees to it, before the first batch, that the socket is one of datagrams, and that they are joined if the batch wants
+    /// that.
+    fn prepare_for(&self, batch: &RecvBatch) -> Result<()> {
+        let facts = Beside::DATAGRAMS | if batch.joins() { Beside::JOINS } else { 0 };
+        if self.has_noted(facts) && !self.gate.is_closed() {
+            return Ok(());
+        }
+        self.expect_datagrams("recv_batch")?;
+        if batch.joins() {
+            ops::join_datagrams(self.borrow()).map_err(|errno| Error::system("recv_batch", errno))?;
+        }
+        self.beside.get_or_init(Box::default).note(facts);
+        Ok(())
+    }
+
+    /// Whether the system cuts apart what this socket sends. Once it does, only a program that sets options can change that:
+    /// this one by its calls here, which are noted, or whoever else has the open file, for whom it is asked each time.
+    fn can_segment(&self) -> bool {
+        let is_ours_alone = self.gate.is_sole_owner();
+        if is_ours_alone && self.has_noted(Beside::CUTS) {
+            return true;
+        }
+        let can_segment = batch::can_segment(self.borrow());
+        if can_segment && is_ours_alone {
+            self.beside.get_or_init(Box::default).note(Beside::CUTS);
+        }
+        can_segment
+    }
+
+    /// Whether this was noted, and the program has set no options since that could change it.
+    fn has_noted(&self, facts: u8) -> bool {
+        self.beside.get().is_some_and(|beside| beside.knows(facts) && !beside.knows(Beside::SETS_OPTIONS))
+    }
+
     /// A stream's bytes have no boundaries: parts of what a batch sends would be lost in it.
     fn expect_datagrams(&self, operation: &'static str) -> Result<()> {
         if self.gate.is_closed() {
@@ -152,7 +187,7 @@ impl Timed<'_> {
             return Err(Error::invalid("send_batch", text));
         }
         // It is asked of UDP's sockets alone, and so says as well that this is no stream.
-        let can_segment = batch::can_segment(self.fd());
+        let can_segment = self.socket.can_segment();
         if !can_segment || self.socket.gate.is_closed() {
             self.socket.expect_datagrams("send_batch")?;
         }
@@ -194,10 +229,7 @@ impl Timed<'_> {
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> Result<usize> {
         batch.clear();
         self.refuse_flags("recv_batch")?;
-        self.socket.expect_datagrams("recv_batch")?;
-        if batch.joins() {
-            ops::join_datagrams(self.fd()).map_err(|errno| Error::system("recv_batch", errno))?;
-        }
+        self.socket.prepare_for(batch)?;
         let mut op = ops::ReceiveBatch { fd: self.fd(), into: batch, flags: self.flags };
         run("recv_batch", &mut op, &self.limit).map_err(|error| self.name_peer(error))
     }

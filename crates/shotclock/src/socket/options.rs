@@ -3,6 +3,8 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::Socket;
+use super::beside::Beside;
+use crate::constant::Protocol;
 #[cfg(target_os = "linux")]
 use crate::error::Error;
 use crate::error::Result;
@@ -68,6 +70,7 @@ impl Socket {
     pub fn setsockopt<T: OptionValue>(&self, option: SocketOption<T>, value: T) -> Result<()> {
         let bytes = value.encode();
         refuse(option, &value, bytes.len())?;
+        self.note_option_of(option.level);
         let set = self.checked("setsockopt", |fd| socket::setsockopt(fd, option.level, option.name, &bytes));
         set.map_err(|error| error.to(format_args!("{option} to {value:.100?}")))
     }
@@ -105,8 +108,16 @@ impl Socket {
     /// # Ok::<(), shotclock::Error>(())
     /// ```
     pub fn setsockopt_bytes(&self, level: i32, name: i32, value: &[u8]) -> Result<()> {
+        self.note_option_of(level);
         let set = self.checked("setsockopt", |fd| socket::setsockopt(fd, level, name, value));
         set.map_err(|error| error.to(format_args!("option {name} of level {level} to {} bytes", value.len())))
+    }
+
+    /// Batches rely on what UDP's options are. It is noted first, so that nobody relies on what is about to change.
+    fn note_option_of(&self, level: i32) {
+        if level == Protocol::UDP.0 {
+            self.beside.get_or_init(Box::default).note(Beside::SETS_OPTIONS);
+        }
     }
 
     /// What the system knows of a TCP connection, or of a listener and its queue. Source: tcp(7), `TCP_INFO`. Only on Linux.

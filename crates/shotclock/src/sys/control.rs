@@ -133,22 +133,26 @@ impl Layout {
     }
 
     /// Splits control bytes into messages. Total: whatever the bytes, it ends, and every slice lies within them.
-    pub(crate) fn parse(self, mut bytes: &[u8]) -> Vec<ControlSlice<'_>> {
-        let mut messages = Vec::new();
-        while let Some((header, rest)) = bytes.split_at_checked(self.header) {
+    pub(crate) fn parse(self, bytes: &[u8]) -> Vec<ControlSlice<'_>> {
+        self.each(bytes).collect()
+    }
+
+    /// The messages one by one, as [`parse`](Self::parse) gives them together.
+    pub(crate) fn each(self, mut bytes: &[u8]) -> impl Iterator<Item = ControlSlice<'_>> {
+        std::iter::from_fn(move || {
+            let (header, rest) = bytes.split_at_checked(self.header)?;
             let word = |at: usize| i32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
             let len = self.length_in(header);
             if len < self.header {
-                break;
+                return None;
             }
             // A message that was cut says how long it was; what is there is what counts.
             let data = &rest[..(len - self.header).min(rest.len())];
             let is_cut = data.len() < len - self.header;
-            messages.push(ControlSlice { level: word(self.length), kind: word(self.length + 4), data, is_cut });
             let next = len.checked_next_multiple_of(self.alignment).unwrap_or(usize::MAX);
             bytes = bytes.get(next..).unwrap_or_default();
-        }
-        messages
+            Some(ControlSlice { level: word(self.length), kind: word(self.length + 4), data, is_cut })
+        })
     }
 
     fn length_in(self, header: &[u8]) -> usize {

@@ -148,10 +148,15 @@ impl Gate {
         }
     }
 
-    /// Whether O_NONBLOCK is set for certain: from birth, on an open file that nobody else has. A process that has ever
-    /// forked is certain of none.
+    /// Whether O_NONBLOCK is set for certain: from birth, on an open file that nobody else has.
     #[inline]
     pub(crate) fn is_nonblocking(&self) -> bool {
+        self.is_sole_owner()
+    }
+
+    /// Whether nobody else has the open file for certain. A process that has ever forked is certain of none.
+    #[inline]
+    pub(crate) fn is_sole_owner(&self) -> bool {
         self.0.load(Ordering::Relaxed) & State::SHARED == 0 && !fork::has_forked()
     }
 

@@ -1,7 +1,6 @@
 //! Many datagrams by one call: sendmmsg(2) and recvmmsg(2), never with a timeout of the system's; datagrams of one length
 //! that the system cuts apart (UDP_SEGMENT) and joins (UDP_GRO). Source: udp(7), and net/ipv4/udp.c of Linux.
 
-use std::io::IoSlice;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
@@ -9,11 +8,11 @@ use std::ptr;
 use rustix::io::Errno;
 
 use super::last_errno;
-use super::message::{ControlBuffer, ControlSlice, HEADER, own_all, parse_control};
+use super::message::{ControlBuffer, HEADER, each_control, own};
 use super::msghdr::{ControlLen, Header, Parts};
 use super::socket::{getsockopt, setsockopt};
 use crate::sys::address::SockAddr;
-use crate::sys::datagrams::{Group, Slot};
+use crate::sys::datagrams::{Messages, Slot};
 
 /// So many messages at most are given to one sendmmsg(2): what is written for them lies on the stack.
 pub(crate) const MOST: usize = 64;
@@ -59,11 +58,9 @@ impl Segment {
 
 /// One sendmmsg(2) of these messages, each with the control messages, [`MOST`] of at most [`MOST_PIECES`]; gives how many went. An error is the first one's.
 #[allow(clippy::unnecessary_wraps, reason = "elsewhere there is no such call")]
-pub(crate) fn send(
+pub(crate) fn send<'d, T, F: Fn(&T) -> &'d [u8]>(
     fd: BorrowedFd<'_>,
-    groups: &[Group],
-    pieces: &[IoSlice<'_>],
-    addresses: &[SockAddr],
+    what: &Messages<'_, T, F>,
     control: &ControlBuffer,
     flags: i32,
 ) -> Option<Result<usize, Errno>> {
@@ -71,14 +68,19 @@ pub(crate) fn send(
     let mut messages = [const { MaybeUninit::<Message>::uninit() }; MOST];
     let mut segments = [const { MaybeUninit::<Segment>::uninit() }; MOST];
     let mut vectors = Vectors { all: [const { MaybeUninit::uninit() }; MOST_PIECES], count: 0 };
-    let mut count = 0;
-    for (group, (message, segment)) in groups.iter().zip(messages.iter_mut().zip(&mut segments)) {
+    let (mut rest, mut count) = (what.datagrams, 0);
+    for (group, (message, segment)) in what.groups.iter().zip(messages.iter_mut().zip(&mut segments)) {
         let mut header = empty_header();
-        if let Some(to) = group.to.map(|index| addresses[index].as_bytes()) {
+        if let Some(to) = group.to.map(|index| what.addresses[index].as_bytes()) {
             header.msg_name = to.as_ptr().cast_mut().cast();
             header.msg_namelen = to.len() as libc::socklen_t;
         }
-        (header.msg_iov, header.msg_iovlen) = vectors.add(&pieces[group.pieces.clone()]);
+        let (these, after) = rest.split_at(group.count);
+        (header.msg_iov, header.msg_iovlen) = match these {
+            [first, ..] if group.is_one_piece => vectors.add_one((what.data)(first).as_ptr(), group.bytes),
+            these => vectors.add(these.iter().map(&what.data)),
+        };
+        rest = after;
         if group.segment > 0 && control.is_empty() {
             header.msg_control = ptr::from_mut(segment.write(Segment::of(group.segment))).cast();
             header.msg_controllen = CONTROL as _;
@@ -114,21 +116,35 @@ struct Vectors {
 }
 
 impl Vectors {
-    /// Adds those of one message; gives where they are, and how many. What there is no room for panics.
-    fn add(&mut self, pieces: &[IoSlice<'_>]) -> (*mut libc::iovec, Parts) {
+    /// Adds what is one piece already; gives where it is, and how many there are: one.
+    fn add_one(&mut self, base: *const u8, len: usize) -> (*mut libc::iovec, Parts) {
         let begin = self.count;
-        let mut last: Option<&mut libc::iovec> = None;
+        self.push(base, len);
+        (self.all[begin..].as_mut_ptr().cast(), 1)
+    }
+
+    /// Adds those of one message; gives where they are, and how many. What there is no room for panics.
+    fn add<'d>(&mut self, pieces: impl Iterator<Item = &'d [u8]>) -> (*mut libc::iovec, Parts) {
+        let begin = self.count;
+        let (mut base, mut len) = (ptr::null::<u8>(), 0);
         for piece in pieces {
-            let (base, len) = (piece.as_ptr().cast_mut().cast::<libc::c_void>(), piece.len());
-            match &mut last {
-                Some(last) if last.iov_base.wrapping_byte_add(last.iov_len) == base => last.iov_len += len,
-                _ => {
-                    last = Some(self.all[self.count].write(libc::iovec { iov_base: base, iov_len: len }));
-                    self.count += 1;
-                }
+            if !base.is_null() && base.wrapping_add(len) == piece.as_ptr() {
+                len += piece.len();
+                continue;
             }
+            self.push(base, len);
+            (base, len) = (piece.as_ptr(), piece.len());
         }
+        self.push(base, len);
         (self.all[begin..].as_mut_ptr().cast(), (self.count - begin) as Parts)
+    }
+
+    /// Adds one, unless it is nowhere.
+    fn push(&mut self, base: *const u8, len: usize) {
+        if !base.is_null() {
+            self.all[self.count].write(libc::iovec { iov_base: base.cast_mut().cast(), iov_len: len });
+            self.count += 1;
+        }
     }
 }
 
@@ -238,14 +254,14 @@ fn given(message: &Message, name: &[u8; SockAddr::CAPACITY], control: &[u8]) -> 
         flags: header.msg_flags & !libc::MSG_CMSG_CLOEXEC,
         ..Slot::default()
     };
-    if !control.is_empty() {
-        let parts = parse_control(control);
-        let (joined, others): (Vec<&ControlSlice<'_>>, Vec<_>) =
-            parts.iter().partition(|part| Some((part.level, part.kind)) == JOINED);
-        let length = joined.first().and_then(|part| part.data.first_chunk::<4>());
-        // A number, and a positive one.
-        slot.segment = length.map_or(0, |length| usize::try_from(i32::from_ne_bytes(*length)).unwrap_or(0));
-        slot.control = own_all(&others);
+    for part in each_control(control) {
+        if Some((part.level, part.kind)) != JOINED {
+            slot.control.push(own(&part));
+        } else if slot.segment == 0 {
+            let length = part.data.first_chunk::<4>().map(|length| i32::from_ne_bytes(*length));
+            // A number, and a positive one.
+            slot.segment = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        }
     }
     slot
 }
@@ -259,8 +275,7 @@ pub(crate) fn can_segment(fd: BorrowedFd<'_>) -> bool {
 
 /// Whether these control messages say themselves into what the system is to cut the message apart.
 pub(crate) fn has_segment_size(control: &ControlBuffer) -> bool {
-    let parts = parse_control(control.as_bytes());
-    parts.iter().any(|part| (part.level, part.kind) == (libc::SOL_UDP, libc::UDP_SEGMENT))
+    each_control(control.as_bytes()).any(|part| (part.level, part.kind) == (libc::SOL_UDP, libc::UDP_SEGMENT))
 }
 
 /// Whether a message may have been refused because it was to be cut apart: into too many, or longer than a packet (EINVAL),

@@ -1,11 +1,8 @@
 //! Many datagrams by one call: there is no such call, and whoever asks makes one for each.
 
-use std::io::IoSlice;
-
 use super::message::ControlBuffer;
 use super::{BorrowedHandle, Errno};
-use crate::sys::address::SockAddr;
-use crate::sys::datagrams::{Group, Slot};
+use crate::sys::datagrams::{Messages, Slot};
 
 /// So many messages at most are taken by one call.
 pub(crate) const MOST: usize = 64;
@@ -23,11 +20,9 @@ pub(crate) const IS_CUT: i32 = super::c::MSG_TRUNC;
 pub(crate) struct Headers;
 
 /// None: there is no such call.
-pub(crate) fn send(
+pub(crate) fn send<'d, T, F: Fn(&T) -> &'d [u8]>(
     _fd: BorrowedHandle<'_>,
-    _groups: &[Group],
-    _pieces: &[IoSlice<'_>],
-    _addresses: &[SockAddr],
+    _what: &Messages<'_, T, F>,
     _control: &ControlBuffer,
     _flags: i32,
 ) -> Option<Result<usize, Errno>> {

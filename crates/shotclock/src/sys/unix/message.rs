@@ -180,10 +180,10 @@ pub(crate) fn parse_control(bytes: &[u8]) -> Vec<ControlSlice<'_>> {
     LAYOUT.parse(bytes)
 }
 
-/// Takes ownership of what these messages carry, which the kernel has just delivered.
+/// The messages one by one, as [`parse_control`] gives them together.
 #[cfg(all(target_os = "linux", not(shotclock_bsd)))]
-pub(crate) fn own_all(messages: &[&ControlSlice<'_>]) -> Vec<ReceivedControl> {
-    messages.iter().copied().map(own).collect()
+pub(crate) fn each_control(bytes: &[u8]) -> impl Iterator<Item = ControlSlice<'_>> {
+    LAYOUT.each(bytes)
 }
 
 /// Closes the descriptors in control messages that have just been received, for whoever cannot hand them on.
@@ -192,7 +192,7 @@ pub fn close_received(control: &[u8]) {
 }
 
 /// Takes ownership of what a message that the kernel has just delivered carries.
-fn own(message: &ControlSlice<'_>) -> ReceivedControl {
+pub(crate) fn own(message: &ControlSlice<'_>) -> ReceivedControl {
     let ControlSlice { level, kind, data, .. } = *message;
     if !carries_descriptors((level, kind)) {
         return ReceivedControl { level, kind, data: data.to_vec(), rights: Vec::new() };
