@@ -5,6 +5,7 @@ The wheel has one library for all interpreters. A build that cannot have it (PLA
 
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,8 @@ def package(tmp_path_factory):
     cargo, built = shutil.which("cargo"), os.environ.get("SHOTCLOCK_BIN")
     if cargo is None or not built:
         pytest.skip("no cargo, or nowhere to build: run the tests by `cargo xtask test`")
-    target = pathlib.Path(built).parents[1] / "without-abi3"
+    # What is compiled for a newer C library, in a Debian in a folder, does not run here.
+    target = pathlib.Path(built).parents[1] / f"without-abi3-{platform.libc_ver()[1]}"
     build = [cargo, "build", "--package=shotclock-py", "--no-default-features", "--target-dir", target]
     environment = {**os.environ, "PYO3_PYTHON": sys.executable}
     done = subprocess.run(build, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
