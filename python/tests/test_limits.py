@@ -3,23 +3,29 @@
 import pytest
 from interpreter import check, run
 
-TOTAL, LATE = 1.0, 4
+TOTAL = 1.0
+STARTED_LATE = "it has begun when the total was nearly over\n"
 BENEATH = {"type": ("-m", "shotclock"), "graft": ("-m", "shotclock", "--graft")}
 
-# What each call waits for comes never. `left` is what there was at first, about.
-BEGIN = """
-import socket, threading, time
+# What each call waits for comes never. `end` is when the total ends, or a moment before that, if the thread stood still
+# between the two calls. An end that was swallowed comes as `Overdue` from a second after its first time on.
+BEGIN = f"""
+import os, socket, sys, threading, time
 import shotclock
-left = shotclock.remaining()
-begun = time.monotonic()
+end = time.monotonic() + (left := shotclock.remaining())
+if left < seconds / 4:
+    sys.exit({STARTED_LATE.strip()!r})
+""" + """
 one, other = socket.socketpair()
 
 def ends(call=lambda: one.recv(1)):
+    begun = time.monotonic()
     try:
         call()
-    except TimeoutError as error:
-        took = time.monotonic() - begun
-        assert left - 0.05 <= took <= left + 4, (took, left)
+    except (TimeoutError, shotclock.Overdue) as error:
+        ended = time.monotonic()
+        assert ended >= end + (0 if isinstance(error, TimeoutError) else 1), (ended, end, error)
+        assert ended - max(begun, end) <= 4, (ended, begun, end)
         assert error.limit == "program" and "the total time of the program" in str(shotclock.timeout_details(error))
         return error.scope
     raise AssertionError("it ended by itself")
@@ -28,31 +34,39 @@ def ends(call=lambda: one.recv(1)):
 
 @pytest.fixture(params=["type", "graft", "environment"])
 def total(request):
-    """Runs a program with a total of so many seconds; gives what it printed."""
+    """Runs a program with a total of so many seconds, which must end well."""
+
+    def once(program, seconds):
+        if request.param == "environment":
+            return run("-c", program, environment={"SHOTCLOCK": "1", "SHOTCLOCK_TOTAL": str(seconds)})
+        return run(*BENEATH[request.param], "--total", str(seconds), "-c", program)
 
     def total(program, seconds=TOTAL):
-        if request.param == "environment":
-            return check(BEGIN + program, environment={"SHOTCLOCK": "1", "SHOTCLOCK_TOTAL": str(seconds)})
-        return check(BEGIN + program, beneath=(*BENEATH[request.param], "--total", str(seconds)))
+        # On a loaded machine the start of the interpreter may take most of it.
+        for longer in (1, 4, 16):
+            done = once(f"seconds = {seconds * longer}\n{BEGIN}{program}", seconds * longer)
+            if done.stderr != STARTED_LATE:
+                break
+        assert (done.returncode, done.stderr) == (0, "")
 
     return total
 
 
 def test_a_total_ends_everything_in_every_thread(total):
     total(
-        f"""
-assert 0 < left <= {TOTAL}
+        """
+assert left <= seconds
 scopes = []
 threads = [threading.Thread(target=lambda: scopes.append(ends())) for _ in range(2)]
 for thread in threads:
     thread.start()
 scopes.append(ends())
-for thread in threads:
-    thread.join()
-# From then on nothing waits.
+# From then on nothing waits, not even for a thread: a join would end as well.
+while any(thread.is_alive() for thread in threads):
+    os.sched_yield()
 listener = socket.create_server(("127.0.0.1", 0))
 scopes += [ends(listener.accept), ends(lambda: socket.getaddrinfo("localhost", 80)), ends(lambda: one.sendall(b"x"))]
-assert len(set(scopes)) == 1 and scopes[0].expired and shotclock.remaining() == 0
+assert len(scopes) == 6 and len(set(scopes)) == 1 and scopes[0].expired and shotclock.remaining() == 0
 """
     )
 
@@ -87,8 +101,10 @@ def test_children_have_what_is_left(tmp_path):
         import multiprocessing, os, subprocess, sys, warnings
         def report(path):
             import socket, time, shotclock
+            # It may stand still between the two calls: not each time.
+            end = max(time.monotonic() + shotclock.remaining() for _ in range(100))
             with open(path, "a") as file:
-                print(time.monotonic() + shotclock.remaining(), shotclock.get_lookup_timeout(), file=file)
+                print(end, shotclock.get_lookup_timeout(), file=file)
         if __name__ == "__main__":
             warnings.simplefilter("ignore")
             path = sys.argv[1]
@@ -118,11 +134,11 @@ def test_children_have_what_is_left(tmp_path):
 
 
 def test_the_earlier_of_two_totals_counts():
-    inner = "import socket, shotclock; print(shotclock.remaining() <= 5, shotclock.remaining() <= 50)"
+    inner = "import socket, shotclock; print(shotclock.remaining() <= 40, shotclock.remaining() <= 400)"
     outer = f"import os, subprocess, sys; sys.exit(subprocess.run([sys.executable, *sys.argv[1:], '-c', {inner!r}]).returncode)"
-    for words, printed in (((), "False True"), (("-m", "shotclock", "--total", "5"), "True True")):
-        assert check(outer, *words, beneath=("-m", "shotclock", "--total", "50")) == f"{printed}\n"
-    assert check(outer, "-m", "shotclock", "--total", "50", beneath=("-m", "shotclock", "--total", "5")) == "True True\n"
+    for words, printed in (((), "False True"), (("-m", "shotclock", "--total", "40"), "True True")):
+        assert check(outer, *words, beneath=("-m", "shotclock", "--total", "400")) == f"{printed}\n"
+    assert check(outer, "-m", "shotclock", "--total", "400", beneath=("-m", "shotclock", "--total", "40")) == "True True\n"
 
 
 def test_the_command_line_comes_before_the_environment():
@@ -170,7 +186,8 @@ def test_status_names_them():
         lines = done.stdout.splitlines()
         at = lines.index("limits:")
         assert lines[at + 1 : at + 3] == ["  new sockets: 7 s", "  each lookup: 0.5 s"]
-        assert lines[at + 3].startswith("  the whole program: 29.") and lines[at + 3].endswith(" s left")
+        left = lines[at + 3].removeprefix("  the whole program: ").removesuffix(" s left")
+        assert 20 < float(left) < 30, lines[at + 3]
         assert lines[at + 4] == "  connection attempts: one after another"
     assert "limits:" not in run("-m", "shotclock", "--status").stdout
     assert run("-m", "shotclock", "--help").stdout.count("--total") == 1

@@ -152,6 +152,28 @@ def test_tls_says_its_phases_and_does_not_know_what_was_sent(run):
     )
 
 
+def test_an_end_that_was_swallowed_tells_as_much(run):
+    run(
+        """
+        a, b = socket.socketpair()
+        try:
+            with shotclock.deadline(SHORT) as scope:
+                while True:
+                    try:
+                        a.recv(5)
+                    except Exception:
+                        pass
+        except TimeoutError as error:
+            overdue = error.__cause__
+            told = shotclock.timeout_details(overdue)
+            assert type(overdue) is shotclock.Overdue and told == shotclock.timeout_details(error), told
+            assert (told.phase, told.limit, told.scope) == ("recv", "scope", scope), told
+        else:
+            raise AssertionError("it ended by itself")
+        """
+    )
+
+
 def test_the_end_of_a_scope_has_the_scope_and_a_note(run):
     run(
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .causes import causes
+from .overdue import Overdue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def timeout_details(error: BaseException) -> TimeoutDetails | None:
 
     Gives its attributes, with types: ``phase``, ``limit``, ``elapsed``, ``sent``, ``partial``, and ``scope``, which the
     exception has only if a scope ended the call. None if no limit stands behind the exception: the network's own
-    ETIMEDOUT, which is a TimeoutError too, is no limit.
+    ETIMEDOUT, which is a TimeoutError too, is no limit. Of ``Overdue`` it tells the same.
 
     After ``sent`` bytes of ``sendall`` or ``sendfile`` go on with the rest. Where it is None, which it is after a
     write by TLS, the connection must not be used again: some of the data may have gone out.
@@ -82,7 +83,7 @@ def timeout_details(error: BaseException) -> TimeoutDetails | None:
     ('send', 'timeout', True, True)
     """
     for known in causes(error):
-        if isinstance(known, TimeoutError) and isinstance(getattr(known, "phase", None), str):
+        if isinstance(known, (TimeoutError, Overdue)) and isinstance(getattr(known, "phase", None), str):
             told = {"scope": None, **vars(known)}
             return TimeoutDetails(**{name: told[name] for name in TimeoutDetails.__dataclass_fields__})
     return None
