@@ -87,6 +87,30 @@ def test_programs_of_pages_are_strict(page, tmp_path):
     assert files and done.returncode == 0, done.stdout
 
 
+def test_what_a_block_may_leave_out_is_known(tmp_path):
+    # A function whose block may end without its last line gives None; a deadline raises.
+    (tmp_path / "program.py").write_text(
+        """
+import shotclock
+
+def late() -> int:
+    with shotclock.deadline(1):
+        return 1
+
+def cancelled(canceller: shotclock.Canceller) -> int:
+    with canceller, shotclock.shield():
+        return 1
+
+def moved_on() -> int:
+    with shotclock.move_on_after(1):
+        return 1
+"""
+    )
+    done = run("mypy", "--strict", "--cache-dir", tmp_path / "cache", "program.py", cwd=tmp_path)
+    missing = [line for line in done.stdout.splitlines() if "Missing return" in line]
+    assert len(missing) == 1 and missing[0].startswith("program.py:12: ") and "Found 1 error" in done.stdout, done.stdout
+
+
 def test_control_messages_are_typed(tmp_path):
     (tmp_path / "program.py").write_text(
         """

@@ -24,5 +24,5 @@ class TimeoutSocket(socket.socket, metaclass=_AnySocket):
     def set_timeout(self, timeout: str | SupportsFloat | SupportsIndex | None) -> None:
         """Set the timeout: seconds, or None. It bounds each wait in connect, accept, recv, send and files."""
 
-    def accept(self) -> tuple[socket.socket, socket._RetAddress]:
+    def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection: its socket begins with the default timeout, whatever the listener's."""

@@ -109,6 +109,12 @@ class MoveOnScope(Scope):
 
     __slots__ = ()
 
+    if TYPE_CHECKING:
+        # A bool, and nothing else, tells type checkers that the block may end before its last line.
+        def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, traceback: object, /
+        ) -> bool: ...
+
     def _judge(self, error: BaseException, /) -> bool:
         """Swallow the scope's own end, also where a library has wrapped it in another exception."""
         return isinstance(error, Overdue) and error.scope is self or is_end_of(self, error)

@@ -83,6 +83,7 @@ def waits() -> list[Wait]:
     >>> shotclock.waits()[0].what
     'sleep'
     """
+    found: list[Wait] = []
     for _ in range(_LOOKS):
         taken_ns = _native.monotonic_ns()
         found = _seen()
