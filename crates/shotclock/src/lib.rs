@@ -44,12 +44,14 @@
 //! # Where to look
 //! * [`Socket`]: every call on a socket; [`Timed`]: the same calls under a deadline or a canceller.
 //! * [`with_deadline`]: one deadline for all that a piece of code does, through libraries that know nothing of it.
-//! * [`with_canceller`]: a canceller for all of it.
+//! * [`Canceller`]: ends calls from another thread; [`with_canceller`]: all that a piece of code does.
 //! * [`ServerPolicy`]: what a server's clients may take their time over, set on a listener; [`Socket::idle`]: a limit that
 //!   each byte puts off.
 //! * [`create_connection`], [`create_server`]: the usual ways to a socket.
 //! * [`SocketFile`], [`SocketReader`], [`SocketWriter`]: buffered files that lose no byte to a timeout.
 //! * [`getaddrinfo`], [`gethostbyname_ex`], [`gethostbyaddr`], [`getfqdn`] and their kin; [`Lookup`]: the same in time.
+//! * [`ControlMessage`]: what travels beside the bytes (TTL, interface, time, descriptors); [`RecvBatch`]: many datagrams by
+//!   one call.
 //! * [`Error`]: which operation, which limit, how long, how many bytes.
 //! * `docs/timeouts-that-hold.md` in the repository: what goes wrong with timeouts, and what to write instead.
 //!
