@@ -374,6 +374,70 @@ fn a_text_is_one_datagram_and_bytes_go_as_they_are() {
 }
 
 #[test]
+fn datagrams_at_once_go_together_and_all_answers_are_awaited() {
+    let server = datagram_client(([127, 0, 0, 1], 0));
+    let port = server.getsockname().unwrap().port().unwrap();
+    let came = |count: usize| {
+        let all: Vec<_> = (0..count).map(|_| server.recvfrom(70_000).unwrap()).collect();
+        (all[0].1.unwrap(), all.into_iter().map(|(data, _)| String::from_utf8(data).unwrap()).collect::<Vec<_>>())
+    };
+    // None is answered before three have come.
+    let words = format!("send udp 127.0.0.1 {port} --at-once 3 a bb c d");
+    let child = line(&words).spawn().unwrap();
+    let (from, texts) = came(3);
+    assert_eq!(texts, ["a", "bb", "c"]);
+    ["one", "", "three"].iter().for_each(|answer| server.sendto(answer.as_bytes(), from).map(drop).unwrap());
+    assert_eq!(came(1), (from, vec!["d".to_owned()]));
+    server.sendto(b"four", from).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let expected = "Connected to server\nSent: a\nSent: bb\nSent: c\nReceived: one\nReceived: \nReceived: three\n\
+        Sent: d\nReceived: four\n";
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), expected));
+
+    // Lines that are there together; what has not come yet is not awaited.
+    let words = format!("send udp 127.0.0.1 {port} --at-once 9 --quiet");
+    let mut child = line(&words).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"1\n2\nth").unwrap();
+    let (from, texts) = came(2);
+    assert_eq!(texts, ["1", "2"]);
+    ["uno", "dos"].iter().for_each(|answer| server.sendto(answer.as_bytes(), from).map(drop).unwrap());
+    input.write_all(b"ree").unwrap();
+    drop(input);
+    assert_eq!(came(1), (from, vec!["three".to_owned()]));
+    server.sendto(b"tres", from).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "unodostres"));
+}
+
+#[test]
+fn what_went_at_once_is_told_when_a_limit_passes_or_one_is_too_long() {
+    let server = datagram_client(([127, 0, 0, 1], 0));
+    let port = server.getsockname().unwrap().port().unwrap();
+    let child = line(&format!("send udp 127.0.0.1 {port} --at-once 8 --timeout 3 a b c")).spawn().unwrap();
+    let from = (0..3).map(|_| server.recvfrom(10).unwrap().1.unwrap()).last().unwrap();
+    server.sendto(b"A", from).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let expected = "Connected to server\nSent: a\nSent: b\nSent: c\nReceived: A\n";
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(12), expected));
+    assert!(text(&output.stderr).contains("timed out"), "{}", text(&output.stderr));
+
+    // It goes alone, after what was before it has been answered.
+    let port = port.to_string();
+    let words = ["send", "udp", "127.0.0.1", &port, "--at-once", "8", "a", "b", &"x".repeat(70_000), "c"];
+    let child = shotclock(words).spawn().unwrap();
+    let from = (0..2).map(|_| server.recvfrom(10).unwrap().1.unwrap()).last().unwrap();
+    ["A", "B"].iter().for_each(|answer| server.sendto(answer.as_bytes(), from).map(drop).unwrap());
+    let output = child.wait_with_output().unwrap();
+    let expected = "Connected to server\nSent: a\nSent: b\nReceived: A\nReceived: B\n";
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), expected));
+
+    let (output, code) = run("send tcp 127.0.0.1 1 --at-once 2 x");
+    assert!(code == 2 && text(&output.stderr).contains("--at-once: expected udp"), "{}", text(&output.stderr));
+    assert_eq!(run("send udp 127.0.0.1 1 --at-once 65 x").1, 2);
+}
+
+#[test]
 fn the_second_interrupt_ends_at_once() {
     let (mut server, address) = Program::serve("tcp --timeout none");
     let client = Socket::new(Family::INET, Kind::STREAM).unwrap();

@@ -13,7 +13,8 @@ use crate::tls::ClientArguments;
 ///
 /// Over TCP each line of a TEXT goes out as a line, and one line of answer is awaited; over UDP each TEXT is a datagram,
 /// as it is, and one datagram of answer is awaited. Without TEXT, or with `-`, the lines come from standard input, over
-/// UDP each as a datagram without its end. A line may have 64 KiB over TCP, a datagram 65,507 bytes.
+/// UDP each as a datagram without its end. A line may have 64 KiB over TCP, a datagram 65,507 bytes. With --at-once more
+/// than one datagram is on its way at a time: answers are printed as they come, in whatever order that is.
 ///
 /// `Connected to server`, `Sent: ..` and `Received: ..` go to standard output. With --quiet only the answers do.
 ///
@@ -33,6 +34,7 @@ Examples:
   shotclock send tcp [::1]:8881 hello
   echo hello | shotclock send udp localhost 8881 --timeout 500ms -
   shotclock send tcp example.org 7 --connect-timeout 2 --total 5 hello
+  shotclock send udp localhost 8881 --at-once 32 --quiet < lines
   shotclock send tcp localhost 8881 --raw < file > the-same
   printf 'a\\nb' | shotclock send udp localhost 8881 --raw > answer
   printf 'HEAD / HTTP/1.0\\r\\n\\r\\n' | shotclock send tcp example.org https --tls --raw
@@ -65,6 +67,10 @@ pub(crate) struct Arguments {
     /// Send from this address of ours: IP, IP:PORT or [IPV6]:PORT
     #[arg(long, value_name = "IP[:PORT]", value_parser = source)]
     pub(super) source: Option<SocketAddr>,
+    /// Over UDP: so many datagrams that are there together go out as a batch, of up to 65,507 bytes, and as many answers
+    /// are awaited; 1 to 64
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64), conflicts_with = "raw")]
+    pub(super) at_once: u8,
     /// Print the answers only; with --raw: no progress bar
     #[arg(long, short, conflicts_with = "json")]
     pub(super) quiet: bool,
@@ -118,6 +124,11 @@ impl Arguments {
             }
             Place::Local(_) if self.protocol == Protocol::Udp => {
                 return Err(Failure::Usage("udp: a local socket takes `unix`".to_owned()));
+            }
+            _ if self.at_once > 1 && self.protocol != Protocol::Udp => {
+                return Err(Failure::Usage(
+                    "--at-once: expected udp; a stream's lines are answered one by one".to_owned(),
+                ));
             }
             _ if self.tls.tls && self.protocol == Protocol::Udp => {
                 return Err(Failure::Usage("--tls: expected tcp or unix; there is none over UDP here".to_owned()));

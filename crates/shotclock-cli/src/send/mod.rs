@@ -54,7 +54,7 @@ fn talk(
                     return raw::over_datagrams(&socket, total);
                 }
                 report.connected(&socket.getpeername()?)?;
-                lines::over_datagrams(&socket, texts, report, total)?;
+                lines::over_datagrams(&socket, texts, arguments.at_once.into(), report, total)?;
                 return output::flush(total);
             }
             connect::stream(arguments, &to, limits, report)?
