@@ -121,8 +121,8 @@ def test_children_have_what_is_left(tmp_path):
     """
     script = tmp_path / "program.py"
     script.write_text("\n".join(line[8:] for line in program.splitlines()))
-    asked = {"SHOTCLOCK": "1", "SHOTCLOCK_TOTAL": "30", "SHOTCLOCK_LOOKUP_TIMEOUT": "3"}
-    words = ("--total=30", "--lookup-timeout", "3")
+    asked = {"SHOTCLOCK": "1", "SHOTCLOCK_TOTAL": "300", "SHOTCLOCK_LOOKUP_TIMEOUT": "3"}
+    words = ("--total=300", "--lookup-timeout", "3")
     for beneath, environment in (((), asked), ((*BENEATH["type"], *words), {}), ((*BENEATH["graft"], *words), {})):
         path = tmp_path / f"report {len(beneath)}"
         done = run(*beneath, script, path, environment=environment)
