@@ -35,6 +35,7 @@ pub(crate) fn measure(count: usize) {
         ("UDP 64 B, batch", "one call a datagram", SHORT, batch, single, 0.75),
         ("UDP 64 B, GSO + GRO", "one call a datagram", SHORT, joined, single, 0.02),
         ("UDP 1,200 B, GSO + GRO", "quinn-udp", LONG, joined, by_quinn, 1.0),
+        ("the same, told what quinn-udp asks for", "quinn-udp", LONG, told, by_quinn, f64::INFINITY),
     ];
     let mut verdicts = Vec::new();
     for (what, to, size, over, under, goal) in rows {
@@ -87,7 +88,26 @@ fn one_by_one(size: usize) -> Work {
 }
 
 fn batches(size: usize, calls: BatchCalls, joins: bool) -> Work {
-    let (sender, receiver, to) = ours();
+    batches_between(ours(), size, calls, joins)
+}
+
+/// With each message the receiver is told what quinn-udp always asks for: where it was sent to, its traffic class, and when
+/// it came.
+fn told(size: usize) -> Work {
+    let sockets = ours();
+    // IP_PKTINFO, IP_RECVTOS, SO_TIMESTAMPNS. Source: ip(7), socket(7).
+    for (level, name) in [(0, 8), (0, 13), (1, 35)] {
+        sockets.1.setsockopt(SocketOption::<bool>::new(level, name), true).unwrap();
+    }
+    batches_between(sockets, size, BatchCalls::Best, true)
+}
+
+fn batches_between(
+    (sender, receiver, to): (Socket, Socket, Address),
+    size: usize,
+    calls: BatchCalls,
+    joins: bool,
+) -> Work {
     let data = vec![7; size * DATAGRAMS];
     let mut into = if joins { RecvBatch::joining(PLACES) } else { RecvBatch::new(DATAGRAMS, 2048) }.unwrap();
     Box::new(move |operations, meter| {

@@ -7,6 +7,8 @@ use crate::scenarios::{self, Scenario, Variant, Work};
 
 /// A variant's part of a round takes about so long.
 const PART: Duration = Duration::from_millis(3);
+/// The same, where there are no peers to keep in step: so short that other programs seldom come between.
+const SHORT_PART: Duration = Duration::from_micros(300);
 
 /// Lower quartile, median, upper quartile.
 #[derive(Clone, Copy)]
@@ -31,7 +33,7 @@ pub(crate) fn times(scenario: Scenario, rounds: usize) -> Times {
     let _pinned = scenario.pin();
     let runners = [Variant::Libc, Variant::Libc, Variant::Std, Variant::Shotclock];
     let mut works = runners.map(|variant| scenarios::prepare(scenario, variant));
-    let operations = calibrate(&mut works);
+    let operations = calibrate(&mut works, PART);
     let mut all = Vec::with_capacity(rounds);
     for round in 0..rounds {
         let mut nanos = [0.0; 4];
@@ -54,7 +56,7 @@ pub(crate) fn times(scenario: Scenario, rounds: usize) -> Times {
 /// The time of one to that of the other, by rounds in which they take turns to begin, each for as long.
 pub(crate) fn ratio(over: Work, under: Work, rounds: usize) -> Quartiles {
     let mut works = [over, under];
-    let operations = works.each_mut().map(|work| calibrate(std::slice::from_mut(work)));
+    let operations = works.each_mut().map(|work| calibrate(std::slice::from_mut(work), SHORT_PART));
     let ratios = (0..rounds).map(|round| {
         let mut nanos = [0.0; 2];
         for next in [round % 2, 1 - round % 2] {
@@ -66,10 +68,10 @@ pub(crate) fn ratio(over: Work, under: Work, rounds: usize) -> Quartiles {
 }
 
 /// How many operations fill a part, by the fastest of a few tries; all works are warm then.
-fn calibrate(works: &mut [Work]) -> u64 {
+fn calibrate(works: &mut [Work], part: Duration) -> u64 {
     let fastest = works.iter_mut().flat_map(|work| [(); 4].map(|()| clock(work, scenarios::WARM_UP)));
     let fastest = fastest.fold(f64::INFINITY, f64::min);
-    (PART.as_nanos() as f64 / fastest).max(1.0) as u64
+    (part.as_nanos() as f64 / fastest).max(1.0) as u64
 }
 
 /// Nanoseconds of one operation.
