@@ -420,6 +420,31 @@ def test_an_accept_ends_in_time_on_a_file_that_another_process_has_block(run_wit
     )
 
 
+def test_an_accept_on_what_no_longer_listens_is_refused_at_once_in_a_process_that_has_forked(run_with_waits):
+    run_with_waits(
+        """
+        gone, covered = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        number = gone.detach()
+        os.close(number)
+        reused = socket.socket(type=socket.SOCK_DGRAM)
+        assert reused.fileno() == number
+        os.dup2(number, covered.fileno())
+        for sock in (reused, covered):
+            with shotclock.deadline(PATIENCE) as scope:
+                try:
+                    sock.accept()
+                    raise AssertionError("it accepted somebody")
+                except OSError as error:
+                    assert error.errno == errno.EOPNOTSUPP, error
+                assert scope.remaining() > PATIENCE / 2
+        """
+    )
+
+
 def test_a_connect_ends_in_time_on_a_file_that_another_process_has_block(run_with_waits):
     run_with_waits(
         FLIPPER

@@ -51,8 +51,8 @@ pub fn thread_ident(wait: &crate::Wait) -> usize {
 #[cfg(target_os = "linux")]
 pub mod numbers {
     pub use crate::sys::c::{
-        AF_RDS, ALG_SET_AEAD_ASSOCLEN, ALG_SET_IV, ALG_SET_OP, CAN_BCM, CAN_ISOTP, CAN_J1939, CAN_RAW, SO_PROTOCOL,
-        SO_RCVLOWAT, SO_TYPE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_ALG, SOL_SOCKET, TCP_INFO,
+        AF_RDS, ALG_SET_AEAD_ASSOCLEN, ALG_SET_IV, ALG_SET_OP, CAN_BCM, CAN_ISOTP, CAN_J1939, CAN_RAW, SO_ACCEPTCONN,
+        SO_PROTOCOL, SO_RCVLOWAT, SO_TYPE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_ALG, SOL_SOCKET, TCP_INFO,
     };
 
     /// Qualcomm's inter-processor router. Source: linux/socket.h.

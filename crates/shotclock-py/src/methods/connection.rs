@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
 
-use shotclock::unstable::{self, Errno, Moves, Pause, Readiness, Stop, syscall};
+use shotclock::unstable::{self, Errno, Moves, Pause, Readiness, Stop, numbers, syscall};
 use shotclock::{Address, LimitKind, Phase, SockAddr};
 
 use crate::address;
@@ -14,7 +14,6 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::methods::state;
 use crate::socket::audit::audit;
-use crate::socket::habit;
 use crate::socket::object::SocketRef;
 use crate::wait::lent::{Attempt, Call, Descriptor};
 use crate::wait::manner::Manner;
@@ -108,11 +107,9 @@ pub(crate) unsafe extern "C" fn listen(me: *mut PyObject, arguments: *mut PyObje
     };
     // A negative backlog counts as 0 on some systems, and is an error on others.
     let listen = || {
-        let descriptor = Descriptor::of(socket);
-        descriptor.held(|fd| syscall::listen(fd, backlog.max(0))).map_err(exception::raise_errno)?;
+        Descriptor::of(socket).held(|fd| syscall::listen(fd, backlog.max(0))).map_err(exception::raise_errno)?;
         // Those who are forked from here on may have the listener.
         unstable::notice_forks();
-        habit::listens_now(descriptor.number());
         Ok(Owned::none())
     };
     returned(listen())
@@ -150,11 +147,19 @@ fn accept_checked(socket: SocketRef) -> PyResult<Owned> {
 /// connection, and only who takes that away in the very moment could have it wait. What does not listen is tried at once,
 /// for its error.
 fn first_of_accept(descriptor: Descriptor, manner: Manner) -> First {
-    if manner.is_timed() && unstable::has_forked() && habit::listens(descriptor.number()) {
+    if manner.is_timed() && unstable::has_forked() && does_listen(descriptor) {
         First::Tried(Pause::WouldBlock)
     } else {
         First::Try
     }
+}
+
+/// Asks the system: the number may have become another file's, by means that nobody here sees.
+fn does_listen(descriptor: Descriptor) -> bool {
+    let mut is_listening = [0; 4];
+    let ask =
+        |fd: BorrowedFd<'_>| syscall::getsockopt(fd, numbers::SOL_SOCKET, numbers::SO_ACCEPTCONN, &mut is_listening);
+    descriptor.held(ask).is_ok() && is_listening != [0; 4]
 }
 
 /// Connects. What has ended it the caller raises, or gives as a number.

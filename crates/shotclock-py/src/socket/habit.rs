@@ -24,9 +24,6 @@ static SENDS: [AtomicU8; PLACES] = [const { AtomicU8::new(0) }; PLACES];
 /// Numbers whose file was found to block where a try needed it not to.
 static CONTESTED: [AtomicBool; PLACES] = [const { AtomicBool::new(false) }; PLACES];
 
-/// Numbers that were told to listen.
-static LISTENING: [AtomicBool; PLACES] = [const { AtomicBool::new(false) }; PLACES];
-
 /// The number on which a thread sends at this moment, with the interpreter held or not; negative if there is none.
 static SENDING: AtomicI32 = AtomicI32::new(-1);
 
@@ -67,17 +64,6 @@ pub(crate) fn is_contested(number: RawFd, is_now: bool) -> bool {
     is_now || seen.load(Ordering::Relaxed)
 }
 
-/// The number's socket listens.
-pub(crate) fn listens_now(number: RawFd) {
-    LISTENING[place(number)].store(true, Ordering::Relaxed);
-}
-
-/// Whether the number's socket was told to listen.
-#[inline]
-pub(crate) fn listens(number: RawFd) -> bool {
-    LISTENING[place(number)].load(Ordering::Relaxed)
-}
-
 /// Shows other threads, as long as the value lives, that this one sends on the number.
 pub(crate) struct Sending;
 
@@ -113,7 +99,6 @@ pub(crate) fn forget(number: RawFd) {
         RECEIVES[place(number)].store(0, Ordering::Relaxed);
         SENDS[place(number)].store(0, Ordering::Relaxed);
         CONTESTED[place(number)].store(false, Ordering::Relaxed);
-        LISTENING[place(number)].store(false, Ordering::Relaxed);
     }
 }
 
