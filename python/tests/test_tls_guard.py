@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -15,7 +16,7 @@ import call_filter
 import pytest
 import shotclock
 from interpreter import check
-from waits import PATIENCE, Waiter
+from waits import PATIENCE, Waiter, sleeps, until
 
 
 @pytest.fixture
@@ -110,7 +111,8 @@ def tls_pair(grafted, certificate):
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     with contextlib.ExitStack() as opened:
 
-        def make(timeout=None, pair=socket.socketpair):
+        def make(timeout=None, pair=socket.socketpair, see=None):
+            client._msg_callback = see
             here, there = pair()
             theirs = []
             accepts = threading.Thread(target=lambda: theirs.append(server.wrap_socket(there, server_side=True)))
@@ -242,6 +244,110 @@ def test_who_reads_and_who_writes_at_once_meet_no_end_of_the_connection(tls_pair
         assert [waiter.end() for waiter in waits] == [None] * 4
     finally:
         sys.setswitchinterval(interval)
+
+
+WRITERS = {
+    "with a timeout": (60.0, [contextlib.nullcontext] * 3),
+    "in scopes": (None, [lambda: shotclock.deadline(60)] * 3),
+    "one without a limit": (None, [lambda: shotclock.deadline(60), contextlib.nullcontext] * 2),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_threads_that_write_at_once_lose_nothing(tls_pair, kind):
+    """OpenSSL wants a write that it has begun again before any other; of another one it says that its length is bad."""
+    timeout, around = WRITERS[kind]
+    ours, theirs = tls_pair(timeout)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    sizes = [1, 50_000, 100, 20_000] * 10
+
+    def send(number):
+        for size in sizes:
+            ours.sendall(bytes([number]) * size)
+
+    waits = [Waiter(lambda number=number: send(number), scope) for number, scope in enumerate(around)]
+    came = bytearray()
+    while len(came) < len(waits) * sum(sizes):
+        data = theirs.recv(1 << 14)
+        assert data, len(came)
+        came += data
+    assert [waiter.end() for waiter in waits] == [None] * len(waits)
+    assert [came.count(number) for number in range(len(waits))] == [sum(sizes)] * len(waits)
+
+
+def test_a_write_that_waits_for_its_turn_ends_by_its_own_limit(tls_pair):
+    ours, theirs = tls_pair(60.0)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    fills = Waiter(lambda: ours.sendall(bytes(1 << 22)))
+    spent = time.thread_time()
+    with pytest.raises(TimeoutError), shotclock.deadline(0.3):
+        ours.sendall(b"x")
+    spent = time.thread_time() - spent
+    left = 1 << 22
+    while left:
+        left -= len(theirs.recv(1 << 14))
+    assert fills.end() is None and spent < 0.15
+    ours.sendall(b"y")
+    assert theirs.recv(2) == b"y"
+
+
+def test_what_one_thread_leaves_of_a_record_another_one_is_given_at_once(tls_pair):
+    """One that came while nobody knew yet what that would be: OpenSSL had the record, and the system nothing more."""
+    began, is_second, others = threading.Event(), threading.Event(), []
+
+    def receive():
+        began.set()
+        got.append(ours.recv(8))
+
+    def receive_beside(_, direction, version, kind, *rest):
+        if kind == ssl._TLSContentType.INNER_CONTENT_TYPE and direction == "read" and is_second.is_set() and not others:
+            others.append(threading.Thread(target=receive, daemon=True))
+            others[0].start()
+            began.wait(PATIENCE)
+            until(lambda: sleeps(others[0]))
+
+    ours, theirs = tls_pair(PATIENCE, see=receive_beside)
+    # Has the next read wait before it tries.
+    first, got = Waiter(lambda: ours.recv(1)), []
+    theirs.sendall(b"x")
+    assert first.end() is None
+    is_second.set()
+    theirs.sendall(bytes(16))
+    assert len(ours.recv(8)) == 8
+    others[0].join(PATIENCE / 2)
+    assert got == [bytes(8)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that signal")
+def test_a_handler_that_writes_in_the_middle_of_a_read_is_no_error_of_the_read(tls_pair):
+    """`_ssl` keeps in its object what OpenSSL said last, which is then the write's."""
+    ours, theirs = tls_pair(PATIENCE)
+    pieces, written = 20_000, []
+
+    def write(*_):
+        with contextlib.suppress(ssl.SSLWantWriteError):
+            written.append(ours.send(b"w"))
+
+    def send():
+        for _ in range(pieces):
+            theirs.sendall(b"r")
+            theirs.settimeout(0)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                theirs.recv(1 << 14)
+            theirs.settimeout(PATIENCE)
+
+    before = signal.signal(signal.SIGALRM, write)
+    try:
+        sends = Waiter(send)
+        signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+        left = pieces
+        while left:
+            left -= len(ours.recv(1))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert sends.end() is None and written
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("timeout", [None, 60.0])

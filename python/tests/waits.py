@@ -55,9 +55,14 @@ def until(condition):
 
 def is_waiting(thread):
     """Whether it sleeps in a call of the system's, and not for the interpreter's lock."""
+    return sleeps(thread, FUTEX)
+
+
+def sleeps(thread, *but_in):
+    """Whether it sleeps in a call of the system's, but for these."""
     try:
         with open(f"/proc/self/task/{thread.native_id}/syscall") as said:
-            return said.read().split()[0] not in ("running", FUTEX)
+            return said.read().split()[0] not in ("running", *but_in)
     except (FileNotFoundError, ProcessLookupError):
         return False
 

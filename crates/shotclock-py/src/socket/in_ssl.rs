@@ -7,6 +7,8 @@
 //!
 //! A wait: `_ssl` waits by itself. These are noted by the half of the OpenSSL object that they use: a try beside one of
 //! them, of the same half, could free a buffer that the other is about to read into.
+//!
+//! Beside both there is a line of writers: OpenSSL wants a write that it has begun again before any other.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -199,6 +201,45 @@ pub(crate) fn is_in_the_way(socket: SocketRef, half: Half) -> bool {
     let waits = |beside: &mut Beside| beside.ssl_waits.iter().any(|one| uses_it(one.half as usize));
     place(socket).halves(socket).is_some_and(uses_it)
         || side_table::has_calls() && side_table::find(socket, waits) == Some(true)
+}
+
+/// Whether a try is under way.
+pub(crate) fn is_being_tried(socket: SocketRef) -> bool {
+    timeout(socket).is_some()
+}
+
+/// Whether another thread's write on the socket comes first: OpenSSL is in its middle.
+#[inline]
+pub(crate) fn is_other_writing(socket: SocketRef) -> bool {
+    let is_other = |beside: &mut Beside| beside.ssl_writers.first().is_some_and(|first| *first != own_id());
+    side_table::has_calls() && side_table::find(socket, is_other) == Some(true)
+}
+
+/// A place in the line of those who write on a socket; left when dropped.
+pub(crate) struct Writer {
+    socket: SocketRef,
+    thread: usize,
+}
+
+impl Writer {
+    /// At the end of the line; `None` if this thread is in it already, with a call that this one came in the middle of.
+    pub(crate) fn line_up(socket: SocketRef) -> Option<Self> {
+        let thread = own_id();
+        let line_up = |beside: &mut Beside| {
+            let is_new = !beside.ssl_writers.contains(&thread);
+            if is_new {
+                beside.ssl_writers.push(thread);
+            }
+            is_new
+        };
+        side_table::beside(socket, line_up).then_some(Self { socket, thread })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        side_table::find(self.socket, |beside| beside.ssl_writers.retain(|thread| *thread != self.thread));
+    }
 }
 
 /// In a forked child: the threads that were inside are not there to leave.

@@ -42,6 +42,8 @@ pub(crate) struct Beside {
     pub(crate) ssl_try: Option<Try>,
     /// The calls in which `_ssl` waits by itself, but for the one that has a place of its own (`in_ssl.rs`).
     pub(crate) ssl_waits: Vec<Wait>,
+    /// Threads whose writes OpenSSL is in the middle of, or that wait for their turn; the first one's goes on.
+    pub(crate) ssl_writers: Vec<usize>,
 }
 
 /// A try under way: the timeout in the object reads 0 meanwhile.
@@ -91,7 +93,7 @@ struct SideTable {
 
 static TABLE: Mutex<SideTable> = Mutex::new(SideTable { objects: BTreeMap::new(), numbers: BTreeMap::new() });
 
-/// How many tries and waits of `_ssl`'s the table has.
+/// How many tries, waits and writers of `_ssl`'s the table has.
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 /// How many policies the table has. They are counted among the open scopes as well, so that a call looks at one number for
@@ -160,6 +162,7 @@ pub(crate) fn forget_calls_after_fork() {
     let mut table = table();
     for (address, beside) in &mut table.objects {
         beside.ssl_waits.clear();
+        beside.ssl_writers.clear();
         if let Some(one) = beside.ssl_try.take() {
             // SAFETY: the frame of that try, which never ends here, keeps the object alive.
             unsafe { SocketRef::new(*address as *mut PyObject) }.set_timeout_field(one.timeout);
@@ -217,7 +220,7 @@ impl SideTable {
 
 impl Beside {
     fn count(&self) -> Count {
-        let calls = usize::from(self.ssl_try.is_some()) + self.ssl_waits.len();
+        let calls = usize::from(self.ssl_try.is_some()) + self.ssl_waits.len() + self.ssl_writers.len();
         Count { policies: self.policy.is_some().into(), calls }
     }
 

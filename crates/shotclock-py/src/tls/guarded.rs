@@ -29,6 +29,8 @@ pub(crate) struct Guarded {
     pub(super) ours: Methods,
     /// The exceptions that its module raises when it would have to wait.
     pub(crate) want_read: *mut PyObject,
+    /// What all of its exceptions are of.
+    pub(crate) error: *mut PyObject,
     /// What says that the connection has ended without TLS's own word for it.
     pub(crate) end_of_file: *mut PyObject,
     pub(crate) want_write: *mut PyObject,
@@ -130,7 +132,7 @@ impl Guarded {
                 |of, name: &CStr| Owned::new(PyObject_GetAttrString(of, name.as_ptr())).map(Owned::into_ptr);
             let (want_read, want_write) =
                 (attribute(module, c"SSLWantReadError")?, attribute(module, c"SSLWantWriteError")?);
-            let end_of_file = attribute(module, c"SSLEOFError")?;
+            let (error, end_of_file) = (attribute(module, c"SSLError")?, attribute(module, c"SSLEOFError")?);
             let method = |name: &CStr| {
                 let descriptor = Owned::new(PyObject_GetAttrString(class.cast(), name.as_ptr()))?;
                 Ok(Original::of(class, name, descriptor))
@@ -139,7 +141,7 @@ impl Guarded {
             let owner = owner_of(class)?;
             Py_IncRef(class.cast());
             let next = GUARDED.load(Ordering::Acquire).cast_const();
-            Self { class, originals, ours, want_read, end_of_file, want_write, owner, version, pending, next }
+            Self { class, originals, ours, want_read, error, end_of_file, want_write, owner, version, pending, next }
         };
         let guarded = Box::leak(Box::new(guarded));
         GUARDED.store(guarded, Ordering::Release);

@@ -45,6 +45,12 @@ impl TlsCall {
         }
     }
 
+    /// Whether it sends the program's bytes.
+    #[inline]
+    pub(super) fn is_write(self) -> bool {
+        self.half() == Half::Sending
+    }
+
     pub(super) fn half(self) -> Half {
         match self {
             Self::Read => Half::Receiving,

@@ -4,19 +4,22 @@
 //! only tries, and the core waits between its tries. What is tried again is OpenSSL's call on the object that it began
 //! with, whatever other threads have made of the socket since: it never goes on in plaintext.
 
+use std::ffi::c_int;
 use std::time::Duration;
 
+use shotclock::Deadline;
 use shotclock::unstable::{Errno, Interest, Moves, Operation, Pause, Readiness};
-use shotclock::{Deadline, Phase};
 
-use crate::ffi::arguments::{Arguments, Buffer};
+use crate::ffi::arguments::{Arguments, Buffer, int};
 use crate::ffi::capi::{
     Py_ssize_t, PyErr_Clear, PyErr_ExceptionMatches, PyExc_BlockingIOError, PyExc_OSError, PyObject,
+    PyObject_GetAttrString,
 };
 use crate::ffi::exception;
+use crate::ffi::exception::Kept;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::PyResult;
-use crate::socket::in_ssl::{SslTry, SslWait};
+use crate::socket::in_ssl::{SslTry, SslWait, Writer};
 use crate::socket::kinds::is_socket;
 use crate::socket::object::SocketRef;
 use crate::socket::open;
@@ -36,6 +39,15 @@ use crate::wait::waiter::ready_now;
 
 /// After how long a call looks again whether another one is still in its way: nobody tells it.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// The same of a write whose turn has not come, at first: another write often ends soon.
+const LOOK_SOON: Duration = Duration::from_millis(1);
+
+/// So often it looks soon.
+const SOON: u8 = 20;
+
+/// The number in `_ssl`'s exception where it no longer knows what OpenSSL has said.
+const INVALID_ERROR_CODE: c_int = 10;
 
 /// A wait that took less has not waited: there was something to read.
 const AT_ONCE: Duration = Duration::from_micros(5);
@@ -99,6 +111,10 @@ fn guard(guarded: &'static Guarded, call: TlsCall, me: *mut PyObject, passed: Pa
         return waits.in_tries(&timing, passed, || attempt().map(Some));
     }
     let Some(inside) = SslWait::of(waits.socket, call.half()) else { return unnoticed(call, me, attempt) };
+    if waits.waits_for_its_turn() {
+        drop(inside);
+        return waits.in_tries(&waits.timing()?, passed, || attempt().map(Some));
+    }
     let (what, number, account) = (call.phase().as_str(), Some(waits.descriptor.number()), Account::of_plain());
     let shown = told::plainly(what, number, || None, account);
     let outcome = waits.descriptor.counted(|| Ok(unnoticed(call, me, attempt))).map_err(exception::raise_errno)?;
@@ -160,6 +176,12 @@ impl Waits {
         Ok(None)
     }
 
+    /// Whether it writes, and OpenSSL is in the middle of another thread's write.
+    #[inline]
+    fn waits_for_its_turn(&self) -> bool {
+        self.call.is_write() && in_ssl::is_other_writing(self.socket)
+    }
+
     /// Goes on after a call in which `_ssl` waited by itself, and which has raised.
     #[cold]
     #[inline(never)]
@@ -169,12 +191,13 @@ impl Waits {
         passed: Passed<'_>,
         attempt: impl Fn() -> PyResult<Owned>,
     ) -> PyResult<Owned> {
-        if self.wanted_more().is_none() {
+        if self.wanted_more().is_none() && !self.is_unknown() {
             return self.unless_closed(outcome);
         }
         // For another thread's try, which was under way, the timeout read 0, and `_ssl` did not wait. SAFETY: the
         // interpreter is held.
         unsafe { PyErr_Clear() };
+        let _in_line = self.call.is_write().then(|| Writer::line_up(self.socket));
         self.in_tries(&self.timing()?, passed, || attempt().map(Some))
     }
 
@@ -202,7 +225,7 @@ impl Waits {
             }
         }
         // How much of a write went out OpenSSL does not tell.
-        let moved = if self.call.phase() == Phase::Send { Moved::Unknown } else { Moved::Nothing };
+        let moved = if self.call.is_write() { Moved::Unknown } else { Moved::Nothing };
         let text = || Owned::text(self.call.timed_out(tries.toward.unwrap_or(Readiness::IN)));
         outcome.map_err(|stop| timing.raise_as(stop, moved, text))?
     }
@@ -233,6 +256,25 @@ impl Waits {
         unsafe {
             PyErr_ExceptionMatches(self.guarded.end_of_file) != 0 || PyErr_ExceptionMatches(PyExc_BlockingIOError) != 0
         }
+    }
+
+    /// Whether `_ssl` raised that it does not know what OpenSSL has said: a call of a signal handler's on the same object
+    /// had it forget that. Only the next try tells.
+    #[cold]
+    fn is_unknown(&self) -> bool {
+        let base = self.guarded.error;
+        // SAFETY: the interpreter is held, the types are alive; an exception is set.
+        if unsafe { PyErr_ExceptionMatches(base) } == 0 {
+            return false;
+        }
+        let raised = Kept::take_normalized();
+        let number = raised.value().map_or(Ok(0), |error| {
+            // SAFETY: the interpreter is held, the object is alive, the name ends with a NUL.
+            int(unsafe { Owned::new(PyObject_GetAttrString(error, c"errno".as_ptr())) }?.as_ptr())
+        });
+        let number = number.map_err(exception::take).ok();
+        raised.restore();
+        number == Some(INVALID_ERROR_CODE)
     }
 
     /// Whether the connection has come to an end. OpenSSL takes a try that would have to wait for one where another thread
@@ -278,8 +320,12 @@ struct Tries<'a, F> {
     kept: Option<Buffer>,
     /// Whether nothing was there at once.
     has_waited: bool,
-    /// How many tries in a row have said that the connection has ended.
+    /// How many tries in a row have said that the connection has ended, or have not known what to say.
     ends: u8,
+    /// Its place in the line, of a write that OpenSSL is in the middle of, or that waits for its turn.
+    writer: Option<Writer>,
+    /// How often its turn had not come.
+    looks: u8,
     /// Set where it waits before its first try: a wait that ends before this moment was none.
     soon: Option<Deadline>,
 }
@@ -287,13 +333,15 @@ struct Tries<'a, F> {
 impl<'a, F: FnMut() -> PyResult<Option<Owned>>> Tries<'a, F> {
     fn new(waits: &'a Waits, buffer: Option<*mut PyObject>, attempt: F) -> Self {
         let toward = Some(Readiness::IN);
-        Self { waits, toward, attempt, buffer, kept: None, has_waited: false, ends: 0, soon: None }
+        let (kept, has_waited, ends, writer, looks, soon) = (None, false, 0, None, 0, None);
+        Self { waits, toward, attempt, buffer, kept, has_waited, ends, writer, looks, soon }
     }
 
     /// How it begins: with a wait, where the last read had to wait too, and a try would not end without one.
     fn begin(&mut self, passed: Passed<'_>) -> First {
         let Waits { call, guarded, me, socket, .. } = *self.waits;
-        if call != TlsCall::Read || in_ssl::is_in_the_way(socket, call.half()) {
+        // Of a try that is under way nobody knows yet what it leaves to be read.
+        if call != TlsCall::Read || in_ssl::is_in_the_way(socket, call.half()) || in_ssl::is_being_tried(socket) {
             return First::Try;
         }
         let Some(Room(buffer)) = silence::room_to_wait(guarded, me, passed) else { return First::Try };
@@ -301,15 +349,32 @@ impl<'a, F: FnMut() -> PyResult<Option<Owned>>> Tries<'a, F> {
         First::Tried(Pause::WouldBlock)
     }
 
-    fn once(&mut self) -> Result<PyResult<Option<Owned>>, Errno> {
+    fn once(&mut self, _under_way: SslTry) -> Result<PyResult<Option<Owned>>, Errno> {
         let descriptor = self.waits.descriptor;
-        let _try = SslTry::of(self.waits.socket);
         let outcome = descriptor.counted(|| {
             let unblocked = descriptor.unblocked();
             descriptor.held(|fd| unblocked.make_sure(fd))?;
             Ok::<_, Errno>((self.attempt)())
         })?;
         Ok(self.waits.unless_closed(outcome))
+    }
+
+    /// Whether another thread's call has to go on before this one may be tried.
+    fn is_to_let_others(&mut self) -> bool {
+        let Waits { call, socket, .. } = *self.waits;
+        let is_to_line_up = self.waits.waits_for_its_turn();
+        if is_to_line_up {
+            self.line_up();
+            self.keep_buffer();
+            self.looks = self.looks.saturating_add(1);
+        }
+        is_to_line_up || in_ssl::is_in_the_way(socket, call.half())
+    }
+
+    fn line_up(&mut self) {
+        if self.writer.is_none() && self.waits.call.is_write() {
+            self.writer = Writer::line_up(self.waits.socket);
+        }
     }
 
     fn keep_buffer(&mut self) {
@@ -327,25 +392,37 @@ impl<F: FnMut() -> PyResult<Option<Owned>>> Operation for Tries<'_, F> {
     type Output = PyResult<Owned>;
 
     fn attempt(&mut self, _: Readiness) -> Result<PyResult<Owned>, Pause> {
-        if in_ssl::is_in_the_way(self.waits.socket, self.waits.call.half()) {
+        // Looked at with the try begun: whose try it had to wait for may only now want to write again.
+        let under_way = SslTry::of(self.waits.socket);
+        if self.is_to_let_others() {
             self.toward = None;
             return Err(Pause::WouldBlock);
         }
         if let Some(soon) = self.soon.take() {
             self.has_waited = Deadline::now() >= soon;
         }
-        let raised = match self.once().map_err(Pause::Failed)? {
+        let raised = match self.once(under_way).map_err(Pause::Failed)? {
             Ok(Some(given)) => return Ok(Ok(given)),
-            Ok(None) => return Err(Pause::Progress),
+            Ok(None) => {
+                self.writer = None;
+                return Err(Pause::Progress);
+            }
             Err(raised) => raised,
         };
-        self.ends = if self.waits.says_end() { self.ends + 1 } else { 0 };
         self.toward = self.waits.wanted_more();
+        let is_unknown = self.toward.is_none() && self.waits.is_unknown();
+        self.ends = if is_unknown || self.waits.says_end() { self.ends + 1 } else { 0 };
+        if is_unknown && self.ends < STRANGE_ENDS {
+            // SAFETY: the interpreter is held.
+            unsafe { PyErr_Clear() };
+            return Err(Pause::Again);
+        }
         if self.toward.is_none() || self.ends >= STRANGE_ENDS {
             return Ok(Err(raised));
         }
         // SAFETY: the interpreter is held.
         unsafe { PyErr_Clear() };
+        self.line_up();
         self.keep_buffer();
         self.has_waited = true;
         // OpenSSL reads and writes until the system says that it would have to wait; but an end was no try at all.
@@ -355,6 +432,7 @@ impl<F: FnMut() -> PyResult<Option<Owned>>> Operation for Tries<'_, F> {
     fn interest<'s>(&'s self, wanted: &mut Interest<'s>) {
         match self.toward {
             Some(toward) => self.waits.descriptor.wait_for(toward, wanted),
+            None if (1..=SOON).contains(&self.looks) => wanted.timer(Deadline::after(LOOK_SOON)),
             None => wanted.timer(Deadline::after(LOOK_AGAIN)),
         }
     }
