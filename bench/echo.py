@@ -1,6 +1,7 @@
-"""The other end of a ping-pong: ``echo.py PORT [MOUNT SIDE]`` sends back what it gets, one piece at a time.
+"""The other end of a ping-pong: ``echo.py [--lines] PORT [MOUNT SIDE]`` sends back what it gets, one piece at a time.
 
-Without a side it is the interpreter's own module without a timeout: so that only this end's other side differs.
+With ``--lines`` it does so by a file, line by line. Without a side it is the interpreter's own module without a timeout:
+so that only this end's other side differs.
 """
 
 import signal
@@ -16,7 +17,9 @@ LIMIT = 300
 def main() -> None:
     """Connect, and echo until the other end closes."""
     signal.alarm(LIMIT)
-    port, *side = sys.argv[1:]
+    arguments = sys.argv[1:]
+    by_lines = arguments[0] == "--lines"
+    port, *side = arguments[by_lines:]
     module, timeout = socket, None
     if side:
         mount, name = side
@@ -24,6 +27,11 @@ def main() -> None:
     with module.create_connection(("127.0.0.1", int(port))) as sock:
         sock.settimeout(timeout)
         sock.setsockopt(module.IPPROTO_TCP, module.TCP_NODELAY, 1)
+        if by_lines:
+            with sock.makefile("rwb") as file:
+                for line in file:
+                    file.write(line)
+                    file.flush()
         while data := sock.recv(4096):
             sock.send(data)
 

@@ -1,6 +1,7 @@
 """What is done with the sockets of a side, as statements that a program would contain."""
 
 import contextlib
+import inspect
 import os
 import pathlib
 import struct
@@ -72,20 +73,38 @@ def _datagrams(module: ModuleType, _: list[str], stack: ExitStack) -> dict[str, 
     return {"left": left, "right": right, "address": right.getsockname()}
 
 
-def _ping_pong(both: bool) -> Prepare:
+def _ping_pong(both: bool, lines: bool = False) -> Prepare:
     """Ours with a timeout, against an echo program: the stock module without one, or what this side is."""
 
     def prepare(module: ModuleType, peer: list[str], stack: ExitStack) -> dict[str, Any]:
         with module.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(TIMEOUT)
-            command = [sys.executable, os.fspath(ECHO), str(listener.getsockname()[1])]
+            command = [sys.executable, os.fspath(ECHO), *(["--lines"] if lines else []), str(listener.getsockname()[1])]
             echo = subprocess.Popen(command + (peer if both else []), stdin=subprocess.DEVNULL)
             stack.callback(echo.wait, TIMEOUT)
             ours, _ = listener.accept()
         stack.enter_context(ours)
         ours.settimeout(TIMEOUT)
         ours.setsockopt(module.IPPROTO_TCP, module.TCP_NODELAY, 1)
-        return {"sock": ours}
+        # Closed before its socket is.
+        return {"file": stack.enter_context(ours.makefile("rwb"))} if lines else {"sock": ours}
+
+    return prepare
+
+
+# So many lines come by one write, which is the system's own on either side.
+LINES = 1000
+
+
+def _lines(resume: bool) -> Prepare:
+    """A file over a stream into which lines can be written; of stock's module there is none that survives."""
+
+    def prepare(module: ModuleType, peer: list[str], stack: ExitStack) -> dict[str, Any]:
+        names = _pair(TIMEOUT)(module, peer, stack)
+        makefile = names["right"].makefile
+        is_ours = "resume" in inspect.signature(makefile).parameters
+        file = stack.enter_context(makefile("rb", resume=True) if resume and is_ours else makefile("rb"))
+        return {"file": file, "write": os.write, "number": names["left"].fileno(), "data": b"123456789\n" * LINES}
 
     return prepare
 
@@ -148,6 +167,8 @@ def beside_a_scope() -> Iterator[None]:
 
 _SMALL = "left.send(b'x')\nright.recv(4096)"
 _PING = "sock.send(b'x')\nsock.recv(4096)"
+_FLOOD = f"write(number, data)\nfor _ in range({LINES}):\n    file.readline()"
+_LINE = "file.write(b'a line\\n')\nfile.flush()\nfile.readline()"
 
 WORKLOADS = (
     Workload("send-recv", "send(1) + recv(4096), timeout 30", _SMALL, _pair(TIMEOUT)),
@@ -168,6 +189,24 @@ WORKLOADS = (
     ),
     Workload(
         "ping-pong-both", "TCP ping-pong on one core, both ends", _PING, _ping_pong(True), one_core=True, counted=False
+    ),
+    Workload("lines", f"{LINES:,} lines that are there, makefile", _FLOOD, _lines(False), loops=20),
+    Workload("lines-resume", f"{LINES:,} lines that are there, resume=True", _FLOOD, _lines(True), loops=20),
+    Workload(
+        "line-echo",
+        "TCP echo of lines on one core, stock peer",
+        _LINE,
+        _ping_pong(False, lines=True),
+        one_core=True,
+        counted=False,
+    ),
+    Workload(
+        "line-echo-both",
+        "TCP echo of lines on one core, both ends",
+        _LINE,
+        _ping_pong(True, lines=True),
+        one_core=True,
+        counted=False,
     ),
     Workload("settimeout", "settimeout(30.0)", "left.settimeout(30.0)", _pair(TIMEOUT), repeat=20),
     Workload("fileno", "fileno()", "left.fileno()", _pair(TIMEOUT), repeat=20),

@@ -306,6 +306,36 @@ def test_reading_it_all_is_as_the_interpreter_s(run):
     )
 
 
+def test_a_file_over_an_object_that_stands_for_a_socket_uses_that_socket(run):
+    run(
+        """
+        class Stands:
+            '''Hands a socket's methods out as its own, as wrappers that log or count do.'''
+            def __init__(self, sock):
+                self.sock = sock
+            def __getattr__(self, name):
+                return getattr(self.sock, name)
+        a, b = socket.socketpair()
+        for end in (a, b):
+            end.settimeout(20)
+        for resume in (False, True):
+            stands = Stands(a)
+            if resume:
+                stands._io_refs = 0
+                file = shotclock.resumable_file(stands, "rwb")
+            else:
+                file = io.BufferedRWPair(socket.SocketIO(stands, "r"), socket.SocketIO(stands, "w"))
+            for bounds in (contextlib.nullcontext(), shotclock.deadline(20)):
+                with bounds:
+                    b.sendall(b"a question\\n")
+                    assert file.readline() == b"a question\\n"
+                    file.write(b"an answer")
+                    file.flush()
+                    assert b.recv(99) == b"an answer"
+        """
+    )
+
+
 def test_uninstall_puts_the_raw_file_back():
     check(
         """

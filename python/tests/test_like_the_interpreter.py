@@ -57,7 +57,8 @@ ANYTHING = {"__module__", "__name__", "__qualname__", "__doc__", "__text_signatu
 OF_THE_FILE = {"_socket.__file__", "_socket.__loader__"}
 # A file of sockets keeps these for itself, beside what socket.py gives it.
 OF_THE_RAW_FILE = {
-    f"socket.SocketIO.{name}" for name in ("_dealloc_warn", "_readall_by_io", "_write_by_socket_py", "_write_ending")
+    f"socket.SocketIO.{name}"
+    for name in ("_dealloc_warn", "_readall_by_io", "_readinto_by_socket_py", "_write_by_socket_py", "_write_ending")
 }
 
 
@@ -83,8 +84,11 @@ def allowed(name):
     module, _, rest = name.partition(".")
     if name in OF_THE_FILE or name in OF_THE_RAW_FILE:
         return {"all", *ANYTHING}
-    if rest in ("SocketIO.write", "SocketIO.readall"):
-        # C functions of the class, where Python's own are a function of socket.py, and inherited.
+    if rest == "SocketIO.closed":
+        # The class has it by itself, where it was inherited.
+        return {"__qualname__"}
+    if rest in ("SocketIO.readinto", "SocketIO.write", "SocketIO.readall"):
+        # C functions of the class, where Python's own are functions of socket.py, and inherited.
         return {"__module__", "__qualname__", "__text_signature__", "signature", "type"}
     if rest.endswith(("ocket.send_batch", "ocket.recv_batch")):
         # What sockets of our own type have beside.

@@ -62,6 +62,9 @@ class _OverRaw(io.BufferedIOBase):
 class ResumableReader(_OverRaw):
     """A buffered reader whose calls take all that they want, or nothing."""
 
+    # A slot is found sooner than what is in the object's dict and in a base class as well.
+    __slots__ = _READING
+
     def __init__(self, raw: Any, sock: Any, size: int) -> None:
         super().__init__()
         self.raw = raw
@@ -95,6 +98,8 @@ class ResumableWriter(_OverRaw):
     ``write`` takes all of the data over, even if it raises.
     """
 
+    __slots__ = _WRITING
+
     def __init__(self, raw: Any, sock: Any, size: int) -> None:
         super().__init__()
         self.raw = raw
@@ -123,6 +128,8 @@ class ResumableWriter(_OverRaw):
 
 class ResumablePair(io.BufferedIOBase):
     """A reader and a writer over one socket."""
+
+    __slots__ = (*_READING, *_WRITING)
 
     def __init__(self, raw: Any, sock: Any, size: int) -> None:
         super().__init__()

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-# The methods' names in socket.py.
-METHODS = ("write", "readall")
+# The names of the methods, and of an attribute, in socket.py.
+METHODS = ("readinto", "write", "readall", "closed")
 
 
 def replace(socket_module: ModuleType) -> None:
@@ -29,4 +29,5 @@ def methods_for(socket_module: ModuleType) -> dict[str, object]:
 def kept_for(socket_module: ModuleType) -> dict[str, object]:
     """Give attributes that those methods look for: the methods they replace, and None for "no write was ended yet"."""
     raw: Any = socket_module.SocketIO
-    return {"_write_by_socket_py": raw.write, "_readall_by_io": raw.readall, "_write_ending": None}
+    by_socket_py = {"_readinto_by_socket_py": raw.readinto, "_write_by_socket_py": raw.write}
+    return {**by_socket_py, "_readall_by_io": raw.readall, "_write_ending": None}

@@ -33,13 +33,13 @@ pub(crate) use pyo3_ffi::{
 pub(crate) use pyo3_ffi::{
     Py_False, Py_INCREF, Py_IncRef, Py_IsInitialized, Py_None, Py_REFCNT, Py_TYPE, Py_True, PyBool_FromLong,
     PyByteArray_Check, PyBytes_AsString, PyBytes_Check, PyBytes_CheckExact, PyBytes_Size, PyCFunction_Check,
-    PyCFunction_GetFunction, PyCapsule_GetPointer, PyDict_Size, PyErr_ExceptionMatches, PyErr_Fetch,
-    PyErr_GivenExceptionMatches, PyErr_Occurred, PyFloat_Check, PyFloat_CheckExact, PyFrame_GetCode, PyIndex_Check,
-    PyInterpreterState_Get, PyInterpreterState_GetID, PyList_Check, PyList_Size, PyLong_Check, PyLong_CheckExact,
-    PyMem_Free, PyModule_GetDef, PyModule_GetDict, PyModuleDef_Init, PyObject_GC_UnTrack, PyThread_get_thread_ident,
-    PyThreadState_Get, PyTuple_Check, PyTuple_GetItem, PyTuple_SetItem, PyTuple_Size, PyType_Check, PyType_GetFlags,
-    PyType_GetModule, PyType_GetSlot, PyType_IsSubtype, PyUnicode_Check, PyUnicode_CheckExact,
-    PyUnicode_CompareWithASCIIString, PyUnicode_GetLength,
+    PyCFunction_GetFunction, PyCFunction_GetSelf, PyCapsule_GetPointer, PyDict_Size, PyErr_ExceptionMatches,
+    PyErr_Fetch, PyErr_GivenExceptionMatches, PyErr_Occurred, PyFloat_Check, PyFloat_CheckExact, PyFrame_GetCode,
+    PyIndex_Check, PyInterpreterState_Get, PyInterpreterState_GetID, PyList_Check, PyList_Size, PyLong_Check,
+    PyLong_CheckExact, PyMem_Free, PyModule_GetDef, PyModule_GetDict, PyModuleDef_Init, PyObject_GC_UnTrack,
+    PyThread_get_thread_ident, PyThreadState_Get, PyTuple_Check, PyTuple_GetItem, PyTuple_SetItem, PyTuple_Size,
+    PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_IsSubtype, PyUnicode_Check,
+    PyUnicode_CheckExact, PyUnicode_CompareWithASCIIString, PyUnicode_GetLength,
 };
 
 /// The flag of a method that is told which class defines it; the bindings leave it out for the stable interface.
@@ -142,6 +142,7 @@ asleep_at_the_end! {
     fn PyModule_AddObjectRef(module: *mut PyObject, name: *const c_char, value: *mut PyObject) -> c_int;
     fn PyObject_Call(callable: *mut PyObject, arguments: *mut PyObject, keywords: *mut PyObject) -> *mut PyObject;
     fn PyObject_GenericGetDict(object: *mut PyObject, context: *mut c_void) -> *mut PyObject;
+    fn PyObject_GetAttr(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject;
     fn PyObject_GetAttrString(object: *mut PyObject, name: *const c_char) -> *mut PyObject;
     fn PyObject_GetBuffer(object: *mut PyObject, view: *mut Py_buffer, flags: c_int) -> c_int;
     fn PyObject_HasAttrString(object: *mut PyObject, name: *const c_char) -> c_int;
@@ -169,6 +170,7 @@ asleep_at_the_end! {
     fn PyUnicode_Find(text: *mut PyObject, part: *mut PyObject, start: Py_ssize_t, end: Py_ssize_t, direction: c_int) -> Py_ssize_t;
     fn PyUnicode_FindChar(text: *mut PyObject, wanted: Py_UCS4, start: Py_ssize_t, end: Py_ssize_t, direction: c_int) -> Py_ssize_t;
     fn PyUnicode_FromStringAndSize(start: *const c_char, len: Py_ssize_t) -> *mut PyObject;
+    fn PyUnicode_InternFromString(text: *const c_char) -> *mut PyObject;
     fn PyUnicode_Replace(text: *mut PyObject, part: *mut PyObject, by: *mut PyObject, most: Py_ssize_t) -> *mut PyObject;
     fn PyUnicode_Substring(text: *mut PyObject, start: Py_ssize_t, end: Py_ssize_t) -> *mut PyObject;
     fn PyWeakref_NewRef(object: *mut PyObject, callback: *mut PyObject) -> *mut PyObject;

@@ -1,6 +1,9 @@
 //! Files over sockets: socket.py's own, and those that survive a timeout.
 
+pub(crate) mod at_once;
+pub(crate) mod bound;
 pub(crate) mod gate;
+pub(crate) mod raw;
 pub(crate) mod read_all;
 pub(crate) mod reader;
 pub(crate) mod receive;

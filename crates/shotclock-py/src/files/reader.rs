@@ -5,7 +5,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
-use std::io::BufRead;
 
 use crate::ffi::arguments::{Arguments, Buffer};
 use crate::ffi::capi::{
@@ -19,7 +18,7 @@ use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
 use crate::files::gate::Gate;
 use crate::files::receive::receive;
-use crate::files::store::Store;
+use crate::files::store::{Store, line_in};
 
 /// Up to so much room of a caller is filled directly; if the call fails, what it had put there is copied back into the
 /// store.
@@ -240,12 +239,6 @@ impl State {
         self.looked_at = 0;
         self.store.take(len).map(Some)
     }
-}
-
-fn line_in(mut data: &[u8]) -> Option<usize> {
-    let all = data;
-    let len = data.skip_until(b'\n').unwrap_or(0);
-    (len > 0 && all[len - 1] == b'\n').then_some(len)
 }
 
 fn lines_of(store: &mut Store, ends: &[usize]) -> PyResult<Owned> {

@@ -4,18 +4,18 @@ use std::cell::Cell;
 
 use crate::ffi::call::{call, call_method};
 use crate::ffi::capi::{
-    PyBUF_WRITE, PyCFunction_Check, PyCFunction_GetFunction, PyExc_BlockingIOError, PyImport_ImportModule,
-    PyLong_AsSize_t, PyMemoryView_FromMemory, PyObject_GetAttrString, PyObject_IsTrue,
+    PyBUF_WRITE, PyExc_BlockingIOError, PyImport_ImportModule, PyLong_AsSize_t, PyMemoryView_FromMemory,
+    PyObject_GetAttrString, PyObject_IsTrue,
 };
 use crate::ffi::caught::Caught;
 use crate::ffi::exception;
 use crate::ffi::exception::Kept;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
+use crate::files::bound::Bound;
 use crate::files::store::Store;
 use crate::files::tls_records::{RECORD, Records};
 use crate::methods::transfer;
-use crate::socket::object::SocketRef;
 
 /// Receives once; how many bytes have come, 0 at the end of the data, None where a socket that does not wait has none.
 ///
@@ -27,21 +27,14 @@ pub(crate) fn receive(
     wanted: usize,
     is_spoilt: &Cell<bool>,
 ) -> PyResult<Option<usize>> {
-    // SAFETY: the interpreter is held and the objects alive. A function is read as one once it is known to be one, and as
-    // a socket what our own method is bound to.
-    let outcome = unsafe {
-        let method = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"recv_into".as_ptr()))?;
-        let is_ours = PyCFunction_Check(method.as_ptr()) != 0
-            && PyCFunction_GetFunction(method.as_ptr())
-                .is_some_and(|function| (function as *const ()).addr() == (transfer::recv_into as *const ()).addr());
-        if !is_ours && let Some(records) = Records::of(sock) {
-            return by_tls(sock, &records, store, is_spoilt);
-        }
-        if is_ours {
-            transfer::receive(SocketRef::new(sock.as_ptr()), store.room(wanted)?, 0)
-        } else {
-            by_method(&method, store, wanted)
-        }
+    // SAFETY: the interpreter is held, the object alive, the name ends with a NUL.
+    let method = Owned::new(unsafe { PyObject_GetAttrString(sock.as_ptr(), c"recv_into".as_ptr()) })?;
+    let outcome = if let Some(bound) = Bound::of(&method, (transfer::recv_into as *const ()).addr()) {
+        transfer::receive(bound.socket(), store.room(wanted)?, 0)
+    } else if let Some(records) = Records::of(sock) {
+        return by_tls(sock, &records, store, is_spoilt);
+    } else {
+        by_method(&method, store, wanted)
     };
     match outcome {
         Ok(count) => {

@@ -7,11 +7,12 @@ use shotclock::unstable::{Pause, Readiness, syscall};
 use shotclock::{MessageFlags, Phase};
 
 use crate::ffi::call::call_method_with;
-use crate::ffi::capi::{PyCFunction_Check, PyCFunction_GetFunction, PyLong_AsSize_t, PyObject, PyObject_GetAttrString};
+use crate::ffi::capi::{PyLong_AsSize_t, PyObject, PyObject_GetAttrString};
 use crate::ffi::caught::Caught;
 use crate::ffi::exception;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::{PyResult, Raised};
+use crate::files::bound::Bound;
 use crate::files::tls_records::Records;
 use crate::methods::transfer;
 use crate::socket::object::SocketRef;
@@ -23,7 +24,7 @@ use crate::wait::timing::{First, Timing};
 /// The way in which a socket sends.
 pub(crate) enum Way {
     /// By the method in Rust.
-    Plain(SocketRef),
+    Plain(Bound),
     /// By OpenSSL.
     Tls(Records),
     /// By a method of the socket's own class.
@@ -32,16 +33,10 @@ pub(crate) enum Way {
 
 impl Way {
     pub(crate) fn of(sock: &Owned) -> PyResult<Self> {
-        // SAFETY: the interpreter is held and the objects alive. A function is read as one once it is known to be one, and
-        // as a socket what our own method is bound to.
-        unsafe {
-            let send = Owned::new(PyObject_GetAttrString(sock.as_ptr(), c"send".as_ptr()))?;
-            if PyCFunction_Check(send.as_ptr()) != 0
-                && PyCFunction_GetFunction(send.as_ptr())
-                    .is_some_and(|function| (function as *const ()).addr() == (transfer::send as *const ()).addr())
-            {
-                return Ok(Self::Plain(SocketRef::new(sock.as_ptr())));
-            }
+        // SAFETY: the interpreter is held, the object alive, the name ends with a NUL.
+        let send = Owned::new(unsafe { PyObject_GetAttrString(sock.as_ptr(), c"send".as_ptr()) })?;
+        if let Some(bound) = Bound::of(&send, (transfer::send as *const ()).addr()) {
+            return Ok(Self::Plain(bound));
         }
         Ok(Records::of(sock).map_or(Self::Other, Self::Tls))
     }

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::ffi::arguments::Buffer;
-use crate::ffi::call::{call_method, call_method_with};
+use crate::ffi::call::call_method;
 use crate::ffi::capi::{
     Py_None, PyExc_BlockingIOError, PyExc_OSError, PyObject, PyObject_GetAttrString, PyObject_SetAttrString,
 };
@@ -17,9 +17,10 @@ use crate::ffi::caught::Caught;
 use crate::ffi::exception;
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
-use crate::files::send;
+use crate::files::raw::{self, Name};
 use crate::files::send::Way;
 use crate::files::tls_records::RECORD;
+use crate::files::{at_once, send};
 use crate::socket::open;
 use crate::wait::bounds::Bounds;
 
@@ -28,6 +29,8 @@ static ANY_ENDED: AtomicBool = AtomicBool::new(false);
 
 /// The attribute with an [`Ending`] in it, which the class has as None.
 pub(crate) const ENDING: &CStr = c"_write_ending";
+
+static WRITE_BY_SOCKET_PY: Name = Name::new(c"_write_by_socket_py");
 
 /// What a raw file remembers of writes that were ended, for its next ones.
 #[derive(Default)]
@@ -78,8 +81,12 @@ pub(crate) unsafe extern "C" fn write(me: *mut PyObject, data: *mut PyObject) ->
     if open::is_any_open() || ANY_ENDED.load(Ordering::Relaxed) {
         return returned(write_counted(&file, data));
     }
-    // SAFETY: as above.
-    returned(unsafe { call_method_with(&file, c"_write_by_socket_py", data) })
+    returned(match at_once::sent(&file, data) {
+        Ok(Some(sent)) => Owned::size(sent),
+        // SAFETY: as above.
+        Ok(None) => unsafe { raw::call_named(&file, &WRITE_BY_SOCKET_PY, data) },
+        Err(raised) => Err(raised),
+    })
 }
 
 /// `SocketIO._dealloc_warn(source)`, by which the interpreter's buffers say that it is their finalizer that closes them.
@@ -105,8 +112,8 @@ fn write_counted(file: &Owned, data: *mut PyObject) -> PyResult<Owned> {
     let sent = AtomicUsize::new(0);
     let way = Way::of(&sock)?;
     let outcome = match (&way, waits || Bounds::current()?.is_some()) {
-        (Way::Plain(socket), true) => send::in_time(*socket, bytes.bytes(), &sent),
-        (Way::Plain(socket), false) => send::now(*socket, bytes.bytes(), &sent),
+        (Way::Plain(bound), true) => send::in_time(bound.socket(), bytes.bytes(), &sent),
+        (Way::Plain(bound), false) => send::now(bound.socket(), bytes.bytes(), &sent),
         (_, false) => return Ok(Owned::none()),
         (Way::Tls(records), true) => records.send(bytes.bytes(), &sent),
         (Way::Other, true) => send::by_method(&sock, data, &sent),

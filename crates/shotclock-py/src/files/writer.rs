@@ -161,9 +161,9 @@ impl Writer {
         };
         let waits = !(self.is_closing.get() && self.has_ended.get());
         match way {
-            Way::Plain(socket) if !waits => send::now(*socket, data, sent),
+            Way::Plain(bound) if !waits => send::now(bound.socket(), data, sent),
             _ if !waits => Err(exception::raise_errno(Errno::AGAIN)),
-            Way::Plain(socket) => send::in_time(*socket, data, sent),
+            Way::Plain(bound) => send::in_time(bound.socket(), data, sent),
             Way::Tls(records) => records.send(data, sent),
             Way::Other => send::by_method(&self.sock, Owned::bytes(data)?.as_ptr(), sent),
         }

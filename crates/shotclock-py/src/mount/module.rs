@@ -14,7 +14,7 @@ use crate::ffi::exception;
 use crate::ffi::own_object::{fast, method};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
-use crate::files::{reader, recv_exact, text, text_writer, writer};
+use crate::files::{raw, reader, recv_exact, text, text_writer, writer};
 use crate::functions::{control, race};
 use crate::hooks::{caller, event_loop, install};
 use crate::methods::{batch, readable, sendfile};
@@ -70,7 +70,14 @@ unsafe extern "C" fn file_descriptors(_: *mut PyObject, class: *mut PyObject) ->
         }
         // SAFETY: the type is alive, the definition lives for ever.
         let make = |definition| unsafe { PyDescr_NewMethod(class.cast(), definition) };
-        dict_of(Definitions::of_file_methods(class)?.iter(), make)
+        let all = dict_of(Definitions::of_file_methods(class)?.iter(), make)?;
+        // SAFETY: the dict and the class are alive.
+        let set = unsafe {
+            raw::remember(class.cast());
+            let closed = raw::closed_descriptor(class.cast())?;
+            PyDict_SetItemString(all.as_ptr(), raw::IS_CLOSED.as_ptr(), closed.as_ptr())
+        };
+        if set == 0 { Ok(all) } else { Err(Raised) }
     };
     returned(make())
 }

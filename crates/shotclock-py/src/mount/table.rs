@@ -9,7 +9,7 @@ use crate::ffi::capi::{
     PyCFunctionWithKeywords, PyMethodDef, PyMethodDefPointer, PyObject, PyObject_HasAttrString,
 };
 use crate::ffi::raised::PyResult;
-use crate::files::{read_all, socket_io};
+use crate::files::{at_once, read_all, socket_io};
 use crate::functions::{descriptor, interface, order};
 use crate::methods::{connection, datagram, message, option, state, transfer};
 use crate::names::{address_info, host_name, hosts, services};
@@ -90,14 +90,16 @@ pub(crate) const FUNCTIONS: [Entry; 28] = [
 ];
 
 /// What the raw file of socket.py gets in the place of its own.
-pub(crate) const FILE_METHODS: [Entry; 3] = [
+pub(crate) const FILE_METHODS: [Entry; 4] = [
+    one(c"readinto", at_once::readinto),
     one(c"write", socket_io::write),
     none(c"readall", read_all::readall),
     one(c"_dealloc_warn", socket_io::dealloc_warn),
 ];
 
 /// How each of them is called, and what it does where socket.py has no method of the name.
-const FILE_DOCS: [(&str, Option<&str>); 3] = [
+const FILE_DOCS: [(&str, Option<&str>); 4] = [
+    ("readinto($self, b, /)", None),
     ("write($self, b, /)", None),
     ("readall($self, /)", None),
     ("_dealloc_warn($self, source, /)", Some("The finalizer of a buffer above closes it.")),

@@ -73,6 +73,45 @@ impl Transfer {
         }
     }
 
+    /// As [`receive`](Self::receive), of a call that nothing but its socket's timeout bounds: gives what is there. `None`
+    /// where that is nothing, or the call is one that begins with its wait or makes it in the system.
+    pub(crate) fn receive_at_once(
+        self,
+        mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<(usize, ()), Errno> + Send,
+    ) -> Result<Option<usize>, Box<Ended>> {
+        let number = self.socket.number();
+        if self.socket.timeout() <= 0 || habit::waits_first(number) || low_water::waits_first(self.socket) {
+            return Ok(None);
+        }
+        match self.first_try::<false, _>(Before::now(), |fd, flags| part(fd, 0, flags)) {
+            Ok((count, ())) => {
+                habit::was_ready(number);
+                Ok(Some(count))
+            }
+            Err(None | Some(Errno::AGAIN | Errno::INTR)) => Ok(None),
+            // It is told once: the next try would find another one.
+            failed => self.receive_on(failed, part).map(|(count, ())| Some(count)),
+        }
+    }
+
+    /// As [`send`](Self::send), of a call that nothing but its socket's timeout bounds: `None` where nothing goes out at once,
+    /// or the call waits in the system.
+    pub(crate) fn send_at_once(
+        self,
+        mut part: impl FnMut(BorrowedFd<'_>, usize, c_int) -> Result<usize, Errno> + Send,
+    ) -> PyResult<Option<usize>> {
+        if self.socket.timeout() <= 0 {
+            return Ok(None);
+        }
+        let before = Before::now();
+        match self.first_try::<true, _>(before, |fd, flags| part(fd, 0, flags)) {
+            Ok(sent) => Ok(Some(sent)),
+            Err(None | Some(Errno::AGAIN | Errno::INTR)) => Ok(None),
+            // As above.
+            failed => self.send_on::<false>(before, failed, part).map(Some),
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn receive_on<M: Beside>(
