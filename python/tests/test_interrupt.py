@@ -16,8 +16,9 @@ def test_ctrl_c_ends_every_wait(run_with_waits, around):
         for name, sock, call, keep in every(KINDS | OTHER_KINDS):
             pressed = []
             presser = threading.Thread(target=press, args=(pressed,))
-            presser.start()
             try:
+                # Which may be taken for a wait of the main thread's.
+                presser.start()
                 with {around}:
                     call()
                 raise AssertionError(name)

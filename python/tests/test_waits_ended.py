@@ -338,9 +338,10 @@ def by_interrupt(wait):
     """Has it ended by Ctrl-C, and no hook do anything."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
+            # On a busy machine it may come before it is known that the timer's thread runs.
+            timer.start()
             wait()
     finally:
         timer.join()

@@ -35,12 +35,14 @@ def interrupt_soon():
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt)
-    thread.start()
     try:
+        # On a busy machine it may come before it is known that the thread runs.
+        thread.start()
         yield
     finally:
         noticed.set()
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
         signal.signal(signal.SIGINT, before)
 
 
