@@ -16,6 +16,8 @@ use table::{SYSTEMS, Standing, System};
 
 /// Programs of one system may run so long before they are ended, in seconds.
 const LIMIT: u32 = 1200;
+/// The Rust that all of it is compiled with at least.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -57,8 +59,17 @@ pub(crate) fn that_run() -> impl Iterator<Item = &'static System> {
 
 /// What keeps the system from being tried here, if something does.
 pub(crate) fn obstacle(system: &System) -> Result<Option<String>, Failure> {
-    if Compiler::in_folder(&Compiler::usual_place()?).is_none() {
+    let Some(compiler) = Compiler::in_folder(&Compiler::usual_place()?) else {
         return Ok(Some("there is no compiler for it (cargo xtask needs --install fetches one)".to_owned()));
+    };
+    match compiler.version() {
+        Ok(version) if compiler::is_older(&version, OLDEST) => {
+            return Ok(Some(format!(
+                "apt's compiler is of Rust {version}, and {OLDEST} is needed (a newer Debian has it)"
+            )));
+        }
+        Ok(_) => {}
+        Err(failure) => return Ok(Some(format!("its compiler does not start: {failure}"))),
     }
     let missing = missing(system);
     Ok((!missing.is_empty()).then(|| format!("not installed (Debian): {}", missing.join(", "))))

@@ -62,6 +62,15 @@ impl Compiler {
         self.folder.join("bin").join(name)
     }
 
+    /// Its version, such as 1.96; an error if it does not start.
+    pub(crate) fn version(&self) -> Result<String, Failure> {
+        let output = run::command(&self.program("rustc").to_string_lossy(), ["--version"]).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let version =
+            said.split_whitespace().nth(1).map(|version| version.split('.').take(2).collect::<Vec<_>>().join("."));
+        version.ok_or_else(|| String::from_utf8_lossy(&output.stderr).trim().to_owned().into())
+    }
+
     /// A script that starts it with its own libraries.
     fn write(&self, name: &str) -> Result<(), Failure> {
         let root = self.folder.join("root").join("usr");
@@ -102,10 +111,17 @@ fn download_no_newer_than(rust: &str, folder: &Path) -> Result<(), Failure> {
     download_libraries(folder)
 }
 
+/// Whether this Rust is older than that.
+pub(crate) fn is_older(version: &str, than: &str) -> bool {
+    number(version).get(..2) < number(than).get(..2)
+}
+
+fn number(version: &str) -> Vec<u32> {
+    version.split(['.', '+']).map_while(|part| part.parse().ok()).collect()
+}
+
 /// The newest version in apt-cache's list that is not newer than this Rust.
 fn newest(list: &str, rust: &str) -> Option<String> {
-    let number =
-        |version: &str| -> Vec<u32> { version.split(['.', '+']).map_while(|part| part.parse().ok()).collect() };
     let versions = list.lines().filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned()));
     // Of the promised Rust's own releases any will do.
     let fits = |version: &String| number(version).get(..2) <= number(rust).get(..2);
@@ -117,7 +133,9 @@ fn download_libraries(folder: &Path) -> Result<(), Failure> {
     let library = needed(folder, "libstd-rust-web-dev_", "libstd-rust-web-")?;
     download(folder, &format!("{library}={version}"))?;
     let llvm = needed(folder, &format!("{library}_"), "libllvm")?;
-    download(folder, &llvm)
+    download(folder, &llvm)?;
+    // What else it needs is there where gcc is; its solver is not, and some versions do without.
+    needed(folder, &format!("{llvm}_"), "libz3-").map_or(Ok(()), |solver| download(folder, &solver))
 }
 
 fn download(folder: &Path, package: &str) -> Result<(), Failure> {
@@ -152,5 +170,7 @@ mod tests {
         assert_eq!(newest(list, "1.88").as_deref(), Some("1.85.1+dfsg1-1"));
         assert_eq!(newest(list, "1.96").as_deref(), Some("1.96.0+dfsg1-1"));
         assert_eq!(newest(list, "1.84"), None);
+        assert!(is_older("1.85", "1.88") && is_older("1.9", "1.88") && !is_older("1.88", "1.88"));
+        assert!(!is_older("2.0", "1.88"));
     }
 }
