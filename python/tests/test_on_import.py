@@ -279,6 +279,32 @@ assert seen[2:] == [made]
     )
 
 
+def test_a_wait_begun_while_another_thread_looks_for_the_module_is_met():
+    check(
+        """
+        import sys, threading
+        from shotclock._install.on_import import on_import
+        assert "ssl" not in sys.modules
+        # As while socket is waited for: the finder is there.
+        on_import("nobody_imports_this", print)
+        searches, goes_on, seen = threading.Event(), threading.Event(), []
+        class Slow:
+            def find_spec(self, name, path, target=None):
+                if name == "ssl":
+                    searches.set()
+                    assert goes_on.wait(20)
+        sys.meta_path.insert(1, Slow())
+        importer = threading.Thread(target=__import__, args=("ssl",))
+        importer.start()
+        assert searches.wait(20)
+        on_import("ssl", seen.append)
+        goes_on.set()
+        importer.join()
+        assert seen == [sys.modules["ssl"]], seen
+        """
+    )
+
+
 def test_imports_that_watch_each_other_both_end():
     check(
         MADE

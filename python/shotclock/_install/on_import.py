@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     _Callback = Callable[[ModuleType], object]
 
+# What callbacks for other modules begin to wait for, perhaps while another thread imports it and has asked for its finder.
+_NEXT = frozenset(("ssl", "selectors"))
+
 _lock = new_lock()
 _waiting: dict[str, list[_Callback]] = {}
 
@@ -49,7 +52,7 @@ class _Finder:
     """Finds what the finders behind it find, and makes the loader announce the module."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name not in _waiting:
+        if name not in _waiting and name not in _NEXT:
             return None
         spec = self._ask_the_others(name, path, target)
         if spec is not None and hasattr(spec.loader, "exec_module"):
@@ -138,21 +141,24 @@ def _will_be_announced(name: str) -> bool:
 
 
 def _announce(name: str) -> None:
-    # A callback may wait for the same module again.
-    while callbacks := _take(name):
-        for callback in callbacks:
-            try:
-                callback(sys.modules[name])
-            except Exception as error:
-                # Printed like an exception that ends a program; this one goes on.
-                sys.__excepthook__(type(error), error, error.__traceback__)
+    try:
+        # A callback may wait for the same module again.
+        while callbacks := _take(name):
+            for callback in callbacks:
+                try:
+                    callback(sys.modules[name])
+                except Exception as error:
+                    # Printed like an exception that ends a program; this one goes on.
+                    sys.__excepthook__(type(error), error, error.__traceback__)
+    finally:
+        # Not before they have run: what they begin to wait for other threads may be about to import.
+        with _lock:
+            _leave_if_done()
 
 
 def _take(name: str) -> list[_Callback]:
     with _lock:
-        callbacks = _waiting.pop(name, [])
-        _leave_if_done()
-        return callbacks
+        return _waiting.pop(name, [])
 
 
 def _withdraw(name: str, callback: _Callback) -> None:
