@@ -62,12 +62,11 @@ impl Compiler {
         self.folder.join("bin").join(name)
     }
 
-    /// Its version, such as 1.96; an error if it does not start.
+    /// Its version, such as 1.96.0; an error if it does not start.
     pub(crate) fn version(&self) -> Result<String, Failure> {
         let output = run::command(&self.program("rustc").to_string_lossy(), ["--version"]).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
-        let version =
-            said.split_whitespace().nth(1).map(|version| version.split('.').take(2).collect::<Vec<_>>().join("."));
+        let version = said.split_whitespace().nth(1).map(str::to_owned);
         version.ok_or_else(|| String::from_utf8_lossy(&output.stderr).trim().to_owned().into())
     }
 
@@ -111,7 +110,7 @@ fn download_no_newer_than(rust: &str, folder: &Path) -> Result<(), Failure> {
     download_libraries(folder)
 }
 
-/// Whether this Rust is older than that.
+/// Whether this Rust is older than that. Which of a Rust's own releases it is does not count.
 pub(crate) fn is_older(version: &str, than: &str) -> bool {
     number(version).get(..2) < number(than).get(..2)
 }
@@ -123,8 +122,7 @@ fn number(version: &str) -> Vec<u32> {
 /// The newest version in apt-cache's list that is not newer than this Rust.
 fn newest(list: &str, rust: &str) -> Option<String> {
     let versions = list.lines().filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned()));
-    // Of the promised Rust's own releases any will do.
-    let fits = |version: &String| number(version).get(..2) <= number(rust).get(..2);
+    let fits = |version: &String| !is_older(rust, version);
     versions.filter(fits).max_by_key(|version| number(version))
 }
 
