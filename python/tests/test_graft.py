@@ -732,6 +732,48 @@ def test_install_in_the_middle_of_the_import_of_ssl_guards_it_at_its_end():
     """)
 
 
+@pytest.mark.parametrize(
+    ("name", "waits", "replaced"),
+    [("ssl", False, "_ssl._SSLSocket.read"), ("ssl", True, "_ssl._SSLSocket.read"), ("fcntl", True, "fcntl.flock")],
+)
+def test_install_while_another_thread_looks_for_a_module_reaches_it(name, waits, replaced):
+    check(f"""
+        import importlib.util, sys, threading, shotclock
+        name, waits = {name!r}, {waits}
+        shotclock.install(waits=waits)
+        shotclock.uninstall()
+        assert name not in sys.modules and not [each for each in sys.meta_path if type(each).__module__.startswith("shotclock")]
+        found, goes_on = threading.Event(), threading.Event()
+        class Still:
+            # The loader of a module that is found, and not made yet.
+            def __init__(self, loader): self.loader = loader
+            def __getattr__(self, attribute): return getattr(self.loader, attribute)
+            def create_module(self, spec):
+                found.set()
+                assert goes_on.wait(20)
+                return self.loader.create_module(spec)
+        class Finder:
+            def find_spec(self, looked_for, path, target=None):
+                if looked_for == name:
+                    sys.meta_path.remove(self)
+                    spec = importlib.util.find_spec(looked_for)
+                    spec.loader = Still(spec.loader)
+                    return spec
+        sys.meta_path.insert(0, Finder())
+        importer = threading.Thread(target=__import__, args=(name,))
+        importer.start()
+        assert found.wait(20)
+        shotclock.install(waits=waits)
+        def replaced():
+            status = shotclock.status()
+            return (*status.replaced, *status.waits)
+        assert {replaced!r} not in replaced()
+        goes_on.set()
+        importer.join()
+        assert {replaced!r} in replaced()
+    """)
+
+
 def test_ssl_that_is_loaded_anew_is_guarded_by_another_install():
     check("""
         import importlib, ssl, sys, shotclock

@@ -279,29 +279,141 @@ assert seen[2:] == [made]
     )
 
 
-def test_a_wait_begun_while_another_thread_looks_for_the_module_is_met():
+# A thread that imports `made`, and stands still at one point of that, beyond all that a finder of ours could notice.
+STANDS_STILL = (
+    MADE
+    + """
+stands, goes_on = threading.Event(), threading.Event()
+def stand_still():
+    stands.set()
+    assert goes_on.wait(20)
+class Still(Made):
+    def find_spec(self, name, path, target=None):
+        spec = super().find_spec(name, path, target)
+        if spec and point == "find_spec":
+            stand_still()
+        return spec
+    def create_module(self, spec):
+        if point == "create_module":
+            stand_still()
+def work():
+    try:
+        import made
+        seen.append("imported")
+    except RuntimeError:
+        seen.append("failed")
+importer = threading.Thread(target=work)
+def begin(execute=lambda module: setattr(module, "value", 1)):
+    Still("made", execute)
+    importer.start()
+    assert stands.wait(20)
+def end():
+    goes_on.set()
+    importer.join()
+"""
+)
+
+
+@pytest.mark.parametrize("point", ["find_spec", "create_module"])
+def test_a_wait_begun_while_another_thread_looks_for_the_module_is_met(point):
     check(
-        """
-        import sys, threading
-        from shotclock._install.on_import import on_import
-        assert "ssl" not in sys.modules
-        # As while socket is waited for: the finder is there.
-        on_import("nobody_imports_this", print)
-        searches, goes_on, seen = threading.Event(), threading.Event(), []
-        class Slow:
-            def find_spec(self, name, path, target=None):
-                if name == "ssl":
-                    searches.set()
-                    assert goes_on.wait(20)
-        sys.meta_path.insert(1, Slow())
-        importer = threading.Thread(target=__import__, args=("ssl",))
-        importer.start()
-        assert searches.wait(20)
-        on_import("ssl", seen.append)
-        goes_on.set()
-        importer.join()
-        assert seen == [sys.modules["ssl"]], seen
-        """
+        f"point = {point!r}"
+        + STANDS_STILL
+        + """
+begin()
+on_import("made", lambda module: seen.append(module.value))
+withdraw = on_import("made", lambda module: seen.append("withdrawn"))
+withdraw()
+assert not seen
+end()
+assert seen == [1, "imported"], seen
+assert sys.meta_path[:-1] == finders
+del sys.modules["made"]
+import made
+assert seen == [1, "imported"], seen
+"""
+    )
+
+
+def test_who_waits_for_that_import_gets_the_module_after_the_callback():
+    check(
+        "point = 'create_module'"
+        + STANDS_STILL
+        + """
+from _frozen_importlib import _module_locks
+begin()
+on_import("made", lambda module: setattr(module, "guarded", True))
+def second():
+    import made
+    seen.append(made.guarded)
+waiter = threading.Thread(target=second)
+waiter.start()
+# It waits once the lock of that import has it among those who do.
+while not (lock := _module_locks["made"]()).waiters:
+    pass
+del lock
+end()
+waiter.join()
+assert sorted(seen, key=str) == [True, "imported"], seen
+assert "made" not in _module_locks
+"""
+    )
+
+
+def test_a_wait_begun_by_a_callback_is_met_whoever_withdraws_meanwhile():
+    # While one module is announced another callback is withdrawn, after which no finder of ours is there.
+    check(
+        "point = 'create_module'"
+        + STANDS_STILL
+        + """
+def callback(_):
+    on_import("nobody_imports_this", print)()
+    assert sys.meta_path[:-1] == finders
+    begin()
+    on_import("made", lambda module: seen.append(module.value))
+Made("first", lambda module: None)
+on_import("first", callback)
+import first
+end()
+assert seen == [1, "imported"], seen
+"""
+    )
+
+
+def test_an_import_that_fails_after_it_was_looked_for_is_waited_for_again():
+    check(
+        "point = 'find_spec'"
+        + STANDS_STILL
+        + """
+def execute(module):
+    if not seen:
+        raise RuntimeError("not yet")
+begin(execute)
+on_import("made", seen.append)
+end()
+assert seen == ["failed"], seen
+import made
+assert seen == ["failed", made]
+"""
+    )
+
+
+def test_a_wait_begun_by_whoever_looks_for_the_module_is_met():
+    # In the thread of the import itself, by a finder and by the module that it makes.
+    check(
+        MADE
+        + """
+class Asks(Made):
+    def create_module(self, spec):
+        on_import("made", lambda module: seen.append(module.value))
+def execute(module):
+    module.value = 1
+    import made
+    assert made is module and not seen
+Asks("made", execute)
+import made
+assert seen == [1], seen
+"""
     )
 
 

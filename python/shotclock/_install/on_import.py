@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from _frozen_importlib import _module_locks, _ModuleLock  # type: ignore[attr-defined]
 from importlib.machinery import ModuleSpec
 
 from .._fork import new_lock
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     _Callback = Callable[[ModuleType], object]
-
-# What callbacks for other modules begin to wait for, perhaps while another thread imports it and has asked for its finder.
-_NEXT = frozenset(("ssl", "selectors"))
 
 _lock = new_lock()
 _waiting: dict[str, list[_Callback]] = {}
@@ -42,7 +40,11 @@ def on_import(name: str, callback: _Callback) -> Callable[[], None]:
         _waiting.setdefault(name, []).append(waiter)
         if _finder not in sys.meta_path:
             sys.meta_path.insert(0, _finder)
-        is_there = sys.modules.get(name) is not None and not _will_be_announced(name)
+    # In this order: an import that begins now asks our finder, one that is under way is made to announce its module, and
+    # of one that is over the module is there. Outside our lock: an import's lock that goes away takes the interpreter's.
+    _watch_the_import_of(name)
+    with _lock:
+        is_there = _is_there(name)
     if is_there:
         _announce(name)
     return lambda: _withdraw(name, waiter)
@@ -52,7 +54,7 @@ class _Finder:
     """Finds what the finders behind it find, and makes the loader announce the module."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name not in _waiting and name not in _NEXT:
+        if name not in _waiting:
             return None
         spec = self._ask_the_others(name, path, target)
         if spec is not None and hasattr(spec.loader, "exec_module"):
@@ -98,6 +100,31 @@ class _AnnouncingLoader:
             _announce(self._spec.name)
 
 
+class _LockOfAnImport(_ModuleLock):  # type: ignore[misc]
+    """The interpreter's lock of one module, which whoever imports that module holds until it is done.
+
+    That import may have asked all finders before ours was there, and not have made the module yet: then it has no loader of
+    ours, and there is no spec to look at.
+    """
+
+    def release(self) -> None:
+        try:
+            with _lock:
+                is_awaited = self.name in _waiting and _is_there(self.name)
+            if is_awaited:
+                _announce(self.name)
+        finally:
+            super().release()
+
+
+def _watch_the_import_of(name: str) -> None:
+    """Have the import of the module that is under way, if one is, announce the module when it is done."""
+    reference = _module_locks.get(name)
+    lock = reference() if reference is not None else None
+    if type(lock) is _ModuleLock and lock.owner is not None:
+        lock.__class__ = _LockOfAnImport
+
+
 class _SpecOfHalfAModule(ModuleSpec):
     """The spec of a module whose import was under way when it was first waited for, until that import ends."""
 
@@ -127,9 +154,14 @@ class _SpecOfHalfAModule(ModuleSpec):
             return False
 
 
+def _is_there(name: str) -> bool:
+    """Whether the module can be announced at once. Else the end of its import announces it."""
+    return sys.modules.get(name) is not None and not _will_be_announced(name)
+
+
 def _will_be_announced(name: str) -> bool:
     """Whether the module is being imported; then the end of that import announces it."""
-    spec = getattr(sys.modules[name], "__spec__", None)
+    spec = getattr(sys.modules.get(name), "__spec__", None)
     if spec is None or type(spec) not in (ModuleSpec, _SpecOfHalfAModule) or spec.name != name:
         return False
     if not vars(spec).get("_initializing"):
@@ -141,24 +173,21 @@ def _will_be_announced(name: str) -> bool:
 
 
 def _announce(name: str) -> None:
-    try:
-        # A callback may wait for the same module again.
-        while callbacks := _take(name):
-            for callback in callbacks:
-                try:
-                    callback(sys.modules[name])
-                except Exception as error:
-                    # Printed like an exception that ends a program; this one goes on.
-                    sys.__excepthook__(type(error), error, error.__traceback__)
-    finally:
-        # Not before they have run: what they begin to wait for other threads may be about to import.
-        with _lock:
-            _leave_if_done()
+    # A callback may wait for the same module again.
+    while callbacks := _take(name):
+        for callback in callbacks:
+            try:
+                callback(sys.modules[name])
+            except Exception as error:
+                # Printed like an exception that ends a program; this one goes on.
+                sys.__excepthook__(type(error), error, error.__traceback__)
 
 
 def _take(name: str) -> list[_Callback]:
     with _lock:
-        return _waiting.pop(name, [])
+        callbacks = _waiting.pop(name, [])
+        _leave_if_done()
+        return callbacks
 
 
 def _withdraw(name: str, callback: _Callback) -> None:
