@@ -54,6 +54,25 @@ def test_methods_of_tls_sockets_take_what_is_none(grafted):
     assert ssl.SSLSocket.read(stand_in, 3) == b"xxx"
 
 
+def test_a_handshake_that_times_out_says_what_stock_says_but_for_the_line_of_its_source():
+    check(r"""
+        import re, socket, ssl, shotclock
+        context = ssl.create_default_context()
+        def text():
+            one, other = socket.socketpair()
+            with one, other:
+                one.settimeout(0.05)
+                try:
+                    context.wrap_socket(one, server_hostname="localhost")
+                except TimeoutError as error:
+                    return error.args
+        stock = text()
+        shotclock.install()
+        ours = text()
+        assert ours == tuple(re.sub(r"^_ssl\.c:\d+: ", "", part) for part in stock) != stock, (ours, stock)
+    """)
+
+
 REFUSED = {
     "read": [(), ("x",), (1, b"fixed"), (1, bytearray(1), 1)],
     "write": [(), ("x",), (b"x", b"y"), ((b"x",),)],

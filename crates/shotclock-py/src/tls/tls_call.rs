@@ -60,6 +60,10 @@ impl TlsCall {
     }
 
     /// What `_ssl` says when its time is over, and it wanted to go on in this direction.
+    ///
+    /// Of a handshake it puts the line of its source before that (`_ssl.c:989: `), another one in each version. It could be
+    /// learnt by a handshake of ours that times out at once: two descriptors, a context of OpenSSL's and what audit hooks
+    /// see of both, at the end of the program's own limit, for a line in which this error is not raised.
     pub(super) fn timed_out(self, toward: Readiness) -> &'static str {
         match self {
             Self::Handshake => "The handshake operation timed out",
