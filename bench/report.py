@@ -46,7 +46,7 @@ INSTRUCTION_GOALS = {"send-recv": 0.22}
 # By mount and workload: system calls of one operation.
 CALL_GOALS = {
     "type": {"send-recv": 2, "accept": 1, "connect": 4, "create-connection": 4},
-    "graft": {"send-recv": 2, "accept": 3, "connect": 9, "create-connection": 4},
+    "graft": {"send-recv": 2, "accept": 2, "connect": 9, "create-connection": 4},
 }
 
 

@@ -215,6 +215,12 @@ def monotonic_ns() -> int:
 def know_accept(code: CodeType, /) -> None:
     """Take this as the code of a socket.py's own ``accept``, whose steps are known."""
 
+def adopt(owner: type[Any], listener: Any, number: int, /) -> Any:
+    """Make an object of a class of the interpreter's own sockets for the descriptor that this thread has just accepted, or None."""
+
+def made_alike(sock: Any, /) -> Any:
+    """Make another one as ``adopt`` does, without a descriptor; None where it is not the same as this one."""
+
 def waiters(number: int, /) -> int:
     """How many threads use the descriptor of this number at this moment."""
 def set_policy(sock: _socket_object, first_byte: int, idle: int, total: int, /) -> None:

@@ -15,8 +15,8 @@ NO_FILTER = 77
 
 # What calls are numbered, and how the system names the machine (AUDIT_ARCH).
 _CALLS = {
-    "x86_64": dict(write=1, getsockopt=55, openat=257, seccomp=317, preadv2=327, pwritev2=328, pidfd_getfd=438),
-    "aarch64": dict(openat=56, write=64, getsockopt=209, seccomp=277, preadv2=286, pwritev2=287, pidfd_getfd=438),
+    "x86_64": dict(write=1, getsockname=51, getsockopt=55, openat=257, seccomp=317, preadv2=327, pwritev2=328, pidfd_getfd=438),
+    "aarch64": dict(openat=56, write=64, getsockname=204, getsockopt=209, seccomp=277, preadv2=286, pwritev2=287, pidfd_getfd=438),
 }
 _NAMES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _PR_SET_NO_NEW_PRIVS, _SET_MODE_FILTER = 38, 1

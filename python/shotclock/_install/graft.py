@@ -10,7 +10,7 @@ from .. import _native
 from .._bounds import makefile
 from .._fork import new_lock
 from .._stock import stock_socket_module
-from . import functions, mount, own_class, selector, sendfile, socket_io, strangers, tls
+from . import accept, functions, mount, own_class, selector, sendfile, socket_io, strangers, tls
 from . import waits as hooks
 from .on_import import on_import
 from .replacements import ClassAttributes, names_in_modules, swap_in_modules
@@ -221,6 +221,9 @@ class _Graft:
         if self._may_replace(owner, makefile.METHOD, socket_module) and makefile.METHOD in vars(owner):
             ours = makefile.method_for(socket_module, vars(owner)[makefile.METHOD])
             self._methods.set(owner, makefile.METHOD, ours)
+        if (accepts := accept.method_for(socket_module, owner, self._stock)) is not None:
+            _native.know_accept(accepts.__code__)
+            self._methods.set(owner, accept.METHOD, accepts)
         file_type = socket_module.SocketIO
         if not self._methods.reach(file_type):
             for name, value in socket_io.kept_for(socket_module).items():

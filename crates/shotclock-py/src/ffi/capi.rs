@@ -36,9 +36,9 @@ pub(crate) use pyo3_ffi::{
     PyCFunction_GetFunction, PyCFunction_GetSelf, PyCapsule_GetPointer, PyDict_Size, PyErr_ExceptionMatches,
     PyErr_Fetch, PyErr_GivenExceptionMatches, PyErr_Occurred, PyFloat_Check, PyFloat_CheckExact, PyFrame_GetCode,
     PyIndex_Check, PyInterpreterState_Get, PyInterpreterState_GetID, PyList_Check, PyList_Size, PyLong_Check,
-    PyLong_CheckExact, PyMem_Free, PyModule_GetDef, PyModule_GetDict, PyModuleDef_Init, PyObject_GC_UnTrack,
-    PyThread_get_thread_ident, PyThreadState_Get, PyTuple_Check, PyTuple_GetItem, PyTuple_SetItem, PyTuple_Size,
-    PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_IsSubtype, PyUnicode_Check,
+    PyLong_CheckExact, PyMem_Free, PyModule_GetDef, PyModule_GetDict, PyModule_GetState, PyModuleDef_Init,
+    PyObject_GC_UnTrack, PyThread_get_thread_ident, PyThreadState_Get, PyTuple_Check, PyTuple_GetItem, PyTuple_SetItem,
+    PyTuple_Size, PyType_Check, PyType_GetFlags, PyType_GetModule, PyType_GetSlot, PyType_IsSubtype, PyUnicode_Check,
     PyUnicode_CheckExact, PyUnicode_CompareWithASCIIString, PyUnicode_GetLength,
 };
 
@@ -197,6 +197,8 @@ pub(crate) mod unwinding {
             ...
         ) -> c_int;
         pub(crate) fn PyObject_CallFunctionObjArgs(callable: *mut PyObject, ...) -> *mut PyObject;
+        /// In the stable interface since 3.13, but documented, exported by every CPython since 3.8, and the same in all.
+        pub(crate) fn PySys_Audit(event: *const c_char, format: *const c_char, ...) -> c_int;
         pub(crate) fn PyUnicode_FromFormat(format: *const c_char, ...) -> *mut PyObject;
         pub(crate) fn Py_BuildValue(format: *const c_char, ...) -> *mut PyObject;
     }

@@ -1,5 +1,6 @@
 //! The methods of sockets.
 
+pub(crate) mod adopt;
 pub(crate) mod batch;
 pub(crate) mod connection;
 pub(crate) mod datagram;

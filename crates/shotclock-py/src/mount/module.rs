@@ -17,7 +17,7 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::files::{raw, reader, recv_exact, text, text_writer, writer};
 use crate::functions::{control, race};
 use crate::hooks::{caller, event_loop, install};
-use crate::methods::{batch, readable, sendfile};
+use crate::methods::{adopt, batch, readable, sendfile};
 use crate::mount::table::Definitions;
 use crate::mount::{faults, own_type};
 use crate::socket::object::SocketRef;
@@ -191,6 +191,7 @@ fn add_version(module: *mut PyObject) -> PyResult<()> {
 /// The module's own functions, and the empty definition that ends them.
 fn definitions() -> Vec<PyMethodDef> {
     let mut all = of_sockets();
+    all.extend(of_accepted());
     all.extend(of_batches());
     all.extend(of_messages());
     all.extend(of_files());
@@ -306,12 +307,6 @@ fn of_sockets() -> Vec<PyMethodDef> {
             METH_VARARGS,
             c"race(infos, delay, prepare, failures, /)\n--\n\nThe first of several sockets to be connected.",
         ),
-        method(
-            c"know_accept",
-            accepted::know_accept,
-            METH_O,
-            c"know_accept(code, /)\n--\n\nThe code of a socket.py's own accept.",
-        ),
         method(c"waiters", waiters, METH_O, c"waiters(number, /)\n--\n\nHow many threads use the descriptor now."),
         method(c"guard_tls", guard::guard_tls, METH_O, c"guard_tls(class, /)\n--\n\nGuard _ssl's calls that wait."),
         method(c"unguard_tls", guard::unguard_tls, METH_NOARGS, c"unguard_tls()\n--\n\nAs if none had been guarded."),
@@ -327,6 +322,29 @@ fn of_sockets() -> Vec<PyMethodDef> {
             layout,
             METH_O,
             c"layout(sock, /)\n--\n\nWhat the methods read: descriptor, family, kind, protocol, timeout (ns).",
+        ),
+    ]
+}
+
+/// Those of what `accept` gives.
+fn of_accepted() -> Vec<PyMethodDef> {
+    vec![
+        method(
+            c"know_accept",
+            accepted::know_accept,
+            METH_O,
+            c"know_accept(code, /)\n--\n\nThe code of a socket.py's own accept.",
+        ),
+        fast(
+            c"adopt",
+            adopt::adopt,
+            c"adopt(class, listener, number, /)\n--\n\nAn object for what was accepted just now, or None.",
+        ),
+        method(
+            c"made_alike",
+            adopt::made_alike,
+            METH_O,
+            c"made_alike(sock, /)\n--\n\nAnother as adopt makes them, without a descriptor; None if it is not the same.",
         ),
     ]
 }

@@ -2,18 +2,16 @@
 
 use std::ffi::CStr;
 
-use crate::ffi::call::call;
-use crate::ffi::capi::PyObject;
+use crate::ffi::capi::{PyObject, variadic};
 use crate::ffi::owned::Owned;
-use crate::ffi::raised::PyResult;
-use crate::socket::stock::stock;
+use crate::ffi::raised::{PyResult, Raised};
 
 /// Raises the event with these arguments, borrowed; a hook may refuse it with an exception.
-///
-/// PySys_Audit is part of the stable interface from 3.13 only, hence by `sys.audit`.
 pub(crate) fn audit(event: &CStr, arguments: &[*mut PyObject]) -> PyResult<()> {
-    let event = Owned::text(&event.to_string_lossy())?;
-    let all: Vec<_> = std::iter::once(event.as_ptr()).chain(arguments.iter().copied()).collect();
-    // SAFETY: the interpreter is held and every argument alive.
-    unsafe { call(stock()?.audit, Owned::tuple(all.into_iter())?.as_ptr(), std::ptr::null_mut()) }.map(drop)
+    // SAFETY: the interpreter is held and every argument alive. A tuple in the place of the arguments is all of them.
+    let outcome = unsafe {
+        let all = Owned::tuple(arguments.iter().copied())?;
+        variadic!(PySys_Audit(event.as_ptr(), c"O".as_ptr(), all.as_ptr()))
+    };
+    if outcome == 0 { Ok(()) } else { Err(Raised) }
 }

@@ -4,6 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::mem;
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
+use std::slice;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use crate::ffi::capi::PyObject;
@@ -20,8 +21,8 @@ pub(crate) struct SocketObject {
     protocol: c_int,
     error_handler: Option<ErrorHandler>,
     timeout: i64,
-    /// Here for the size alone, never touched: objects of 3.11 end before it.
-    _state: *mut c_void,
+    /// What the module `_socket` keeps for itself. Objects of 3.11 end before it.
+    state: *mut c_void,
 }
 
 /// Raises what errno says; `_ssl` calls it on some versions.
@@ -31,6 +32,9 @@ pub(crate) type ErrorHandler = unsafe extern "C" fn() -> *mut PyObject;
 pub(crate) const FAMILY: usize = mem::offset_of!(SocketObject, family);
 pub(crate) const KIND: usize = mem::offset_of!(SocketObject, kind);
 pub(crate) const PROTOCOL: usize = mem::offset_of!(SocketObject, protocol);
+
+/// From this size on an object has the pointer to its module's state.
+pub(crate) const WITH_STATE: usize = size_of::<SocketObject>();
 
 /// The timeout of a socket that has none.
 pub(crate) const NO_TIMEOUT: i64 = -1_000_000_000;
@@ -106,6 +110,30 @@ impl SocketRef {
         self.int_at(FAMILY).store(family, Ordering::Relaxed);
         self.int_at(KIND).store(kind, Ordering::Relaxed);
         self.int_at(PROTOCOL).store(protocol, Ordering::Relaxed);
+    }
+
+    /// Gives a new object of the interpreter's own its module's state.
+    ///
+    /// # Safety
+    /// It must be of the size [`WITH_STATE`] or more, and nobody else have seen it.
+    pub(crate) unsafe fn set_state(self, state: *mut c_void) {
+        // SAFETY: by the caller's promise.
+        unsafe { (*self.0.as_ptr()).state = state };
+    }
+
+    /// Whether two objects have the same in them, but for the descriptor's number: up to `size`, where what subclasses add
+    /// begins.
+    ///
+    /// # Safety
+    /// Both must be of that size, and have no descriptor that a thread is at.
+    pub(crate) unsafe fn is_alike(self, other: Self, size: usize) -> bool {
+        let after_number = mem::offset_of!(SocketObject, fd) + size_of::<c_int>();
+        let content = |of: Self| {
+            let len = size.saturating_sub(after_number);
+            // SAFETY: so many bytes of a live object, by the caller's promise. Each was written: objects begin zeroed.
+            unsafe { slice::from_raw_parts(of.0.as_ptr().cast::<u8>().add(after_number), len) }
+        };
+        content(self) == content(other)
     }
 
     fn number_cell(self) -> &'static AtomicI32 {

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use shotclock::{Family, Kind, MessageFlags};
 
-use crate::ffi::call::call;
+use crate::ffi::call::{call, call_with};
 use crate::ffi::capi::{
-    Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyImport_ImportModule, PyModule_GetDict, PyObject,
+    Py_None, PyDict_Copy, PyDict_GetItemString, PyExc_SystemError, PyLong_AsSize_t, PyModule_GetDict, PyObject,
     PyObject_GetAttrString, PyObject_HasAttrString, PyTuple_GetItem, PyType_Check, PyTypeObject,
     PyUnicode_AsUTF8AndSize, variadic,
 };
@@ -22,12 +22,12 @@ pub(crate) struct Stock {
     pub(crate) module: *mut PyObject,
     /// `_socket.socket`.
     pub(crate) socket: *mut PyTypeObject,
+    /// How large its objects are, without what subclasses add.
+    pub(crate) size: usize,
     /// `socket.gaierror`.
     pub(crate) gaierror: *mut PyObject,
     /// `socket.herror`.
     pub(crate) herror: *mut PyObject,
-    /// `sys.audit`.
-    pub(crate) audit: *mut PyObject,
     /// Whether it was built with the headers of Bluetooth.
     pub(crate) has_bluetooth: bool,
     /// Whether it knows channels and kinds of addresses there, which came together with their constants.
@@ -37,6 +37,7 @@ pub(crate) struct Stock {
     /// Methods of the type, looked up once: each lookup under a new name object would stay in the interpreter's method
     /// cache.
     new: *mut PyObject,
+    getdefaulttimeout: *mut PyObject,
     settimeout: *mut PyObject,
     setblocking: *mut PyObject,
 }
@@ -66,19 +67,19 @@ pub(crate) fn prepare(module: *mut PyObject) -> PyResult<()> {
         if PyType_Check(socket.as_ptr()) == 0 {
             return Err(exception::type_error("_socket.socket is not a type"));
         }
-        let sys = Owned::new(PyImport_ImportModule(c"sys".as_ptr()))?;
         let method = |name| attribute(socket.as_ptr(), name).map(Owned::into_ptr);
         let (new, settimeout, setblocking) = (method(c"__new__")?, method(c"settimeout")?, method(c"setblocking")?);
         Stock {
             module: Owned::borrowed(module).into_ptr(),
+            size: PyLong_AsSize_t(attribute(socket.as_ptr(), c"__basicsize__")?.as_ptr()),
             socket: socket.into_ptr().cast(),
             gaierror: attribute(module, c"gaierror")?.into_ptr(),
             herror: attribute(module, c"herror")?.into_ptr(),
-            audit: attribute(sys.as_ptr(), c"audit")?.into_ptr(),
             has_bluetooth: PyObject_HasAttrString(module, c"AF_BLUETOOTH".as_ptr()) != 0,
             has_bluetooth_channels: PyObject_HasAttrString(module, c"HCI_CHANNEL_RAW".as_ptr()) != 0,
             members: Owned::new(PyDict_Copy(PyModule_GetDict(module)))?.into_ptr(),
             new,
+            getdefaulttimeout: attribute(module, c"getdefaulttimeout")?.into_ptr(),
             settimeout,
             setblocking,
         }
@@ -100,11 +101,23 @@ pub(crate) fn stock() -> PyResult<&'static Stock> {
 impl Stock {
     /// A new object of the interpreter's own type, without a descriptor.
     pub(crate) fn new_socket(&self) -> PyResult<Owned> {
-        // SAFETY: the interpreter is held; the arguments are live objects and the null that ends them.
-        unsafe {
-            let end = ptr::null_mut::<PyObject>();
-            Owned::new(variadic!(PyObject_CallFunctionObjArgs(self.new, self.socket.cast::<PyObject>(), end)))
-        }
+        // SAFETY: the type is alive.
+        unsafe { self.new_of(self.socket) }
+    }
+
+    /// A new object of a class of the interpreter's own sockets, made by that type's `__new__` alone: without a descriptor.
+    ///
+    /// # Safety
+    /// The class must be alive.
+    pub(crate) unsafe fn new_of(&self, class: *mut PyTypeObject) -> PyResult<Owned> {
+        // SAFETY: the interpreter is held; the class is alive by the caller's promise.
+        unsafe { call_with(self.new, [class.cast()]) }
+    }
+
+    /// The timeout that new sockets of the interpreter's own begin with: seconds, or None.
+    pub(crate) fn default_timeout(&self) -> PyResult<Owned> {
+        // SAFETY: the interpreter is held, the function alive.
+        unsafe { call_with(self.getdefaulttimeout, []) }
     }
 
     /// A method of the interpreter's own type, of those kept here, called for one of its objects with one argument.
