@@ -20,5 +20,7 @@ def run(*words, environment=(), **options):
 def check(program, *arguments, beneath=(), environment=(), **options):
     """Run a program text that must end well; gives what it printed."""
     done = run(*beneath, "-c", textwrap.dedent(program), *arguments, environment=environment, **options)
-    assert (done.returncode, done.stderr) == (0, ""), f"it ended with {done.returncode}: {done.stderr}"
+    # Its last lines come first, since a summary shows no more than one.
+    last = " | ".join(line.strip() for line in done.stderr.splitlines()[-3:])
+    assert (done.returncode, done.stderr) == (0, ""), f"it ended with {done.returncode}: {last}\n{done.stderr}"
     return done.stdout

@@ -1,4 +1,4 @@
-//! nextest, and where it leaves its report: there the SKIP lines of tests that passed are found.
+//! nextest, and where it leaves its report: there the SKIP lines of tests that passed are found, and why others failed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,9 +36,17 @@ impl Nextest {
 
     /// The SKIP lines of its tests, and how many tests had any. An error if there is no report: then nobody knows.
     pub(crate) fn skips(&self) -> Result<(Vec<String>, u64), Failure> {
+        Ok(skips_in_junit(&self.xml()?))
+    }
+
+    /// Each test that failed, as its lines name it, with the beginning of what it said.
+    pub(crate) fn failures(&self) -> Result<Vec<(String, String)>, Failure> {
+        Ok(failures_in_junit(&self.xml()?))
+    }
+
+    fn xml(&self) -> Result<String, Failure> {
         let xml = fs::read_to_string(&self.report);
-        let xml = xml.map_err(|error| format!("no report of nextest's: {}: {error}", self.report.display()))?;
-        Ok(skips_in_junit(&xml))
+        xml.map_err(|error| format!("no report of nextest's: {}: {error}", self.report.display()).into())
     }
 }
 
@@ -56,6 +64,28 @@ fn skips_in_junit(xml: &str) -> (Vec<String>, u64) {
         tests += u64::from(skips.len() > before);
     }
     (skips, tests)
+}
+
+/// So much of what a failed test said is told in the summary.
+const TOLD: usize = 300;
+
+fn failures_in_junit(xml: &str) -> Vec<(String, String)> {
+    let attribute = |tag: &str, name: &str| {
+        let (_, value) = tag.split_once(&format!(" {name}=\""))?;
+        Some(unescape(value.split_once('"')?.0))
+    };
+    let of_test = |test: &str| {
+        let (tag, rest) = test.split_once('>')?;
+        let (_, said) = rest.split_once("<failure").or_else(|| rest.split_once("<error"))?;
+        let (failure, said) = said.split_once('>')?;
+        let tag = format!(" {tag}");
+        let name = format!("{} {}", attribute(&tag, "classname")?, attribute(&tag, "name")?);
+        let text = unescape(said.split('<').next().unwrap_or_default());
+        let text = if text.trim().is_empty() { attribute(failure, "message").unwrap_or_default() } else { text };
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Some((name, line.chars().take(TOLD).collect()))
+    };
+    xml.split("<testcase ").skip(1).filter_map(of_test).collect()
 }
 
 fn unescape(text: &str) -> String {
@@ -78,6 +108,17 @@ mod tests {
         assert_eq!(run.skips().unwrap(), (vec!["SKIP b: c".to_owned()], 1));
         assert!(Nextest::in_target(&target).unwrap().skips().is_err(), "one of an earlier run");
         fs::remove_dir_all(target).unwrap();
+    }
+
+    #[test]
+    fn why_a_test_failed_is_found_in_nextest_s_file() {
+        let xml = "<testcase name=\"a\" classname=\"crate::b\" time=\"0.1\"><failure message=\"thread &apos;a&apos; \
+                   panicked\" type=\"test failure\">thread &apos;a&apos; panicked at b.rs:1:\n\n  1 &gt; 2\n</failure>\
+                   </testcase><testcase name=\"c\" classname=\"d\"></testcase>\
+                   <testcase name=\"e\" classname=\"d\"><failure message=\"timed out\" type=\"t\"/></testcase>";
+        let told = failures_in_junit(xml);
+        let expected = [("crate::b a", "thread 'a' panicked at b.rs:1: 1 > 2"), ("d e", "timed out")];
+        assert_eq!(told, expected.map(|(test, why)| (test.to_owned(), why.to_owned())));
     }
 
     #[test]

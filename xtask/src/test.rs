@@ -94,7 +94,9 @@ fn rust_tests(name: &str, packages: &[&str], target: &Path, report: &mut Report)
         return Ok(());
     }
     let mut nextest = Nextest::in_target(target)?;
-    report.add(name, &run::tee(nextest.command.args(packages))?);
+    let output = run::tee(nextest.command.args(packages))?;
+    let told = if output.success { Vec::new() } else { nextest.failures().unwrap_or_default() };
+    report.add_telling(name, &output, &told);
     let (skips, skipped) = nextest.skips()?;
     report.skips.extend(skips);
     report.totals.reclassify(skipped);
@@ -192,6 +194,11 @@ impl Report {
     }
 
     fn add(&mut self, name: &str, output: &run::Output) {
+        self.add_telling(name, output, &[]);
+    }
+
+    /// As `add`, with what is known of why tests failed: who reads the end of a log may have no more of it.
+    fn add_telling(&mut self, name: &str, output: &run::Output, told: &[(String, String)]) {
         let closing: Vec<&String> = output.lines.iter().filter(|line| summary::is_closing(line)).collect();
         let mut totals = Totals::default();
         closing.iter().for_each(|line| totals += Totals::of_line(line));
@@ -202,9 +209,17 @@ impl Report {
             let mut failed: Vec<&str> = output.lines.iter().filter_map(|line| summary::failed_test(line)).collect();
             failed.sort_unstable();
             failed.dedup();
+            // The test's own harness names it as well, below its program.
+            let is_named_twice =
+                |test: &str| told.iter().any(|(full, _)| full.strip_suffix(test).is_some_and(|p| p.ends_with(' ')));
+            failed.retain(|test| !is_named_twice(test));
             // Without a failed test it did not build, or was ended: that must not look like success.
             let reasons = if failed.is_empty() { vec!["it did not come to its end"] } else { failed };
-            self.failures.extend(reasons.into_iter().map(|reason| format!("{name}: {reason}")));
+            let why = |test: &str| {
+                let why = told.iter().find(|(full, _)| full == test);
+                why.map_or_else(|| test.to_owned(), |(test, why)| format!("{test} - {why}"))
+            };
+            self.failures.extend(reasons.into_iter().map(|reason| format!("{name}: {}", why(reason))));
             totals.failed = totals.failed.max(1);
         }
         self.totals += totals;
@@ -246,6 +261,15 @@ mod tests {
         assert!(report.conclude(&mut said).is_err());
         let said = String::from_utf8(said).unwrap();
         assert!(said.ends_with("FAILED second: a\n2 passed, 2 failed, 0 skipped\n"), "{said}");
+    }
+
+    #[test]
+    fn a_failed_test_is_told_once_and_with_its_reason() {
+        let mut report = Report::default();
+        let lines = ["test a::b ... FAILED", "        FAIL [   0.004s] (1/2) shotclock::names a::b"].map(str::to_owned);
+        let told = [("shotclock::names a::b".to_owned(), "1 > 2".to_owned())];
+        report.add_telling("Rust", &run::Output { lines: lines.to_vec(), success: false }, &told);
+        assert_eq!(report.failures, ["Rust: shotclock::names a::b - 1 > 2"]);
     }
 
     #[test]

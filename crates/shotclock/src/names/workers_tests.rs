@@ -130,8 +130,9 @@ fn the_limit_ends_the_wait_and_never_early() {
     assert!(elapsed >= SHORT && elapsed < PATIENT, "{elapsed:?}");
     assert!(error.is_timeout());
     assert_eq!(error.limit(), Some(LimitKind::CallDeadline));
-    assert!(error.elapsed().unwrap() >= SHORT - Duration::from_millis(1));
-    assert!(matches!(error.reason(), Reason::TimedOut { .. }), "a worker had it: {error}");
+    // The deadline began before the call did.
+    assert!(error.elapsed().unwrap() <= elapsed);
+    assert!(matches!(error.reason(), Reason::TimedOut { .. }), "there was a worker for it: {error}");
 }
 
 #[test]
@@ -140,8 +141,10 @@ fn a_sockets_timeout_counts_and_is_named() {
     let limit = Limit { timeout: SHORT.into(), ..Limit::NONE };
     let started = Instant::now();
     let error = ask(&stalled.pool, "connect", "a", &limit).unwrap_err();
-    assert!(started.elapsed() >= SHORT);
+    let elapsed = started.elapsed();
+    assert!(elapsed >= SHORT);
     assert_eq!(error.limit(), Some(LimitKind::SocketTimeout(SHORT.into())));
+    assert!((SHORT..=elapsed).contains(&error.elapsed().unwrap()), "{error}");
 }
 
 #[test]
