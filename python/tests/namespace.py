@@ -1,5 +1,6 @@
 """Programs in a network and with system files of their own, in either mount."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import textwrap
 
 import pytest
 from isolation import LOOPBACK, isolated
+from starved import starved
 
 PATIENCE = 50
 
@@ -18,10 +20,10 @@ LIMIT, LATE = 0.3, 0.25
 
 @contextlib.contextmanager
 def takes(seconds, late=LATE):
-    start = time.monotonic()
+    start, before = time.monotonic(), starved()
     yield
     took = time.monotonic() - start
-    assert seconds <= took <= seconds + late, f"{took} s, expected {seconds}"
+    assert seconds <= took <= seconds + late + starved() - before, f"{took} s, expected {seconds}"
 
 def times_out(call, scope=None):
     try:
@@ -30,7 +32,7 @@ def times_out(call, scope=None):
         assert getattr(error, "scope", None) is scope, error
     else:
         raise AssertionError("it ended by itself")
-"""
+""" + inspect.getsource(starved)
 
 
 class Namespace:

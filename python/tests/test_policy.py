@@ -22,7 +22,7 @@ def served(**limits):
 
 @contextlib.contextmanager
 def ends_by(limit, after=LIMIT, since=None):
-    start = time.monotonic() if since is None else since
+    start, before = time.monotonic() if since is None else since, starved()
     try:
         yield
     except TimeoutError as error:
@@ -33,7 +33,7 @@ def ends_by(limit, after=LIMIT, since=None):
     else:
         raise AssertionError("it ended by itself")
     took = time.monotonic() - start
-    assert after <= took <= after + LATE, f"{took} s, expected {after}"
+    assert after <= took <= after + LATE + starved() - before, f"{took} s, expected {after}"
 
 def drips(client, every=LIMIT / 3, each=b"x"):
     def drip():

@@ -13,6 +13,7 @@ SHORT = 0.1
 
 def details(wait, phase, sent=0, partial=b"", text="timed out"):
     '''Of a wait that ends by the socket's timeout.'''
+    before = starved()
     with takes(SHORT):
         try:
             wait()
@@ -24,7 +25,7 @@ def details(wait, phase, sent=0, partial=b"", text="timed out"):
             assert (str(error), error.args, error.errno) == (text, (text,), None), error
             assert not hasattr(error, "__notes__") and not hasattr(error, "scope")
             assert (error.phase, error.limit, error.partial) == (phase, "timeout", partial), vars(error)
-            assert SHORT <= error.elapsed <= SHORT + LATE, error.elapsed
+            assert SHORT <= error.elapsed <= SHORT + LATE + starved() - before, error.elapsed
             assert error.sent == sent if not callable(sent) else sent(error.sent), error.sent
             assert told == shotclock.TimeoutDetails(phase, "timeout", error.elapsed, error.sent, partial, None)
             again = pickle.loads(pickle.dumps(error))
