@@ -235,6 +235,58 @@ def test_it_goes_on_over_tls(run):
     )
 
 
+def test_over_tls_a_record_that_was_begun_is_counted_although_more_was_written_behind_it(run):
+    run(
+        """
+        import socket
+        shotclock.install()
+        ALL = object()
+        def drained(sock):
+            count = 0
+            with contextlib.suppress(ssl.SSLWantReadError):
+                while data := sock.recv(1 << 16):
+                    count += len(data)
+            return count
+        def sent_by(write, *data):
+            # What it says to have sent, and ALL where it found room.
+            try:
+                with shotclock.deadline(SHORT):
+                    count = write(*data)
+            except TimeoutError as error:
+                # Without the count of what survives, nothing is said of TLS.
+                return error.sent or 0
+            return count if data and count < len(data[0]) else ALL
+        def with_resume(file, data):
+            file.write(data)
+            return sent_by(file.flush)
+        def by_the_raw_file(file, data):
+            return sent_by(file.write, data)
+        for way, options in (
+            (with_resume, {"buffering": 1 << 13, "resume": True}), (by_the_raw_file, {"buffering": 0})
+        ):
+            ended = 0
+            for part in range(4000, 8000, 250):
+                a, b = tls_pair()
+                a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+                b.setblocking(False)
+                file = a.makefile("wb", **options)
+                # A record is begun, for which there is too little room; then it grows, and has room only for itself.
+                while way(file, b"x" * part) is ALL:
+                    pass
+                drained(b)
+                more = b"y" * 10
+                said = way(file, more if way is with_resume else b"x" * part + more)
+                came = drained(b)
+                assert said is ALL or said == came, (way, part, said, came)
+                ended += said is not ALL
+                # The rest has no way out.
+                a.settimeout(0)
+                b.close()
+            assert ended > 0, way
+        """
+    )
+
+
 def test_descriptors_and_closing_are_those_of_any_file(run):
     run(
         """

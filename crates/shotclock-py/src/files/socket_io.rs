@@ -106,7 +106,7 @@ fn write_counted(file: &Owned, data: *mut PyObject) -> PyResult<Owned> {
     call_method(file, c"_checkClosed")?;
     call_method(file, c"_checkWritable")?;
     let bytes = Buffer::of(data)?;
-    let waits = admits(file, bytes.bytes())?;
+    let (waits, begun) = admits(file, bytes.bytes())?;
     // SAFETY: the file is alive.
     let sock = Owned::new(unsafe { PyObject_GetAttrString(file.as_ptr(), c"_sock".as_ptr()) })?;
     let sent = AtomicUsize::new(0);
@@ -115,7 +115,7 @@ fn write_counted(file: &Owned, data: *mut PyObject) -> PyResult<Owned> {
         (Way::Plain(bound), true) => send::in_time(bound.socket(), bytes.bytes(), &sent),
         (Way::Plain(bound), false) => send::now(bound.socket(), bytes.bytes(), &sent),
         (_, false) => return Ok(Owned::none()),
-        (Way::Tls(records), true) => records.send(bytes.bytes(), &sent),
+        (Way::Tls(records), true) => records.send(bytes.bytes(), begun, &sent),
         (Way::Other, true) => send::by_method(&sock, data, &sent),
     };
     match outcome {
@@ -124,22 +124,23 @@ fn write_counted(file: &Owned, data: *mut PyObject) -> PyResult<Owned> {
     }
 }
 
-/// Whether a write of these bytes may wait where nothing bounds it; an error where they would spoil what TLS has begun.
-fn admits(file: &Owned, data: &[u8]) -> PyResult<bool> {
+/// Whether a write of these bytes may wait where nothing bounds it, and how many of them are a record that TLS has begun;
+/// an error where they would spoil that.
+fn admits(file: &Owned, data: &[u8]) -> PyResult<(bool, usize)> {
     if !ANY_ENDED.load(Ordering::Relaxed) {
-        return Ok(true);
+        return Ok((true, 0));
     }
-    let (waits, is_fit) = with_ending(file, |ending| {
-        let is_fit = match &ending.record {
-            Record::None => true,
-            Record::Begun(record) => record.as_bytes().is_ok_and(|record| data.starts_with(record)),
-            Record::Unknown => false,
+    let (waits, begun) = with_ending(file, |ending| {
+        let begun = match &ending.record {
+            Record::None => Some(0),
+            Record::Begun(record) => record.as_bytes().ok().filter(|record| data.starts_with(record)).map(<[u8]>::len),
+            Record::Unknown => None,
         };
-        (!ending.by_limit && !ending.is_finalizing, is_fit)
+        (!ending.by_limit && !ending.is_finalizing, begun)
     })?
-    .unwrap_or((true, true));
-    if is_fit {
-        return Ok(waits);
+    .unwrap_or((true, Some(0)));
+    if let Some(begun) = begun {
+        return Ok((waits, begun));
     }
     let why = "a write over TLS has ended within a record, which other bytes would spoil: close the connection";
     Err(exception::os_error(why))
@@ -169,7 +170,11 @@ fn told_end(file: &Owned, error: &Caught, way: &Way, sent: usize, data: &[u8]) -
         };
         change_ending(file, |ending| {
             ending.by_limit |= by_limit;
-            ending.record = record;
+            let goes_on = sent == 0 && matches!((&ending.record, &record), (Record::Begun(_), Record::Begun(_)));
+            // What was begun before, and has not gone, is offered as it was, with whatever behind it.
+            if !goes_on {
+                ending.record = record;
+            }
             if sent > 0 && is_system_s {
                 ending.add_part(sent, data);
             } else {

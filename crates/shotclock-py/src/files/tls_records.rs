@@ -23,7 +23,7 @@ use crate::tls::tls_call::TlsCall;
 use crate::tls::tries;
 
 /// The largest record. OpenSSL takes a write of no more than that as a whole or not at all, so that their number is the
-/// count of bytes; of a larger one it does not tell.
+/// count of bytes; of a larger one it does not tell, nor of one that has grown since it was begun.
 pub(crate) const RECORD: usize = 16 << 10;
 
 /// Stands where OpenSSL is to write a byte; if another value is there afterwards, the byte has come.
@@ -62,16 +62,20 @@ impl Records {
         })
     }
 
-    /// Sends records, each whole. One that was begun goes on where it is offered again.
-    pub(crate) fn send(&self, data: &[u8], sent: &AtomicUsize) -> PyResult<()> {
+    /// Sends records, each whole. So many bytes of the data are the record that an earlier call may have begun, or 0: that
+    /// goes on where it is offered again as it was.
+    pub(crate) fn send(&self, data: &[u8], begun: usize, sent: &AtomicUsize) -> PyResult<()> {
         tries::in_time(self.guarded, self.object.as_ptr(), TlsCall::Write, || {
-            let rest = &data[sent.load(Ordering::Relaxed)..];
-            let record = Owned::bytes(&rest[..rest.len().min(RECORD)])?;
+            let before = sent.load(Ordering::Relaxed);
+            let most = if before == 0 && begun > 0 { begun.min(RECORD) } else { RECORD };
+            let rest = &data[before..];
+            let record = Owned::bytes(&rest[..rest.len().min(most)])?;
             let part = self.call(TlsCall::Write, &[record.as_ptr()]).map_err(|error| {
                 self.is_unsure.set(!is_s_own(&error));
                 error.raise()
             })?;
-            Ok(sent.fetch_add(part, Ordering::Relaxed) + part >= data.len())
+            sent.store(before + part, Ordering::Relaxed);
+            Ok(before + part >= data.len())
         })
     }
 

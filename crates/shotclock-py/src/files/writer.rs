@@ -23,6 +23,7 @@ use crate::ffi::raised::{PyResult, Raised};
 use crate::files::gate::Gate;
 use crate::files::send;
 use crate::files::send::Way;
+use crate::files::tls_records::RECORD;
 
 pub(crate) struct Writer {
     sock: Owned,
@@ -45,6 +46,8 @@ pub(crate) struct Writer {
 struct Queue {
     pieces: VecDeque<(Owned, usize)>,
     tail: Vec<u8>,
+    /// How much of the tail OpenSSL may have begun to send as one record, while no piece is before it.
+    begun: usize,
     len: usize,
 }
 
@@ -64,16 +67,28 @@ impl Queue {
 
     fn close_tail(&mut self) -> PyResult<()> {
         if !self.tail.is_empty() {
-            self.pieces.push_back((Owned::bytes(&self.tail)?, 0));
+            let (begun, rest) = self.tail.split_at(self.begun);
+            let parts = [begun, rest].into_iter().filter(|part| !part.is_empty()).map(Owned::bytes);
+            let parts = parts.collect::<PyResult<Vec<_>>>()?;
+            self.pieces.extend(parts.into_iter().map(|part| (part, 0)));
             self.tail.clear();
+            self.begun = 0;
         }
         Ok(())
+    }
+
+    /// A call of OpenSSL's on the front has ended without having sent all of it.
+    fn may_have_begun(&mut self) {
+        if self.pieces.is_empty() && self.begun == 0 {
+            self.begun = self.tail.len().min(RECORD);
+        }
     }
 
     fn sent(&mut self, count: usize) {
         self.len -= count;
         let Some((piece, start)) = self.pieces.front_mut() else {
             self.tail.drain(..count);
+            self.begun = self.begun.saturating_sub(count);
             return;
         };
         *start += count;
@@ -164,7 +179,7 @@ impl Writer {
             Way::Plain(bound) if !waits => send::now(bound.socket(), data, sent),
             _ if !waits => Err(exception::raise_errno(Errno::AGAIN)),
             Way::Plain(bound) => send::in_time(bound.socket(), data, sent),
-            Way::Tls(records) => records.send(data, sent),
+            Way::Tls(records) => records.send(data, queue.begun, sent),
             Way::Other => send::by_method(&self.sock, Owned::bytes(data)?.as_ptr(), sent),
         }
     }
@@ -179,6 +194,9 @@ impl Writer {
             Some(Way::Other) => !is_system_s,
             Some(Way::Plain(_)) | None => false,
         });
+        if matches!(way, Some(Way::Tls(_))) {
+            self.queue.borrow_mut().may_have_begun();
+        }
         if !self.is_spoilt.get()
             && let Ok(all) = Owned::size(before + sent)
         {
