@@ -1,6 +1,6 @@
 """Calls as libraries in C make them, past the interpreter, on connections of ours, and peers that say nothing.
 
-For programs about scopes that are over while their thread sits in such a call.
+For programs about scopes that are over while their thread sits in such a call. `starved` stands before them.
 """
 
 import contextlib
@@ -17,7 +17,6 @@ import time
 import warnings
 
 import shotclock
-from starved import starved
 
 # Only a hang should meet it; what a deadline is late by is less than LATE, on a machine with other things to do.
 PATIENCE, LATE = 20, 0.5

@@ -5,10 +5,11 @@ import time
 
 import overdue
 import pytest
+import starved
 from dead_name_server import SYSTEM_FILES
 from namespace import Namespace
 
-BEGIN = inspect.getsource(overdue) + """
+BEGIN = inspect.getsource(starved) + inspect.getsource(overdue) + """
 dead = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 dead.bind(("127.0.0.1", 53))
 LIMIT = 0.3

@@ -9,9 +9,10 @@ import textwrap
 
 import overdue
 import pytest
+import starved
 from interpreter import check, run
 
-BEGIN = inspect.getsource(overdue)
+BEGIN = inspect.getsource(starved) + inspect.getsource(overdue)
 
 
 def is_known():
@@ -185,6 +186,36 @@ def test_the_programs_own_errors_are_its_own():
     """)
 
 
+def test_what_the_machine_does_meanwhile_is_not_the_program_s_doing(run_overdue):
+    run_overdue("""
+        import subprocess
+        processor = min(os.sched_getaffinity(0))
+        hog = f"import os; os.sched_setaffinity(0, {{{processor}}}); print(flush=True)\\nwhile True: pass"
+        def work():
+            # Beside the others this thread gets next to nothing of its processor.
+            os.sched_setaffinity(threading.get_native_id(), {processor})
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+            before = starved()
+            with shotclock.move_on_after(0.02):
+                until(lambda: starved() - before > 0.5)
+            told.append(before)
+        told = []
+        hogs = [subprocess.Popen([sys.executable, "-S", "-c", hog], stdout=subprocess.PIPE) for _ in range(2)]
+        try:
+            for each in hogs:
+                each.stdout.readline()
+            with silence():
+                starving = threading.Thread(target=work)
+                starving.start()
+                starving.join()
+            assert told
+        finally:
+            for each in hogs:
+                each.kill()
+                each.communicate()
+    """)
+
+
 def test_a_scope_that_cannot_hold_says_so_once(run_overdue):
     said = run_overdue("""
         def compute(seconds):
@@ -195,6 +226,7 @@ def test_a_scope_that_cannot_hold_says_so_once(run_overdue):
             libc.usleep(int(seconds * 1e6))
         began = time.monotonic()
         for call in (compute, sleep_in_c):
+            before = starved()
             with warnings.catch_warnings(record=True) as said:
                 warnings.simplefilter("always")
                 with shotclock.deadline(0.1):
@@ -202,7 +234,10 @@ def test_a_scope_that_cannot_hold_says_so_once(run_overdue):
             [warning] = said
             assert warning.category is shotclock.OverdueWarning and issubclass(warning.category, RuntimeWarning)
             text = str(warning.message)
-            assert text.startswith("a deadline scope of 0.1 s is overdue by 0.2"), text
+            begins, _, told = text.partition(" s, and cannot end")
+            begins, _, overdue = begins.rpartition(" ")
+            assert begins == "a deadline scope of 0.1 s is overdue by" and told, text
+            assert 0.2 <= float(overdue) < 0.3 + starved() - before, text
             assert warning.filename == "<string>" and f"<string>:{warning.lineno}, in {call.__name__}" in text, text
         # What another module is at, and who of the program's called.
         import json

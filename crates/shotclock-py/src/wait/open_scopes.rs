@@ -107,6 +107,8 @@ struct Entry {
     pause: u64,
     /// Whether it has not said yet that it cannot hold, and may.
     may_warn: bool,
+    /// When it was first looked at, and for how long its thread had been kept from running by then, in nanoseconds.
+    first_seen: Option<(u64, u64)>,
     /// Borrowed: who gives its link up leaves it before, with the interpreter held.
     link: *mut PyObject,
     /// The canceller by which it ends, which the link keeps alive; or null.
@@ -230,7 +232,8 @@ pub(crate) fn enter(link: *mut PyObject, canceller: *mut PyObject, end: u64, may
     };
     entries.turns += 1;
     let turn = entries.turns;
-    entries.places[place] = Some(Entry { turn, end, next, pause: FIRST_PAUSE, may_warn, link, canceller, seat });
+    entries.places[place] =
+        Some(Entry { turn, end, next, pause: FIRST_PAUSE, may_warn, first_seen: None, link, canceller, seat });
     // What has no end yet wakes nobody.
     let is_first = next < entries.wakes.unwrap_or(NOT_YET);
     if is_first {
@@ -379,6 +382,20 @@ impl Table {
         }
     }
 
+    /// When it is to say that it cannot hold: not for what the machine did meanwhile, since its thread could not run, or
+    /// nobody had looked yet. `kept` is for how long the thread has been kept from running in all.
+    pub(crate) fn says_so(&self, key: Key, now: u64, kept: u64) -> u64 {
+        let mut entries = self.lock();
+        let Some(entry) = entries.get(key) else { return NOT_YET };
+        let (seen, kept_before) = *entry.first_seen.get_or_insert((now, kept));
+        let unseen = seen.saturating_sub(entry.end.saturating_add(FIRST_LOOK));
+        let says_so = entry.end.saturating_add(WARNING + unseen + kept.saturating_sub(kept_before));
+        if now < says_so {
+            entry.next = entry.next.min(says_so);
+        }
+        says_so
+    }
+
     /// It has said that it cannot hold.
     pub(crate) fn note_warned(&self, key: Key) {
         if let Some(entry) = self.lock().get(key) {
@@ -417,10 +434,6 @@ impl Entry {
     fn is_late(&mut self, place: usize, now: u64) -> Late {
         self.next = now.saturating_add(self.pause);
         self.pause = (self.pause + self.pause / 2).min(LONGEST_PAUSE);
-        let says_so = self.end.saturating_add(WARNING);
-        if self.may_warn && now < says_so {
-            self.next = self.next.min(says_so);
-        }
         let key = Key { turn: self.turn, place };
         Late { key, end: self.end, may_warn: self.may_warn, link: self.link, seat: Arc::clone(&self.seat) }
     }

@@ -59,6 +59,20 @@ pub fn is_there(thread: u32) -> bool {
     unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread.cast_signed(), 0) == 0 }
 }
 
+/// For how long the thread has been ready to run, in all, while the machine ran others, in nanoseconds; `None` where the
+/// system does not say (proc(5), `schedstat`).
+///
+/// ```
+/// use shotclock::unstable::stuck;
+///
+/// let _nanos: Option<u64> = stuck::kept_from_running(stuck::own_number());
+/// assert_eq!(stuck::kept_from_running(0), None, "there is no such thread");
+/// ```
+pub fn kept_from_running(thread: u32) -> Option<u64> {
+    let said = fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+    said.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// Whether the thread sits in a call of the system on a connection (TCP, or a Unix stream), or waits for something else that
 /// can be ended.
 ///

@@ -21,6 +21,11 @@ pub fn is_there(_thread: u32) -> bool {
 }
 
 /// Nobody knows.
+pub fn kept_from_running(_thread: u32) -> Option<u64> {
+    None
+}
+
+/// Nobody knows.
 pub fn is_at_connection(_thread: u32) -> bool {
     false
 }
