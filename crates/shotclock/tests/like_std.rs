@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::mem::MaybeUninit;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use shotclock::{
@@ -47,6 +48,21 @@ fn the_length_of_the_next_datagram_is_asked_without_a_buffer() {
     assert_eq!(length.recv_into(&mut [0; 7]).unwrap(), 1234);
     assert_eq!(socket.with_flags(MessageFlags::PEEK).recv(7).unwrap(), [7; 7], "without TRUNC, what is in the buffer");
     assert_eq!(socket.recv(2000).unwrap(), [7; 1234]);
+}
+
+#[test]
+fn an_unnamed_sender_is_none_and_in_std_an_unnamed_address() {
+    let (theirs, their_peer) = UnixDatagram::pair().unwrap();
+    let (ours, our_peer) = socketpair(Family::UNIX, Kind::DGRAM).unwrap();
+    their_peer.send(b"unnamed").unwrap();
+    our_peer.send(b"unnamed").unwrap();
+    let mut buffer = [0; 7];
+    assert!(theirs.recv_from(&mut buffer).unwrap().1.is_unnamed());
+    assert_eq!(ours.within(LIMIT).recvfrom_into(&mut buffer).unwrap(), (7, None));
+    assert!(
+        matches!(ours.getsockname().unwrap(), Address::Unix(address) if address.is_unnamed()),
+        "its own is an address"
+    );
 }
 
 #[test]

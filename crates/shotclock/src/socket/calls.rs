@@ -196,8 +196,8 @@ impl Socket {
         self.view().recvfrom(size)
     }
 
-    /// Receives into `buffer`, and says how many bytes and who sent them. Nothing is allocated. Source: recvfrom(2),
-    /// Python's `socket.recvfrom_into`.
+    /// Receives into `buffer`, and says how many bytes and who sent them: `None` on a connected stream, or from an unnamed
+    /// sender, where std has an unnamed address. Nothing is allocated. Source: recvfrom(2), Python's `socket.recvfrom_into`.
     ///
     /// # Errors
     /// The system's.
