@@ -121,7 +121,7 @@ def _watch_the_import_of(name: str) -> None:
     """Have the import of the module that is under way, if one is, announce the module when it is done."""
     reference = _module_locks.get(name)
     lock = reference() if reference is not None else None
-    if type(lock) is _ModuleLock and lock.owner is not None:
+    if lock is not None and type(lock) is _ModuleLock and lock.owner is not None:
         lock.__class__ = _LockOfAnImport
 
 
