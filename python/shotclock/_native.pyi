@@ -24,6 +24,9 @@ def descriptors(class_: type[Any], /) -> dict[str, Any]:
 def file_descriptors(class_: type[Any], /) -> dict[str, Any]:
     """Methods to be set on the class SocketIO of a module made from CPython's socket.py."""
 
+def know_turn(function: Callable[[], None], /) -> None:
+    """Take this as a function that does nothing, in which exceptions from other threads come in. The first call counts."""
+
 def file_reader(sock: Any, size: int, /) -> Any:
     """The reading half of a file that survives, with the methods of one; it gives lines as an iterator."""
 

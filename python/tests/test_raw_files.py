@@ -126,6 +126,73 @@ for turn in range(TURNS):
         a.close()
 """
 
+# A read that has to wait, and what may come in then. Each so often that it goes both ways.
+WAITS = """
+import errno, os, signal, time
+def later(call):
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    return thread
+
+def interrupted(how):
+    def handler(*_):
+        how()
+        b.sendall(b"by handler")
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+
+def raising(error):
+    def how():
+        raise error
+    return how
+
+class Odd(OSError):
+    errno = "none"
+
+for timeout in (20, None):
+    raw, a, b = pair(timeout)
+    for turn in range(TURNS):
+        room = bytearray(20)
+        thread = later(lambda: b.sendall(b"late"))
+        show(turn, raw.readinto(room), bytes(room))
+        thread.join()
+    for turn in range(3):
+        interrupted(lambda: None)
+        show(raw.readinto(bytearray(20)))
+    for error in (KeyboardInterrupt, OSError(errno.EAGAIN, "again"), OSError(errno.EINPROGRESS, "now"), OSError(5, "io"), Odd(), ValueError("no")):
+        for turn in range(3):
+            raw, a, b = pair(timeout)
+            interrupted(raising(error))
+            try:
+                show(raw.readinto(bytearray(20)))
+            except BaseException as raised:
+                show(type(raised).__name__, raised.args, raised.__context__)
+            b.sendall(b"more")
+            show(raw._timeout_occurred, raw.readinto(bytearray(20)))
+    for turn in range(3):
+        raw, a, b = pair(timeout)
+        interrupted(raising(TimeoutError(5, "of the program's own")))
+        show(said(lambda: raw.readinto(bytearray(20))))
+        b.sendall(b"more")
+        show(raw._timeout_occurred, said(lambda: raw.readinto(bytearray(20))), a.recv(20))
+    for turn in range(3):
+        raw, a, b = pair(timeout)
+        thread = later(b.close)
+        show(raw.readinto(bytearray(20)), raw.readinto(bytearray(20)))
+        thread.join()
+
+for turn in range(3):
+    raw, a, b = pair(0.01)
+    file = io.BufferedReader(raw)
+    b.sendall(b"half a li")
+    show(said(file.readline), raw._timeout_occurred)
+    b.sendall(b"ne")
+    show(said(file.readline))
+    raw, a, b = pair(20)
+    interrupted(lambda: (a.settimeout(0), b.sendall(b"one")))
+    show(raw.readinto(bytearray(20)))
+"""
+
 
 @pytest.fixture(scope="module")
 def stock():
@@ -148,7 +215,9 @@ def run(request):
     return lambda program: check(first + TOOLS + program, beneath=beneath)
 
 
-@pytest.mark.parametrize("program", [READS, WRITES, CLOSED, RESETS], ids=["reads", "writes", "closed", "resets"])
+@pytest.mark.parametrize(
+    "program", [READS, WAITS, WRITES, CLOSED, RESETS], ids=["reads", "waits", "writes", "closed", "resets"]
+)
 def test_the_raw_file_does_and_says_what_the_interpreter_s_own_does(program, run, stock):
     assert run(program).splitlines() == stock(program).splitlines()
 
@@ -187,5 +256,37 @@ assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), 
 while thread.is_alive():
     send()
 assert ended
+"""
+    )
+
+
+def test_an_exception_from_another_thread_waits_for_one_piece_at_the_most(run):
+    run(
+        """
+class Enough(Exception):
+    pass
+
+def reads():
+    try:
+        file.readline()
+    except Enough:
+        ended.append(True)
+
+for turn in range(5):
+    a, b = socket.socketpair()
+    a.settimeout(20)
+    file, ended = a.makefile("rb"), []
+    thread = threading.Thread(target=reads)
+    thread.start()
+    for piece in range(10):
+        b.sendall(b"x")
+        while select.select([a], [], [], 0)[0]:
+            pass
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Enough)) == 1
+    b.sendall(b"x")
+    thread.join(20)
+    assert ended, turn
+    b.close()
+    file.close()
 """
     )

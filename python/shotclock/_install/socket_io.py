@@ -22,6 +22,7 @@ def replace(socket_module: ModuleType) -> None:
 
 def methods_for(socket_module: ModuleType) -> dict[str, object]:
     """Give the methods for the class ``SocketIO`` of a module made from CPython's socket.py."""
+    _native.know_turn(_turn)
     methods: dict[str, object] = _native.file_descriptors(socket_module.SocketIO)
     return methods
 
@@ -31,3 +32,7 @@ def kept_for(socket_module: ModuleType) -> dict[str, object]:
     raw: Any = socket_module.SocketIO
     by_socket_py = {"_readinto_by_socket_py": raw.readinto, "_write_by_socket_py": raw.write}
     return {**by_socket_py, "_readall_by_io": raw.readall, "_write_ending": None}
+
+
+def _turn() -> None:
+    """Do nothing: an exception that another thread has sent to this one is raised here."""

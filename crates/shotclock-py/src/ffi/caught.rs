@@ -2,6 +2,8 @@
 
 use std::ffi::CStr;
 
+use shotclock::unstable::Errno;
+
 use crate::ffi::capi::{
     Py_None, Py_TYPE, PyErr_Clear, PyErr_GivenExceptionMatches, PyErr_SetObject, PyLong_AsSize_t, PyObject,
     PyObject_GetAttrString, PyObject_SetAttrString, PyUnicode_Check, PyUnicode_CompareWithASCIIString,
@@ -49,6 +51,18 @@ impl Caught {
             return None;
         }
         Some(sent)
+    }
+
+    /// Whether its `errno` says that a call would have to wait, and must not.
+    pub(crate) fn is_would_block(&self) -> bool {
+        let Some(errno) = self.attribute(c"errno") else { return false };
+        // SAFETY: the interpreter is held and the object alive; of what is no such number it is an error.
+        let errno = unsafe { PyLong_AsSize_t(errno.as_ptr()) };
+        if exception::is_raised() {
+            // SAFETY: the interpreter is held.
+            unsafe { PyErr_Clear() };
+        }
+        i32::try_from(errno) == Ok(Errno::AGAIN.raw_os_error())
     }
 
     /// Adds to its `sent` what had gone out before its call; a `sent` of None, "nobody knows", stays.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::ffi::call::call_with;
 use crate::ffi::capi::{
     Py_False, Py_IncRef, Py_TYPE, Py_True, PyBool_FromLong, PyDescr_NewGetSet, PyDict_GetItemWithError, PyGetSetDef,
-    PyLong_AsSsize_t, PyObject, PyObject_GenericGetDict, PyObject_GetAttr, PyObject_GetAttrString, PyTypeObject,
-    PyUnicode_InternFromString,
+    PyLong_AsSsize_t, PyObject, PyObject_GenericGetDict, PyObject_GetAttr, PyObject_GetAttrString,
+    PyObject_SetAttrString, PyTypeObject, PyUnicode_InternFromString,
 };
 use crate::ffi::exception;
 use crate::ffi::once::Once;
@@ -103,6 +103,16 @@ pub(crate) unsafe fn call_named(file: &Owned, name: &Name, argument: *mut PyObje
         let method = Owned::new(PyObject_GetAttr(file.as_ptr(), name.object()?))?;
         call_with(method.as_ptr(), [argument])
     }
+}
+
+/// `file.name = value`.
+///
+/// # Safety
+/// The value must be alive.
+pub(crate) unsafe fn set(file: &Owned, name: &Name, value: *mut PyObject) -> PyResult<()> {
+    // SAFETY: the interpreter is held, the objects are alive, the name ends with a NUL.
+    let outcome = unsafe { PyObject_SetAttrString(file.as_ptr(), name.text.as_ptr(), value) };
+    if outcome == 0 { Ok(()) } else { Err(Raised) }
 }
 
 /// What the file itself has by this name, borrowed from it.

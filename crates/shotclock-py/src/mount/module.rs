@@ -14,7 +14,7 @@ use crate::ffi::exception;
 use crate::ffi::own_object::{fast, method};
 use crate::ffi::owned::{Owned, returned};
 use crate::ffi::raised::{PyResult, Raised};
-use crate::files::{raw, reader, recv_exact, text, text_writer, writer};
+use crate::files::{at_once, raw, reader, recv_exact, text, text_writer, writer};
 use crate::functions::{control, race};
 use crate::hooks::{caller, event_loop, install};
 use crate::methods::{adopt, batch, readable, sendfile};
@@ -217,6 +217,12 @@ fn of_messages() -> Vec<PyMethodDef> {
 /// Those of files that survive.
 fn of_files() -> Vec<PyMethodDef> {
     vec![
+        method(
+            c"know_turn",
+            at_once::know_turn,
+            METH_O,
+            c"know_turn(function, /)\n--\n\nA function that does nothing.",
+        ),
         method(
             c"recv_exact",
             recv_exact::recv_exact,
