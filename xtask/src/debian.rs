@@ -159,6 +159,20 @@ pub(crate) fn put_wheel(debian: &Debian, target: &Path) -> Result<(), Failure> {
     python::wheel(target, &wheels)
 }
 
+/// A virtual environment in there, of one of its interpreters: with what pip is told to install, seen with our sources at their
+/// place here, and with the wheel that `put_wheel` has put there. Gives its interpreter, as it is named in there.
+pub(crate) fn environment(debian: &Debian, series: &str, purpose: &str, wanted: &str) -> Result<String, Failure> {
+    let venv = format!("/root/venv-{purpose}-{series}");
+    let python = format!("{venv}/bin/python");
+    let wheel = format!("--no-deps --force-reinstall {WHEELS}/*.whl");
+    let mut script = format!("set -e; python{series} -m venv {venv}");
+    for named in [wanted, &wheel].into_iter().filter(|named| !named.is_empty()) {
+        script.push_str(&format!("; {python} -m pip install --quiet {named}"));
+    }
+    run::check(debian.command(&script)?.env("SHOWN", workspace::root()))?;
+    Ok(python)
+}
+
 /// A Debian of another processor: unpacked and not set up, which is enough for an emulator to run its programs. Made first
 /// if nothing is there.
 pub(crate) fn unpacked(folder: &Path, architecture: &str, suite: &str, packages: &[&str]) -> Result<(), Failure> {

@@ -77,20 +77,13 @@ pub(crate) fn all_tests(folder: &Path, series: &str, target: &Path) -> Result<Co
 /// pytest there, on what is named, in a virtual environment with our wheel.
 fn pytest(debian: &Debian, series: &str, named: &str, target: &Path) -> Result<Command, Failure> {
     debian::put_wheel(debian, target)?;
-    let (root, venv) = (workspace::root(), format!("/root/venv-tests-{series}"));
-    let prepare = format!(
-        "set -e; cd {root}; python{series} -m venv {venv}
-        {venv}/bin/python -m pip install --quiet --requirement python/requirements-test.txt
-        {venv}/bin/python -m pip install --quiet --no-deps --force-reinstall {wheels}/*.whl",
-        root = root.display(),
-        wheels = debian::WHEELS,
-    );
-    let shown = format!("{}:{}", root.display(), target.display());
-    run::check(debian.command(&prepare)?.env("SHOWN", &shown))?;
-    let pytest = format!("cd {}; exec {venv}/bin/python -m pytest -rfEs --color=no {named}", root.display());
+    let root = workspace::root().display();
+    let wanted = format!("--requirement {root}/python/requirements-test.txt");
+    let python = debian::environment(debian, series, "tests", &wanted)?;
+    let pytest = format!("cd {root}; exec {python} -m pytest -rfEs --color=no {named}");
     let mut tests = debian.command(&pytest)?;
     // The sources and what is built of them lie there at the same places.
-    tests.env("SHOWN", shown);
+    tests.env("SHOWN", format!("{root}:{}", target.display()));
     tests.env("SHOTCLOCK_BIN", target.join("debug").join("shotclock"));
     tests.env("SHOTCLOCK_EXAMPLES", target.join("debug").join("examples"));
     tests.env("PYTHONDONTWRITEBYTECODE", "1");

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::debian::{Debian, WHEELS, put_wheel};
-use crate::{Failure, needs, run, workspace};
+use crate::debian::Debian;
+use crate::{Failure, debian, needs, run, workspace};
 
 const SUITE: &str = "sid";
 const VERSIONS: [&str; 2] = ["3.14", "3.15"];
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let debian = debian_within(&arguments.fetch, FETCH_LIMIT)?;
     fs::copy(workspace::root().join(PROGRAM), debian.inside("/root/newest.py"))?;
-    put_wheel(&debian, &workspace::target()?)?;
+    debian::put_wheel(&debian, &workspace::target()?)?;
     let failed: Vec<&str> = VERSIONS.into_iter().filter(|version| tried(&debian, version).is_err()).collect();
     if failed.is_empty() { Ok(()) } else { Err(format!("failed on Python {}", failed.join(", ")).into()) }
 }
@@ -43,15 +43,13 @@ pub(crate) fn debian_within(folder: &Path, seconds: u32) -> Result<Debian, Failu
 }
 
 fn tried(debian: &Debian, version: &str) -> Result<(), Failure> {
+    let python = debian::environment(debian, version, "warnings", "pytest")?;
     let script = format!(
-        "set -e; cd /root; python{version} -m venv venv-{version}
-        python=/root/venv-{version}/bin/python
-        $python -m pip install --quiet pytest
-        $python -m pip install --quiet --no-deps --force-reinstall {WHEELS}/*.whl
-        $python -W error -c 'import sys; assert not [name for name in sys.modules if \"shotclock\" in name]'
+        "set -e; cd /root
+        {python} -W error -c 'import sys; assert not [name for name in sys.modules if \"shotclock\" in name]'
         mkdir -p a-test && cd a-test && echo 'def test_it(misbehaving_peer): misbehaving_peer(\"silent\")' > test_it.py
-        for switch in 0 1; do SHOTCLOCK=$switch $python -W error -m pytest -q -W error; done
-        $python -W error /root/newest.py"
+        for switch in 0 1; do SHOTCLOCK=$switch {python} -W error -m pytest -q -W error; done
+        {python} -W error /root/newest.py"
     );
     run::check(&mut debian.command(&script)?)
 }

@@ -27,17 +27,11 @@ impl Elsewhere {
         let place = Debian::at(&self.folder)?;
         debian::put_wheel(&place, target)?;
         let (root, series) = (workspace::root().display(), &self.series);
-        let venv = format!("/root/venv-conformance-{series}");
-        let prepare = format!(
-            "set -e; python{series} -m venv {venv}
-            {venv}/bin/python -m pip install --quiet --no-deps --force-reinstall {}/*.whl",
-            debian::WHEELS
-        );
-        run::check(&mut place.command(&prepare)?)?;
+        let python = debian::environment(&place, series, "conformance", "")?;
         // What it writes lies here, too: the sources and what is built of them are shown there at the same places.
         let work = target.join("conformance").join(format!("{series}-elsewhere"));
         let mut runner = place.command("cd \"$1\"; shift; exec \"$@\"")?;
-        runner.arg("sh").arg(workspace::root()).arg(format!("{venv}/bin/python"));
+        runner.arg("sh").arg(workspace::root()).arg(python);
         runner.args(["-B", script, "--work"]).arg(work).args(told);
         runner.env("SHOWN", format!("{root}:{}", target.display()));
         Ok(run::bounded(limit, &runner))
