@@ -103,6 +103,12 @@ impl Reader {
         self.check_open()?;
         if self.gate.is_free() {
             let state = &mut *self.state.borrow_mut();
+            if limit.is_none()
+                && state.looked_at == 0
+                && let Some(line) = state.store.take_short_line()
+            {
+                return line;
+            }
             if let Some(line) = state.line_there(limit)? {
                 return Ok(line);
             }

@@ -3,6 +3,7 @@
 
 use std::io::BufRead;
 use std::ptr;
+use std::ptr::NonNull;
 
 use crate::ffi::capi::{_PyBytes_Resize, Py_REFCNT, PyBytes_AsString, PyBytes_FromStringAndSize};
 use crate::ffi::owned::Owned;
@@ -11,11 +12,24 @@ use crate::ffi::raised::{PyResult, Raised};
 /// Up to so many bytes a copy is cheaper.
 const LITTLE: usize = 64 << 10;
 
+/// Lines are short, mostly: so many bytes are looked at eight at a time, before a search that takes longer to begin.
+const SHORT: usize = 64;
+
 /// How long the first line is, with its end.
 #[inline]
 pub(crate) fn line_in(data: &[u8]) -> Option<usize> {
-    /// Lines are short, mostly: so many bytes are looked at eight at a time, before a search that takes longer to begin.
-    const SHORT: usize = 64;
+    let looked_at = match short_line_in(data) {
+        Ok(len) => return Some(len),
+        Err(looked_at) => looked_at,
+    };
+    let mut rest = &data[looked_at..];
+    let len = looked_at + rest.skip_until(b'\n').unwrap_or(0);
+    (len > looked_at && data[len - 1] == b'\n').then_some(len)
+}
+
+/// The same, if it is found by looking at eight bytes at a time; else how many have no end of a line.
+#[inline(always)]
+fn short_line_in(data: &[u8]) -> Result<usize, usize> {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let mut looked_at = 0;
     for eight in data[..data.len().min(SHORT)].as_chunks::<8>().0 {
@@ -23,39 +37,62 @@ pub(crate) fn line_in(data: &[u8]) -> Option<usize> {
         let differences = u64::from_le_bytes(*eight) ^ (ONES * u64::from(b'\n'));
         let ends = differences.wrapping_sub(ONES) & !differences & (ONES << 7);
         if ends != 0 {
-            return Some(looked_at + ends.trailing_zeros() as usize / 8 + 1);
+            return Ok(looked_at + ends.trailing_zeros() as usize / 8 + 1);
         }
         looked_at += 8;
     }
-    let mut rest = &data[looked_at..];
-    let len = looked_at + rest.skip_until(b'\n').unwrap_or(0);
-    (len > looked_at && data[len - 1] == b'\n').then_some(len)
+    Err(looked_at)
 }
 
 /// A bytes object, written from the front and read from the front.
-#[derive(Default)]
 pub(crate) struct Store {
     /// Written to only while nobody else has a reference to it.
     bytes: Option<Owned>,
+    /// Where the object's bytes are; nowhere if there is none.
+    first: NonNull<u8>,
     capacity: usize,
     start: usize,
     end: usize,
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self { bytes: None, first: NonNull::dangling(), capacity: 0, start: 0, end: 0 }
+    }
+}
+
 impl Store {
+    /// The store of an object, whose first `end` bytes are written.
+    fn of(bytes: Owned, capacity: usize, end: usize) -> Self {
+        // SAFETY: a bytes object, whose bytes are where they are as long as it lives.
+        let first = NonNull::new(unsafe { PyBytes_AsString(bytes.as_ptr()) }.cast()).unwrap_or(NonNull::dangling());
+        Self { bytes: Some(bytes), first, capacity, start: 0, end }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.end - self.start
     }
 
     /// What is there.
     pub(crate) fn all(&self) -> &[u8] {
-        let Some(bytes) = &self.bytes else { return &[] };
         // SAFETY: the object has `capacity` bytes, of which those up to `end` are written; nobody writes them while this
-        // is borrowed.
-        unsafe {
-            let first = PyBytes_AsString(bytes.as_ptr()).cast::<u8>().add(self.start);
-            std::slice::from_raw_parts(first, self.len())
+        // is borrowed. Without an object there are none.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr().add(self.start), self.len()) }
+    }
+
+    /// Hands out the first line, if it is there and short.
+    #[inline(always)]
+    pub(crate) fn take_short_line(&mut self) -> Option<PyResult<Owned>> {
+        let data = self.all();
+        let len = short_line_in(data).ok()?;
+        let line = Owned::bytes(&data[..len]);
+        if line.is_ok() {
+            self.start += len;
+            if self.start == self.end {
+                self.skip(0);
+            }
         }
+        Some(line)
     }
 
     /// How long the first line is, with its end; `from` bytes are known to have none.
@@ -66,13 +103,9 @@ impl Store {
     /// Room for so many more bytes at least, after those that are there.
     pub(crate) fn room(&mut self, wanted: usize) -> PyResult<&mut [u8]> {
         self.make_room(wanted)?;
-        let bytes = self.bytes.as_ref().ok_or(Raised)?;
         // SAFETY: the object has `capacity` bytes, and nobody else has it, so it may be written. What the room holds is
         // never read before it is.
-        unsafe {
-            let first = PyBytes_AsString(bytes.as_ptr()).cast::<u8>();
-            Ok(std::slice::from_raw_parts_mut(first.add(self.end), self.capacity - self.end))
-        }
+        unsafe { Ok(std::slice::from_raw_parts_mut(self.first.as_ptr().add(self.end), self.capacity - self.end)) }
     }
 
     /// So many bytes of the room were written.
@@ -153,21 +186,19 @@ impl Store {
         let capacity = self.len() + wanted;
         // SAFETY: the interpreter is held.
         let new = Owned::new(unsafe { PyBytes_FromStringAndSize(ptr::null(), capacity.cast_signed()) })?;
+        let new = Self::of(new, capacity, self.len());
         let all = self.all();
         // SAFETY: the new object is ours alone, and long enough.
-        unsafe { ptr::copy_nonoverlapping(all.as_ptr(), PyBytes_AsString(new.as_ptr()).cast(), all.len()) };
-        *self = Self { end: all.len(), bytes: Some(new), capacity, start: 0 };
+        unsafe { ptr::copy_nonoverlapping(all.as_ptr(), new.first.as_ptr(), all.len()) };
+        *self = new;
         Ok(())
     }
 
     fn move_to_front(&mut self) {
         let (start, len) = (self.start, self.len());
-        if let Some(bytes) = self.bytes.as_ref().filter(|_| start > 0) {
+        if start > 0 {
             // SAFETY: within the object, which is ours alone where this is called.
-            unsafe {
-                let first = PyBytes_AsString(bytes.as_ptr()).cast::<u8>();
-                ptr::copy(first.add(start), first, len);
-            }
+            unsafe { ptr::copy(self.first.as_ptr().add(start), self.first.as_ptr(), len) };
             (self.start, self.end) = (0, len);
         }
     }
@@ -189,8 +220,8 @@ impl Store {
             *self = Self::default();
             return Err(Raised);
         }
-        self.bytes = Some(Owned::new(object)?);
-        self.capacity = capacity;
+        let (start, end) = (self.start, self.end);
+        *self = Self { start, ..Self::of(Owned::new(object)?, capacity, end) };
         Ok(())
     }
 }
