@@ -400,11 +400,15 @@ fn a_name_server_is_dead_for_so_many_queries() {
     let stream = ask_by_stream(&server);
     assert_eq!(receive(&stream, 2 + answer.len())[2..], answer);
     stream.close().unwrap();
-    let events: Vec<Event> = (0..7).map(|_| next(&told)).collect();
-    let queries = events.iter().filter(|event| event.query.is_some());
-    let queries: Vec<_> = queries.map(|event| (event.number, event.kind, event.query.as_deref().unwrap())).collect();
-    let (asked, dropped, answered) = ("www.test A", EventKind::Dropped, EventKind::Answered);
-    assert_eq!(queries, [(1, dropped, asked), (2, dropped, asked), (3, answered, asked), (4, answered, asked)]);
+    // Each is told once it is done, by the thread that did it.
+    let mut events: Vec<Event> =
+        std::iter::repeat_with(|| next(&told)).filter(|event| event.query.is_some()).take(4).collect();
+    events.sort_by_key(|event| event.number);
+    let told_of = |event: &Event| (event.number, event.kind, event.query.clone().unwrap());
+    let queries: Vec<_> = events.iter().map(told_of).collect();
+    let (dropped, answered) = (EventKind::Dropped, EventKind::Answered);
+    let expected = [(1, dropped), (2, dropped), (3, answered), (4, answered)];
+    assert_eq!(queries, expected.map(|(number, kind)| (number, kind, "www.test A".to_owned())));
 }
 
 #[test]
