@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use shotclock::Deadline;
+use shotclock::unstable::stuck::Turns;
 use shotclock::unstable::{Alarm, PerProcess, deadline_nanos, interrupt, stuck};
 
 use crate::ffi::capi::PyObject;
@@ -107,8 +108,8 @@ struct Entry {
     pause: u64,
     /// Whether it has not said yet that it cannot hold, and may.
     may_warn: bool,
-    /// When it was first looked at, and for how long its thread had been kept from running by then, in nanoseconds.
-    first_seen: Option<(u64, u64)>,
+    /// When it was first looked at, in nanoseconds, and what its thread had had of the machine by then.
+    first_seen: Option<(u64, Option<Turns>)>,
     /// Borrowed: who gives its link up leaves it before, with the interpreter held.
     link: *mut PyObject,
     /// The canceller by which it ends, which the link keeps alive; or null.
@@ -383,13 +384,14 @@ impl Table {
     }
 
     /// When it is to say that it cannot hold: not for what the machine did meanwhile, since its thread could not run, or
-    /// nobody had looked yet. `kept` is for how long the thread has been kept from running in all.
-    pub(crate) fn says_so(&self, key: Key, now: u64, kept: u64) -> u64 {
+    /// nobody had looked yet.
+    pub(crate) fn says_so(&self, key: Key, now: u64, turns: Option<Turns>) -> u64 {
         let mut entries = self.lock();
         let Some(entry) = entries.get(key) else { return NOT_YET };
-        let (seen, kept_before) = *entry.first_seen.get_or_insert((now, kept));
+        let (seen, before) = *entry.first_seen.get_or_insert((now, turns));
+        let kept = turns.zip(before).map_or(0, |(turns, before)| turns.kept_from(before, now.saturating_sub(seen)));
         let unseen = seen.saturating_sub(entry.end.saturating_add(FIRST_LOOK));
-        let says_so = entry.end.saturating_add(WARNING + unseen + kept.saturating_sub(kept_before));
+        let says_so = entry.end.saturating_add(WARNING + unseen + kept);
         if now < says_so {
             entry.next = entry.next.min(says_so);
         }

@@ -26,8 +26,8 @@ pub(super) fn look(late: &Late) {
     let now = deadline_nanos(Deadline::now());
     let is_stuck = !late.seat.is_inside() && stuck::is_at_connection(late.seat.number);
     let is_warning_due = late.may_warn && {
-        let kept = stuck::kept_from_running(late.seat.number).unwrap_or_default();
-        now >= open_scopes::table().says_so(late.key, now, kept)
+        let turns = stuck::Turns::of(late.seat.number);
+        now >= open_scopes::table().says_so(late.key, now, turns)
     };
     if open_scopes::is_wanted() && (is_stuck || is_warning_due) {
         with_interpreter(|| {

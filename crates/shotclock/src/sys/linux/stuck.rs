@@ -59,18 +59,55 @@ pub fn is_there(thread: u32) -> bool {
     unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread.cast_signed(), 0) == 0 }
 }
 
-/// For how long the thread has been ready to run, in all, while the machine ran others, in nanoseconds; `None` where the
-/// system does not say (proc(5), `schedstat`).
+/// What a thread has had of the machine so far (proc(5), `schedstat` and `stat`).
 ///
 /// ```
 /// use shotclock::unstable::stuck;
 ///
-/// let _nanos: Option<u64> = stuck::kept_from_running(stuck::own_number());
-/// assert_eq!(stuck::kept_from_running(0), None, "there is no such thread");
+/// let Some(turns) = stuck::Turns::of(stuck::own_number()) else { return };
+/// assert!(turns.is_ready, "it runs: {turns:?}");
+/// assert!(stuck::Turns::of(0).is_none(), "there is no such thread");
 /// ```
-pub fn kept_from_running(thread: u32) -> Option<u64> {
-    let said = fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
-    said.split_ascii_whitespace().nth(1)?.parse().ok()
+#[derive(Clone, Copy, Debug)]
+pub struct Turns {
+    /// For how long it has run, in nanoseconds.
+    pub ran: u64,
+    /// For how long it has been ready to run while the machine ran others, in nanoseconds, up to when it ran last.
+    pub stood_by: u64,
+    /// Whether it runs, or is ready to.
+    pub is_ready: bool,
+}
+
+impl Turns {
+    /// Those of a thread of this process; `None` where the system does not say.
+    pub fn of(thread: u32) -> Option<Self> {
+        let said = fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+        let mut numbers = said.split_ascii_whitespace().map_while(|word| word.parse().ok());
+        let (ran, stood_by) = (numbers.next()?, numbers.next()?);
+        let said = fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
+        // The name before it may have any sign in it.
+        let is_ready = said.rsplit_once(") ")?.1.starts_with('R');
+        Some(Self { ran, stood_by, is_ready })
+    }
+
+    /// For how long it could not run, of so many nanoseconds since `before`.
+    ///
+    /// ```
+    /// use shotclock::unstable::stuck::Turns;
+    ///
+    /// let before = Turns { ran: 5, stood_by: 1, is_ready: true };
+    /// // The system counts how long it stood by once it runs again.
+    /// assert_eq!(Turns { ran: 7, stood_by: 1, is_ready: true }.kept_from(before, 10), 8);
+    /// assert_eq!(Turns { ran: 7, stood_by: 4, is_ready: false }.kept_from(before, 10), 3);
+    /// ```
+    #[must_use]
+    pub fn kept_from(self, before: Self, nanos: u64) -> u64 {
+        if self.is_ready {
+            nanos.saturating_sub(self.ran.saturating_sub(before.ran))
+        } else {
+            self.stood_by.saturating_sub(before.stood_by)
+        }
+    }
 }
 
 /// Whether the thread sits in a call of the system on a connection (TCP, or a Unix stream), or waits for something else that
