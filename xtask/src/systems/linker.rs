@@ -17,10 +17,15 @@ pub(crate) enum Linker {
     Mingw,
     /// zig, which has other systems' C libraries by name, by cargo-zigbuild. Both are pip's to install.
     Zig,
+    /// zig for macOS, of which it has the C library and no framework. For each framework a list of the names that are asked
+    /// for stands in, and of no more: who needs another looks in Apple's documentation whether macOS has it, and adds it.
+    ZigWithFrameworks,
 }
 
 /// zig and what has cargo use it, pinned: 440 MB.
 const PROGRAMS: &str = "xtask/systems/requirements.txt";
+/// The lists, in the form that linkers take for a library: it names the framework that programs then load where they start.
+const FRAMEWORKS: &str = "xtask/systems/frameworks";
 /// LLVM's unwinder, of any version.
 const UNWINDER: &str = "/usr/lib/llvm-*/lib/libunwind.a";
 /// What it asks for beside that.
@@ -44,17 +49,24 @@ impl Linker {
                 Ok(("musl-gcc", flags))
             }
             Self::Zig => Ok(("", String::new())),
+            Self::ZigWithFrameworks => {
+                Ok(("", format!("-Lframework={}", workspace::root().join(FRAMEWORKS).display())))
+            }
         }
     }
 
     /// The word that has cargo build programs.
     pub(crate) fn build(&self) -> &'static str {
-        if matches!(self, Self::Zig) { "zigbuild" } else { "build" }
+        if self.is_zig() { "zigbuild" } else { "build" }
+    }
+
+    fn is_zig(&self) -> bool {
+        matches!(self, Self::Zig | Self::ZigWithFrameworks)
     }
 
     /// The folder of the programs that this needs beside the system's; they are installed first if they are not there.
     pub(crate) fn programs(&self) -> Result<Option<PathBuf>, Failure> {
-        if !matches!(self, Self::Zig) {
+        if !self.is_zig() {
             return Ok(None);
         }
         let folder = workspace::target()?.join("systems").join("zig");

@@ -160,11 +160,10 @@ pub(crate) const SYSTEMS: &[System] = &[
         target: "aarch64-apple-darwin",
         standing: Standing::Linked,
         needs: &[("python3", "python3-venv")],
-        linker: Linker::Zig,
+        linker: Linker::ZigWithFrameworks,
         runner: &[],
-        // The command's TLS is in C in part, and asks macOS for its certificates: both take Apple's SDK.
         checked: &[],
-        linked: &["shotclock"],
+        linked: &["shotclock", "shotclock-cli"],
         suites: &["--example=echo_tcp_client", "--example=close_from_another_thread"],
         left_out: &[],
     },
