@@ -1,4 +1,4 @@
-"""The other end of a ping-pong: ``echo.py [--lines] PORT [MOUNT SIDE]`` sends back what it gets, one piece at a time.
+"""The other end of a ping-pong: ``echo.py [--lines [--resume]] PORT [MOUNT SIDE]`` sends back what it gets, one piece at a time.
 
 With ``--lines`` it does so by a file, line by line. Without a side it is the interpreter's own module without a timeout:
 so that only this end's other side differs.
@@ -18,8 +18,8 @@ def main() -> None:
     """Connect, and echo until the other end closes."""
     signal.alarm(LIMIT)
     arguments = sys.argv[1:]
-    by_lines = arguments[0] == "--lines"
-    port, *side = arguments[by_lines:]
+    by_lines, resume = "--lines" in arguments, "--resume" in arguments
+    port, *side = arguments[by_lines + resume :]
     module, timeout = socket, None
     if side:
         mount, name = side
@@ -28,7 +28,7 @@ def main() -> None:
         sock.settimeout(timeout)
         sock.setsockopt(module.IPPROTO_TCP, module.TCP_NODELAY, 1)
         if by_lines:
-            with sock.makefile("rwb") as file:
+            with sides.file_over(sock, "rwb", resume) as file:
                 for line in file:
                     file.write(line)
                     file.flush()

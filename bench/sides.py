@@ -1,10 +1,12 @@
 """The two sides: the socket module under test, and the interpreter's own with the same Python layers."""
 
+import inspect
 import socket
 import sys
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
+from typing import Any
 
 # How the Rust methods are mounted: as a type of their own, or on the interpreter's own class.
 MOUNTS = ("type", "graft")
@@ -46,6 +48,13 @@ def stock_ssl(stock: ModuleType) -> ModuleType:
         return _second_copy(ssl)
     finally:
         sys.modules.update(mounted)
+
+
+def file_over(sock: Any, mode: str, resume: bool) -> Any:
+    """A file over a socket: one that survives its timeouts, if asked for; stock's module has none that does."""
+    if resume and "resume" in inspect.signature(sock.makefile).parameters:
+        return sock.makefile(mode, resume=True)
+    return sock.makefile(mode)
 
 
 def _second_copy(module: ModuleType) -> ModuleType:

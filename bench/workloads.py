@@ -1,7 +1,6 @@
 """What is done with the sockets of a side, as statements that a program would contain."""
 
 import contextlib
-import inspect
 import os
 import pathlib
 import struct
@@ -14,6 +13,8 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
+
+import sides
 
 # It is armed, and never passes.
 TIMEOUT = 30.0
@@ -73,13 +74,14 @@ def _datagrams(module: ModuleType, _: list[str], stack: ExitStack) -> dict[str, 
     return {"left": left, "right": right, "address": right.getsockname()}
 
 
-def _ping_pong(both: bool, lines: bool = False) -> Prepare:
+def _ping_pong(both: bool, lines: bool = False, resume: bool = False) -> Prepare:
     """Ours with a timeout, against an echo program: the stock module without one, or what this side is."""
+    words = ["--lines"] * lines + ["--resume"] * resume
 
     def prepare(module: ModuleType, peer: list[str], stack: ExitStack) -> dict[str, Any]:
         with module.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(TIMEOUT)
-            command = [sys.executable, os.fspath(ECHO), *(["--lines"] if lines else []), str(listener.getsockname()[1])]
+            command = [sys.executable, os.fspath(ECHO), *words, str(listener.getsockname()[1])]
             echo = subprocess.Popen(command + (peer if both else []), stdin=subprocess.DEVNULL)
             stack.callback(echo.wait, TIMEOUT)
             ours, _ = listener.accept()
@@ -87,7 +89,7 @@ def _ping_pong(both: bool, lines: bool = False) -> Prepare:
         ours.settimeout(TIMEOUT)
         ours.setsockopt(module.IPPROTO_TCP, module.TCP_NODELAY, 1)
         # Closed before its socket is.
-        return {"file": stack.enter_context(ours.makefile("rwb"))} if lines else {"sock": ours}
+        return {"file": stack.enter_context(sides.file_over(ours, "rwb", resume))} if lines else {"sock": ours}
 
     return prepare
 
@@ -97,13 +99,11 @@ LINES = 1000
 
 
 def _lines(resume: bool) -> Prepare:
-    """A file over a stream into which lines can be written; of stock's module there is none that survives."""
+    """A file over a stream into which lines can be written."""
 
     def prepare(module: ModuleType, peer: list[str], stack: ExitStack) -> dict[str, Any]:
         names = _pair(TIMEOUT)(module, peer, stack)
-        makefile = names["right"].makefile
-        is_ours = "resume" in inspect.signature(makefile).parameters
-        file = stack.enter_context(makefile("rb", resume=True) if resume and is_ours else makefile("rb"))
+        file = stack.enter_context(sides.file_over(names["right"], "rb", resume))
         return {"file": file, "write": os.write, "number": names["left"].fileno(), "data": b"123456789\n" * LINES}
 
     return prepare
@@ -205,6 +205,14 @@ WORKLOADS = (
         "TCP echo of lines on one core, both ends",
         _LINE,
         _ping_pong(True, lines=True),
+        one_core=True,
+        counted=False,
+    ),
+    Workload(
+        "line-echo-resume",
+        "TCP echo of lines on one core, both ends, resume=True",
+        _LINE,
+        _ping_pong(True, lines=True, resume=True),
         one_core=True,
         counted=False,
     ),

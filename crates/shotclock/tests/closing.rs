@@ -19,6 +19,12 @@ const FAR: Duration = Duration::from_secs(50);
 /// Less than a wait for something that never comes.
 const SOON: Duration = Duration::from_secs(10);
 
+/// A loopback address of this process's own: no other program takes a port there that has just become free.
+fn own_host() -> String {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    format!("127.{}.{middle}.{low}", 1 + (high & 0x7f))
+}
+
 #[test]
 fn an_address_can_be_bound_again_when_close_returns() {
     // A program that is being started has copies of all descriptors for a moment.
@@ -26,14 +32,15 @@ fn an_address_can_be_bound_again_when_close_returns() {
         return;
     }
     for _ in 0..50 {
-        let listener = Arc::new(create_server(("127.0.0.1", 0)).unwrap());
+        let listener = Arc::new(create_server((own_host(), 0)).unwrap());
         let address = listener.getsockname().unwrap();
         let accepts = Waiting::on(&listener, |listener| listener.accept().map(drop));
         listener.close().unwrap();
         create_server(address).unwrap();
         assert!(accepts.ended().unwrap_err().is_closed());
 
-        let datagrams = Arc::new(udp());
+        let datagrams = Arc::new(Socket::new(Family::INET, Kind::DGRAM).unwrap());
+        datagrams.bind((own_host(), 0)).unwrap();
         let address = datagrams.getsockname().unwrap();
         let receives: Vec<_> = (0..2).map(|_| Waiting::on(&datagrams, |socket| socket.recvfrom(1).map(drop))).collect();
         datagrams.within(FAR).close().unwrap();
@@ -49,7 +56,8 @@ fn two_closes_at_once_are_one() {
         return;
     }
     for _ in 0..50 {
-        let datagrams = Arc::new(udp());
+        let datagrams = Arc::new(Socket::new(Family::INET, Kind::DGRAM).unwrap());
+        datagrams.bind((own_host(), 0)).unwrap();
         let address = datagrams.getsockname().unwrap();
         let receives = Waiting::on(&datagrams, |socket| socket.recv(1).map(drop));
         thread::scope(|scope| {
