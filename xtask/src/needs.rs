@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::{Failure, conformance, msrv, programs, run, systems};
 
 /// Programs that tests start, each with its package.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
+    ("chromium-headless-shell", "chromium-headless-shell"),
     ("dnsmasq", "dnsmasq-base"),
     ("ip", "iproute2"),
     ("nc", "netcat-openbsd"),
