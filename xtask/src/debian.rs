@@ -96,7 +96,7 @@ impl Debian {
         let install = "apt-get update --quiet && apt-get install --quiet --yes --no-install-recommends";
         let install = self.command(&format!("{install} {}", missing.join(" ")))?;
         run::check(run::bounded(seconds, &install).env("DEBIAN_FRONTEND", "noninteractive"))?;
-        Ok(fs::write(made, packages.join("\n"))?)
+        Ok(fs::write(made, format!("{before}\n{}", missing.join("\n")))?)
     }
 
     /// A clean clone of what is committed here. What was built in there before is kept.

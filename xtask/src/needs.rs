@@ -5,8 +5,7 @@ use std::path::Path;
 use crate::{Failure, conformance, msrv, programs, run, systems};
 
 /// Programs that tests start, each with its package.
-const PROGRAMS: [(&str, &str); 8] = [
-    ("chromium-headless-shell", "chromium-headless-shell"),
+const PROGRAMS: [(&str, &str); 7] = [
     ("dnsmasq", "dnsmasq-base"),
     ("ip", "iproute2"),
     ("nc", "netcat-openbsd"),
@@ -15,6 +14,8 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("socat", "socat"),
     ("strace", "strace"),
 ];
+/// The browser that looks at pages: its program, and its package.
+const BROWSER: (&str, &str) = ("chromium-headless-shell", "chromium-headless-shell");
 /// The system's databases of services and protocols.
 const DATABASES: [&str; 2] = ["/etc/services", "/etc/protocols"];
 
@@ -70,6 +71,7 @@ pub(crate) fn missing() -> Vec<Missing> {
     for (program, package) in PROGRAMS {
         need(run::is_on_path(program), package, "the tests that use it");
     }
+    need(run::is_on_path(BROWSER.0), BROWSER.1, "looks at pages in a browser");
     for (program, package) in programs::needs() {
         need(run::is_on_path(&program), &package, "the trials of real programs");
     }

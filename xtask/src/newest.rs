@@ -61,7 +61,7 @@ pub(crate) fn tests(target: &Path) -> Result<Newest, Failure> {
     if !run::is_installed("unshare", ["--mount", "--pid", "--fork", "true"]) {
         return Ok(Newest::Unavailable("cannot make a mount namespace; needs root".to_owned()));
     }
-    let debian = match pythons::debian_within(&folder, FETCH_LIMIT) {
+    let debian = match pythons::debian_within(&folder, FETCH_LIMIT, &[]) {
         Ok(debian) => debian,
         Err(failure) => return Ok(Newest::Unavailable(format!("no Debian with it: {failure}"))),
     };
