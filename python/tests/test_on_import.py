@@ -335,6 +335,26 @@ assert seen == [1, "imported"], seen
     )
 
 
+def test_an_object_in_the_module_s_place_that_has_no_spec_to_show_fails_no_import():
+    check(
+        "point = 'create_module'"
+        + STANDS_STILL
+        + """
+class StandIn:
+    value = 2
+    @property
+    def __spec__(self):
+        raise ValueError("there is none")
+def put_another_there(module):
+    sys.modules["made"] = StandIn()
+begin(put_another_there)
+on_import("made", lambda module: seen.append(module.value))
+end()
+assert seen == [2, "imported"], seen
+"""
+    )
+
+
 def test_who_waits_for_that_import_gets_the_module_after_the_callback():
     check(
         "point = 'create_module'"

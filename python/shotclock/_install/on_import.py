@@ -35,7 +35,7 @@ def on_import(name: str, callback: _Callback) -> Callable[[], None]:
         callback(module)
 
     # Outside the lock, since a look into a lazy module imports it.
-    getattr(sys.modules.get(name), "__spec__", None)
+    _spec_of(name)
     with _lock:
         _waiting.setdefault(name, []).append(waiter)
         if _finder not in sys.meta_path:
@@ -154,6 +154,14 @@ class _SpecOfHalfAModule(ModuleSpec):
             return False
 
 
+def _spec_of(name: str) -> Any:
+    try:
+        return getattr(sys.modules.get(name), "__spec__", None)
+    except Exception:
+        # Of an object that stands for a module. Imports have no use for its spec either, and are not to fail by it.
+        return None
+
+
 def _is_there(name: str) -> bool:
     """Whether the module can be announced at once. Else the end of its import announces it."""
     return sys.modules.get(name) is not None and not _will_be_announced(name)
@@ -161,7 +169,7 @@ def _is_there(name: str) -> bool:
 
 def _will_be_announced(name: str) -> bool:
     """Whether the module is being imported; then the end of that import announces it."""
-    spec = getattr(sys.modules.get(name), "__spec__", None)
+    spec = _spec_of(name)
     if spec is None or type(spec) not in (ModuleSpec, _SpecOfHalfAModule) or spec.name != name:
         return False
     if not vars(spec).get("_initializing"):
