@@ -14,8 +14,8 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("socat", "socat"),
     ("strace", "strace"),
 ];
-/// The browser that looks at pages: its program, and its package.
-const BROWSER: (&str, &str) = ("chromium-headless-shell", "chromium-headless-shell");
+/// The browsers that may look at pages, as `site/browser.py` knows them; the first has its name from its package.
+const BROWSERS: [&str; 4] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 /// The system's databases of services and protocols.
 const DATABASES: [&str; 2] = ["/etc/services", "/etc/protocols"];
 
@@ -71,7 +71,7 @@ pub(crate) fn missing() -> Vec<Missing> {
     for (program, package) in PROGRAMS {
         need(run::is_on_path(program), package, "the tests that use it");
     }
-    need(run::is_on_path(BROWSER.0), BROWSER.1, "looks at pages in a browser");
+    need(BROWSERS.into_iter().any(run::is_on_path), BROWSERS[0], "the tests of pages in a browser");
     for (program, package) in programs::needs() {
         need(run::is_on_path(&program), &package, "the trials of real programs");
     }
